@@ -1,0 +1,1 @@
+"""Durable workflows inside a Python process."""

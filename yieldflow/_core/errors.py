@@ -1,0 +1,132 @@
+"""Every error of yieldflow, grouped by whose fault it is.
+
+* the caller's: a call that cannot be carried out; nothing was changed;
+* the workflow's or the activity's: how user code ended, as it was recorded;
+* a changed definition's: the code no longer fits the history on disk;
+* the storage's: the database cannot be opened, written or trusted;
+* ours: `InternalError`, and only that.
+"""
+
+from __future__ import annotations
+
+
+class YieldflowError(Exception):
+    """The base of every error that yieldflow raises."""
+
+
+# ---------------------------------------------------------------------- the caller's
+
+
+class CommandError(YieldflowError, TypeError):
+    """Something was yielded, tested or iterated that may not be: the message says what to write instead."""
+
+
+class DuplicateDefinitionError(YieldflowError, ValueError):
+    """Two definitions want one name: give one of them another with ``name=``."""
+
+
+class UnknownWorkflowError(YieldflowError, LookupError):
+    """No workflow of that name is registered: import the module that defines it, or mend the name."""
+
+
+class WorkflowNotFoundError(YieldflowError, LookupError):
+    """The database holds no workflow with that id: mend the id, or look in the right file."""
+
+
+class WorkflowAlreadyExistsError(YieldflowError, ValueError):
+    """The workflow id is taken by another invocation: choose another id, or submit the same invocation."""
+
+
+class EncodingError(YieldflowError, TypeError):
+    """A value cannot be stored or read back: the message names the part of it that is to blame."""
+
+
+class OrchestratorStoppedError(YieldflowError, RuntimeError):
+    """The orchestrator stopped while it was asked: the workflow is on disk and goes on at the next start."""
+
+
+class MisplacedCallError(YieldflowError, RuntimeError):
+    """A call was made where it can only wait for itself: the message says what to write there instead."""
+
+
+class ResultTimeoutError(YieldflowError, TimeoutError):
+    """The workflow has not ended in time: it goes on; ask again, or give more seconds."""
+
+
+# ---------------------------------------------------------------------- the workflow's, the activity's
+
+
+class RecordedFailure(YieldflowError):
+    """A failure whose own exception cannot be built again: what is known of it.
+
+    Args:
+        type_name: The exception's type, with its module: ``"shop.errors.CardDeclined"``.
+        message: ``str()`` of the exception.
+        traceback: The traceback as text, as it was where the exception was raised.
+    """
+
+    def __init__(self, type_name: str, message: str, traceback: str = "") -> None:
+        super().__init__(type_name, message, traceback)
+        self.type_name = type_name
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" if self.message else self.type_name
+
+
+class ActivityError(RecordedFailure):
+    """An activity failed with an exception that cannot be built again here."""
+
+
+class WorkflowFailedError(RecordedFailure):
+    """A workflow failed with an exception that cannot be built again here."""
+
+
+class WorkflowCancelledError(YieldflowError):
+    """The workflow was cancelled before it returned."""
+
+
+class Cancelled(BaseException):
+    """Thrown at a branch's ``yield`` when it is cancelled.
+
+    Not an `Exception`, so that ``except Exception`` does not swallow it. Clean up in ``finally`` or
+    ``except Cancelled`` (activities may be yielded there) and let it go on.
+    """
+
+
+# ---------------------------------------------------------------------- a changed definition's
+
+
+class WorkflowStalledError(YieldflowError):
+    """The workflow cannot go on until somebody acts; nothing of it is lost. The message holds the reason."""
+
+
+class ReplayMismatchError(YieldflowError):
+    """The code did not do again what its history records: the message shows both sides."""
+
+
+# ---------------------------------------------------------------------- the storage's
+
+
+class StorageError(YieldflowError):
+    """The database could not be read or written; what was acknowledged before is still there."""
+
+
+class RefusedValueError(StorageError):
+    """The database works, but refused a value of the batch: not the disk's fault."""
+
+
+class DatabaseOpenError(StorageError):
+    """The file cannot be used as a yieldflow database: the message says why and what to do."""
+
+
+class DatabaseInUseError(DatabaseOpenError):
+    """Another orchestrator is started on the same file: stop it, or use this one unstarted, as a client."""
+
+
+# ---------------------------------------------------------------------- ours
+
+
+class InternalError(YieldflowError):
+    """A defect of yieldflow itself: please report it with the message and the traceback."""

@@ -1,0 +1,191 @@
+"""The values that a workflow's life is written in: steps, outcomes, events, and the statuses with their transitions.
+
+A **step** is one leaf command of one workflow, numbered in the order issued. An **outcome** is what became of it.
+An **event** is anything applied to a workflow: its start, or the end of a step. The **history** is all events in the
+order applied, with the steps that they led to. Times are whole microseconds since the epoch, so that a time read back
+from disk is the time that was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import NamedTuple, Protocol, TypeAlias
+
+from .errors import InternalError
+
+#: A stored value: JSON text, or the bytes of a pickle.
+Payload: TypeAlias = str | bytes
+#: A moment: whole microseconds since 1970-01-01 UTC.
+Micros: TypeAlias = int
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(duration: timedelta) -> Micros:
+    """``duration`` in whole microseconds, without the rounding of floating point."""
+    return duration // _MICROSECOND
+
+
+def to_datetime(moment: Micros) -> datetime:
+    """``moment`` as an aware `datetime` in UTC, exactly."""
+    return EPOCH + timedelta(microseconds=moment)
+
+
+# ---------------------------------------------------------------------- statuses
+
+
+class WorkflowStatus(str, Enum):
+    """Where a workflow stands."""
+
+    #: It runs, waits, or is due to start later.
+    PROCESSING = "processing"
+    #: It returned.
+    DONE = "done"
+    #: It raised.
+    FAILED = "failed"
+    #: It was cancelled or terminated.
+    CANCELLED = "cancelled"
+    #: Somebody asked it to pause.
+    SUSPENDED = "suspended"
+    #: It cannot go on until somebody acts; the reason says why.
+    STALLED = "stalled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the workflow has come to its end."""
+        return self in ENDED
+
+
+#: What each status may become. An ended workflow changes only by `retry`, which makes it process again.
+TRANSITIONS: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
+    WorkflowStatus.PROCESSING: frozenset(
+        {
+            WorkflowStatus.DONE,
+            WorkflowStatus.FAILED,
+            WorkflowStatus.CANCELLED,
+            WorkflowStatus.SUSPENDED,
+            WorkflowStatus.STALLED,
+        }
+    ),
+    WorkflowStatus.SUSPENDED: frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.CANCELLED}),
+    WorkflowStatus.STALLED: frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.CANCELLED}),
+    WorkflowStatus.FAILED: frozenset({WorkflowStatus.PROCESSING}),
+    WorkflowStatus.CANCELLED: frozenset({WorkflowStatus.PROCESSING}),
+    WorkflowStatus.DONE: frozenset(),
+}
+
+ENDED = frozenset({WorkflowStatus.DONE, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
+
+
+def check_transition(before: WorkflowStatus, after: WorkflowStatus) -> None:
+    """Raise `InternalError` where the status table does not allow ``before`` to become ``after``."""
+    if after not in TRANSITIONS[before]:
+        raise InternalError(f"a {before.value} workflow may not become {after.value}")
+
+
+class StepStatus(str, Enum):
+    """What is known of a step."""
+
+    #: Issued; no outcome is recorded.
+    SCHEDULED = "scheduled"
+    #: It ended with a value.
+    DONE = "done"
+    #: It ended with a failure.
+    FAILED = "failed"
+    #: The workflow stopped waiting for it; a late outcome is dropped.
+    CANCELLED = "cancelled"
+
+
+class StepKind(str, Enum):
+    """Which kind of command a step is."""
+
+    ACTIVITY = "activity"
+    SLEEP = "sleep"
+
+
+# ---------------------------------------------------------------------- steps and outcomes
+
+
+class Step(NamedTuple):
+    """One leaf command as it was issued."""
+
+    number: int
+    kind: StepKind
+    name: str
+    #: The arguments by name.
+    input: Payload
+    #: How many events had been applied when it was issued, the one that led to it left out: 0 for the first turn.
+    turn: int
+    #: ``file:line`` of the yield.
+    source: str
+    #: When a sleep ends.
+    due_at: Micros | None = None
+
+
+class Failure(NamedTuple):
+    """An exception as it is stored."""
+
+    #: Module and qualified name: ``builtins.ValueError``.
+    type_name: str
+    message: str
+    traceback: str
+    #: What the exception is built from again; None where that was found impossible when it was recorded.
+    exception: Payload | None
+
+    @property
+    def summary(self) -> str:
+        """Type and message in a line, as Python prints an exception: ``ValueError: no such order``."""
+        name = self.type_name.removeprefix("builtins.")
+        return f"{name}: {self.message}" if self.message else name
+
+
+#: What became of a step or of a workflow: the value's payload, or a failure.
+Outcome: TypeAlias = Payload | Failure
+
+
+class Started(NamedTuple):
+    """The event that begins a run."""
+
+    at: Micros
+
+
+class StepEnded(NamedTuple):
+    """The event that a step ended."""
+
+    step: int
+    outcome: Outcome
+    at: Micros
+    attempt: int = 1
+
+
+#: What is applied to a workflow, one at a time.
+Event: TypeAlias = Started | StepEnded
+
+
+class History(NamedTuple):
+    """One run of a workflow as recorded: replaying the events must lead to the steps."""
+
+    events: Sequence[Event] = ()
+    steps: Sequence[Step] = ()
+
+
+class Codec(Protocol):
+    """How the core turns values into payloads and back; nothing passes into or out of a workflow without it."""
+
+    def encode(self, value: object) -> Payload:
+        """``value`` as a payload; `EncodingError` where it cannot be stored."""
+
+    def decode(self, payload: Payload) -> object:
+        """A new value from ``payload``; `EncodingError` where it cannot be read back."""
+
+    def encode_failure(self, error: BaseException) -> Failure:
+        """``error`` as a failure; never raises."""
+
+    def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
+        """The exception that ``failure`` records, or ``otherwise(type_name, message, traceback)`` where none was kept.
+
+        `EncodingError` where one was kept and cannot be built again.
+        """
