@@ -177,4 +177,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of everything; a second call does nothing."""
-

@@ -9,8 +9,8 @@ from disk is the time that was used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
-from enum import Enum
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
 from .errors import InternalError
@@ -20,7 +20,7 @@ Payload: TypeAlias = str | bytes
 #: A moment: whole microseconds since 1970-01-01 UTC.
 Micros: TypeAlias = int
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -37,7 +37,7 @@ def to_datetime(moment: Micros) -> datetime:
 # ---------------------------------------------------------------------- statuses
 
 
-class WorkflowStatus(str, Enum):
+class WorkflowStatus(StrEnum):
     """Where a workflow stands."""
 
     #: It runs, waits, or is due to start later.
@@ -86,7 +86,7 @@ def check_transition(before: WorkflowStatus, after: WorkflowStatus) -> None:
         raise InternalError(f"a {before.value} workflow may not become {after.value}")
 
 
-class StepStatus(str, Enum):
+class StepStatus(StrEnum):
     """What is known of a step."""
 
     #: Issued; no outcome is recorded.
@@ -99,7 +99,7 @@ class StepStatus(str, Enum):
     CANCELLED = "cancelled"
 
 
-class StepKind(str, Enum):
+class StepKind(StrEnum):
     """Which kind of command a step is."""
 
     ACTIVITY = "activity"

@@ -1,0 +1,457 @@
+"""One workflow: an event goes in, the steps that it leads to come out.
+
+Theory of operation. `Execution.apply` takes one event: the start, or the end of a step. The node that waited for it
+tells its parent, up to the branch that is waiting; that branch becomes runnable. Then every runnable branch is driven,
+first in first out, until all wait. What a branch yields becomes a node: a leaf is a step with the next number, a
+gather begins its members, a generator in a gather is a new branch. That is one turn. Nothing but the events decides
+what happens, so applying the same events again (replay) leads to the same steps; while recorded steps are at hand,
+each step is compared with the recorded one, and a difference is a `ReplayMismatchError`.
+
+After an exception from `apply` the execution is of no use: build another from the history. `close` always works.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import CodeType, GeneratorType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from .commands import Command, Delegated, Gather, Instant, Sleep
+from .context import Driving, WorkflowInfo, driving, note_used, unyielded
+from .definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
+from .errors import ActivityError, Cancelled, CommandError, EncodingError, InternalError, ReplayMismatchError
+from .history import (
+    Codec,
+    Event,
+    Failure,
+    History,
+    Outcome,
+    Started,
+    Step,
+    StepEnded,
+    StepKind,
+    WorkflowStatus,
+    to_datetime,
+)
+from .nodes import Body, Branch, Group, Leaf, Node, Settled, is_fresh
+from .replay import mismatch, same_step
+
+_DELEGATION: CodeType = Command.__iter__.__code__
+
+
+class End(NamedTuple):
+    """How a workflow ended."""
+
+    status: WorkflowStatus
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Advance:
+    """What one event led to."""
+
+    #: New steps, in the order issued.
+    issued: list[Step] = field(default_factory=list)
+    #: Numbers of steps that are no longer waited for.
+    cancelled: list[int] = field(default_factory=list)
+    end: End | None = None
+    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+    unyielded: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Execution:
+    """One run of a workflow, held by a host.
+
+    Args:
+        definition: The workflow.
+        arguments: What it was called with, by name, fresh from the codec.
+        info: What it may know of itself.
+        seed: 128 random bits, the same for every execution of this run.
+        codec: How values are stored.
+        history: What is recorded of this run; `replay` applies it.
+    """
+
+    def __init__(
+        self,
+        definition: Workflow[..., Any],
+        arguments: Mapping[str, object],
+        info: WorkflowInfo,
+        seed: bytes,
+        codec: Codec,
+        history: History = History(),  # noqa: B008  # immutable
+    ) -> None:
+        self.info = info
+        self.end: End | None = None
+        #: How many events were applied.
+        self.applied = 0
+        #: The open steps by number.
+        self.open: dict[int, Leaf] = {}
+        self._definition = definition
+        self._arguments = arguments
+        self._seed = seed
+        self._codec = codec
+        self._history = history
+        self._driving = Driving(info)
+        self._root: Branch | None = None
+        self._runnable: deque[Branch] = deque()
+        self._now = 0
+        self._next_step = 0
+        self._draws = 0
+        self._advance = Advance()
+
+    # ------------------------------------------------------------------ the two verbs, and their undoing
+
+    def replay(self) -> None:
+        """Apply the recorded events.
+
+        Raises:
+            ReplayMismatchError: The code leads to other steps.
+            EncodingError: A recorded value cannot be read back.
+        """
+        for event in self._history.events:
+            self.apply(event)
+        self._history = History()
+
+    def apply(self, event: Event) -> Advance:
+        """Apply one event and drive every branch as far as it goes.
+
+        Raises:
+            ReplayMismatchError: While replaying, the code leads to other steps.
+            EncodingError: The outcome, or the input, cannot be read back.
+        """
+        recorded = self.applied < len(self._history.events)
+        self._driving.replaying = recorded
+        self._advance = advance = Advance()
+        token = driving.set(self._driving)
+        try:
+            self._now = max(self._now, event.at)
+            self._enter(event)
+            while self._runnable:
+                self._drive(self._runnable.popleft())
+            if self._driving.made:
+                ended = advance.end is not None
+                advance.unyielded = [(repr(command), line) for command, line in unyielded(self._driving, ended=ended)]
+        finally:
+            driving.reset(token)
+        if recorded:
+            self._check_turn()
+        self.applied += 1
+        return advance
+
+    def close(self) -> None:
+        """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
+        branches = [self._root] if self._root is not None else []
+        while branches:
+            branch = branches.pop()
+            below: list[Node] = [branch.waiting_for] if branch.waiting_for is not None else []
+            branch.close()
+            while below:
+                node = below.pop()
+                if isinstance(node, Group):
+                    below.extend(node.running.values())
+                elif isinstance(node, Branch):
+                    branches.append(node)
+        self._root = None
+        self._runnable.clear()
+
+    # ------------------------------------------------------------------ events
+
+    def _enter(self, event: Event) -> None:
+        if isinstance(event, StepEnded):
+            leaf = self.open.pop(event.step, None)
+            if leaf is None:
+                raise self._leftover(event)
+            self._settle(leaf, self._decode(event.outcome))
+        elif isinstance(event, Started):
+            if self._root is not None:
+                raise InternalError(f"workflow {self.info.workflow_id} was started twice")
+            self._root = Branch(None, 0, self._body())
+            self._runnable.append(self._root)
+
+    def _body(self) -> Body:
+        try:
+            body: Body = self._definition.call(self._arguments)
+        except TypeError as error:
+            raise ReplayMismatchError(
+                f"workflow {self.info.name!r} ({self.info.workflow_id}) no longer takes the arguments that it was "
+                f"submitted with: {error}. Give a new parameter a default, or keep the old one."
+            ) from None
+        return body
+
+    def _decode(self, outcome: Outcome) -> Settled:
+        if isinstance(outcome, Failure):
+            return Settled(error=self._codec.decode_failure(outcome, ActivityError))
+        return Settled(self._codec.decode(outcome))
+
+    # ------------------------------------------------------------------ driving
+
+    def _drive(self, branch: Branch) -> None:
+        """Run ``branch`` until it waits or ends."""
+        stack = branch.stack
+        value, error = branch.resume_with
+        branch.resume_with = Settled()
+        while stack and not branch.ended:
+            if branch.delegated is not None:
+                branch.delegated.resumed = True
+                branch.delegated = None
+            try:
+                yielded = stack[-1].send(value) if error is None else stack[-1].throw(error)
+            except StopIteration as stop:
+                stack.pop()
+                value, error = stop.value, None
+                if self._driving.made:
+                    note_used(value)
+                continue
+            except BaseException as raised:
+                stack.pop()
+                value, error = None, raised
+                continue
+            if isinstance(yielded, Delegated):
+                branch.delegated = yielded
+                yielded = yielded.command
+            if isinstance(yielded, GeneratorType) and is_fresh(yielded):
+                stack.append(yielded)
+                value = error = None
+                continue
+            begun = self._begin(yielded, branch, 0, branch)
+            if isinstance(begun, Node):
+                branch.waiting_for = begun
+                return
+            value, error = begun
+        if not branch.ended:
+            branch.ended = True
+            self._settle(branch, Settled(value, error))
+
+    def _begin(self, yielded: Any, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
+        """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
+        self._driving.made.pop(id(yielded), None)
+        begin = _BEGIN.get(type(yielded))
+        try:
+            if begin is None:
+                raise CommandError(_refusal(yielded))
+            return begin(self, yielded, parent, slot, yielder)
+        except (CommandError, EncodingError) as error:
+            return Settled(error=error)
+
+    def _begin_activity(
+        self, command: ActivityInvocation[Any], parent: Branch | Group, slot: int, yielder: Branch
+    ) -> Node:
+        if self._driving.made:
+            note_used(command._arguments)
+        try:
+            payload = self._codec.encode(command._arguments)
+        except EncodingError as error:
+            raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
+        step = self._issue(StepKind.ACTIVITY, command.name, payload, yielder, None, command.definition)
+        return self._wait(Leaf(parent, slot, step, command, command.definition))
+
+    def _begin_sleep(self, command: Sleep, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
+        payload = self._codec.encode({"seconds": command.seconds})
+        step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._now + command.micros, None)
+        return self._wait(Leaf(parent, slot, step, command))
+
+    def _begin_gather(self, command: Gather, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
+        group = Group(parent, slot, command)
+        self._feed(group, yielder)
+        return group.outcome() if group.complete else group
+
+    def _begin_branch(self, body: Body, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
+        if not is_fresh(body) or not isinstance(parent, Group):
+            raise CommandError(
+                f"generator {getattr(body, '__qualname__', body)} was already started: "
+                "a generator runs once, so call its function again for each use"
+            )
+        branch = Branch(parent, slot, body)
+        self._runnable.append(branch)
+        return branch
+
+    def _begin_instant(self, command: Instant[Any], parent: Branch | Group, slot: int, yielder: Branch) -> Settled:
+        if command.name == "now":
+            return Settled(to_datetime(self._now))
+        if command.name == "info":
+            return Settled(self.info)
+        drawn = blake2b(self._draws.to_bytes(8, "big"), key=self._seed, digest_size=16).digest()
+        self._draws += 1
+        if command.name == "uuid4":
+            return Settled(UUID(bytes=drawn, version=4))
+        # 53 bits are what a float between 0 and 1 holds.
+        return Settled((int.from_bytes(drawn[:8], "big") >> 11) / (1 << 53))
+
+    def _feed(self, group: Group, yielder: Branch) -> None:
+        """Begin members of ``group`` up to its limit."""
+        while group.hungry:
+            slot = group.next
+            group.next += 1
+            begun = self._begin(group.members[slot], group, slot, yielder)
+            if isinstance(begun, Node):
+                group.running[slot] = begun
+            elif group.take(slot, begun):
+                self._cancel_members(group)
+
+    def _wait(self, leaf: Leaf) -> Leaf:
+        self.open[leaf.step.number] = leaf
+        return leaf
+
+    # ------------------------------------------------------------------ completing and cancelling
+
+    def _settle(self, node: Node, settled: Settled) -> None:
+        """Tell whoever waits for ``node`` how it came out, and so on upwards while that completes them too."""
+        while True:
+            parent = node.parent
+            if parent is None:
+                self._finish(settled)
+                return
+            if isinstance(parent, Branch):
+                self._resume(parent, settled)
+                return
+            if parent.take(node.slot, settled):
+                self._cancel_members(parent)
+            self._feed(parent, self._yielder(parent))
+            if not parent.complete:
+                return
+            node, settled = parent, parent.outcome()
+
+    def _yielder(self, group: Group) -> Branch:
+        """The branch that yielded ``group``."""
+        node: Branch | Group | None = group
+        while isinstance(node, Group):
+            node = node.parent
+        if node is None:
+            raise InternalError("a gather without a branch")
+        return node
+
+    def _resume(self, branch: Branch, settled: Settled) -> None:
+        branch.waiting_for = None
+        branch.resume_with = settled
+        self._runnable.append(branch)
+
+    def _cancel(self, node: Node) -> bool:
+        """Have ``node`` end early; True where it is over at once, False where its cleanup is waited for."""
+        if isinstance(node, Leaf):
+            del self.open[node.step.number]
+            self._advance.cancelled.append(node.step.number)
+            return True
+        if isinstance(node, Group):
+            node.cancelled = True
+            self._cancel_members(node)
+            return node.complete
+        if not isinstance(node, Branch) or node.cancelled:
+            return False
+        node.cancelled = True
+        if node.fresh:
+            node.close()
+            return True
+        if node.waiting_for is None:
+            node.resume_with = Settled(error=Cancelled())
+        elif self._cancel(node.waiting_for):
+            self._resume(node, Settled(error=Cancelled()))
+        return False
+
+    def _cancel_members(self, group: Group) -> None:
+        for slot, member in list(group.running.items()):
+            if self._cancel(member):
+                del group.running[slot]
+
+    def _finish(self, settled: Settled) -> None:
+        value, error = settled
+        if error is None:
+            try:
+                payload = self._codec.encode(value)
+            except EncodingError as refused:
+                refusal = EncodingError(f"what workflow {self.info.name!r} returned: {refused}")
+                self.end = End(WorkflowStatus.FAILED, self._codec.encode_failure(refusal))
+            else:
+                self.end = End(WorkflowStatus.DONE, payload)
+        else:
+            status = WorkflowStatus.CANCELLED if isinstance(error, Cancelled) else WorkflowStatus.FAILED
+            self.end = End(status, self._codec.encode_failure(error))
+        self._advance.end = self.end
+
+    # ------------------------------------------------------------------ steps, and what is recorded of them
+
+    def _issue(
+        self,
+        kind: StepKind,
+        name: str,
+        payload: str | bytes,
+        yielder: Branch,
+        due_at: int | None,
+        definition: Definition[..., Any] | None,
+    ) -> Step:
+        """Number a step; while replaying, it must be the recorded one."""
+        number = self._next_step
+        step = Step(number, kind, name, payload, self.applied, _source(yielder), due_at)
+        if self.applied < len(self._history.events):
+            there = self._recorded(number)
+            if there is None or not same_step(there, step, definition, self._codec):
+                raise mismatch(self.info, number, there, step)
+            step = there
+        else:
+            self._advance.issued.append(step)
+        self._next_step += 1
+        return step
+
+    def _recorded(self, number: int) -> Step | None:
+        return self._history.steps[number] if number < len(self._history.steps) else None
+
+    def _check_turn(self) -> None:
+        """The recorded steps of this turn were all issued again."""
+        missing = self._recorded(self._next_step)
+        if missing is not None and missing.turn <= self.applied:
+            hint = "The workflow ended here." if self.end is not None else "Nothing was yielded here."
+            raise mismatch(self.info, self._next_step, missing, None, hint)
+
+    def _leftover(self, event: StepEnded) -> ReplayMismatchError:
+        """A recorded outcome that this code does not wait for."""
+        ended = "The workflow ended before it." if self.end is not None else "This code does not wait for it here."
+        hint = f"An outcome is recorded for this step, the {self.applied}. applied. {ended}"
+        return mismatch(self.info, event.step, self._recorded(event.step), None, hint)
+
+
+#: What begins each kind of command.
+_BEGIN: dict[type, Callable[[Execution, Any, Branch | Group, int, Branch], Node | Settled]] = {
+    ActivityInvocation: Execution._begin_activity,
+    Sleep: Execution._begin_sleep,
+    Gather: Execution._begin_gather,
+    Instant: Execution._begin_instant,
+    GeneratorType: Execution._begin_branch,
+}
+
+
+def _source(branch: Branch) -> str:
+    """``file:line`` of the yield at which ``branch`` is."""
+    generator = branch.stack[-1]
+    while isinstance(inner := generator.gi_yieldfrom, GeneratorType) and inner.gi_code is not _DELEGATION:
+        generator = inner
+    frame = generator.gi_frame
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+
+
+def _refusal(yielded: object) -> str:
+    """What may not be yielded, and what to write instead."""
+    if isinstance(yielded, WorkflowInvocation):
+        return (
+            f"{yielded} is a workflow, which a workflow cannot wait for yet. To make it a part of this one, write:\n"
+            f"    value = yield from {yielded.name}.fn(...)"
+        )
+    if isinstance(yielded, Definition):
+        return (
+            f"{yielded.kind} {yielded.name!r} was yielded without being called. Write:\n    yield {yielded.name}(...)"
+        )
+    if isinstance(yielded, (list, tuple, set)) and any(isinstance(item, (Command, GeneratorType)) for item in yielded):
+        return f"a {type(yielded).__name__} of commands was yielded. Write:\n    results = yield gather(*commands)"
+    if callable(yielded) and hasattr(yielded, "__name__"):
+        return (
+            f"function {yielded.__name__} was yielded. Make it an activity with @activity and write:\n"
+            f"    yield {yielded.__name__}(...)"
+        )
+    if hasattr(yielded, "__await__"):
+        return f"{yielded!r} is awaitable, and a workflow awaits nothing. Call it inside an activity, and yield that."
+    return (
+        f"{yielded!r} was yielded, which is no command. Yield an activity called with its arguments, sleep(...), "
+        "gather(...) or a helper generator; to hand a value on, return it."
+    )

@@ -1,0 +1,146 @@
+"""What a workflow waits for, as a tree: leaves (steps), gathers, and the branches that wait for them.
+
+A node completes once and tells its parent. A branch is a generator with the helpers that it is waiting in; the root
+of the tree is the branch of the workflow itself. Nodes hold state; `execution` moves it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import GeneratorType
+from typing import Any, NamedTuple, TypeAlias
+
+from .commands import Command, Delegated, Gather, Yieldable
+from .definitions import Definition
+from .errors import Cancelled
+from .history import Step
+
+#: A generator that a branch drives.
+Body: TypeAlias = "GeneratorType[Any, Any, Any]"
+
+
+class Settled(NamedTuple):
+    """How a node, or a command that needs none, came out: a value, or an exception."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+
+class Node:
+    """Something that completes once."""
+
+    __slots__ = ("parent", "slot")
+
+    def __init__(self, parent: Branch | Group | None, slot: int) -> None:
+        self.parent = parent
+        #: The place among the parent's members.
+        self.slot = slot
+
+
+class Leaf(Node):
+    """A step that waits for its outcome."""
+
+    __slots__ = ("command", "definition", "step")
+
+    def __init__(
+        self,
+        parent: Branch | Group,
+        slot: int,
+        step: Step,
+        command: Command[Any],
+        definition: Definition[..., Any] | None = None,
+    ) -> None:
+        super().__init__(parent, slot)
+        self.step = step
+        self.command = command
+        #: What is to be run; None for a sleep.
+        self.definition = definition
+
+
+class Branch(Node):
+    """A generator running concurrently inside a workflow."""
+
+    __slots__ = ("cancelled", "delegated", "ended", "resume_with", "stack", "waiting_for")
+
+    def __init__(self, parent: Group | None, slot: int, body: Body) -> None:
+        super().__init__(parent, slot)
+        #: The body, and above it the helpers that it yielded: the last one runs.
+        self.stack = [body]
+        self.waiting_for: Node | None = None
+        self.resume_with = Settled()
+        self.delegated: Delegated[Any] | None = None
+        self.cancelled = False
+        self.ended = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has run nothing yet."""
+        return len(self.stack) == 1 and is_fresh(self.stack[0])
+
+    def close(self) -> None:
+        """End the generators without a command being heard; what their ``finally`` raises is dropped."""
+        self.ended = True
+        while self.stack:
+            # User code on its way out; nobody is left to tell.
+            with suppress(BaseException):
+                self.stack.pop().close()
+
+
+class Group(Node):
+    """The members of a `gather` under way."""
+
+    __slots__ = ("cancelled", "failure", "limit", "members", "next", "results", "return_exceptions", "running")
+
+    def __init__(self, parent: Branch | Group | None, slot: int, command: Gather) -> None:
+        super().__init__(parent, slot)
+        self.members: tuple[Yieldable[Any], ...] = command.members
+        self.limit = command.limit if command.limit is not None else len(command.members)
+        self.return_exceptions = command.return_exceptions
+        self.results: list[Any] = [None] * len(command.members)
+        self.running: dict[int, Node] = {}
+        self.next = 0
+        self.failure: BaseException | None = None
+        self.cancelled = False
+
+    @property
+    def closing(self) -> bool:
+        """Whether it begins no more members and only waits for those that run."""
+        return self.cancelled or self.failure is not None
+
+    @property
+    def hungry(self) -> bool:
+        """Whether another member may begin now."""
+        return self.next < len(self.members) and len(self.running) < self.limit and not self.closing
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return not self.running and (self.closing or self.next == len(self.members))
+
+    def take(self, slot: int, settled: Settled) -> bool:
+        """Note how a member came out; True where the others are to be cancelled now."""
+        self.running.pop(slot, None)
+        value, error = settled
+        if error is None:
+            self.results[slot] = value
+        elif self.return_exceptions and isinstance(error, Exception):
+            self.results[slot] = error
+        elif self.failure is None and not (self.cancelled and isinstance(error, Cancelled)):
+            self.failure = error
+            return not self.cancelled
+        elif not isinstance(error, Cancelled) and self.failure is not None:
+            self.failure.add_note(f"while the rest of the gather was being cancelled, also: {error!r}")
+        return False
+
+    def outcome(self) -> Settled:
+        """What the gather resumes with, once complete."""
+        if self.cancelled:
+            cancelled = Cancelled()
+            cancelled.__cause__ = self.failure
+            return Settled(error=cancelled)
+        return Settled(error=self.failure) if self.failure is not None else Settled(self.results)
+
+
+def is_fresh(body: Body) -> bool:
+    """Whether a generator has not been started."""
+    return body.gi_frame is not None and not body.gi_suspended and not body.gi_running

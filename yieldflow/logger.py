@@ -1,0 +1,49 @@
+"""A logger for workflows that says each thing once, however often it is replayed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from ._core.context import driving
+
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter
+
+
+class WorkflowLogger(_Adapter):
+    """A logger that is silent while a workflow is being replayed, and adds the workflow to each record."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Whether a message of ``level`` would be logged now."""
+        current = driving.get()
+        return not (current is not None and current.replaying) and self.logger.isEnabledFor(level)
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add ``workflow_id``, ``workflow`` and ``run`` to the record."""
+        current = driving.get()
+        if current is not None:
+            known = {"workflow_id": current.info.workflow_id, "workflow": current.info.name, "run": current.info.run}
+            kwargs["extra"] = {**known, **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
+def get_logger(name: str) -> WorkflowLogger:
+    """The logger of that name, for use in workflows: silent while replaying.
+
+    In activities and elsewhere it does what `logging.getLogger` does.
+
+    Args:
+        name: As for `logging.getLogger`: usually ``__name__``.
+
+    Example:
+        >>> log = get_logger(__name__)
+        >>> @workflow
+        ... def order(order_id: str) -> Flow[None]:
+        ...     receipt = yield from charge(order_id)
+        ...     log.info("charged: %s", receipt)  # once, also after a restart
+    """
+    return WorkflowLogger(logging.getLogger(name), {})

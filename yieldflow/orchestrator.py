@@ -1,0 +1,474 @@
+"""`Orchestrator` and `WorkflowHandle`: what users hold."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections.abc import Generator, Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Generic, Literal, TypeVar
+
+from ._core.context import driving
+from ._core.definitions import Registry, WorkflowInvocation, default_registry
+from ._core.errors import (
+    EncodingError,
+    MisplacedCallError,
+    OrchestratorStoppedError,
+    ResultTimeoutError,
+    WorkflowAlreadyExistsError,
+    WorkflowCancelledError,
+    WorkflowFailedError,
+    WorkflowNotFoundError,
+    WorkflowStalledError,
+)
+from ._core.history import Failure, WorkflowStatus
+from .codec import codec_named
+from .loop import clock
+from .session import EXIT_PATIENCE, Session
+from .sqlite import SqliteStore
+from .store import Submission, WorkflowRecord
+from .submissions import make_submission, same_invocation
+from .turn import Ended
+from .views import StepDescription, WorkflowDescription, describe_step, describe_workflow, status_dict
+from .waiting import Watch, Watches
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+#: Seconds between two looks of a client that waits for a workflow.
+POLL = 0.02
+
+
+class Orchestrator:
+    """Runs durable workflows kept in one SQLite file.
+
+    Started, it owns the file and drives its workflows. Not started, it is a client: it submits, reads and waits, and
+    the orchestrator that owns the file, in this process or another, does the work.
+
+    Args:
+        db_path: The file; created where there is none.
+        max_workers: How many activities run at once.
+        registry: Where workflows are found by name; the default registry if left out.
+        codec: How values are stored: ``"pickle"`` (JSON where that is exact, else a pickle) or ``"json"`` (pickles
+            are refused both ways).
+        durability: ``"full"``: what is acknowledged outlives a loss of power. ``"normal"``: it outlives the death of
+            the process, and a loss of power may take the latest commits.
+        max_recovery_attempts: After so many starts in a row at which a workflow was at work when the process died, with
+            nothing to show for it, the workflow is set aside as stalled.
+
+    Raises:
+        TypeError, ValueError: An argument is wrong; the message says which.
+
+    Example:
+        >>> with Orchestrator("pipeline.db") as orchestrator:
+        ...     handle = orchestrator.submit(pipeline("database", destination="warehouse"))
+        ...     handle.result(timeout=30)
+    """
+
+    def __init__(
+        self,
+        db_path: str | os.PathLike[str] = "yieldflow.db",
+        max_workers: int = 5,
+        *,
+        registry: Registry | None = None,
+        codec: Literal["pickle", "json"] = "pickle",
+        durability: Literal["full", "normal"] = "full",
+        max_recovery_attempts: int = 10,
+    ) -> None:
+        if durability not in ("full", "normal"):
+            raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
+        self._path = os.fspath(db_path)
+        self._max_workers = _count("max_workers", max_workers)
+        self._max_recovery_attempts = _count("max_recovery_attempts", max_recovery_attempts)
+        self._registry = default_registry if registry is None else registry
+        self._codec = codec_named(codec)
+        self._durability: Literal["full", "normal"] = durability
+        self._watches = Watches()
+        self._pid = os.getpid()
+        # Guards the two below: they are made and taken away under it, and read without it.
+        self._lock = threading.Lock()
+        self._opened: SqliteStore | None = None
+        self._session: Session | None = None
+
+    def __repr__(self) -> str:
+        return f"<Orchestrator {self._path!r}, {'started' if self._session is not None else 'not started'}>"
+
+    # ------------------------------------------------------------------ lifetime
+
+    def start(self) -> None:
+        """Own the file and drive its workflows: every unfinished one goes on. Started already, it does nothing.
+
+        Raises:
+            DatabaseInUseError: Another orchestrator is started on the file; the message names its process.
+            DatabaseOpenError: The file cannot be used; the message says why.
+        """
+        self._check_place("start()")
+        store = self._store
+        with self._lock:
+            if self._session is None:
+                self._session = Session(
+                    store,
+                    self._codec,
+                    self._registry,
+                    self._watches,
+                    max_workers=self._max_workers,
+                    max_recovery_attempts=self._max_recovery_attempts,
+                )
+                atexit.register(_stop_at_exit, weakref.ref(self))
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Start nothing new, let running activities finish, and leave the rest for the next start.
+
+        What is queued is not waited for, and nothing is lost. Not started, it only closes the file.
+
+        Args:
+            timeout: Seconds to wait for running activities; None for as long as they take. One that is still running
+                then is left behind: its result is dropped, and it runs again at the next start.
+        """
+        self._check_place("stop()")
+        session = self._session
+        if session is not None and session.workers.on_worker:
+            raise MisplacedCallError(
+                "stop() waits for running activities, so an activity that calls it would wait for itself"
+            )
+        self._end(timeout)
+
+    def _end(self, timeout: float | None, patience: float | None = None) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+            store, self._opened = self._opened, None
+        if session is not None:
+            session.stop(timeout, patience)
+        if store is not None:
+            store.close()
+
+    def __enter__(self) -> Orchestrator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # ------------------------------------------------------------------ submitting
+
+    def submit(
+        self,
+        invocation: WorkflowInvocation[R],
+        workflow_id: str | None = None,
+        delay: float | timedelta | None = None,
+    ) -> WorkflowHandle[R]:
+        """Put a workflow on disk and let it run. When this returns, it is on disk.
+
+        Args:
+            invocation: The workflow with its arguments: ``pipeline("database")``.
+            workflow_id: Its id; a new one if left out. If a workflow with the same invocation has this id already,
+                nothing is started and the handle is that one's.
+            delay: Seconds, or a `timedelta`, until it is to start.
+
+        Raises:
+            EncodingError: An argument cannot be stored; the message says which part of it.
+            UnknownWorkflowError: The workflow is not in this orchestrator's registry.
+            WorkflowAlreadyExistsError: The id belongs to another invocation.
+            StorageError: The disk failed; nothing was written.
+        """
+        self._check_place("submit()")
+        submission = make_submission(invocation, self._registry, self._codec, clock(), workflow_id, delay)
+        # Before it is on disk, so that no news is missed.
+        watch = self._watches.of(submission.workflow_id)
+        try:
+            self._put([submission])
+        except WorkflowAlreadyExistsError:
+            self._attach(submission, invocation)
+        return WorkflowHandle(self, submission.workflow_id, watch)
+
+    def submit_many(self, invocations: Iterable[WorkflowInvocation[R]]) -> list[WorkflowHandle[R]]:
+        """Put many workflows on disk in one transaction, all or none, and let them run.
+
+        Args:
+            invocations: The workflows with their arguments.
+
+        Raises:
+            The same as `submit`.
+        """
+        self._check_place("submit_many()")
+        now = clock()
+        submissions = [make_submission(invocation, self._registry, self._codec, now) for invocation in invocations]
+        handles = [WorkflowHandle[R](self, new.workflow_id, self._watches.of(new.workflow_id)) for new in submissions]
+        if submissions:
+            self._put(submissions)
+        return handles
+
+    def run(self, invocation: WorkflowInvocation[R]) -> R:
+        """Submit a workflow and wait for its result.
+
+        Args:
+            invocation: The workflow with its arguments.
+
+        Raises:
+            The same as `submit` and `WorkflowHandle.result`.
+        """
+        return self.submit(invocation).result()
+
+    def invoke_workflow(self, name: str, /, **kwargs: object) -> str:
+        """Start a workflow by its name. When this returns, it is on disk.
+
+        Args:
+            name: The name that it is registered under.
+            kwargs: Its arguments.
+
+        Returns:
+            Its id.
+
+        Raises:
+            UnknownWorkflowError: No workflow has that name; the message names those that there are.
+            TypeError: The arguments do not fit the workflow.
+        """
+        return self.submit(self._registry.workflow(name)(**kwargs)).id
+
+    def _put(self, submissions: list[Submission]) -> None:
+        session = self._session
+        if session is not None:
+            session.submit(submissions)
+        else:
+            self._store.submit(submissions)
+
+    def _attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> None:
+        """The id is taken: fine, if by the same invocation."""
+        record = self._record(submission.workflow_id)
+        if not same_invocation(record, submission, invocation.definition, self._codec):
+            there = describe_workflow(record)
+            raise WorkflowAlreadyExistsError(
+                f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
+                f"{there.status}. Choose another id, or submit the same invocation to attach to it."
+            )
+
+    # ------------------------------------------------------------------ looking
+
+    def handle(self, workflow_id: str) -> WorkflowHandle[Any]:
+        """A handle of a workflow that is on disk.
+
+        Args:
+            workflow_id: Its id.
+
+        Raises:
+            WorkflowNotFoundError: There is none with that id.
+        """
+        self._record(workflow_id)
+        return WorkflowHandle(self, workflow_id, self._watches.of(workflow_id))
+
+    def get_workflow_status(self, workflow_id: str) -> dict[str, Any]:
+        """Where a workflow stands, as a dictionary.
+
+        Args:
+            workflow_id: Its id.
+
+        Returns:
+            The fields of `WorkflowDescription`, with ``status`` as text and times in ISO 8601, UTC: among them ``id``,
+            ``name``, ``status``, ``current_activity``, ``error_message``, ``output``, ``created_at``, ``updated_at``.
+
+        Raises:
+            WorkflowNotFoundError: There is none with that id.
+        """
+        return status_dict(describe_workflow(self._record(workflow_id)))
+
+    def list_workflows(self, name: str | None = None) -> list[dict[str, Any]]:
+        """All workflows, newest first, each as `get_workflow_status` has it.
+
+        Args:
+            name: Only those of this name.
+        """
+        self._check_place("list_workflows()")
+        return [status_dict(describe_workflow(record)) for record in self._store.records(name)]
+
+    def _record(self, workflow_id: str) -> WorkflowRecord:
+        self._check_place("a look at a workflow")
+        record = self._store.record(workflow_id) if isinstance(workflow_id, str) else None
+        if record is None:
+            raise WorkflowNotFoundError(f"{self._path} holds no workflow with the id {workflow_id!r}")
+        return record
+
+    # ------------------------------------------------------------------ waiting
+
+    def _wait(self, watch: Watch, workflow_id: str, timeout: float | None) -> Ended:
+        """Wait until a workflow has ended or stalled."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            ended = self._news(watch, workflow_id)
+            if ended is not None:
+                return ended
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise ResultTimeoutError(
+                    f"workflow {workflow_id} has not ended within {timeout} s; it goes on, and can be asked again"
+                )
+            session = self._session
+            if session is None:
+                time.sleep(POLL if left is None else min(POLL, left))
+                continue
+            told = threading.Event()
+            watch.call(told.set)
+            try:
+                with session.workers.lend():
+                    told.wait(left)
+            finally:
+                watch.forget(told.set)
+            self._check_goes_on(session, watch, workflow_id)
+
+    async def _wait_async(self, watch: Watch, workflow_id: str) -> Ended:
+        """The same from a coroutine, without holding a thread."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        while True:
+            ended = self._news(watch, workflow_id)
+            if ended is not None:
+                return ended
+            session = self._session
+            if session is None:
+                await asyncio.sleep(POLL)
+                continue
+            told = asyncio.Event()
+
+            def tell(told: asyncio.Event = told) -> None:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(told.set)
+
+            watch.call(tell)
+            try:
+                await told.wait()
+            finally:
+                watch.forget(tell)
+            self._check_goes_on(session, watch, workflow_id)
+
+    def _check_goes_on(self, session: Session, watch: Watch, workflow_id: str) -> None:
+        if watch.ended is None and (self._session is not session or not session.running):
+            raise OrchestratorStoppedError(
+                f"the orchestrator stopped while workflow {workflow_id} was waited for: it goes on at the next start"
+            )
+
+    def _news(self, watch: Watch, workflow_id: str) -> Ended | None:
+        """How a workflow ended, or why it stalled, as far as that is known now."""
+        ended = watch.ended
+        if ended is not None and ended.status.ended:
+            return ended
+        watch.clear()
+        record = self._record(workflow_id)
+        if record.status.ended or record.status is WorkflowStatus.STALLED:
+            return Ended(record.id, record.status, record.outcome, record.reason)
+        return None
+
+    def _value(self, ended: Ended) -> Any:
+        """What a workflow returned; what it raised is raised."""
+        if ended.status is WorkflowStatus.STALLED:
+            raise WorkflowStalledError(f"workflow {ended.workflow_id} is stalled: {ended.reason}")
+        if ended.status is WorkflowStatus.CANCELLED:
+            raise WorkflowCancelledError(f"workflow {ended.workflow_id} was cancelled")
+        if not isinstance(ended.outcome, Failure):
+            return None if ended.outcome is None else self._codec.decode(ended.outcome)
+        try:
+            raise self._codec.decode_failure(ended.outcome, WorkflowFailedError)
+        except EncodingError:
+            raise WorkflowFailedError(*ended.outcome[:3]) from None
+
+    # ------------------------------------------------------------------ small things
+
+    @property
+    def _store(self) -> SqliteStore:
+        with self._lock:
+            if self._opened is None:
+                self._opened = SqliteStore(self._path, self._durability)
+            return self._opened
+
+    def _check_place(self, call: str) -> None:
+        """Refuse calls from where they cannot work."""
+        current = driving.get()
+        if current is not None:
+            raise MisplacedCallError(
+                f"{call} was called inside workflow {current.info.name!r}, which the same thread drives: "
+                "a workflow only yields commands. Call it in an activity, and yield that."
+            )
+        if os.getpid() != self._pid:
+            raise MisplacedCallError(
+                f"{call} was called in a forked child of the process that made this orchestrator: "
+                "make another one in the child, and use it unstarted, as a client"
+            )
+
+
+class WorkflowHandle(Generic[R_co]):
+    """A workflow on disk that returns an ``R``. Made by `Orchestrator.submit` and `Orchestrator.handle`.
+
+    ``await handle`` in a coroutine is ``handle.result()`` without blocking.
+    """
+
+    __slots__ = ("_orchestrator", "_watch", "id")
+
+    def __init__(self, orchestrator: Orchestrator, workflow_id: str, watch: Watch) -> None:
+        #: The workflow's id.
+        self.id = workflow_id
+        self._orchestrator = orchestrator
+        self._watch = watch
+
+    def __repr__(self) -> str:
+        return f"<WorkflowHandle {self.id}>"
+
+    def result(self, timeout: float | None = None) -> R_co:
+        """Wait until the workflow has ended. In an activity, another thread works meanwhile in its place.
+
+        Args:
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            What the workflow returned.
+
+        Raises:
+            ResultTimeoutError: It has not ended in time; it goes on.
+            WorkflowFailedError: It raised an exception that cannot be built again here; one that can is raised itself.
+            WorkflowCancelledError: It was cancelled.
+            WorkflowStalledError: It cannot go on until somebody acts; the message says why.
+            OrchestratorStoppedError: The orchestrator stopped meanwhile; the workflow goes on at the next start.
+        """
+        value: R_co = self._orchestrator._value(self._orchestrator._wait(self._watch, self.id, timeout))
+        return value
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        ended = yield from self._orchestrator._wait_async(self._watch, self.id).__await__()
+        value: R_co = self._orchestrator._value(ended)
+        return value
+
+    def describe(self) -> WorkflowDescription:
+        """Where the workflow stands.
+
+        Raises:
+            WorkflowNotFoundError: It is no longer on disk.
+        """
+        return describe_workflow(self._orchestrator._record(self.id))
+
+    def history(self) -> list[StepDescription]:
+        """The steps of the workflow's current run, in the order issued.
+
+        Raises:
+            WorkflowNotFoundError: It is no longer on disk.
+        """
+        self._orchestrator._record(self.id)
+        return [describe_step(record) for record in self._orchestrator._store.steps(self.id)]
+
+
+def _stop_at_exit(reference: weakref.ref[Orchestrator]) -> None:
+    """The interpreter exits: end cleanly, but wait for no activity."""
+    orchestrator = reference()
+    if orchestrator is not None and os.getpid() == orchestrator._pid:
+        orchestrator._end(0, EXIT_PATIENCE)
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} is a whole number, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} is at least 1, not {value!r}")
+    return value

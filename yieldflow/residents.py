@@ -1,0 +1,119 @@
+"""The workflows in memory: built from the store's rows by replay, driven where a watchdog can see it, and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ._core.context import WorkflowInfo
+from ._core.definitions import Registry
+from ._core.execution import Advance, Execution
+from ._core.history import Codec, Event, History, Payload, WorkflowStatus
+from .store import Submission, WorkflowRecord
+
+
+@dataclass(slots=True)
+class Resident:
+    """A workflow in memory."""
+
+    execution: Execution
+    #: Its status on disk.
+    status: WorkflowStatus
+
+    @property
+    def info(self) -> WorkflowInfo:
+        """Which workflow it is."""
+        return self.execution.info
+
+
+class Residents:
+    """The workflows in memory, by id.
+
+    Args:
+        codec: How values are stored.
+        registry: Where workflows are found by name.
+    """
+
+    def __init__(self, codec: Codec, registry: Registry) -> None:
+        self._codec = codec
+        self._registry = registry
+        self._by_id: dict[str, Resident] = {}
+        self._drives = 0
+        #: What is being driven: a number for each drive, and the workflow's id.
+        self.driven: tuple[int, str] | None = None
+
+    def __contains__(self, workflow_id: str) -> bool:
+        return workflow_id in self._by_id
+
+    def __iter__(self) -> Iterator[Resident]:
+        return iter(self._by_id.values())
+
+    def get(self, workflow_id: str) -> Resident | None:
+        """The workflow of that id, where it is in memory."""
+        return self._by_id.get(workflow_id)
+
+    def admit(self, new: Submission) -> Resident:
+        """Take in a new workflow.
+
+        Raises:
+            UnknownWorkflowError: Its name is not registered.
+            EncodingError: Its arguments cannot be read back.
+        """
+        execution = self._execution(WorkflowInfo(new.workflow_id, new.name, 1), new.input, new.seed, History())
+        return self._add(Resident(execution, WorkflowStatus.PROCESSING))
+
+    def rebuild(self, record: WorkflowRecord, history: History) -> Resident:
+        """Take in a workflow from disk, by replay.
+
+        Raises:
+            UnknownWorkflowError: Its name is not registered.
+            EncodingError: A value of it cannot be read back.
+            ReplayMismatchError: The code no longer fits the history.
+        """
+        info = WorkflowInfo(record.id, record.name, record.run, record.parent)
+        execution = self._execution(info, record.input, record.seed, history)
+        self._begin_drive(record.id)
+        try:
+            execution.replay()
+        except BaseException:
+            execution.close()
+            raise
+        finally:
+            self.driven = None
+        return self._add(Resident(execution, record.status))
+
+    def apply(self, resident: Resident, event: Event) -> Advance:
+        """Apply one event; an exception leaves the execution of no use."""
+        self._begin_drive(resident.info.workflow_id)
+        try:
+            return resident.execution.apply(event)
+        finally:
+            self.driven = None
+
+    def forget(self, workflow_id: str) -> None:
+        """Let go of a workflow that ended."""
+        self._by_id.pop(workflow_id, None)
+
+    def drop(self, workflow_id: str) -> None:
+        """Let go of a workflow that is suspended at its yields."""
+        resident = self._by_id.pop(workflow_id, None)
+        if resident is not None:
+            resident.execution.close()
+
+    def close(self) -> None:
+        """Let go of all."""
+        for workflow_id in list(self._by_id):
+            self.drop(workflow_id)
+
+    def _add(self, resident: Resident) -> Resident:
+        self._by_id[resident.info.workflow_id] = resident
+        return resident
+
+    def _execution(self, info: WorkflowInfo, input: Payload, seed: bytes, history: History) -> Execution:
+        definition = self._registry.workflow(info.name)
+        arguments: dict[str, object] = self._codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
+        return Execution(definition, arguments, info, seed, self._codec, history)
+
+    def _begin_drive(self, workflow_id: str) -> None:
+        self._drives += 1
+        self.driven = (self._drives, workflow_id)

@@ -1,0 +1,125 @@
+"""What exists only while an orchestrator is started: the ownership of the file, the scheduler's thread, the workers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+
+from ._core.definitions import Registry
+from ._core.errors import OrchestratorStoppedError, StorageError
+from ._core.history import Codec
+from .loop import Loop, clock
+from .scheduler import Scheduler
+from .sqlite import Ownership, SqliteStore
+from .store import Submission
+from .turn import Message, Registered, Submit
+from .waiting import Watches
+from .workers import ThreadWorkers
+
+logger = logging.getLogger("yieldflow")
+
+#: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
+LOOK = 1.0
+#: Seconds that the scheduler's thread is given to end when the interpreter exits.
+EXIT_PATIENCE = 1.0
+
+
+class Session:
+    """From one start to the next stop.
+
+    Raises:
+        DatabaseInUseError: Another orchestrator is started on the file.
+        StorageError: The unfinished workflows cannot be read.
+    """
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        codec: Codec,
+        registry: Registry,
+        watches: Watches,
+        *,
+        max_workers: int,
+        max_recovery_attempts: int,
+    ) -> None:
+        self._ownership = Ownership(store.path)
+        self._ownership.acquire()
+        try:
+            self._watches = watches
+            self._inbox: SimpleQueue[Message | None] = SimpleQueue()
+            self.workers = ThreadWorkers(max_workers, self._inbox.put, codec)
+            self._scheduler = Scheduler(
+                store,
+                self.workers,
+                codec,
+                registry,
+                watches.tell,
+                max_workers=max_workers,
+                max_recovery_attempts=max_recovery_attempts,
+            )
+            self._scheduler.recover(clock())
+        except BaseException:
+            self._ownership.release()
+            raise
+        self._loop = Loop(self._scheduler, self._inbox, lambda _: watches.wake_all())
+        self._unsubscribe = registry.subscribe(lambda name: self._inbox.put(Registered(name)))
+        self.workers.start()
+        self._loop.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is still taken up."""
+        return self._loop.running
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Put workflows on disk, all or none, and let them start.
+
+        Raises:
+            WorkflowAlreadyExistsError: An id is taken.
+            OrchestratorStoppedError: The orchestrator stopped first; nothing was written.
+            StorageError: The disk failed; nothing was written.
+        """
+        # The scheduler puts one answer in: None, or what went wrong.
+        answer: SimpleQueue[Exception | None] = SimpleQueue()
+        self._inbox.put(Submit(submissions, answer.put))
+        while True:
+            running = self._loop.running
+            try:
+                error = answer.get(timeout=LOOK if running else 0)
+            except Empty:
+                if not running:
+                    raise OrchestratorStoppedError(
+                        "the orchestrator stopped before it took this: submit it again"
+                    ) from None
+            else:
+                if error is not None:
+                    raise error
+                return
+
+    def stop(self, timeout: float | None, patience: float | None = None) -> None:
+        """Begin nothing more, let running activities finish, and leave the rest for the next start.
+
+        Args:
+            timeout: Seconds to wait for running activities; None for as long as they take.
+            patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
+        """
+        self._unsubscribe()
+        self._scheduler.dispatching = False
+        left = self.workers.stop(timeout)
+        for task in left:
+            logger.warning(
+                "activity %r of workflow %s was still running after %s s: its result is dropped, and it runs again at "
+                "the next start",
+                task.definition.name,
+                task.workflow_id,
+                timeout,
+            )
+        if self._loop.stop(patience):
+            try:
+                self._scheduler.settle_counts()
+            except StorageError as error:
+                logger.warning("while stopping: %s", error)
+            self._scheduler.close()
+        self._ownership.release()
+        self._watches.wake_all()

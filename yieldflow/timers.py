@@ -1,0 +1,45 @@
+"""What is to happen at a time: sleeps that end, delayed workflows that start."""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+from ._core.history import Micros
+
+
+class Timer(NamedTuple):
+    """A sleep that ends, or, with no step, a workflow that is to start."""
+
+    due_at: Micros
+    workflow_id: str
+    run: int
+    step: int | None
+
+
+class Timers:
+    """All timers, the next due first; of equals, the one that was set first.
+
+    Nothing is ever taken out early: whoever takes one asks whether it is still waited for.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[Micros, int, Timer]] = []
+        self._count = 0
+
+    @property
+    def next_due(self) -> Micros | None:
+        """When the next one is due; None without any."""
+        return self._heap[0][0] if self._heap else None
+
+    def set(self, timer: Timer) -> None:
+        """Add a timer."""
+        self._count += 1
+        heapq.heappush(self._heap, (timer.due_at, self._count, timer))
+
+    def due(self, now: Micros) -> list[Timer]:
+        """Take out those that are due by ``now``, in order."""
+        taken: list[Timer] = []
+        while self._heap and self._heap[0][0] <= now:
+            taken.append(heapq.heappop(self._heap)[2])
+        return taken

@@ -1,0 +1,77 @@
+"""What goes into a turn of the scheduler, what it gathers, and what is told after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from ._core.history import Micros, Outcome, WorkflowStatus
+from .store import Checkpoint, Submission
+from .workers import Completed
+
+
+class Submit(NamedTuple):
+    """A caller wants workflows put on disk, all or none."""
+
+    submissions: Sequence[Submission]
+    #: Called when it is settled: with None once they are on disk, or with what went wrong.
+    reply: Callable[[Exception | None], None]
+
+
+class Registered(NamedTuple):
+    """A workflow was registered under this name: those that stalled may go on."""
+
+    name: str
+
+
+#: What the inbox holds.
+Message: TypeAlias = Submit | Registered | Completed
+
+
+class Ended(NamedTuple):
+    """What is told of a workflow that ended or stalled, once that is on disk."""
+
+    workflow_id: str
+    status: WorkflowStatus
+    outcome: Outcome | None = None
+    #: Why it stalled.
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Unit:
+    """What stands or falls together in a commit: the changes of one workflow, or one submission."""
+
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    #: The outcomes behind the changes, kept to be tried again if the commit fails.
+    causes: list[Completed] = field(default_factory=list)
+    submit: Submit | None = None
+
+
+class Turn:
+    """What a turn has gathered so far."""
+
+    __slots__ = ("_by_workflow", "now", "replies", "units")
+
+    def __init__(self, now: Micros) -> None:
+        self.now = now
+        self.units: list[Unit] = []
+        #: Answers that wait until the turn is over.
+        self.replies: list[tuple[Submit, Exception | None]] = []
+        self._by_workflow: dict[str, Unit] = {}
+
+    def unit(self, workflow_id: str, run: int) -> Unit:
+        """The unit of a workflow that is on disk already; its checkpoint is the first."""
+        found = self._by_workflow.get(workflow_id)
+        if found is None:
+            found = Unit([Checkpoint(workflow_id, run, issued_at=self.now)])
+            self._by_workflow[workflow_id] = found
+            self.units.append(found)
+        return found
+
+    def submission(self, submit: Submit) -> Unit:
+        """A unit for workflows that are new."""
+        unit = Unit(submit=submit)
+        self.units.append(unit)
+        return unit
