@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Generator, Iterable
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ._core.context import driving
 from ._core.definitions import Registry, WorkflowInvocation, default_registry
@@ -28,17 +28,22 @@ from ._core.errors import (
 from ._core.history import Failure, WorkflowStatus
 from .codec import codec_named
 from .loop import clock
-from .session import EXIT_PATIENCE, Session
-from .sqlite import SqliteStore
 from .store import Submission, WorkflowRecord
 from .submissions import make_submission, same_invocation
 from .turn import Ended
 from .views import StepDescription, WorkflowDescription, describe_step, describe_workflow, status_dict
 from .waiting import Watch, Watches
 
+if TYPE_CHECKING:
+    # They bring sqlite3 and socket, which a program that only defines workflows does not need.
+    from .session import Session
+    from .sqlite import SqliteStore
+
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
+#: Seconds that the scheduler's thread is given to end when the interpreter exits.
+EXIT_PATIENCE = 1.0
 #: Seconds between two looks of a client that waits for a workflow.
 POLL = 0.02
 
@@ -107,6 +112,8 @@ class Orchestrator:
             DatabaseOpenError: The file cannot be used; the message says why.
         """
         self._check_place("start()")
+        from .session import Session
+
         store = self._store
         with self._lock:
             if self._session is None:
@@ -380,6 +387,8 @@ class Orchestrator:
 
     @property
     def _store(self) -> SqliteStore:
+        from .sqlite import SqliteStore
+
         with self._lock:
             if self._opened is None:
                 self._opened = SqliteStore(self._path, self._durability)

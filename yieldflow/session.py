@@ -21,8 +21,6 @@ logger = logging.getLogger("yieldflow")
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
 LOOK = 1.0
-#: Seconds that the scheduler's thread is given to end when the interpreter exits.
-EXIT_PATIENCE = 1.0
 
 
 class Session:
