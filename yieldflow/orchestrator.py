@@ -94,8 +94,10 @@ class Orchestrator:
         self._durability: Literal["full", "normal"] = durability
         self._watches = Watches()
         self._pid = os.getpid()
-        # Guards the two below: they are made and taken away under it, and read without it.
-        self._lock = threading.Lock()
+        # Held by whoever starts or stops.
+        self._lifetime = threading.Lock()
+        # Guards the making of the store.
+        self._opening = threading.Lock()
         self._opened: SqliteStore | None = None
         self._session: Session | None = None
 
@@ -114,11 +116,10 @@ class Orchestrator:
         self._check_place("start()")
         from .session import Session
 
-        store = self._store
-        with self._lock:
+        with self._lifetime:
             if self._session is None:
                 self._session = Session(
-                    store,
+                    self._store,
                     self._codec,
                     self._registry,
                     self._watches,
@@ -145,13 +146,19 @@ class Orchestrator:
         self._end(timeout)
 
     def _end(self, timeout: float | None, patience: float | None = None) -> None:
-        with self._lock:
-            session, self._session = self._session, None
-            store, self._opened = self._opened, None
-        if session is not None:
-            session.stop(timeout, patience)
-        if store is not None:
-            store.close()
+        if not self._lifetime.acquire(timeout=-1 if patience is None else patience):
+            return
+        try:
+            if self._session is not None:
+                # Kept until it is over: an activity that still runs may call.
+                self._session.stop(timeout, patience)
+                self._session = None
+            with self._opening:
+                store, self._opened = self._opened, None
+            if store is not None:
+                store.close()
+        finally:
+            self._lifetime.release()
 
     def __enter__(self) -> Orchestrator:
         self.start()
@@ -354,7 +361,8 @@ class Orchestrator:
             self._check_goes_on(session, watch, workflow_id)
 
     def _check_goes_on(self, session: Session, watch: Watch, workflow_id: str) -> None:
-        if watch.ended is None and (self._session is not session or not session.running):
+        over = self._session is not session or not session.running
+        if watch.ended is None and (over or (session.stopping and session.workers.on_worker)):
             raise OrchestratorStoppedError(
                 f"the orchestrator stopped while workflow {workflow_id} was waited for: it goes on at the next start"
             )
@@ -389,7 +397,7 @@ class Orchestrator:
     def _store(self) -> SqliteStore:
         from .sqlite import SqliteStore
 
-        with self._lock:
+        with self._opening:
             if self._opened is None:
                 self._opened = SqliteStore(self._path, self._durability)
             return self._opened

@@ -36,7 +36,6 @@ from ._core.history import (
     Micros,
     Started,
     StepEnded,
-    StepKind,
     WorkflowStatus,
     check_transition,
 )
@@ -260,7 +259,7 @@ class Scheduler:
 
     def _spare_sleeper(self, resident: Resident, turn: Turn) -> None:
         """One that only sleeps has nothing at work that could take the process down."""
-        at_work = any(leaf.step.kind is not StepKind.SLEEP for leaf in resident.execution.open.values())
+        at_work = any(leaf.definition is not None for leaf in resident.execution.open.values())
         if not at_work and self._probation.passed(resident.info.workflow_id):
             turn.unit(resident.info.workflow_id, resident.info.run).checkpoints[0].recovery_attempts = 0
 

@@ -41,6 +41,8 @@ class Session:
         max_workers: int,
         max_recovery_attempts: int,
     ) -> None:
+        #: Whether nothing new begins any more.
+        self.stopping = False
         self._ownership = Ownership(store.path)
         self._ownership.acquire()
         try:
@@ -103,7 +105,10 @@ class Session:
             patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
         """
         self._unsubscribe()
+        self.stopping = True
         self._scheduler.dispatching = False
+        # An activity that waits for a workflow which now gets no further is not waited for in turn.
+        self._watches.wake_all()
         left = self.workers.stop(timeout)
         for task in left:
             logger.warning(

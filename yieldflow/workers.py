@@ -15,7 +15,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from ._core.definitions import Definition
-from ._core.history import Codec, Outcome, Payload
+from ._core.errors import OrchestratorStoppedError
+from ._core.history import Codec, Failure, Outcome, Payload
 
 
 class Task(NamedTuple):
@@ -55,6 +56,12 @@ def perform(task: Task, codec: Codec) -> Completed:
     except BaseException as error:
         outcome = codec.encode_failure(error)
     return Completed(*task[:4], outcome)
+
+
+def _was_interrupted(completed: Completed) -> bool:
+    """Whether it is only for the stop that the activity failed: then it runs again at the next start."""
+    outcome = completed.outcome
+    return isinstance(outcome, Failure) and outcome.type_name.endswith("." + OrchestratorStoppedError.__name__)
 
 
 class ThreadWorkers:
@@ -143,7 +150,8 @@ class ThreadWorkers:
                 self._threads[me] = task
                 completed = perform(task, self._codec)
                 self._threads[me] = None
-                self._deliver(completed)
+                if not (self._stopping and _was_interrupted(completed)):
+                    self._deliver(completed)
                 if self._surplus and self._retire():
                     return
         finally:
