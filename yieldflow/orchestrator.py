@@ -213,7 +213,9 @@ class Orchestrator:
         self._check_place("submit_many()")
         now = clock()
         submissions = [make_submission(invocation, self._registry, self._codec, now) for invocation in invocations]
-        handles = [WorkflowHandle[R](self, new.workflow_id, self._watches.of(new.workflow_id)) for new in submissions]
+        handles: list[WorkflowHandle[R]] = [
+            WorkflowHandle(self, new.workflow_id, self._watches.of(new.workflow_id)) for new in submissions
+        ]
         if submissions:
             self._put(submissions)
         return handles

@@ -16,14 +16,10 @@ from .store import Submission, WorkflowRecord
 class Resident:
     """A workflow in memory."""
 
+    info: WorkflowInfo
     execution: Execution
     #: Its status on disk.
     status: WorkflowStatus
-
-    @property
-    def info(self) -> WorkflowInfo:
-        """Which workflow it is."""
-        return self.execution.info
 
 
 class Residents:
@@ -59,8 +55,9 @@ class Residents:
             UnknownWorkflowError: Its name is not registered.
             EncodingError: Its arguments cannot be read back.
         """
-        execution = self._execution(WorkflowInfo(new.workflow_id, new.name, 1), new.input, new.seed, History())
-        return self._add(Resident(execution, WorkflowStatus.PROCESSING))
+        info = WorkflowInfo(new.workflow_id, new.name, 1)
+        execution = self._execution(info, new.input, new.seed, History())
+        return self._add(Resident(info, execution, WorkflowStatus.PROCESSING))
 
     def rebuild(self, record: WorkflowRecord, history: History) -> Resident:
         """Take in a workflow from disk, by replay.
@@ -80,7 +77,7 @@ class Residents:
             raise
         finally:
             self.driven = None
-        return self._add(Resident(execution, record.status))
+        return self._add(Resident(info, execution, record.status))
 
     def apply(self, resident: Resident, event: Event) -> Advance:
         """Apply one event; an exception leaves the execution of no use."""
