@@ -19,12 +19,12 @@ class WorkflowLogger(_Adapter):
 
     def isEnabledFor(self, level: int) -> bool:
         """Whether a message of ``level`` would be logged now."""
-        current = driving.get()
+        current = driving()
         return not (current is not None and current.replaying) and self.logger.isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Add ``workflow_id``, ``workflow`` and ``run`` to the record."""
-        current = driving.get()
+        current = driving()
         if current is not None:
             known = {"workflow_id": current.info.workflow_id, "workflow": current.info.name, "run": current.info.run}
             kwargs["extra"] = {**known, **(kwargs.get("extra") or {})}

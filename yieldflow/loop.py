@@ -11,7 +11,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from ._core.history import Micros
-from .scheduler import Scheduler
+from .scheduler import GLANCE, Scheduler
 from .turn import Message
 
 logger = logging.getLogger("yieldflow")
@@ -32,17 +32,15 @@ class Loop:
     """Runs a scheduler on a thread of its own.
 
     Args:
-        make_scheduler: Given the way into the inbox, makes the scheduler (and the workers behind it).
-        failed: Called once if the thread ends by a defect.
+        scheduler: What is run.
+        inbox: The only way in. A None in it means: stop after what stands before it.
+        ended: Called once when the thread has ended, by a stop or by a defect.
     """
 
-    def __init__(
-        self, scheduler: Scheduler, inbox: SimpleQueue[Message | None], failed: Callable[[BaseException], None]
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, inbox: SimpleQueue[Message | None], ended: Callable[[], None]) -> None:
         self._scheduler = scheduler
-        # The only way in. A `None` in it means: stop after what stands before it.
         self._inbox = inbox
-        self._failed = failed
+        self._ended = ended
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
@@ -74,16 +72,18 @@ class Loop:
                 pass
         except BaseException as error:
             logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
-            self._failed(error)
         finally:
             self._over.set()
+            self._ended()
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
         batch: list[Message] = []
         go_on = True
         try:
-            message = self._inbox.get(timeout=max(0.0, (self._scheduler.next_due() - clock()) / 1e6))
+            # Never longer than to the next glance, also if the clock is set back while this is reckoned.
+            left = min(self._scheduler.next_due() - clock(), GLANCE)
+            message = self._inbox.get(timeout=max(left, 0) / 1e6)
             while True:
                 if message is None:
                     go_on = False

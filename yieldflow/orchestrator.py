@@ -5,9 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import time
 import weakref
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -19,6 +18,7 @@ from ._core.errors import (
     MisplacedCallError,
     OrchestratorStoppedError,
     ResultTimeoutError,
+    StorageError,
     WorkflowAlreadyExistsError,
     WorkflowCancelledError,
     WorkflowFailedError,
@@ -29,10 +29,11 @@ from ._core.history import Failure, WorkflowStatus
 from .codec import codec_named
 from .loop import clock
 from .store import Submission, WorkflowRecord
-from .submissions import make_submission, same_invocation
+from .submissions import is_text, make_submission, same_invocation
 from .turn import Ended
 from .views import StepDescription, WorkflowDescription, describe_step, describe_workflow, status_dict
-from .waiting import Watch, Watches
+from .waiting import Looks, Watch, Watches, wait, wait_async
+from .workers import interrupted
 
 if TYPE_CHECKING:
     # They bring sqlite3 and socket, which a program that only defines workflows does not need.
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
 
 #: Seconds that the scheduler's thread is given to end when the interpreter exits.
 EXIT_PATIENCE = 1.0
@@ -86,6 +88,10 @@ class Orchestrator:
     ) -> None:
         if durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
+        if not isinstance(db_path, (str, os.PathLike)):
+            raise TypeError(f"db_path is a string or a path, not {db_path!r}")
+        if not isinstance(registry, (Registry, type(None))):
+            raise TypeError(f"registry is a Registry, not {registry!r}")
         self._path = os.fspath(db_path)
         self._max_workers = _count("max_workers", max_workers)
         self._max_recovery_attempts = _count("max_recovery_attempts", max_recovery_attempts)
@@ -117,7 +123,9 @@ class Orchestrator:
         from .session import Session
 
         with self._lifetime:
-            if self._session is None:
+            if self._session is not None:
+                return
+            try:
                 self._session = Session(
                     self._store,
                     self._codec,
@@ -126,12 +134,17 @@ class Orchestrator:
                     max_workers=self._max_workers,
                     max_recovery_attempts=self._max_recovery_attempts,
                 )
-                atexit.register(_stop_at_exit, weakref.ref(self))
+            except BaseException:
+                self._close()
+                raise
+            atexit.register(_stop_at_exit, weakref.ref(self))
 
     def stop(self, timeout: float | None = None) -> None:
         """Start nothing new, let running activities finish, and leave the rest for the next start.
 
-        What is queued is not waited for, and nothing is lost. Not started, it only closes the file.
+        What is queued is not waited for, and nothing is lost. An activity that waits for a workflow gets an
+        `OrchestratorStoppedError`; if it then fails, it runs again at the next start. Not started, this only closes
+        the file.
 
         Args:
             timeout: Seconds to wait for running activities; None for as long as they take. One that is still running
@@ -151,14 +164,18 @@ class Orchestrator:
         try:
             if self._session is not None:
                 # Kept until it is over: an activity that still runs may call.
-                self._session.stop(timeout, patience)
+                if not self._session.stop(timeout, patience):
+                    return
                 self._session = None
-            with self._opening:
-                store, self._opened = self._opened, None
-            if store is not None:
-                store.close()
+            self._close()
         finally:
             self._lifetime.release()
+
+    def _close(self) -> None:
+        with self._opening:
+            store, self._opened = self._opened, None
+        if store is not None:
+            store.close()
 
     def __enter__(self) -> Orchestrator:
         self.start()
@@ -183,7 +200,7 @@ class Orchestrator:
             invocation: The workflow with its arguments: ``pipeline("database")``.
             workflow_id: Its id; a new one if left out. If a workflow with the same invocation has this id already,
                 nothing is started and the handle is that one's.
-            delay: Seconds, or a `timedelta`, until it is to start.
+            delay: Seconds, or a `timedelta`, until it is to start; at most a hundred years.
 
         Raises:
             EncodingError: An argument cannot be stored; the message says which part of it.
@@ -195,10 +212,13 @@ class Orchestrator:
         submission = make_submission(invocation, self._registry, self._codec, clock(), workflow_id, delay)
         # Before it is on disk, so that no news is missed.
         watch = self._watches.of(submission.workflow_id)
-        try:
-            self._put([submission])
-        except WorkflowAlreadyExistsError:
-            self._attach(submission, invocation)
+        # One that is there is not driven anew, only to find that it is there.
+        while workflow_id is None or not self._attach(submission, invocation):
+            try:
+                self._put([submission])
+                break
+            except WorkflowAlreadyExistsError:
+                continue
         return WorkflowHandle(self, submission.workflow_id, watch)
 
     def submit_many(self, invocations: Iterable[WorkflowInvocation[R]]) -> list[WorkflowHandle[R]]:
@@ -250,19 +270,28 @@ class Orchestrator:
     def _put(self, submissions: list[Submission]) -> None:
         session = self._session
         if session is not None:
-            session.submit(submissions)
-        else:
-            self._store.submit(submissions)
+            try:
+                session.submit(submissions)
+                return
+            except OrchestratorStoppedError:
+                # Where that was a stop, this is a client once the stop is over.
+                with self._lifetime:
+                    if self._session is session:
+                        raise
+        self._ask(lambda store: store.submit(submissions))
 
-    def _attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> None:
-        """The id is taken: fine, if by the same invocation."""
-        record = self._record(submission.workflow_id)
+    def _attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
+        """Whether the id is taken: fine, if by the same invocation."""
+        record = self._ask(lambda store: store.record(submission.workflow_id))
+        if record is None:
+            return False
         if not same_invocation(record, submission, invocation.definition, self._codec):
             there = describe_workflow(record)
             raise WorkflowAlreadyExistsError(
                 f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
                 f"{there.status}. Choose another id, or submit the same invocation to attach to it."
             )
+        return True
 
     # ------------------------------------------------------------------ looking
 
@@ -300,80 +329,36 @@ class Orchestrator:
             name: Only those of this name.
         """
         self._check_place("list_workflows()")
-        return [status_dict(describe_workflow(record)) for record in self._store.records(name)]
+        known = name is None or is_text(name)
+        records = self._ask(lambda store: store.records(name)) if known else []
+        return [status_dict(describe_workflow(record)) for record in records]
 
     def _record(self, workflow_id: str) -> WorkflowRecord:
         self._check_place("a look at a workflow")
-        record = self._store.record(workflow_id) if isinstance(workflow_id, str) else None
+        record = self._ask(lambda store: store.record(workflow_id)) if is_text(workflow_id) else None
         if record is None:
             raise WorkflowNotFoundError(f"{self._path} holds no workflow with the id {workflow_id!r}")
         return record
 
     # ------------------------------------------------------------------ waiting
 
-    def _wait(self, watch: Watch, workflow_id: str, timeout: float | None) -> Ended:
-        """Wait until a workflow has ended or stalled."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            ended = self._news(watch, workflow_id)
-            if ended is not None:
-                return ended
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise ResultTimeoutError(
-                    f"workflow {workflow_id} has not ended within {timeout} s; it goes on, and can be asked again"
+    def _looks(self, watch: Watch, workflow_id: str) -> Looks:
+        """Look at a workflow again and again until it has ended or stalled."""
+        session = self._session
+        while (ended := self._news(watch, workflow_id)) is None:
+            over = session is not None and (self._session is not session or not session.running)
+            if over or interrupted():
+                raise OrchestratorStoppedError(
+                    f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
                 )
             session = self._session
-            if session is None:
-                time.sleep(POLL if left is None else min(POLL, left))
-                continue
-            told = threading.Event()
-            watch.call(told.set)
-            try:
-                with session.workers.lend():
-                    told.wait(left)
-            finally:
-                watch.forget(told.set)
-            self._check_goes_on(session, watch, workflow_id)
-
-    async def _wait_async(self, watch: Watch, workflow_id: str) -> Ended:
-        """The same from a coroutine, without holding a thread."""
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        while True:
-            ended = self._news(watch, workflow_id)
-            if ended is not None:
-                return ended
-            session = self._session
-            if session is None:
-                await asyncio.sleep(POLL)
-                continue
-            told = asyncio.Event()
-
-            def tell(told: asyncio.Event = told) -> None:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(told.set)
-
-            watch.call(tell)
-            try:
-                await told.wait()
-            finally:
-                watch.forget(tell)
-            self._check_goes_on(session, watch, workflow_id)
-
-    def _check_goes_on(self, session: Session, watch: Watch, workflow_id: str) -> None:
-        over = self._session is not session or not session.running
-        if watch.ended is None and (over or (session.stopping and session.workers.on_worker)):
-            raise OrchestratorStoppedError(
-                f"the orchestrator stopped while workflow {workflow_id} was waited for: it goes on at the next start"
-            )
+            yield POLL if session is None else None
+        return ended
 
     def _news(self, watch: Watch, workflow_id: str) -> Ended | None:
         """How a workflow ended, or why it stalled, as far as that is known now."""
-        ended = watch.ended
-        if ended is not None and ended.status.ended:
-            return ended
+        if watch.end is not None:
+            return watch.end
         watch.clear()
         record = self._record(workflow_id)
         if record.status.ended or record.status is WorkflowStatus.STALLED:
@@ -389,11 +374,22 @@ class Orchestrator:
         if not isinstance(ended.outcome, Failure):
             return None if ended.outcome is None else self._codec.decode(ended.outcome)
         try:
-            raise self._codec.decode_failure(ended.outcome, WorkflowFailedError)
+            error = self._codec.decode_failure(ended.outcome, WorkflowFailedError)
         except EncodingError:
-            raise WorkflowFailedError(*ended.outcome[:3]) from None
+            error = WorkflowFailedError(*ended.outcome[:3])
+        raise error
 
     # ------------------------------------------------------------------ small things
+
+    def _ask(self, question: Callable[[SqliteStore], T]) -> T:
+        """Ask the store; once more where a stop in another thread closed it meanwhile."""
+        while True:
+            store = self._store
+            try:
+                return question(store)
+            except StorageError:
+                if self._opened is store:
+                    raise
 
     @property
     def _store(self) -> SqliteStore:
@@ -406,7 +402,7 @@ class Orchestrator:
 
     def _check_place(self, call: str) -> None:
         """Refuse calls from where they cannot work."""
-        current = driving.get()
+        current = driving()
         if current is not None:
             raise MisplacedCallError(
                 f"{call} was called inside workflow {current.info.name!r}, which the same thread drives: "
@@ -414,8 +410,8 @@ class Orchestrator:
             )
         if os.getpid() != self._pid:
             raise MisplacedCallError(
-                f"{call} was called in a forked child of the process that made this orchestrator: "
-                "make another one in the child, and use it unstarted, as a client"
+                f"{call} was called in a forked child of the process that made this orchestrator: begin the process "
+                'anew instead, as multiprocessing.get_context("spawn") does, and make one there, as a client'
             )
 
 
@@ -452,11 +448,18 @@ class WorkflowHandle(Generic[R_co]):
             WorkflowStalledError: It cannot go on until somebody acts; the message says why.
             OrchestratorStoppedError: The orchestrator stopped meanwhile; the workflow goes on at the next start.
         """
-        value: R_co = self._orchestrator._value(self._orchestrator._wait(self._watch, self.id, timeout))
+        self._orchestrator._check_place("result()")
+        ended = wait(self._watch, self._orchestrator._looks(self._watch, self.id), timeout)
+        if ended is None:
+            raise ResultTimeoutError(
+                f"workflow {self.id} has not ended within {timeout} s; it goes on, and can be asked again"
+            )
+        value: R_co = self._orchestrator._value(ended)
         return value
 
     def __await__(self) -> Generator[Any, None, R_co]:
-        ended = yield from self._orchestrator._wait_async(self._watch, self.id).__await__()
+        self._orchestrator._check_place("await")
+        ended = yield from wait_async(self._watch, self._orchestrator._looks(self._watch, self.id)).__await__()
         value: R_co = self._orchestrator._value(ended)
         return value
 
@@ -475,7 +478,7 @@ class WorkflowHandle(Generic[R_co]):
             WorkflowNotFoundError: It is no longer on disk.
         """
         self._orchestrator._record(self.id)
-        return [describe_step(record) for record in self._orchestrator._store.steps(self.id)]
+        return [describe_step(record) for record in self._orchestrator._ask(lambda store: store.steps(self.id))]
 
 
 def _stop_at_exit(reference: weakref.ref[Orchestrator]) -> None:

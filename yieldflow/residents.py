@@ -1,15 +1,26 @@
-"""The workflows in memory: built from the store's rows by replay, driven where a watchdog can see it, and let go."""
+"""The workflows in memory: built from the store's rows by replay, driven where a watchdog can see it, and let go.
+
+Beside them those that stalled, of which only the outcomes are kept that arrive meanwhile.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ._core.context import WorkflowInfo
 from ._core.definitions import Registry
+from ._core.errors import EncodingError, ReplayMismatchError, StorageError, UnknownWorkflowError
 from ._core.execution import Advance, Execution
 from ._core.history import Codec, Event, History, Payload, WorkflowStatus
 from .store import Submission, WorkflowRecord
+from .workers import Completed
+
+logger = logging.getLogger("yieldflow")
+
+#: A run with more steps than this is warned about, once.
+LONG_HISTORY = 10_000
 
 
 @dataclass(slots=True)
@@ -83,9 +94,12 @@ class Residents:
         """Apply one event; an exception leaves the execution of no use."""
         self._begin_drive(resident.info.workflow_id)
         try:
-            return resident.execution.apply(event)
+            advance = resident.execution.apply(event)
         finally:
             self.driven = None
+        if advance.unyielded or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+            _warn(resident.info, advance)
+        return advance
 
     def forget(self, workflow_id: str) -> None:
         """Let go of a workflow that ended."""
@@ -114,3 +128,56 @@ class Residents:
     def _begin_drive(self, workflow_id: str) -> None:
         self._drives += 1
         self.driven = (self._drives, workflow_id)
+
+
+@dataclass(slots=True)
+class _Stall:
+    #: Of the workflow: its registration wakes it.
+    name: str
+    outcomes: list[Completed] = field(default_factory=list)
+
+
+class Stalled:
+    """The workflows that stalled in this session, in that order, and the outcomes that nobody can receive now."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, _Stall] = {}
+
+    def __contains__(self, workflow_id: str) -> bool:
+        return workflow_id in self._by_id
+
+    def add(self, workflow_id: str, name: str) -> None:
+        """Note that a workflow of that name stalled."""
+        self._by_id[workflow_id] = _Stall(name)
+
+    def keep(self, completed: Completed) -> None:
+        """Keep an outcome until its workflow goes on."""
+        self._by_id[completed.workflow_id].outcomes.append(completed)
+
+    def waiting_for(self, name: str) -> list[str]:
+        """Those that a registration of that name wakes."""
+        return [workflow_id for workflow_id, stall in self._by_id.items() if stall.name == name]
+
+    def release(self, workflow_id: str) -> list[Completed]:
+        """Note that a workflow is stalled no longer; the outcomes kept for it."""
+        stall = self._by_id.pop(workflow_id, None)
+        return stall.outcomes if stall is not None else []
+
+
+def why(error: Exception) -> str:
+    """The reason for which a workflow stalls."""
+    if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
+        return str(error)
+    logger.error("a defect of yieldflow, please report it", exc_info=error)
+    return f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
+
+
+def _warn(info: WorkflowInfo, advance: Advance) -> None:
+    """Log what is allowed and hardly meant."""
+    who = f"workflow {info.name!r} ({info.workflow_id})"
+    for command, line in advance.unyielded:
+        logger.warning(
+            "%s made %s at %s and never yielded it, so it does not run: write `yield %s`", who, command, line, command
+        )
+    if any(step.number == LONG_HISTORY for step in advance.issued):
+        logger.warning("%s has passed %d steps in one run: each recovery replays them all", who, LONG_HISTORY)

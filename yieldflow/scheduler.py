@@ -15,47 +15,31 @@ again by replay, and the outcomes that had arrived are kept for a later turn.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ._core.context import WorkflowInfo
 from ._core.definitions import Registry
 from ._core.errors import (
+    DamagedRowError,
     EncodingError,
     RefusedValueError,
-    ReplayMismatchError,
     StorageError,
     UnknownWorkflowError,
     WorkflowAlreadyExistsError,
 )
-from ._core.execution import Advance
-from ._core.history import (
-    Codec,
-    Event,
-    History,
-    Micros,
-    Started,
-    StepEnded,
-    WorkflowStatus,
-    check_transition,
-)
+from ._core.history import Codec, Event, History, Micros, Started, StepEnded, WorkflowStatus, check_transition
 from ._core.nodes import Leaf
 from .recovery import Probation
-from .residents import Resident, Residents
-from .store import AppliedOutcome, Checkpoint, Pending, Store, WorkflowRecord
-from .timers import Timer, Timers
-from .turn import Ended, Message, Submit, Turn, Unit
+from .residents import Resident, Residents, Stalled, why
+from .store import AppliedOutcome, Checkpoint, Pending, Store, Submission, WorkflowRecord
+from .timers import BackOff, Timer, Timers
+from .turn import Ended, Message, Submit, Turn, Unit, taken
 from .workers import Completed, Task, Workers
 
 logger = logging.getLogger("yieldflow")
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
-#: The pause after a failed commit; it doubles each time, up to the longest.
-FIRST_PAUSE: Micros = 50_000
-LONGEST_PAUSE: Micros = 5_000_000
-#: A run with more steps than this is warned about, once.
-LONG_HISTORY = 10_000
 
 
 class Scheduler:
@@ -88,7 +72,6 @@ class Scheduler:
         self._nothing = codec.encode(None)
         self._residents = Residents(codec, registry)
         self._timers = Timers()
-        self._max_recovery_attempts = max_recovery_attempts
         self._probation = Probation(max_workers, max_recovery_attempts)
         #: Recovered, and nothing has come up for them yet: their count of recovery attempts.
         self._dormant: dict[str, int] = {}
@@ -96,15 +79,15 @@ class Scheduler:
         self._delayed: set[str] = set()
         #: To be built at the next turn, in this order.
         self._to_build: dict[str, None] = {}
-        #: By workflow name: what waits for a registration.
-        self._stalled: defaultdict[str, set[str]] = defaultdict(set)
+        self._stalled = Stalled()
         #: Dispatched, and the outcome not on disk yet: workflow, run, step.
         self._under_way: set[tuple[str, int, int]] = set()
         #: Outcomes whose commit failed.
         self._again: list[Completed] = []
-        self._pause: Micros = 0
-        self._paused_until: Micros = 0
+        self._back_off = BackOff()
         self._glance_at: Micros = 0
+        #: The time of the turn before.
+        self._latest: Micros = 0
         #: False once nothing more is to begin.
         self.dispatching = True
 
@@ -122,10 +105,14 @@ class Scheduler:
     def turn(self, inbox: Iterable[Message], now: Micros) -> None:
         """Take in what has arrived by ``now``, commit, dispatch."""
         turn = Turn(now)
+        if now < self._latest:
+            # The clock was set back: what was due soon is not to wait until that time comes again.
+            self._glance_at = self._back_off.until = now
+        self._latest = now
         if now >= self._glance_at:
             self._glance_at = now + GLANCE
-            self._glance()
-        if self._waits_to_go_on and now >= self._paused_until:
+            self._glance(now)
+        if self._waits_to_go_on(now) and now >= self._back_off.until:
             self._take_up(turn)
             again, self._again = self._again, []
             for completed in again:
@@ -136,7 +123,7 @@ class Scheduler:
             elif isinstance(message, Submit):
                 self._submit(message, turn)
             else:
-                self._to_build.update(dict.fromkeys(self._stalled.pop(message.name, ())))
+                self._wake(self._stalled.waiting_for(message.name))
         for timer in self._timers.due(now):
             self._fire(timer, turn)
         if turn.units:
@@ -150,13 +137,12 @@ class Scheduler:
         timer = self._timers.next_due
         if timer is not None:
             due = min(due, timer)
-        if self._waits_to_go_on:
-            due = min(due, self._paused_until)
+        if self._waits_to_go_on(self._latest):
+            due = min(due, self._back_off.until)
         return due
 
-    @property
-    def _waits_to_go_on(self) -> bool:
-        return bool(self._to_build or self._again or self._probation.ready)
+    def _waits_to_go_on(self, now: Micros) -> bool:
+        return bool(self._to_build or self._again or self._probation.ready(now))
 
     @property
     def driven(self) -> tuple[int, str] | None:
@@ -165,7 +151,8 @@ class Scheduler:
 
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished."""
-        checkpoints = [Checkpoint(workflow_id, recovery_attempts=0) for workflow_id in self._probation.counted()]
+        counted = [*self._probation.counted(), *(found for found, count in self._dormant.items() if count)]
+        checkpoints = [Checkpoint(workflow_id, recovery_attempts=0) for workflow_id in counted]
         if checkpoints:
             self._store.commit(checkpoints)
 
@@ -176,67 +163,96 @@ class Scheduler:
     # ------------------------------------------------------------------ taking up
 
     def _learn(self, pending: Pending, now: Micros) -> None:
-        workflow_id = pending.workflow_id
-        starts_at = pending.starts_at
+        workflow_id, run = pending.workflow_id, pending.run
         if pending.status is WorkflowStatus.SUSPENDED:
             return
-        if pending.status is WorkflowStatus.STALLED or pending.active:
-            self._probation.add(workflow_id, pending.recovery_attempts)
-        elif pending.started:
-            self._dormant[workflow_id] = pending.recovery_attempts
+        rests = pending.status is WorkflowStatus.PROCESSING and pending.started and not pending.active
+        starts_at = None if pending.started else pending.starts_at
+        if rests:
             for step, due_at in pending.sleeps:
-                self._timers.set(Timer(due_at, workflow_id, pending.run, step))
-        elif starts_at is not None and starts_at > now:
-            self._dormant[workflow_id] = pending.recovery_attempts
-            self._timers.set(Timer(starts_at, workflow_id, pending.run, None))
+                self._timers.set(Timer(due_at, workflow_id, run, step))
+        elif starts_at is not None and starts_at > now and pending.status is WorkflowStatus.PROCESSING:
+            self._timers.set(Timer(starts_at, workflow_id, run, None))
         else:
             self._probation.add(workflow_id, pending.recovery_attempts)
+            return
+        self._dormant[workflow_id] = pending.recovery_attempts
 
-    def _glance(self) -> None:
+    def _glance(self, now: Micros) -> None:
         """Find what clients added."""
         try:
             arrivals = self._store.arrivals()
         except StorageError as error:
-            logger.warning("cannot look for new workflows: %s", error)
+            self._back_off.failed(error, now)
+            self._glance_at = self._back_off.until
             return
         for workflow_id in arrivals:
-            known = workflow_id in self._residents or workflow_id in self._dormant or workflow_id in self._delayed
-            if not known and not self._probation.holds(workflow_id):
+            if not self._knows(workflow_id):
                 self._to_build[workflow_id] = None
+
+    def _knows(self, workflow_id: str) -> bool:
+        """Whether a workflow is known to be there, and not to have ended."""
+        return (
+            workflow_id in self._residents
+            or workflow_id in self._dormant
+            or workflow_id in self._delayed
+            or workflow_id in self._to_build
+            or workflow_id in self._stalled
+            or self._probation.holds(workflow_id)
+        )
+
+    def _wake(self, stalled: list[str]) -> None:
+        for workflow_id in stalled:
+            self._again += self._stalled.release(workflow_id)
+            self._to_build[workflow_id] = None
 
     def _take_up(self, turn: Turn) -> None:
         """Build what is to go on; of what was recovered, it is written down first that it is taken up."""
-        admitted = self._probation.admit()
-        spent = {workflow_id for workflow_id, count in admitted if count >= self._max_recovery_attempts}
-        marks = [Checkpoint(found, recovery_attempts=count + 1) for found, count in admitted if found not in spent]
+        admitted = self._probation.admit(turn.now)
         try:
-            if marks:
-                self._store.commit(marks)
+            self._mark([(found, count) for found, count in admitted if not self._probation.spent(found)])
         except StorageError as error:
             for workflow_id, count in admitted:
                 self._probation.passed(workflow_id)
                 self._probation.add(workflow_id, count)
-            self._back_off(error, turn.now)
+            self._back_off.failed(error, turn.now)
             return
         build, self._to_build = [*self._to_build, *(workflow_id for workflow_id, _ in admitted)], {}
         for place, workflow_id in enumerate(build):
             try:
                 loaded = self._store.load(workflow_id)
+            except DamagedRowError as error:
+                self._stall(WorkflowInfo(workflow_id, "unknown", 1), why(error), turn)
+                continue
             except StorageError as error:
                 self._to_build.update(dict.fromkeys(build[place:]))
-                self._back_off(error, turn.now)
+                self._back_off.failed(error, turn.now)
                 return
-            if loaded is not None and workflow_id not in self._residents:
-                self._build(*loaded, turn, spent=workflow_id in spent)
+            if loaded is None:
+                self._probation.passed(workflow_id)
+            elif workflow_id not in self._residents:
+                self._build(*loaded, turn)
 
-    def _build(self, record: WorkflowRecord, history: History, turn: Turn, *, spent: bool) -> None:
+    def _mark(self, admitted: list[tuple[str, int]]) -> None:
+        """Write down that these are taken up. One that is no longer there holds up no other."""
+        marks = [Checkpoint(workflow_id, recovery_attempts=count + 1) for workflow_id, count in admitted]
+        try:
+            if marks:
+                self._store.commit(marks)
+        except RefusedValueError:
+            if len(admitted) > 1:
+                for one in admitted:
+                    self._mark([one])
+
+    def _build(self, record: WorkflowRecord, history: History, turn: Turn) -> None:
         """Put a workflow into memory and let it go on from where its history ends."""
         info = WorkflowInfo(record.id, record.name, record.run)
+        before = record.reason if record.status is WorkflowStatus.STALLED else None
         if record.status not in (WorkflowStatus.PROCESSING, WorkflowStatus.STALLED):
             self._probation.passed(record.id)
             return
-        if spent:
-            self._stall(info, record.status, self._too_many_attempts(record.recovery_attempts), turn)
+        if self._probation.spent(record.id):
+            self._stall(info, self._probation.too_many(record.recovery_attempts), turn, before=before)
             return
         if record.started_at is None and record.starts_at is not None and record.starts_at > turn.now:
             self._delay(record.id, record.run, record.starts_at)
@@ -244,14 +260,13 @@ class Scheduler:
         try:
             resident = self._residents.rebuild(record, history)
         except Exception as error:
-            self._stall(info, record.status, _why(error), turn)
+            self._stall(info, why(error), turn, before=before)
             return
         if record.status is WorkflowStatus.STALLED:
             resident.status = WorkflowStatus.PROCESSING
             turn.unit(record.id, record.run).checkpoints[0].status = WorkflowStatus.PROCESSING
         if record.started_at is None:
             checkpoint = turn.unit(record.id, record.run).checkpoints[0]
-            checkpoint.started_at = turn.now
             self._apply(resident, Started(turn.now), checkpoint, turn)
         else:
             self._dispatch(resident, list(resident.execution.open.values()))
@@ -260,15 +275,8 @@ class Scheduler:
     def _spare_sleeper(self, resident: Resident, turn: Turn) -> None:
         """One that only sleeps has nothing at work that could take the process down."""
         at_work = any(leaf.definition is not None for leaf in resident.execution.open.values())
-        if not at_work and self._probation.passed(resident.info.workflow_id):
+        if not at_work and self._probation.on_trial(resident.info.workflow_id):
             turn.unit(resident.info.workflow_id, resident.info.run).checkpoints[0].recovery_attempts = 0
-
-    def _too_many_attempts(self, count: int) -> str:
-        return (
-            f"{count} times in a row the process died while this workflow was at work, and it got nowhere. Find out "
-            "what its open steps do to the process; to let it go on, start with a larger max_recovery_attempts "
-            f"(now {self._max_recovery_attempts})."
-        )
 
     def _delay(self, workflow_id: str, run: int, starts_at: Micros) -> None:
         """Wait outside memory for the start."""
@@ -279,39 +287,58 @@ class Scheduler:
     # ------------------------------------------------------------------ applying
 
     def _submit(self, submit: Submit, turn: Turn) -> None:
-        taken = next((new.workflow_id for new in submit.submissions if new.workflow_id in self._residents), None)
-        if taken is not None:
-            turn.replies.append((submit, WorkflowAlreadyExistsError(f"workflow id {taken!r} is taken")))
+        wanted = self._first_taken(submit.submissions)
+        if wanted is not None:
+            first = turn.creating(wanted)
+            if first is not None:
+                first.rivals.append((submit, wanted))
+            else:
+                turn.replies.append((submit, taken(wanted)))
             return
         unit = turn.submission(submit)
         for new in submit.submissions:
             checkpoint = Checkpoint(new.workflow_id, created=new, issued_at=turn.now)
             unit.checkpoints.append(checkpoint)
-            if new.starts_at is not None and new.starts_at > turn.now:
+            if not self._probation.over or (new.starts_at is not None and new.starts_at > turn.now):
+                self._delayed.add(new.workflow_id)
                 continue
             try:
                 resident = self._residents.admit(new)
             except (UnknownWorkflowError, EncodingError) as error:
                 info = WorkflowInfo(new.workflow_id, new.name, 1)
-                self._stall(info, WorkflowStatus.PROCESSING, _why(error), turn, checkpoint)
+                self._stall(info, why(error), turn, checkpoint)
                 continue
-            checkpoint.started_at = turn.now
             self._apply(resident, Started(turn.now), checkpoint, turn)
+
+    def _first_taken(self, submissions: Sequence[Submission]) -> str | None:
+        """The first id that another workflow has, or another of the same submissions."""
+        seen: set[str] = set()
+        for new in submissions:
+            if new.workflow_id in seen or self._knows(new.workflow_id):
+                return new.workflow_id
+            seen.add(new.workflow_id)
+        return None
 
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
         workflow_id = completed.workflow_id
+        resident = self._residents.get(workflow_id)
+        if completed[:3] not in self._under_way:
+            return
         if workflow_id in self._to_build:
             self._again.append(completed)
-            return
-        resident = self._residents.get(workflow_id)
-        if resident is None or resident.info.run != completed.run or completed.step not in resident.execution.open:
-            self._under_way.discard(completed[:3])
-            return
-        unit = turn.unit(workflow_id, completed.run)
-        unit.causes.append(completed)
-        event = StepEnded(completed.step, completed.outcome, turn.now, completed.attempt)
-        self._apply(resident, event, unit.checkpoints[0], turn)
+        elif workflow_id in self._stalled:
+            self._stalled.keep(completed)
+        elif resident is not None and completed.step in resident.execution.open:
+            unit = turn.unit(workflow_id, completed.run)
+            event = StepEnded(completed.step, completed.outcome, turn.now, completed.attempt)
+            if self._apply(resident, event, unit.checkpoints[0], turn):
+                unit.causes.append(completed)
+            else:
+                self._stalled.keep(completed)
+        else:
+            # Cancelled in this turn: too late only if that is committed.
+            turn.unit(workflow_id, completed.run).causes.append(completed)
 
     def _fire(self, timer: Timer, turn: Turn) -> None:
         """Let what was waited for come: a sleep ends, or a workflow that is not in memory is to go on."""
@@ -329,42 +356,49 @@ class Scheduler:
             checkpoint = turn.unit(workflow_id, timer.run).checkpoints[0]
             self._apply(resident, StepEnded(step, self._nothing, turn.now), checkpoint, turn)
 
-    def _apply(self, resident: Resident, event: Event, checkpoint: Checkpoint, turn: Turn) -> None:
-        """Apply one event to a workflow, and note in ``checkpoint`` what it led to."""
+    def _apply(self, resident: Resident, event: Event, checkpoint: Checkpoint, turn: Turn) -> bool:
+        """Apply one event to a workflow, and note in ``checkpoint`` what it led to; False where it stalled instead."""
         info = resident.info
         try:
             advance = self._residents.apply(resident, event)
         except Exception as error:
-            self._stall(info, resident.status, _why(error), turn, checkpoint)
-            return
+            self._stall(info, why(error), turn, checkpoint)
+            return False
         if isinstance(event, StepEnded):
             checkpoint.applied.append(AppliedOutcome(event, resident.execution.applied - 1))
+        else:
+            checkpoint.started_at = event.at
         checkpoint.issued += advance.issued
         checkpoint.cancelled += advance.cancelled
-        if self._probation.passed(info.workflow_id):
+        if self._probation.on_trial(info.workflow_id):
             checkpoint.recovery_attempts = 0
         if advance.end is not None:
             check_transition(resident.status, advance.end.status)
             checkpoint.status, checkpoint.outcome = advance.end
             checkpoint.finished_at = turn.now
-        if advance.unyielded or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
-            _warn(info, advance)
+        return True
 
     def _stall(
         self,
         info: WorkflowInfo,
-        before: WorkflowStatus,
         reason: str,
         turn: Turn,
         checkpoint: Checkpoint | None = None,
+        *,
+        before: str | None = None,
     ) -> None:
-        """Set a workflow aside until somebody acts; nothing of it is lost."""
-        self._residents.drop(info.workflow_id)
-        self._stalled[info.name].add(info.workflow_id)
-        self._probation.passed(info.workflow_id)
-        if before is not WorkflowStatus.STALLED:
-            logger.error("workflow %r (%s) is stalled: %s", info.name, info.workflow_id, reason)
-            checkpoint = checkpoint or turn.unit(info.workflow_id, info.run).checkpoints[0]
+        """Set a workflow aside until somebody acts; nothing of it is lost. ``before``: why it is stalled already."""
+        workflow_id = info.workflow_id
+        spent = self._probation.spent(workflow_id)
+        self._residents.drop(workflow_id)
+        self._stalled.add(workflow_id, info.name)
+        if reason == before and (spent or not self._probation.on_trial(workflow_id)):
+            return
+        checkpoint = checkpoint or turn.unit(workflow_id, info.run).checkpoints[0]
+        if self._probation.on_trial(workflow_id) and not spent:
+            checkpoint.recovery_attempts = 0
+        if reason != before:
+            logger.error("workflow %r (%s) is stalled: %s", info.name, workflow_id, reason)
             checkpoint.status, checkpoint.reason = WorkflowStatus.STALLED, reason
 
     # ------------------------------------------------------------------ committing, and what follows
@@ -383,7 +417,7 @@ class Scheduler:
         except StorageError as error:
             self._failed(units, error, turn)
         else:
-            self._pause = 0
+            self._back_off.worked()
             self._committed(units, turn)
 
     def _committed(self, units: list[Unit], turn: Turn) -> None:
@@ -393,6 +427,10 @@ class Scheduler:
                 self._under_way.discard(completed[:3])
             for checkpoint in unit.checkpoints:
                 workflow_id = checkpoint.workflow_id
+                for step in checkpoint.cancelled:
+                    self._under_way.discard((workflow_id, checkpoint.run, step))
+                if checkpoint.recovery_attempts == 0:
+                    self._probation.passed(workflow_id)
                 if checkpoint.status is not None and checkpoint.status is not WorkflowStatus.PROCESSING:
                     self._residents.forget(workflow_id)
                     ended.append(Ended(workflow_id, checkpoint.status, checkpoint.outcome, checkpoint.reason))
@@ -401,10 +439,9 @@ class Scheduler:
                     self._dispatch(
                         resident, [waiting[step.number] for step in checkpoint.issued if step.number in waiting]
                     )
-                elif checkpoint.created is not None and checkpoint.created.starts_at is not None:
-                    self._delay(workflow_id, checkpoint.run, checkpoint.created.starts_at)
-            if unit.submit is not None:
-                turn.replies.append((unit.submit, None))
+                elif checkpoint.created is not None and workflow_id in self._delayed:
+                    self._delay(workflow_id, checkpoint.run, checkpoint.created.starts_at or turn.now)
+            turn.replies += unit.answers(None)
         if ended:
             self._tell(ended)
 
@@ -422,50 +459,37 @@ class Scheduler:
 
     def _refused(self, unit: Unit, error: Exception, turn: Turn) -> None:
         """The store works, but will not have this unit."""
-        for completed in unit.causes:
-            self._under_way.discard(completed[:3])
-        for checkpoint in unit.checkpoints:
-            resident = self._residents.get(checkpoint.workflow_id)
-            self._residents.drop(checkpoint.workflow_id)
-            if unit.submit is None and resident is not None:
-                alone = Turn(turn.now)
-                self._stall(resident.info, resident.status, _why(error), alone)
-                self._commit(alone.units, turn)
         if unit.submit is not None:
-            turn.replies.append((unit.submit, error))
+            self._undo(unit)
+            turn.replies += unit.answers(error)
+            return
+        refused, alone = unit.checkpoints[0], Turn(turn.now)
+        resident = self._residents.get(refused.workflow_id)
+        if resident is not None:
+            self._stall(resident.info, why(error), alone)
+        elif refused.applied or refused.issued:
+            # It stalled in this very turn, after what is refused.
+            checkpoint = alone.unit(refused.workflow_id, refused.run).checkpoints[0]
+            checkpoint.status, checkpoint.reason = refused.status, refused.reason
+        for completed in unit.causes:
+            self._stalled.keep(completed)
+        if alone.units:
+            self._commit(alone.units, turn)
 
     def _failed(self, units: list[Unit], error: StorageError, turn: Turn) -> None:
         """The disk failed: what is in memory is wrong, and is built again when the disk works."""
-        self._back_off(error, turn.now)
+        self._back_off.failed(error, turn.now)
         for unit in units:
             self._again += unit.causes
-            for checkpoint in unit.checkpoints:
-                self._residents.drop(checkpoint.workflow_id)
-                if unit.submit is None:
-                    self._to_build[checkpoint.workflow_id] = None
+            self._undo(unit)
+            if unit.submit is None:
+                self._to_build[unit.checkpoints[0].workflow_id] = None
+            turn.replies += unit.answers(error)
+
+    def _undo(self, unit: Unit) -> None:
+        """Forget what the unit did to memory."""
+        for checkpoint in unit.checkpoints:
+            self._residents.drop(checkpoint.workflow_id)
+            self._again += self._stalled.release(checkpoint.workflow_id)
             if unit.submit is not None:
-                turn.replies.append((unit.submit, error))
-
-    def _back_off(self, error: StorageError, now: Micros) -> None:
-        self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
-        self._paused_until = now + self._pause
-        logger.error("%s; trying again in %.2f s, nothing is lost", error, self._pause / 1e6)
-
-
-def _why(error: Exception) -> str:
-    """The reason for which a workflow stalls."""
-    if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
-        return str(error)
-    logger.error("a defect of yieldflow, please report it", exc_info=error)
-    return f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
-
-
-def _warn(info: WorkflowInfo, advance: Advance) -> None:
-    """Log what is allowed and hardly meant."""
-    who = f"workflow {info.name!r} ({info.workflow_id})"
-    for command, line in advance.unyielded:
-        logger.warning(
-            "%s made %s at %s and never yielded it, so it does not run: write `yield %s`", who, command, line, command
-        )
-    if any(step.number == LONG_HISTORY for step in advance.issued):
-        logger.warning("%s has passed %d steps in one run: each recovery replays them all", who, LONG_HISTORY)
+                self._delayed.discard(checkpoint.workflow_id)

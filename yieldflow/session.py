@@ -41,8 +41,6 @@ class Session:
         max_workers: int,
         max_recovery_attempts: int,
     ) -> None:
-        #: Whether nothing new begins any more.
-        self.stopping = False
         self._ownership = Ownership(store.path)
         self._ownership.acquire()
         try:
@@ -62,7 +60,7 @@ class Session:
         except BaseException:
             self._ownership.release()
             raise
-        self._loop = Loop(self._scheduler, self._inbox, lambda _: watches.wake_all())
+        self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
         self._unsubscribe = registry.subscribe(lambda name: self._inbox.put(Registered(name)))
         self.workers.start()
         self._loop.start()
@@ -97,18 +95,18 @@ class Session:
                     raise error
                 return
 
-    def stop(self, timeout: float | None, patience: float | None = None) -> None:
+    def stop(self, timeout: float | None, patience: float | None = None) -> bool:
         """Begin nothing more, let running activities finish, and leave the rest for the next start.
 
         Args:
             timeout: Seconds to wait for running activities; None for as long as they take.
             patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
+
+        Returns:
+            False where the scheduler's thread did not end in time: then it still uses the store, and owns the file.
         """
         self._unsubscribe()
-        self.stopping = True
         self._scheduler.dispatching = False
-        # An activity that waits for a workflow which now gets no further is not waited for in turn.
-        self._watches.wake_all()
         left = self.workers.stop(timeout)
         for task in left:
             logger.warning(
@@ -118,11 +116,12 @@ class Session:
                 task.workflow_id,
                 timeout,
             )
-        if self._loop.stop(patience):
-            try:
-                self._scheduler.settle_counts()
-            except StorageError as error:
-                logger.warning("while stopping: %s", error)
-            self._scheduler.close()
+        if not self._loop.stop(patience):
+            return False
+        try:
+            self._scheduler.settle_counts()
+        except StorageError as error:
+            logger.warning("while stopping: %s", error)
+        self._scheduler.close()
         self._ownership.release()
-        self._watches.wake_all()
+        return True

@@ -146,7 +146,12 @@ class Store(Protocol):
         """
 
     def load(self, workflow_id: str) -> tuple[WorkflowRecord, History] | None:
-        """A workflow's row and the history of its current run; None where there is no such workflow."""
+        """A workflow's row and the history of its current run; None where there is no such workflow.
+
+        Raises:
+            DamagedRowError: A row of it cannot be read as what it should be.
+            StorageError: The medium failed.
+        """
 
     def unfinished(self) -> list[Pending]:
         """Every workflow that has not ended, oldest first."""

@@ -6,6 +6,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from ._core.commands import LONGEST_SLEEP
 from ._core.definitions import ActivityInvocation, Definition, Registry, Workflow, WorkflowInvocation
 from ._core.errors import EncodingError
 from ._core.history import Codec, Micros, to_micros
@@ -32,6 +33,10 @@ def make_submission(
         raise TypeError(_not_a_workflow(invocation))
     if workflow_id is not None and (not isinstance(workflow_id, str) or not workflow_id):
         raise TypeError(f"a workflow id is a non-empty string, not {workflow_id!r}")
+    if workflow_id is not None and not is_text(workflow_id):
+        raise ValueError(
+            f"workflow id {workflow_id!r} holds half a surrogate pair, which is no text that can be stored"
+        )
     _check_registered(invocation, registry)
     try:
         payload = codec.encode(dict(invocation.arguments))
@@ -53,6 +58,14 @@ def same_invocation(
     return same_value(there, asked)
 
 
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a string that a database can hold, and so could be an id or a name in it."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
 def new_id(moment: Micros) -> str:
     """A UUID of version 7: ids that are made one after another lie side by side in the file."""
     chance = os.urandom(10).hex()
@@ -72,13 +85,15 @@ def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -
 
 
 def _duration(delay: object) -> Micros:
-    if isinstance(delay, (int, float)) and not isinstance(delay, bool):
-        delay = timedelta(seconds=delay)
-    if not isinstance(delay, timedelta):
+    if isinstance(delay, timedelta):
+        seconds: float = delay.total_seconds()
+    elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
+        seconds = delay
+    else:
         raise TypeError(f"delay is seconds or a timedelta, not {delay!r}")
-    if delay < timedelta(0):
-        raise ValueError(f"delay is 0 seconds or more, not {delay!r}")
-    return to_micros(delay)
+    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
+        raise ValueError(f"delay is 0 seconds to a hundred years, not {delay!r}")
+    return to_micros(timedelta(seconds=seconds))
 
 
 def _not_a_workflow(given: object) -> str:

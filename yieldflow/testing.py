@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
-from ._core.commands import Command, Sleep
+from ._core.commands import Command, Sleep, show
 from ._core.context import WorkflowInfo
 from ._core.definitions import Workflow, WorkflowInvocation
 from ._core.errors import Cancelled, CommandError, WorkflowCancelledError, WorkflowFailedError, YieldflowError
-from ._core.execution import Advance, Execution
+from ._core.execution import Execution
 from ._core.history import Event, Failure, History, Micros, Started, Step, StepEnded, WorkflowStatus
 from ._core.nodes import Leaf
 from .codec import codec_named
@@ -33,7 +33,8 @@ class Stepper(Generic[R]):
         seed: What ``uuid4()`` and ``random()`` derive from: 16 bytes.
 
     Raises:
-        CommandError: The workflow made a command that it never yielded.
+        CommandError: The workflow made a command that it never yielded. The methods that let it go on raise this too;
+            where it failed, its exception says so in a note.
         EncodingError: An argument cannot be stored.
 
     Example:
@@ -55,6 +56,8 @@ class Stepper(Generic[R]):
         self._events: list[Event] = []
         self._steps: list[Step] = []
         self._crashed: list[Execution] = []
+        #: What to say of commands that a workflow which failed had made and not yielded.
+        self._slips: list[str] = []
         self._execution = self._build()
         self._apply(Started(self._now))
 
@@ -90,7 +93,7 @@ class Stepper(Generic[R]):
         """
         end = self._execution.end
         if end is None:
-            raise CommandError(f"{self._definition.name} has not ended: it waits for {self.pending}")
+            raise CommandError(f"{self._definition.name} has not ended: it waits for {self._shown}")
         if isinstance(end.outcome, Failure):
             raise self._revived(end.outcome)
         result: R = self._codec.decode(end.outcome)  # type: ignore[assignment]  # what the workflow returned
@@ -105,7 +108,10 @@ class Stepper(Generic[R]):
     def _revived(self, failure: Failure) -> BaseException:
         if self.status is WorkflowStatus.CANCELLED:
             return WorkflowCancelledError(f"{self._definition.name} was cancelled")
-        return self._codec.decode_failure(failure, WorkflowFailedError)
+        error = self._codec.decode_failure(failure, WorkflowFailedError)
+        # Past `add_note`, which an exception that forbids setting attributes refuses.
+        vars(error).setdefault("__notes__", []).extend(self._slips)
+        return error
 
     # ------------------------------------------------------------------ going on
 
@@ -117,18 +123,23 @@ class Stepper(Generic[R]):
         """Let a pending command end with a value.
 
         ``resolve(command, value)`` or, where one command is pending, ``resolve(value)``. A sleep takes no value:
-        ``resolve(sleep(60))``; time moves on to its end.
+        ``resolve(sleep(60))``; time moves on to its end. Of equal commands the first issued is meant.
 
         Raises:
             CommandError: No such command is pending, or several are and none was named.
             EncodingError: The value cannot be stored.
         """
+        if len(given) > 2:
+            raise TypeError(f"resolve() takes a command and its value, not {len(given)} arguments")
         if len(given) == 1 and isinstance(given[0], Command):
             given = (given[0], None)
-        leaf = self._leaf(given[0] if len(given) == 2 else None)
+        leaf = self._leaf("resolve", given[0] if len(given) == 2 else None)
+        value = given[-1] if given else None
         if isinstance(leaf.command, Sleep) and leaf.step.due_at is not None:
+            if value is not None:
+                raise CommandError(f"{leaf.command} ends without a value. Write:\n    resolve({leaf.command})")
             self._now = max(self._now, leaf.step.due_at)
-        self._apply(StepEnded(leaf.step.number, self._codec.encode(given[-1] if given else None), self._now))
+        self._apply(StepEnded(leaf.step.number, self._codec.encode(value), self._now))
 
     @overload
     def fail(self, command: Command[Any], error: BaseException, /) -> None: ...
@@ -138,24 +149,29 @@ class Stepper(Generic[R]):
         """Let a pending activity fail: ``fail(command, error)`` or, where one is pending, ``fail(error)``.
 
         Raises:
-            CommandError: No such command is pending, or several are and none was named.
+            CommandError: No such activity is pending, or several commands are and none was named.
         """
+        if not 1 <= len(given) <= 2:
+            raise TypeError(f"fail() takes a command and an exception, not {len(given)} arguments")
         error = given[-1]
         if not isinstance(error, BaseException):
-            raise TypeError(f"fail() takes an exception, not {error!r}")
-        leaf = self._leaf(given[0] if len(given) == 2 else None)
+            raise TypeError(f"fail() takes an exception, not {show(error)}")
+        leaf = self._leaf("fail", given[0] if len(given) == 2 else None)
+        if isinstance(leaf.command, Sleep):
+            raise CommandError(f"{leaf.command} cannot fail. Write:\n    resolve({leaf.command})")
         self._apply(StepEnded(leaf.step.number, self._codec.encode_failure(error), self._now))
 
     def crash(self) -> None:
         """Drop the generator as a killed process would, and go on with another, built by replay.
 
         Raises:
-            ReplayMismatchError: The workflow did not do the same again.
+            ReplayMismatchError: The workflow did not do the same again; it stays as it was before.
         """
         # Kept: letting go of a suspended generator would run its `finally`, which a killed process does not.
-        self._crashed.append(self._execution)
-        self._execution = self._build()
-        self._execution.replay()
+        another = self._build()
+        self._crashed.append(another)
+        another.replay()
+        self._crashed[-1], self._execution = self._execution, another
 
     # ------------------------------------------------------------------ inside
 
@@ -165,37 +181,48 @@ class Stepper(Generic[R]):
         history = History(tuple(self._events), tuple(self._steps))
         return Execution(self._definition, arguments, info, self._seed, self._codec, history)
 
-    def _leaf(self, command: Command[Any] | None) -> Leaf:
-        waiting = list(self._execution.open.values())
+    @property
+    def _shown(self) -> str:
+        """What is pending, for messages."""
+        return show(self.pending, 500)
+
+    def _leaf(self, verb: str, command: Command[Any] | None) -> Leaf:
+        waiting = self._execution.open
+        if not waiting:
+            raise CommandError(f"{self._definition.name} has ended ({self.status}): nothing is pending")
         if command is not None:
-            waiting = [leaf for leaf in waiting if leaf.command == command]
-            if not waiting:
-                raise CommandError(f"{command} is not pending; pending are {self.pending}")
-        elif len(waiting) != 1:
-            raise CommandError(f"which one? Name the command first; pending are {self.pending}")
-        return waiting[0]
+            for leaf in waiting.values():
+                if leaf.command == command:
+                    return leaf
+            raise CommandError(f"{show(command)} is not pending; pending are {self._shown}")
+        first = next(iter(waiting.values()))
+        if len(waiting) > 1:
+            raise CommandError(
+                f"several commands are pending, so say which one ends, as in {verb}({show(first.command)}, ...): "
+                f"{self._shown}"
+            )
+        return first
 
     def _apply(self, event: Event) -> None:
         advance = self._execution.apply(event)
         self._events.append(event)
         self._steps.extend(advance.issued)
-        _refuse_unyielded(advance)
-        end = advance.end
-        if (
-            end is not None
-            and isinstance(end.outcome, Failure)
-            and end.outcome.type_name == "builtins.KeyboardInterrupt"
-        ):
+        failure = advance.end.outcome if advance.end is not None else None
+        if isinstance(failure, Failure) and failure.type_name == "builtins.KeyboardInterrupt":
             raise KeyboardInterrupt
+        slips = [
+            f"{command} was made at {line} and never yielded. Write:\n    yield {command}"
+            for command, line in advance.unyielded
+        ]
+        if isinstance(failure, Failure):
+            # What failed may not have come to its yields: the failure is told first.
+            self._slips = slips
+        elif slips:
+            raise CommandError("\n".join(slips))
 
     def __del__(self) -> None:
         for execution in [*getattr(self, "_crashed", ()), *filter(None, [getattr(self, "_execution", None)])]:
             execution.close()
-
-
-def _refuse_unyielded(advance: Advance) -> None:
-    for command, line in advance.unyielded:
-        raise CommandError(f"{command} was made at {line} and never yielded. Write:\n    yield {command}")
 
 
 __all__ = ["Cancelled", "Stepper", "YieldflowError"]

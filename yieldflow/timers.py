@@ -1,11 +1,18 @@
-"""What is to happen at a time: sleeps that end, delayed workflows that start."""
+"""What is to happen at a time: sleeps that end, delayed workflows that start, a disk that is tried again."""
 
 from __future__ import annotations
 
 import heapq
+import logging
 from typing import NamedTuple
 
 from ._core.history import Micros
+
+logger = logging.getLogger("yieldflow")
+
+#: The pause after the disk failed; it doubles each time, up to the longest.
+FIRST_PAUSE: Micros = 50_000
+LONGEST_PAUSE: Micros = 5_000_000
 
 
 class Timer(NamedTuple):
@@ -43,3 +50,22 @@ class Timers:
         while self._heap and self._heap[0][0] <= now:
             taken.append(heapq.heappop(self._heap)[2])
         return taken
+
+
+class BackOff:
+    """How long a disk that failed is left alone."""
+
+    def __init__(self) -> None:
+        self._pause: Micros = 0
+        #: When it may be tried again.
+        self.until: Micros = 0
+
+    def failed(self, error: Exception, now: Micros) -> None:
+        """Wait, twice as long as the last time."""
+        self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+        self.until = now + self._pause
+        logger.error("%s; trying again in %.2f s, nothing is lost", error, self._pause / 1e6)
+
+    def worked(self) -> None:
+        """Begin with the shortest pause the next time."""
+        self._pause = 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from ._core.errors import WorkflowAlreadyExistsError
 from ._core.history import Micros, Outcome, WorkflowStatus
 from .store import Checkpoint, Submission
 from .workers import Completed
@@ -47,6 +48,19 @@ class Unit:
     #: The outcomes behind the changes, kept to be tried again if the commit fails.
     causes: list[Completed] = field(default_factory=list)
     submit: Submit | None = None
+    #: Later submissions of the turn that want an id of this one, and which.
+    rivals: list[tuple[Submit, str]] = field(default_factory=list)
+
+    def answers(self, error: Exception | None) -> list[tuple[Submit, Exception | None]]:
+        """What the submitters are to hear once the unit is on disk, or has failed with ``error``."""
+        if self.submit is None:
+            return []
+        return [(self.submit, error), *((rival, error or taken(wanted)) for rival, wanted in self.rivals)]
+
+
+def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
+    """What a submitter is told whose id another workflow has."""
+    return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
 
 
 class Turn:
@@ -69,6 +83,11 @@ class Turn:
             self._by_workflow[workflow_id] = found
             self.units.append(found)
         return found
+
+    def creating(self, workflow_id: str) -> Unit | None:
+        """The unit of this turn in which a workflow is new."""
+        new = (unit for unit in self.units if unit.submit is not None)
+        return next((unit for unit in new if any(one.workflow_id == workflow_id for one in unit.checkpoints)), None)
 
     def submission(self, submit: Submit) -> Unit:
         """A unit for workflows that are new."""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from .turn import Ended
+from .workers import lend
+
+#: Looks at a workflow until it has ended: yields for how many seconds, at most, news may be waited for before the next
+#: look, or None for as long as it takes.
+Looks: TypeAlias = Generator[float | None, None, Ended]
 
 
 class Watch:
@@ -20,18 +28,21 @@ class Watch:
         #: The last news; a stalled workflow may go on after it.
         self.ended: Ended | None = None
 
-    def call(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called at the next news, from another thread, or now if the end is known."""
-        with self._lock:
-            if self.ended is None:
-                self._calls.append(callback)
-                return
-        callback()
+    @property
+    def end(self) -> Ended | None:
+        """How the workflow ended, if that was told."""
+        ended = self.ended
+        return ended if ended is not None and ended.status.ended else None
 
-    def forget(self, callback: Callable[[], None]) -> None:
-        """Do not call ``callback`` any more."""
+    @contextmanager
+    def listening(self, callback: Callable[[], None]) -> Iterator[None]:
+        """While the body runs, have ``callback`` called at all news, from another thread."""
         with self._lock:
-            if callback in self._calls:
+            self._calls.append(callback)
+        try:
+            yield
+        finally:
+            with self._lock:
                 self._calls.remove(callback)
 
     def clear(self) -> None:
@@ -39,10 +50,10 @@ class Watch:
         with self._lock:
             self.ended = None
 
-    def take_calls(self) -> list[Callable[[], None]]:
-        """The callbacks to be called, each once; the lock is held by the caller."""
-        calls, self._calls = self._calls, []
-        return calls
+    @property
+    def calls(self) -> list[Callable[[], None]]:
+        """The callbacks to be called; the lock is held by the caller."""
+        return list(self._calls)
 
 
 class Watches:
@@ -68,13 +79,66 @@ class Watches:
                 watch = self._by_id.get(ended.workflow_id)
                 if watch is not None:
                     watch.ended = ended
-                    calls += watch.take_calls()
+                    calls += watch.calls
         for call in calls:
             call()
 
     def wake_all(self) -> None:
         """Have everybody look again, since nobody will tell them any more."""
         with self._lock:
-            calls = [call for watch in list(self._by_id.values()) for call in watch.take_calls()]
+            calls = [call for watch in list(self._by_id.values()) for call in watch.calls]
         for call in calls:
             call()
+
+
+# In both of the following the order is: be ready to be told, then look, then wait. So no news is missed.
+
+
+def wait(watch: Watch, looks: Looks, timeout: float | None) -> Ended | None:
+    """Wait for the end of a workflow; None where it has not ended within ``timeout`` seconds."""
+    if watch.end is not None:
+        return watch.end
+    deadline = None if timeout is None else time.monotonic() + timeout
+    told = threading.Event()
+    with watch.listening(told.set), ExitStack() as waiting:
+        lent = False
+        while True:
+            told.clear()
+            try:
+                patience = next(looks)
+            except StopIteration as found:
+                ended: Ended = found.value
+                return ended
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                patience = min(left, threading.TIMEOUT_MAX if patience is None else patience)
+            if not lent:
+                lent = True
+                waiting.enter_context(lend(told.set))
+            told.wait(patience)
+
+
+async def wait_async(watch: Watch, looks: Looks) -> Ended:
+    """Wait for the end of a workflow from a coroutine, without holding a thread."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def tell() -> None:
+        # Where the loop is closed, nobody waits in it any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(told.set)
+
+    with watch.listening(tell), lend(tell):
+        while True:
+            told.clear()
+            try:
+                patience = next(looks)
+            except StopIteration as found:
+                ended: Ended = found.value
+                return ended
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), patience)

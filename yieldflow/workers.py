@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol
 
 from ._core.definitions import Definition
-from ._core.errors import OrchestratorStoppedError
+from ._core.errors import EncodingError
 from ._core.history import Codec, Failure, Outcome, Payload
 
 
@@ -52,16 +52,64 @@ def perform(task: Task, codec: Codec) -> Completed:
     """Run one attempt; whatever the activity does, the answer is an outcome."""
     try:
         arguments: dict[str, object] = codec.decode(task.input)  # type: ignore[assignment]  # encoded from a dict
-        outcome: Outcome = codec.encode(task.definition.call(arguments))
+        result = task.definition.call(arguments)
+        try:
+            outcome: Outcome = codec.encode(result)
+        except EncodingError as error:
+            raise EncodingError(f"what activity {task.definition.name!r} returned: {error}") from None
     except BaseException as error:
         outcome = codec.encode_failure(error)
     return Completed(*task[:4], outcome)
 
 
-def _was_interrupted(completed: Completed) -> bool:
-    """Whether it is only for the stop that the activity failed: then it runs again at the next start."""
-    outcome = completed.outcome
-    return isinstance(outcome, Failure) and outcome.type_name.endswith("." + OrchestratorStoppedError.__name__)
+class _Seat:
+    """What one thread of a pool is at."""
+
+    __slots__ = ("interrupted", "pool", "task", "waits")
+
+    def __init__(self, pool: ThreadWorkers) -> None:
+        self.pool = pool
+        self.task: Task | None = None
+        #: How many waits of the task lend this place: more than one where it awaits several workflows at once.
+        self.waits = 0
+        #: Whether the task was told to wait no longer, since the pool stops.
+        self.interrupted = False
+
+
+class _Here(threading.local):
+    """The seat of the current thread; None where it is no worker."""
+
+    seat: _Seat | None = None
+
+
+_here = _Here()
+
+
+@contextmanager
+def lend(wake: Callable[[], None]) -> Iterator[None]:
+    """While the body waits, have another thread work in this one's place. On threads that are no workers: nothing.
+
+    Args:
+        wake: Called, from any thread, if the pool stops: what is waited for may not come any more. See `interrupted`.
+    """
+    seat = _here.seat
+    if seat is None:
+        yield
+        return
+    seat.pool.begin_wait(seat, wake)
+    try:
+        yield
+    finally:
+        seat.pool.end_wait(seat, wake)
+
+
+def interrupted() -> bool:
+    """Whether the activity that asks is to give up waiting, since its pool stops."""
+    seat = _here.seat
+    if seat is None or not seat.pool.stopping:
+        return False
+    seat.interrupted = True
+    return True
 
 
 class ThreadWorkers:
@@ -79,41 +127,56 @@ class ThreadWorkers:
         self._codec = codec
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        # Guards the three below; each is changed and read in a few instructions.
+        # Guards the four below, which are changed and read in a few instructions.
         self._lock = threading.Lock()
-        self._threads: dict[threading.Thread, Task | None] = {}
+        self._threads: dict[threading.Thread, _Seat] = {}
+        #: How many threads are to end once they have nothing to do: those lent for came back.
         self._surplus = 0
-        self._stopping = False
+        #: What wakes those that wait.
+        self._wakes: list[Callable[[], None]] = []
+        #: Whether nothing more begins. Never taken back.
+        self.stopping = False
 
     def start(self) -> None:
         """Start the threads."""
-        for _ in range(self._count):
-            self._spawn()
+        with self._lock:
+            for _ in range(self._count):
+                self._spawn()
 
     def submit(self, task: Task) -> None:
         """Queue a task; tasks begin in the order queued."""
         self._queue.put(task)
 
-    @contextmanager
-    def lend(self) -> Iterator[None]:
-        """While the body waits, have another thread work in this one's place. On other threads it does nothing."""
-        ours = threading.current_thread() in self._threads
-        if ours:
-            self._spawn()
-        try:
-            yield
-        finally:
-            if ours:
-                with self._lock:
-                    self._surplus += 1
+    def begin_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
+        """Have another thread take the place of one that waits."""
+        with self._lock:
+            stopping = self.stopping
+            # Further waits of the same task find its place taken.
+            if not seat.waits and not stopping:
+                self._spawn()
+            seat.waits += 1
+            self._wakes.append(wake)
+        if stopping:
+            wake()
+
+    def end_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
+        """Have one thread less, since one that waited goes on."""
+        with self._lock:
+            self._wakes.remove(wake)
+            seat.waits -= 1
+            if seat.waits == 0:
+                self._surplus += 1
 
     @property
     def on_worker(self) -> bool:
         """Whether the calling thread is one of the pool's."""
-        return threading.current_thread() in self._threads
+        seat = _here.seat
+        return seat is not None and seat.pool is self
 
     def stop(self, timeout: float | None) -> list[Task]:
         """Begin nothing more, and wait for what runs.
+
+        A task that waits for a workflow is told to give up; if it then fails, that does not count as its outcome.
 
         Args:
             timeout: Seconds to wait at most; None for as long as it takes.
@@ -121,42 +184,47 @@ class ThreadWorkers:
         Returns:
             The tasks that are still running.
         """
-        self._stopping = True
+        with self._lock:
+            # From here on no thread is added, so that those counted are all.
+            self.stopping = True
+            threads, wakes = list(self._threads), list(self._wakes)
         try:
             while True:
                 self._queue.get_nowait()
         except Empty:
             pass
-        with self._lock:
-            threads = list(self._threads)
         for _ in threads:
             self._queue.put(None)
+        for wake in wakes:
+            wake()
         deadline = None if timeout is None else time.monotonic() + timeout
         for thread in threads:
-            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            left = None if deadline is None else deadline - time.monotonic()
+            thread.join(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
         with self._lock:
-            return [task for task in self._threads.values() if task is not None]
+            return [seat.task for seat in self._threads.values() if seat.task is not None]
 
     def _spawn(self) -> None:
-        thread = threading.Thread(target=self._work, name="yieldflow-worker", daemon=True)
-        with self._lock:
-            self._threads[thread] = None
+        """Add a thread; the lock is held by the caller."""
+        seat = _Seat(self)
+        thread = threading.Thread(target=self._work, args=(seat,), name="yieldflow-worker", daemon=True)
         thread.start()
+        self._threads[thread] = seat
 
-    def _work(self) -> None:
-        me = threading.current_thread()
+    def _work(self, seat: _Seat) -> None:
+        _here.seat = seat
         try:
-            while (task := self._queue.get()) is not None and not self._stopping:
-                self._threads[me] = task
+            while (task := self._queue.get()) is not None and not self.stopping:
+                seat.task = task
                 completed = perform(task, self._codec)
-                self._threads[me] = None
-                if not (self._stopping and _was_interrupted(completed)):
+                seat.task = None
+                if not (seat.interrupted and isinstance(completed.outcome, Failure)):
                     self._deliver(completed)
                 if self._surplus and self._retire():
                     return
         finally:
             with self._lock:
-                del self._threads[me]
+                del self._threads[threading.current_thread()]
 
     def _retire(self) -> bool:
         with self._lock:

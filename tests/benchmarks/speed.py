@@ -97,7 +97,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7, help="how often each is run (default: 7)")
     pairs = parser.parse_args().pairs
     print(
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} processors, {pairs} pairs"
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+        f"{os.cpu_count()} processors, {pairs} pairs"
     )
     print(f"{'activities a second':<38}{'floor':>12}{'yieldflow':>14}{'ratio':>9}   range")
     for title, workflows, steps in (

@@ -6,10 +6,10 @@ the ``yield`` resumes with the result.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import GeneratorType
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 from uuid import UUID
 
@@ -41,12 +41,12 @@ class Command(Generic[R_co]):
         delegated = Delegated(self)
         value: R_co = yield delegated
         if not delegated.resumed:
-            raise CommandError(
-                f"{self} was iterated, which only `yield from` may do. Write:\n    value = yield from {self}"
-            )
+            note_used(self)
+            raise _iterated(self)
         return value
 
     def __bool__(self) -> NoReturn:
+        note_used(self)
         raise CommandError(
             f"{self} has no truth value: it is a command, and has not run. Yield it first:\n"
             f"    if (yield from {self}): ..."
@@ -61,6 +61,19 @@ class Delegated(Command[R_co]):
     def __init__(self, command: Command[R_co]) -> None:
         self.command = command
         self.resumed = False
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Nobody but a loop over the command holds one of these.
+        raise _iterated(self.command)
+
+    def __reduce__(self) -> NoReturn:
+        raise _iterated(self.command)
+
+
+def _iterated(command: Command[Any]) -> CommandError:
+    return CommandError(
+        f"{command} was iterated, which only `yield from` may do. Write:\n    value = yield from {command}"
+    )
 
 
 #: The type of a workflow's or helper's body that returns an ``R``.
@@ -84,7 +97,7 @@ class Sleep(Command[None]):
         return to_micros(timedelta(seconds=self.seconds))
 
     def __repr__(self) -> str:
-        return f"sleep({self.seconds:g})"
+        return f"sleep({int(self.seconds) if self.seconds.is_integer() else self.seconds})"
 
 
 def sleep(duration: float | timedelta) -> Command[None]:
@@ -102,14 +115,14 @@ def sleep(duration: float | timedelta) -> Command[None]:
         sleep(300)
     """
     if isinstance(duration, timedelta):
-        seconds = duration.total_seconds()
+        seconds: float = duration.total_seconds()
     elif isinstance(duration, (int, float)) and not isinstance(duration, bool):
-        seconds = float(duration)
+        seconds = duration
     else:
-        raise TypeError(f"sleep() takes seconds or a timedelta, not {duration!r}")
-    if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
-        raise ValueError(f"sleep() takes 0 seconds to a hundred years, not {duration!r}")
-    command = Sleep(seconds)
+        raise TypeError(f"sleep() takes seconds or a timedelta, not {show(duration)}")
+    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
+        raise ValueError(f"sleep() takes 0 seconds to a hundred years, not {show(duration)}")
+    command = Sleep(float(seconds))
     note_made(command)
     return command
 
@@ -126,7 +139,8 @@ class Gather(Command[list[Any]]):
     limit: int | None
 
     def __repr__(self) -> str:
-        return f"gather(<{len(self.members)} commands>)"
+        shown = [f"{m.__qualname__}(...)" if isinstance(m, GeneratorType) else show(m, 60) for m in self.members[:3]]
+        return f"gather({', '.join([*shown, '...'] if len(self.members) > 3 else shown)})"
 
 
 @overload
@@ -181,8 +195,54 @@ def gather(
 ) -> Command[list[R]]: ...
 @overload
 def gather(
+    first: Yieldable[A], /, *, return_exceptions: Literal[True], limit: int | None = None
+) -> Command[tuple[A | Exception]]: ...
+@overload
+def gather(
+    first: Yieldable[A],
+    second: Yieldable[B],
+    /,
+    *,
+    return_exceptions: Literal[True],
+    limit: int | None = None,
+) -> Command[tuple[A | Exception, B | Exception]]: ...
+@overload
+def gather(
+    first: Yieldable[A],
+    second: Yieldable[B],
+    third: Yieldable[C],
+    /,
+    *,
+    return_exceptions: Literal[True],
+    limit: int | None = None,
+) -> Command[tuple[A | Exception, B | Exception, C | Exception]]: ...
+@overload
+def gather(
+    first: Yieldable[A],
+    second: Yieldable[B],
+    third: Yieldable[C],
+    fourth: Yieldable[D],
+    /,
+    *,
+    return_exceptions: Literal[True],
+    limit: int | None = None,
+) -> Command[tuple[A | Exception, B | Exception, C | Exception, D | Exception]]: ...
+@overload
+def gather(
+    first: Yieldable[A],
+    second: Yieldable[B],
+    third: Yieldable[C],
+    fourth: Yieldable[D],
+    fifth: Yieldable[E],
+    /,
+    *,
+    return_exceptions: Literal[True],
+    limit: int | None = None,
+) -> Command[tuple[A | Exception, B | Exception, C | Exception, D | Exception, E | Exception]]: ...
+@overload
+def gather(
     *commands: Yieldable[R], return_exceptions: Literal[True], limit: int | None = None
-) -> Command[list[R | BaseException]]: ...
+) -> Command[list[R | Exception]]: ...
 def gather(*commands: Yieldable[Any], return_exceptions: bool = False, limit: int | None = None) -> Command[Any]:
     """Do several things at once and wait for all of them.
 
@@ -192,7 +252,8 @@ def gather(*commands: Yieldable[Any], return_exceptions: bool = False, limit: in
 
     Args:
         commands: Commands and generators; none at all gives ``[]``.
-        return_exceptions: Put failures into the list instead of raising the first.
+        return_exceptions: Put failures into the list instead of raising the first; the type then says so for each
+            result.
         limit: How many may be under way at once, from 1; None for all.
 
     Returns:
@@ -276,7 +337,19 @@ def info() -> Command[WorkflowInfo]:
     return command
 
 
+# ---------------------------------------------------------------------- for messages
+
+
+def show(value: object, limit: int = 200) -> str:
+    """``repr()`` cut to ``limit`` characters; the type's name where that raises."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
 def show_values(values: Iterable[tuple[str, object]], limit: int = 200) -> str:
-    """``name=value, ...`` cut to ``limit`` characters, for messages."""
-    text = ", ".join(f"{name}={value!r}" for name, value in values)
+    """``name=value, ...`` cut to ``limit`` characters."""
+    text = ", ".join(f"{name}={show(value, limit)}" for name, value in values)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,6 +1,6 @@
 """What the code being driven shares with whoever drives it, without either being handed to the other.
 
-While an execution drives a generator, `driving` holds its `Driving`. Commands note themselves there when they are
+While an execution drives a generator, `driving()` is its `Driving`. Commands note themselves there when they are
 made, so that one that is never yielded can be reported with the line that made it; the workflow's logger asks there
 whether it is a replay. Worker threads have contexts of their own, where it is None.
 """
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import islice
 from types import CodeType
 
 
@@ -33,49 +34,102 @@ class Driving:
     info: WorkflowInfo
     #: Whether what happens now has happened before.
     replaying: bool = False
-    #: Commands made and not used yet, by identity: the command, and where it was made.
+    #: Commands made and not used yet, by identity: the command, the code that made it, and the instruction in that.
     made: dict[int, tuple[object, CodeType, int]] = field(default_factory=dict)
+    #: The instructions that made commands which were used.
+    fruitful: set[tuple[CodeType, int]] = field(default_factory=set)
+
+    def use(self, command: object) -> None:
+        """Note that somebody has ``command`` now."""
+        made = self.made.pop(id(command), None)
+        if made is not None:
+            self.fruitful.add(made[1:])
 
 
-driving: ContextVar[Driving | None] = ContextVar("yieldflow_driving", default=None)
+class _Place:
+    """What is being driven in one context."""
+
+    __slots__ = ("occupant",)
+
+    def __init__(self) -> None:
+        self.occupant: Driving | None = None
+
+
+# Set once in each context and never again: the garbage collector may let go of an execution while another is driven,
+# also in the midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
+_place: ContextVar[_Place | None] = ContextVar("yieldflow_driving", default=None)
+
+
+def driving() -> Driving | None:
+    """What is being driven in this context; None where nothing is."""
+    place = _place.get()
+    return None if place is None else place.occupant
+
+
+def drive(new: Driving | None) -> Driving | None:
+    """Have ``new`` be what is driven in this context; what was driven before."""
+    place = _place.get()
+    if place is None:
+        if new is None:
+            return None
+        place = _Place()
+        _place.set(place)
+    before, place.occupant = place.occupant, new
+    return before
 
 
 def note_made(command: object) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven."""
-    current = driving.get()
+    current = driving()
     if current is not None:
         frame = sys._getframe(2)
-        current.made[id(command)] = (command, frame.f_code, frame.f_lineno)
+        current.made[id(command)] = (command, frame.f_code, frame.f_lasti)
 
 
 def note_used(value: object) -> None:
-    """Forget every command in ``value``, also inside lists, tuples, sets and dictionaries: somebody has it now."""
-    current = driving.get()
+    """Note that somebody has every command in ``value`` now, also inside lists, tuples, sets and dictionaries."""
+    current = driving()
     if current is not None and current.made:
         pending = [value]
         seen: set[int] = set()
         while pending:
             item = pending.pop()
-            current.made.pop(id(item), None)
+            current.use(item)
             if isinstance(item, (list, tuple, set, frozenset, dict)) and id(item) not in seen:
                 seen.add(id(item))
                 pending.extend(item.values() if isinstance(item, dict) else item)
 
 
-#: References to a command that nobody but `Driving.made` can reach, as `sys.getrefcount` counts them in `unyielded`:
-#: the tuple that keeps it, the loop's variable, and the call's argument.
-_OURS = 3
+def _references(entry: tuple[object, ...]) -> int:
+    """How many references there are to the first of ``entry``, the entry's own and the call's counted."""
+    return sys.getrefcount(entry[0])
+
+
+#: What `_references` says of a command that only `Driving.made` still refers to; None where references are not counted
+#: (other interpreters than CPython).
+_ALONE = _references((object(),)) if hasattr(sys, "getrefcount") else None
+#: How many commands are looked at in a turn: a workflow may keep thousands for later.
+_LOOKS = 100
 
 
 def unyielded(current: Driving, *, ended: bool) -> Iterator[tuple[object, str]]:
     """Commands that can no longer be yielded, each with ``file:line`` of where it was made; they are forgotten.
 
     While the workflow goes on, that is known of those that nothing refers to any more. Where references are not
-    counted (other interpreters than CPython), all are judged when the workflow ends.
+    counted, all are judged when the workflow ends. One of several made in one place is no slip where another of them
+    was used: a workflow may go through a list of commands and stop half-way.
     """
-    counts = getattr(sys, "getrefcount", None)
-    for key in list(current.made):
-        command, code, line = current.made[key]
-        if ended or (counts is not None and counts(command) <= _OURS):
-            del current.made[key]
-            yield command, f"{code.co_filename}:{line}"
+    for key in list(current.made if ended else islice(current.made, _LOOKS)):
+        entry = current.made.pop(key)
+        if ended or (_ALONE is not None and _references(entry) <= _ALONE):
+            if entry[1:] not in current.fruitful:
+                yield entry[0], _line_of(entry[1], entry[2])
+        else:
+            # Behind the others, whose turn it is next.
+            current.made[key] = entry
+
+
+def _line_of(code: CodeType, instruction: int) -> str:
+    """``file:line`` of an instruction."""
+    lines = (line for start, end, line in code.co_lines() if start <= instruction < end)
+    return f"{code.co_filename}:{next(lines, None) or code.co_firstlineno}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from .commands import Command, show_values
+from .commands import Command, show, show_values
 from .context import note_made, note_used
 from .errors import DuplicateDefinitionError, UnknownWorkflowError
 
@@ -20,18 +21,38 @@ R_co = TypeVar("R_co", covariant=True)
 _SEVERAL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
+class _Bare(str):
+    """An annotation kept as text, shown without quotes."""
+
+    __repr__ = str.__str__
+
+
+def _shown(signature: inspect.Signature) -> str:
+    """A signature as it was written."""
+
+    def bare(annotation: object) -> object:
+        return _Bare(annotation) if isinstance(annotation, str) else annotation
+
+    parameters = [one.replace(annotation=bare(one.annotation)) for one in signature.parameters.values()]
+    return str(signature.replace(parameters=parameters, return_annotation=bare(signature.return_annotation)))
+
+
 class Definition(Generic[P, R_co]):
     """A function under `workflow` or `activity`. Calling it makes an invocation and runs nothing."""
 
     #: The word for it in messages.
     kind = "definition"
+    #: The function itself.
+    fn: Callable[..., Any]
 
     def __init__(self, fn: Callable[..., Any], name: str | None) -> None:
+        if isinstance(fn, classmethod):
+            raise self._method(fn.__func__.__qualname__, "cls", fn.__func__.__name__)
         if not callable(fn):
-            raise TypeError(f"@{self.kind} takes a function, not {fn!r}")
+            raise TypeError(f"@{self.kind} takes a function, not {show(fn)}")
         self.fn = fn
         self.name = self._name_of(fn, name)
-        self.signature = inspect.signature(fn)
+        self.signature = self._signature_of(fn)
         self.__module__ = getattr(fn, "__module__", None) or "?"
         self.__qualname__ = getattr(fn, "__qualname__", self.name)
         self.__doc__ = getattr(fn, "__doc__", None)
@@ -48,19 +69,34 @@ class Definition(Generic[P, R_co]):
     def _name_of(cls, fn: Callable[..., Any], name: str | None) -> str:
         found = getattr(fn, "__name__", None) if name is None else name
         if not isinstance(found, str) or not found:
-            raise TypeError(f"the name of an {cls.kind} is a non-empty string, not {found!r}: give one with name=")
+            raise TypeError(f"the {cls.kind}'s name is a non-empty string, not {show(found)}: give one with name=")
         if found == "<lambda>":
-            raise TypeError(f"a lambda has no name to be found by again: {cls.kind}(lambda ..., name='...')")
+            raise TypeError(f"a lambda has no name to be found by again. Write: {cls.kind}(lambda ..., name='...')")
         return found
+
+    def _signature_of(self, fn: Callable[..., Any]) -> inspect.Signature:
+        try:
+            return inspect.signature(fn)
+        except ValueError:
+            raise TypeError(
+                f"{self.kind} {self.name!r} does not tell which arguments it takes: call it from a plain function, "
+                "and decorate that"
+            ) from None
 
     def _refuse_self(self) -> None:
         """A method decorated in its class would store ``self`` with every step."""
-        first = next(iter(self.signature.parameters), None)
-        if first in ("self", "cls") and "." in getattr(self.fn, "__qualname__", ""):
-            raise TypeError(
-                f"{self.fn.__qualname__} is a method, and {first!r} is never a stored argument. "
-                f"Decorate the method of an instance instead: {self.kind}(instance.{self.name}, name={self.name!r})"
-            )
+        first = next(iter(self.signature.parameters), "")
+        qualified = getattr(self.fn, "__qualname__", "")
+        # In a function, the name before the dot is "<locals>".
+        if first in ("self", "cls") and "." in qualified and not qualified.rpartition(".")[0].endswith(">"):
+            raise self._method(qualified, first, self.name)
+
+    def _method(self, qualified: str, first: str, name: str) -> TypeError:
+        owner = "Class" if first == "cls" else "instance"
+        return TypeError(
+            f"{qualified} is a method, and {first!r} is never a stored argument. "
+            f"Decorate a bound method instead: {self.kind}({owner}.{qualified.rpartition('.')[2]}, name={name!r})"
+        )
 
     @property
     def place(self) -> str:
@@ -80,7 +116,7 @@ class Definition(Generic[P, R_co]):
         try:
             bound = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+            raise TypeError(f"{self.kind} {self.name}{_shown(self.signature)}: {error}") from None
         return {
             name: list(value) if isinstance(value, tuple) and self._is_star(name) else value
             for name, value in bound.items()
@@ -99,8 +135,9 @@ class Definition(Generic[P, R_co]):
             return self.fn(**arguments)
         unknown = [name for name in arguments if name not in self.signature.parameters]
         if unknown:
-            raise TypeError(f"{self.name}{self.signature}: got an unexpected argument {unknown[0]!r}")
+            raise TypeError(f"{self.name}{_shown(self.signature)}: got an unexpected argument {unknown[0]!r}")
         bound = inspect.BoundArguments(self.signature, OrderedDict(arguments))
+        bound.apply_defaults()
         return self.fn(*bound.args, **bound.kwargs)
 
     def completed(self, arguments: Mapping[str, object]) -> dict[str, object]:
@@ -108,8 +145,9 @@ class Definition(Generic[P, R_co]):
         return {**self.defaults, **arguments}
 
     def __reduce__(self) -> str:
-        # By reference, as a function is.
-        return self.__qualname__
+        # By reference, as a function is. What a lambda or a bound method became is found under its own name.
+        own_name = getattr(sys.modules.get(self.__module__), self.name, None) is self
+        return self.name if own_name else str(self.__qualname__)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.place}>"
@@ -119,8 +157,10 @@ class Activity(Definition[P, R_co]):
     """A function that does the work: it may do anything, and runs outside the workflow. Made by `activity`."""
 
     kind = "activity"
+    #: The function itself.
+    fn: Callable[P, R_co]
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(self, fn: Callable[P, R_co], name: str | None = None) -> None:
         super().__init__(fn, name)
         plain = inspect.unwrap(self.fn)
         if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
@@ -144,10 +184,17 @@ class Workflow(Definition[P, R_co]):
     """A generator function that says what is to be done in which order. Made by `workflow`."""
 
     kind = "workflow"
+    #: The generator function itself: as a part of another workflow, ``yield from other.fn(...)``.
+    fn: Callable[P, Generator[Any, Any, R_co]]
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(self, fn: Callable[P, Generator[Any, Any, R_co]], name: str | None = None) -> None:
         super().__init__(fn, name)
-        if not inspect.isgeneratorfunction(inspect.unwrap(self.fn)):
+        plain = inspect.unwrap(self.fn)
+        if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
+            raise TypeError(
+                f"workflow {self.name!r} is an async function: write a plain `def`, and `yield` where it awaits"
+            )
+        if not inspect.isgeneratorfunction(plain):
             raise TypeError(
                 f"workflow {self.name!r} contains no yield, so it is no generator: yield its activities, "
                 "or make it an activity with @activity"
@@ -208,6 +255,8 @@ class Invocation(Command[R_co]):
         return f"{self.name}({show_values(self._arguments.items())})"
 
     def __reduce__(self) -> tuple[object, ...]:
+        # Pickled deep inside an argument or a result, where `note_used` does not look.
+        note_used(self)
         return type(self), (self.definition, self._arguments)
 
 

@@ -117,6 +117,10 @@ class RefusedValueError(StorageError):
     """The database works, but refused a value of the batch: not the disk's fault."""
 
 
+class DamagedRowError(StorageError):
+    """A row on disk is none that yieldflow wrote: the message says which, and what is wrong with it."""
+
+
 class DatabaseOpenError(StorageError):
     """The file cannot be used as a yieldflow database: the message says why and what to do."""
 

@@ -20,8 +20,8 @@ from types import CodeType, GeneratorType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .commands import Command, Delegated, Gather, Instant, Sleep
-from .context import Driving, WorkflowInfo, driving, note_used, unyielded
+from .commands import Command, Delegated, Gather, Instant, Sleep, show
+from .context import Driving, WorkflowInfo, drive, note_used, unyielded
 from .definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
 from .errors import ActivityError, Cancelled, CommandError, EncodingError, InternalError, ReplayMismatchError
 from .history import (
@@ -37,7 +37,7 @@ from .history import (
     WorkflowStatus,
     to_datetime,
 )
-from .nodes import Body, Branch, Group, Leaf, Node, Settled, is_fresh
+from .nodes import Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
 from .replay import mismatch, same_step
 
 _DELEGATION: CodeType = Command.__iter__.__code__
@@ -98,6 +98,8 @@ class Execution:
         self._driving = Driving(info)
         self._root: Branch | None = None
         self._runnable: deque[Branch] = deque()
+        #: Generators that became branches in this turn: until they are driven nothing shows it on them.
+        self._taken: set[Body] = set()
         self._now = 0
         self._next_step = 0
         self._draws = 0
@@ -126,7 +128,7 @@ class Execution:
         recorded = self.applied < len(self._history.events)
         self._driving.replaying = recorded
         self._advance = advance = Advance()
-        token = driving.set(self._driving)
+        before = drive(self._driving)
         try:
             self._now = max(self._now, event.at)
             self._enter(event)
@@ -134,9 +136,10 @@ class Execution:
                 self._drive(self._runnable.popleft())
             if self._driving.made:
                 ended = advance.end is not None
-                advance.unyielded = [(repr(command), line) for command, line in unyielded(self._driving, ended=ended)]
+                advance.unyielded = [(show(command), line) for command, line in unyielded(self._driving, ended=ended)]
         finally:
-            driving.reset(token)
+            drive(before)
+            self._taken.clear()
         if recorded:
             self._check_turn()
         self.applied += 1
@@ -144,17 +147,14 @@ class Execution:
 
     def close(self) -> None:
         """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
-        branches = [self._root] if self._root is not None else []
-        while branches:
-            branch = branches.pop()
-            below: list[Node] = [branch.waiting_for] if branch.waiting_for is not None else []
-            branch.close()
-            while below:
-                node = below.pop()
-                if isinstance(node, Group):
-                    below.extend(node.running.values())
-                elif isinstance(node, Branch):
-                    branches.append(node)
+        # The garbage collector may come here in the midst of another workflow, whose commands these are not.
+        before = drive(None)
+        try:
+            for node in from_below(self._root, into_cancelled=True) if self._root is not None else ():
+                if isinstance(node, Branch):
+                    node.close()
+        finally:
+            drive(before)
         self._root = None
         self._runnable.clear()
 
@@ -194,7 +194,7 @@ class Execution:
         stack = branch.stack
         value, error = branch.resume_with
         branch.resume_with = Settled()
-        while stack and not branch.ended:
+        while stack:
             if branch.delegated is not None:
                 branch.delegated.resumed = True
                 branch.delegated = None
@@ -203,8 +203,6 @@ class Execution:
             except StopIteration as stop:
                 stack.pop()
                 value, error = stop.value, None
-                if self._driving.made:
-                    note_used(value)
                 continue
             except BaseException as raised:
                 stack.pop()
@@ -213,7 +211,7 @@ class Execution:
             if isinstance(yielded, Delegated):
                 branch.delegated = yielded
                 yielded = yielded.command
-            if isinstance(yielded, GeneratorType) and is_fresh(yielded):
+            if isinstance(yielded, GeneratorType) and self._is_new(yielded):
                 stack.append(yielded)
                 value = error = None
                 continue
@@ -228,10 +226,11 @@ class Execution:
 
     def _begin(self, yielded: Any, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
         """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
-        self._driving.made.pop(id(yielded), None)
+        self._driving.use(yielded)
         begin = _BEGIN.get(type(yielded))
         try:
             if begin is None:
+                note_used(yielded)
                 raise CommandError(_refusal(yielded))
             return begin(self, yielded, parent, slot, yielder)
         except (CommandError, EncodingError) as error:
@@ -240,8 +239,6 @@ class Execution:
     def _begin_activity(
         self, command: ActivityInvocation[Any], parent: Branch | Group, slot: int, yielder: Branch
     ) -> Node:
-        if self._driving.made:
-            note_used(command._arguments)
         try:
             payload = self._codec.encode(command._arguments)
         except EncodingError as error:
@@ -259,12 +256,16 @@ class Execution:
         self._feed(group, yielder)
         return group.outcome() if group.complete else group
 
+    def _is_new(self, body: Body) -> bool:
+        return is_fresh(body) and body not in self._taken
+
     def _begin_branch(self, body: Body, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
-        if not is_fresh(body) or not isinstance(parent, Group):
+        if not self._is_new(body) or not isinstance(parent, Group):
             raise CommandError(
                 f"generator {getattr(body, '__qualname__', body)} was already started: "
                 "a generator runs once, so call its function again for each use"
             )
+        self._taken.add(body)
         branch = Branch(parent, slot, body)
         self._runnable.append(branch)
         return branch
@@ -282,14 +283,28 @@ class Execution:
         return Settled((int.from_bytes(drawn[:8], "big") >> 11) / (1 << 53))
 
     def _feed(self, group: Group, yielder: Branch) -> None:
-        """Begin members of ``group`` up to its limit."""
-        while group.hungry:
-            slot = group.next
-            group.next += 1
-            begun = self._begin(group.members[slot], group, slot, yielder)
-            if isinstance(begun, Node):
-                group.running[slot] = begun
-            elif group.take(slot, begun):
+        """Begin members of ``group`` up to its limit, and of the gathers among them, however deep."""
+        path = [group]
+        while path:
+            group = path[-1]
+            if group.hungry:
+                slot = group.next
+                group.next += 1
+                member = group.members[slot]
+                if type(member) is Gather:
+                    path.append(Group(group, slot, member))
+                    group.running[slot] = path[-1]
+                    continue
+                begun = self._begin(member, group, slot, yielder)
+                if isinstance(begun, Node):
+                    group.running[slot] = begun
+                    continue
+            else:
+                path.pop()
+                if not (path and group.complete):
+                    continue
+                slot, begun, group = group.slot, group.outcome(), path[-1]
+            if group.take(slot, begun):
                 self._cancel_members(group)
 
     def _wait(self, leaf: Leaf) -> Leaf:
@@ -331,13 +346,24 @@ class Execution:
 
     def _cancel(self, node: Node) -> bool:
         """Have ``node`` end early; True where it is over at once, False where its cleanup is waited for."""
+        over = False
+        for one in from_below(node, into_cancelled=False):
+            over = self._cancel_alone(one)
+            if over and one is not node:
+                if isinstance(one.parent, Group):
+                    del one.parent.running[one.slot]
+                elif isinstance(one.parent, Branch):
+                    self._resume(one.parent, Settled(error=Cancelled()))
+        return over
+
+    def _cancel_alone(self, node: Node) -> bool:
+        """The same for ``node`` after all below it."""
         if isinstance(node, Leaf):
             del self.open[node.step.number]
             self._advance.cancelled.append(node.step.number)
             return True
         if isinstance(node, Group):
             node.cancelled = True
-            self._cancel_members(node)
             return node.complete
         if not isinstance(node, Branch) or node.cancelled:
             return False
@@ -347,8 +373,6 @@ class Execution:
             return True
         if node.waiting_for is None:
             node.resume_with = Settled(error=Cancelled())
-        elif self._cancel(node.waiting_for):
-            self._resume(node, Settled(error=Cancelled()))
         return False
 
     def _cancel_members(self, group: Group) -> None:
@@ -388,7 +412,7 @@ class Execution:
         if self.applied < len(self._history.events):
             there = self._recorded(number)
             if there is None or not same_step(there, step, definition, self._codec):
-                raise mismatch(self.info, number, there, step)
+                raise mismatch(self.info, self._codec, number, there, step)
             step = there
         else:
             self._advance.issued.append(step)
@@ -403,13 +427,13 @@ class Execution:
         missing = self._recorded(self._next_step)
         if missing is not None and missing.turn <= self.applied:
             hint = "The workflow ended here." if self.end is not None else "Nothing was yielded here."
-            raise mismatch(self.info, self._next_step, missing, None, hint)
+            raise mismatch(self.info, self._codec, self._next_step, missing, None, hint)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""
         ended = "The workflow ended before it." if self.end is not None else "This code does not wait for it here."
-        hint = f"An outcome is recorded for this step, the {self.applied}. applied. {ended}"
-        return mismatch(self.info, event.step, self._recorded(event.step), None, hint)
+        hint = f"Outcome {self.applied} is that of this step. {ended}"
+        return mismatch(self.info, self._codec, event.step, self._recorded(event.step), None, hint)
 
 
 #: What begins each kind of command.
@@ -450,8 +474,9 @@ def _refusal(yielded: object) -> str:
             f"    yield {yielded.__name__}(...)"
         )
     if hasattr(yielded, "__await__"):
-        return f"{yielded!r} is awaitable, and a workflow awaits nothing. Call it inside an activity, and yield that."
+        name = getattr(yielded, "__qualname__", type(yielded).__name__)
+        return f"{name} is awaitable, and a workflow awaits nothing. Run it inside an activity, and yield that."
     return (
-        f"{yielded!r} was yielded, which is no command. Yield an activity called with its arguments, sleep(...), "
+        f"{show(yielded)} was yielded, which is no command. Yield an activity called with its arguments, sleep(...), "
         "gather(...) or a helper generator; to hand a value on, return it."
     )

@@ -6,11 +6,12 @@ of the tree is the branch of the workflow itself. Nodes hold state; `execution` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from types import GeneratorType
 from typing import Any, NamedTuple, TypeAlias
 
-from .commands import Command, Delegated, Gather, Yieldable
+from .commands import Command, Delegated, Gather, Yieldable, show
 from .definitions import Definition
 from .errors import Cancelled
 from .history import Step
@@ -35,6 +36,11 @@ class Node:
         self.parent = parent
         #: The place among the parent's members.
         self.slot = slot
+
+    @property
+    def below(self) -> Iterable[Node]:
+        """What it waits for itself."""
+        return ()
 
 
 class Leaf(Node):
@@ -73,6 +79,11 @@ class Branch(Node):
         self.ended = False
 
     @property
+    def below(self) -> Iterable[Node]:
+        """What it waits for itself."""
+        return () if self.waiting_for is None else (self.waiting_for,)
+
+    @property
     def fresh(self) -> bool:
         """Whether it has run nothing yet."""
         return len(self.stack) == 1 and is_fresh(self.stack[0])
@@ -103,6 +114,11 @@ class Group(Node):
         self.cancelled = False
 
     @property
+    def below(self) -> Iterable[Node]:
+        """What it waits for itself."""
+        return self.running.values()
+
+    @property
     def closing(self) -> bool:
         """Whether it begins no more members and only waits for those that run."""
         return self.cancelled or self.failure is not None
@@ -129,7 +145,9 @@ class Group(Node):
             self.failure = error
             return not self.cancelled
         elif not isinstance(error, Cancelled) and self.failure is not None:
-            self.failure.add_note(f"while the rest of the gather was being cancelled, also: {error!r}")
+            # Past `add_note`, which an exception that forbids setting attributes refuses.
+            notes = vars(self.failure).setdefault("__notes__", [])
+            notes.append(f"while the rest of the gather was being cancelled, also: {show(error)}")
         return False
 
     def outcome(self) -> Settled:
@@ -139,6 +157,24 @@ class Group(Node):
             cancelled.__cause__ = self.failure
             return Settled(error=cancelled)
         return Settled(error=self.failure) if self.failure is not None else Settled(self.results)
+
+
+def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:
+    """``node`` and all that it waits for, each after what is below it.
+
+    Args:
+        node: Where to begin.
+        into_cancelled: Whether to go into branches that were cancelled before.
+    """
+    found: list[Node] = []
+    ahead = [node]
+    while ahead:
+        one = ahead.pop()
+        found.append(one)
+        if into_cancelled or not (isinstance(one, Branch) and one.cancelled):
+            ahead.extend(one.below)
+    found.reverse()
+    return found
 
 
 def is_fresh(body: Body) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from .commands import show_values
+from .commands import show, show_values
 from .context import WorkflowInfo
 from .definitions import Definition
-from .errors import ReplayMismatchError
+from .errors import EncodingError, ReplayMismatchError
 from .history import Codec, Payload, Step
 
 
@@ -23,7 +22,10 @@ def same_step(recorded: Step, yielded: Step, definition: Definition[..., Any] | 
     before, after = codec.decode(recorded.input), codec.decode(yielded.input)
     if definition is not None and isinstance(before, Mapping) and isinstance(after, Mapping):
         before, after = definition.completed(before), definition.completed(after)
-    return same_value(before, after)
+    try:
+        return same_value(before, after)
+    except Exception:
+        return True
 
 
 def same_value(one: object, other: object) -> bool:
@@ -34,10 +36,12 @@ def same_value(one: object, other: object) -> bool:
     if type(one) is not type(other):
         return _equal(one, other)
     if isinstance(one, dict) and isinstance(other, dict):
-        return len(one) == len(other) and all(key in other and same_value(one[key], other[key]) for key in one)
+        return same_value(set(one), set(other)) and all(same_value(one[key], other[key]) for key in one if key in other)
+    if isinstance(one, (set, frozenset)) and isinstance(other, (set, frozenset)):
+        return len(one) == len(other) and all(map(_by_identity, one ^ other))
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same_value, one, other))
-    if type(one).__eq__ is object.__eq__:
+    if _by_identity(one):
         return True
     if _equal(one, other):
         return True
@@ -50,6 +54,10 @@ def same_value(one: object, other: object) -> bool:
     return False
 
 
+def _by_identity(value: object) -> bool:
+    return type(value).__eq__ is object.__eq__
+
+
 def _equal(one: object, other: object) -> bool:
     try:
         answer = one == other
@@ -58,34 +66,33 @@ def _equal(one: object, other: object) -> bool:
     return answer if isinstance(answer, bool) else True
 
 
-def show_step(step: Step | None) -> str:
-    """A step in a line, for messages; a pickled input is not opened."""
+def show_step(step: Step | None, codec: Codec) -> str:
+    """A step in a line, for messages."""
     if step is None:
         return "nothing"
-    return f"{step.kind.value} {step.name}({show_input(step.input)}) at {step.source}"
+    what = step.name if step.name == step.kind else f"{step.kind} {step.name}"
+    return f"{what}({show_input(step.input, codec)}) at {step.source}"
 
 
-def show_input(payload: Payload) -> str:
+def show_input(payload: Payload, codec: Codec) -> str:
     """The stored arguments as they would be written in a call."""
-    if isinstance(payload, bytes):
-        return f"<pickled, {len(payload)} bytes>"
     try:
-        arguments = json.loads(payload)
-    except ValueError:
-        return "<damaged>"
-    return show_values(arguments.items()) if isinstance(arguments, dict) else repr(arguments)
+        arguments = codec.decode(payload)
+    except EncodingError:
+        return "<arguments that cannot be read back>"
+    return show_values(arguments.items()) if isinstance(arguments, dict) else show(arguments)
 
 
 def mismatch(
-    info: WorkflowInfo, number: int, recorded: Step | None, yielded: Step | None, hint: str = ""
+    info: WorkflowInfo, codec: Codec, number: int, recorded: Step | None, yielded: Step | None, hint: str = ""
 ) -> ReplayMismatchError:
     """The error that shows both sides."""
     if recorded is not None and yielded is not None and recorded.turn != yielded.turn and not hint:
-        hint = f"It was recorded after {recorded.turn} outcomes and came after {yielded.turn}."
+        hint = f"It was recorded after outcome {recorded.turn}, and came after outcome {yielded.turn} (0: the start)."
     return ReplayMismatchError(
         f"workflow {info.name!r} ({info.workflow_id}) no longer does what its history records, at step {number}:\n"
-        f"  recorded: {show_step(recorded)}\n"
-        f"  yielded:  {show_step(yielded)}\n"
+        f"  recorded: {show_step(recorded, codec)}\n"
+        f"  yielded:  {show_step(yielded, codec)}\n"
         + (f"  {hint}\n" if hint else "")
         + "Bring the recorded order of steps back "
         "and register the workflow again or restart: it goes on from there. Nothing of it is lost."

@@ -18,20 +18,23 @@ from urllib.parse import quote
 from .._core.errors import DatabaseOpenError
 from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
+#: No SQLite file is shorter than one page, and no page is shorter than this.
+SMALLEST_PAGE = 512
+
 # Making a file means closing a descriptor of it, which must not happen while another thread has it open by SQLite.
 _preparing = threading.Lock()
 
 
 def resolve(path: str | os.PathLike[str]) -> str:
     """The absolute path of the file that ``path`` names, through all symlinks, so that one file has one name."""
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     if not name or name == ":memory:":
         raise DatabaseOpenError(
             f"{name!r} names no file: durable workflows are kept in a file, so give the path of one "
             "(a temporary file in tests)"
         )
     if "\0" in name:
-        raise DatabaseOpenError(f"{name!r} holds a NUL character: no file can have this name")
+        raise DatabaseOpenError(f"{name!r} holds a NUL character, which no file name can: mend the path")
     return os.path.realpath(name)
 
 
@@ -60,20 +63,27 @@ def prepare(path: str, busy_timeout: float) -> None:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise DatabaseOpenError(f"{path}: cannot be opened: {error}{_advice(error)}") from error
+            raise DatabaseOpenError(f"{path}: cannot be opened: {error}{advice(error)}") from error
 
 
 def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connection:
-    """A connection to a prepared database, usable from any thread, one at a time."""
-    connection = sqlite3.connect(
-        uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout, check_same_thread=False
-    )
+    """A connection to a prepared database, usable from any thread, one at a time.
+
+    Raises:
+        DatabaseOpenError: There can be none now.
+    """
     try:
-        connection.execute(f"pragma synchronous = {durability}")
-        connection.execute("pragma temp_store = memory")
-    except BaseException:
-        connection.close()
-        raise
+        connection = sqlite3.connect(
+            uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout, check_same_thread=False
+        )
+        try:
+            connection.execute(f"pragma synchronous = {durability}")
+            connection.execute("pragma temp_store = memory")
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise DatabaseOpenError(f"{path}: cannot be opened: {error}{advice(error)}") from error
     return connection
 
 
@@ -109,9 +119,12 @@ def _create_empty(path: str) -> None:
 
 def _check_content(path: str) -> None:
     """Look at the header without a lock, a WAL or a journal, so that a foreign file stays as it is."""
-    if os.path.getsize(path) == 0:
+    size = os.path.getsize(path)
+    if size == 0:
         return
     try:
+        if size < SMALLEST_PAGE:
+            raise sqlite3.DatabaseError("it is too short")
         connection = sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True, isolation_level=None)
         try:
             mark = _pragma(connection, "application_id")
@@ -119,6 +132,9 @@ def _check_content(path: str) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
+        if os.path.exists(f"{path}-wal"):
+            # A process may have been killed while it moved the log into the file: only both together tell.
+            return
         raise DatabaseOpenError(
             f"{path}: is not an SQLite database ({error}): choose another path, or move the file away"
         ) from error
@@ -169,7 +185,7 @@ def _use_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
             connection.execute("pragma journal_mode = wal")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+            if not is_busy(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(0.005)
 
@@ -180,7 +196,12 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return value
 
 
-def _advice(error: sqlite3.Error) -> str:
-    if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-        return ": another program holds it: wait until that has ended, or end it"
-    return ""
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection holds the lock that was wanted."""
+    # The low byte is the kind of error; the rest, where it is set, says more of it. Python's own errors have no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def advice(error: sqlite3.Error) -> str:
+    """What to do about ``error``, to be put after it."""
+    return ": another program holds its lock: wait for it, or end it" if is_busy(error) else ""

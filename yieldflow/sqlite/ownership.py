@@ -6,11 +6,12 @@ import json
 import os
 import socket
 import sqlite3
-from contextlib import closing
-from datetime import datetime, timezone
+import stat
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 
 from .._core.errors import DatabaseInUseError, DatabaseOpenError
-from .opening import resolve, uri
+from .opening import is_busy, resolve, uri
 
 READ_OWNER = "select value from meta where key = 'owner'"
 WRITE_OWNER = "insert or replace into meta (key, value) values ('owner', ?)"
@@ -33,6 +34,7 @@ class Ownership:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = resolve(path)
         self._held: sqlite3.Connection | None = None
+        self._holder = 0
 
     def acquire(self) -> None:
         """Become the owner; where this object is that already, do nothing.
@@ -41,8 +43,9 @@ class Ownership:
             DatabaseInUseError: Another has it: the message names it.
             DatabaseOpenError: The file has several hard links, or the lock file cannot be used.
         """
-        if self._held is not None:
+        if self._held is not None and self._holder == os.getpid():
             return
+        self.release()  # After a fork: what the child was left with is not the lock.
         self._refuse_hard_links()
         lock = f"{self.path}-lock"
         try:
@@ -52,10 +55,12 @@ class Ownership:
         except sqlite3.Error as error:
             raise DatabaseOpenError(f"{lock}: the lock file cannot be opened: {error}") from error
         try:
+            # Nothing is ever written, so no journal is needed, and none stays behind where the process is killed.
+            connection.execute("pragma journal_mode = memory")
             connection.execute("begin exclusive")
         except sqlite3.Error as error:
             connection.close()
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            if is_busy(error):
                 raise DatabaseInUseError(
                     f"{self.path}: {self._owner()} has an orchestrator started on this file: stop that one, or use "
                     "this one without starting it, as a client"
@@ -63,7 +68,10 @@ class Ownership:
             raise DatabaseOpenError(
                 f"{lock}: the lock file cannot be used: {error}: remove it if it is not yieldflow's"
             ) from error
-        self._held = connection
+        self._held, self._holder = connection, os.getpid()
+        with suppress(OSError):
+            # Whoever may read a file may lock it, so the lock file is as private as the database.
+            os.chmod(lock, stat.S_IMODE(os.stat(self.path).st_mode))
         self._sign()
 
     def release(self) -> None:
@@ -88,18 +96,19 @@ class Ownership:
         me = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
-            "since": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        try:
-            with closing(sqlite3.connect(uri(self.path, "mode=rw"), uri=True, isolation_level=None)) as database:
-                database.execute(WRITE_OWNER, (json.dumps(me),))
-        except sqlite3.Error:
-            pass  # The lock is what counts. Without the note the message only says less.
+        # The lock is what counts. Without the note the message only says less.
+        with suppress(sqlite3.Error), closing(self._database("rw")) as database:
+            database.execute(WRITE_OWNER, (json.dumps(me),))
 
     def _owner(self) -> str:
         try:
-            with closing(sqlite3.connect(uri(self.path, "mode=ro"), uri=True, isolation_level=None)) as database:
+            with closing(self._database("ro")) as database:
                 note = json.loads(database.execute(READ_OWNER).fetchone()[0])
             return f"process {note['pid']} on {note['host']} (since {note['since']})"
         except (sqlite3.Error, ValueError, TypeError, KeyError):
             return "another process"
+
+    def _database(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(uri(self.path, f"mode={mode}"), uri=True, isolation_level=None, timeout=PATIENCE)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from .._core.errors import StorageError
+from .._core.errors import DamagedRowError
 from .._core.history import (
     Event,
     Failure,
     History,
+    Micros,
     Outcome,
     Payload,
     Started,
@@ -69,7 +70,9 @@ def outcome_columns(
     return outcome, None, None, None
 
 
-def outcome(output: Payload | None, error: StoredText | None, kind: StoredText | None, trace: StoredText | None) -> Any:
+def outcome(
+    output: Payload | None, error: StoredText | None, kind: StoredText | None, trace: StoredText | None
+) -> Outcome | None:
     """The `Outcome` that the four columns hold; None where they hold none."""
     if kind is None or error is None:
         return output
@@ -101,16 +104,20 @@ def workflow_row(checkpoint: Checkpoint) -> Row:
     )
 
 
+def workflow_status(workflow_id: str, text: str) -> WorkflowStatus:
+    """The status that ``text`` is; `DamagedRowError` where it is none."""
+    status = WORKFLOW_STATUSES.get(text)
+    if status is None:
+        raise DamagedRowError(f"the row of workflow {workflow_id!r} is damaged: there is no status {text!r}")
+    return status
+
+
 def workflow_record(row: Row) -> WorkflowRecord:
     """The record of a row that `SELECT_WORKFLOWS` gave."""
-    try:
-        status = WORKFLOW_STATUSES[row[2]]
-    except KeyError:
-        raise StorageError(f"workflow {row[0]!r} has a status that yieldflow did not write: {row[2]!r}") from None
     return WorkflowRecord(
         id=row[0],
         name=row[1],
-        status=status,
+        status=workflow_status(row[0], row[2]),
         run=row[3],
         seed=row[4],
         input=row[5],
@@ -134,7 +141,7 @@ def step_record(row: Row) -> StepRecord:
     try:
         kind, status = STEP_KINDS[row[1]], STEP_STATUSES[row[3]]
     except KeyError as error:
-        raise StorageError(f"step {row[0]} has a kind or status that yieldflow did not write: {error}") from None
+        raise _damaged_step(row, f"there is no kind or status {error}") from None
     return StepRecord(
         step=row[0],
         kind=kind,
@@ -152,17 +159,26 @@ def step_record(row: Row) -> StepRecord:
     )
 
 
-def history(started_at: int | None, rows: Iterable[Row]) -> History:
+def history(started_at: Micros | None, rows: Iterable[Row]) -> History:
     """The history of a run, of the rows that `SELECT_STEPS` gave."""
     steps: list[Step] = []
     ended: list[tuple[int, StepEnded]] = []
     for row in rows:
-        number, kind, name, _, attempt, turn, applied, due_at, _, finished_at, source, arguments = row[:12]
-        steps.append(Step(number, STEP_KINDS[kind], name, arguments, turn, restored_text(source), due_at))
+        number, kind_name, name, _, attempt, turn, applied, due_at, _, finished_at, source, arguments = row[:12]
+        kind = STEP_KINDS.get(kind_name)
+        if kind is None:
+            raise _damaged_step(row, f"there is no kind {kind_name!r}")
+        steps.append(Step(number, kind, name, arguments, turn, restored_text(source), due_at))
         if applied is not None:
             value = outcome(row[12], row[13], row[14], row[15])
+            if value is None or finished_at is None:
+                raise _damaged_step(row, "it ended, and holds no outcome or no time")
             ended.append((applied, StepEnded(number, value, finished_at, attempt)))
     ended.sort(key=lambda pair: pair[0])
     events: list[Event] = [] if started_at is None else [Started(started_at)]
     events += [event for _, event in ended]
     return History(events, steps)
+
+
+def _damaged_step(row: Row, why: str) -> DamagedRowError:
+    return DamagedRowError(f"the row of step {row[0]} ({row[2]}) is damaged: {why}")

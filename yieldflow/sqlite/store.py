@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
-from .._core.errors import RefusedValueError, StorageError, WorkflowAlreadyExistsError
+from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
 from .._core.history import Failure, History, Micros
 from ..store import Checkpoint, Pending, StepRecord, Submission, WorkflowRecord
 from . import opening
 from .rows import (
-    WORKFLOW_STATUSES,
     Row,
     failure_columns,
     history,
@@ -23,7 +23,9 @@ from .rows import (
     stored_text,
     workflow_record,
     workflow_row,
+    workflow_status,
 )
+from .schema import UNFINISHED
 
 # ---------------------------------------------------------------------- writing
 
@@ -85,20 +87,21 @@ where workflow_id = ? and run = ifnull(?, (select run from workflows where id = 
 order by step
 """
 
-# The condition on the status is written as in the index, which serves only then.
-SELECT_UNFINISHED = """
+SELECT_UNFINISHED = f"""
 select id, status, run, starts_at, started_at, recovery_attempts from workflows
-where status not in ('done', 'failed', 'cancelled')
+where {UNFINISHED}
 order by created_at, number
 """
-SELECT_OPEN_STEPS = """
-select w.id, s.step, s.due_at from workflows as w
+# `cross join` has SQLite begin with the workflows, of which the index knows the unfinished ones.
+SELECT_OPEN_STEPS = f"""
+select id, step, due_at
+from (select id, run from workflows where {UNFINISHED}) as w
 cross join activity_executions as s on s.workflow_id = w.id and s.run = w.run
-where w.status not in ('done', 'failed', 'cancelled') and s.applied is null and s.status <> 'cancelled'
+where s.applied is null and s.status <> 'cancelled'
 """
-SELECT_ARRIVALS = """
+SELECT_ARRIVALS = f"""
 select id from workflows
-where status not in ('done', 'failed', 'cancelled') and started_at is null and status = 'processing'
+where {UNFINISHED} and started_at is null and status = 'processing'
 order by created_at, number
 """
 SELECT_TAKEN = "select 1 from workflows where id = ?"
@@ -127,11 +130,18 @@ class SqliteStore:
         if durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
         self.path = opening.resolve(path)
+        _refuse_after_fork(self.path)
         opening.prepare(self.path, busy_timeout)
         #: The scheduler's thread uses the one, all others the other, which the lock guards.
         self._writer = opening.connect(self.path, durability, busy_timeout)
-        self._reader = opening.connect(self.path, durability, busy_timeout)
+        try:
+            self._reader = opening.connect(self.path, durability, busy_timeout)
+        except BaseException:
+            self._writer.close()
+            raise
         self._lock = threading.Lock()
+        _open[id(self)] = self.path, os.getpid()
+        self._forget = weakref.finalize(self, _open.pop, id(self), None)
         #: What `PRAGMA data_version` said when `arrivals` last looked.
         self._seen_version: int | None = None
 
@@ -153,7 +163,7 @@ class SqliteStore:
     def load(self, workflow_id: str) -> tuple[WorkflowRecord, History] | None:
         """A workflow's row and the history of its current run; None where there is no such workflow."""
         with self._translated():
-            row = self._writer.execute(SELECT_WORKFLOW, (workflow_id,)).fetchone()
+            row = self._writer.execute(SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
             if row is None:
                 return None
             record = workflow_record(row)
@@ -172,7 +182,7 @@ class SqliteStore:
             return [
                 Pending(
                     workflow_id=workflow_id,
-                    status=WORKFLOW_STATUSES[status],
+                    status=workflow_status(workflow_id, status),
                     run=run,
                     starts_at=None if started_at is not None else starts_at,
                     started=started_at is not None,
@@ -206,20 +216,22 @@ class SqliteStore:
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
         with self._lock, self._translated():
-            row = self._reader.execute(SELECT_WORKFLOW, (workflow_id,)).fetchone()
+            row = self._reader.execute(SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
         return None if row is None else workflow_record(row)
 
     def records(self, name: str | None = None) -> list[WorkflowRecord]:
         """The rows of all workflows, or of those of one name, newest first."""
         with self._lock, self._translated():
-            found = self._reader.execute(SELECT_ALL) if name is None else self._reader.execute(SELECT_NAMED, (name,))
-            rows = found.fetchall()
+            if name is None:
+                rows = self._reader.execute(SELECT_ALL).fetchall()
+            else:
+                rows = self._reader.execute(SELECT_NAMED, (stored_text(name),)).fetchall()
         return [workflow_record(row) for row in rows]
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         """The steps of a workflow's current run, by number."""
         with self._lock, self._translated():
-            rows = self._reader.execute(SELECT_STEPS, (workflow_id, None)).fetchall()
+            rows = self._reader.execute(SELECT_STEPS, (stored_text(workflow_id), None)).fetchall()
         return [step_record(row) for row in rows]
 
     def close(self) -> None:
@@ -227,6 +239,7 @@ class SqliteStore:
         with self._lock, self._translated():
             self._reader.close()
             self._writer.close()
+            self._forget()
 
     # ------------------------------------------------------------------ errors
 
@@ -235,7 +248,7 @@ class SqliteStore:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageError(f"{self.path}: {error}") from error
+            raise StorageError(f"{self.path}: {error}{opening.advice(error)}") from error
 
     @contextmanager
     def _transaction(self, connection: sqlite3.Connection, new_ids: Sequence[str]) -> Iterator[None]:
@@ -246,16 +259,35 @@ class SqliteStore:
             connection.execute("commit")
         except BaseException as error:
             _roll_back(connection)
-            if isinstance(error, sqlite3.IntegrityError) and new_ids:
-                _check_taken(connection, new_ids)
-            if isinstance(error, _REFUSALS):
+            if isinstance(error, sqlite3.IntegrityError):
+                with self._translated():
+                    _check_taken(connection, new_ids)
+            if isinstance(error, _REFUSALS) or "binding parameter" in str(error):
                 raise RefusedValueError(f"{self.path}: a value cannot be stored: {error}") from error
             if isinstance(error, sqlite3.Error):
-                raise StorageError(f"{self.path}: nothing was written: {error}") from error
+                raise StorageError(f"{self.path}: nothing was written: {error}{opening.advice(error)}") from error
             raise
 
 
-#: SQLite works, but this value or row cannot be stored.
+#: The stores that are open, as file and process. A forked child finds its parent's here.
+_open: dict[int, tuple[str, int]] = {}
+
+
+def _refuse_after_fork(path: str) -> None:
+    """Refuse a file that the parent had open when it forked this process.
+
+    SQLite's memory came along and says that this process holds the parent's locks, which it does not. It would write
+    without them, and what it wrote would be lost.
+    """
+    if any(opened == path and process != os.getpid() for opened, process in list(_open.values())):
+        raise DatabaseOpenError(
+            f"{path}: was open when this process was forked, and SQLite's locks do not pass through a fork: begin the "
+            'process anew instead, as multiprocessing.get_context("spawn") does'
+        )
+
+
+#: SQLite works, but this value or row cannot be stored. (That a type is none of SQLite's comes as a `ProgrammingError`,
+#: as do defects of ours, and is told from them by its text alone.)
 _REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeEncodeError)
 
 
@@ -271,7 +303,7 @@ def _check_taken(connection: sqlite3.Connection, new_ids: Sequence[str]) -> None
     """Raise `WorkflowAlreadyExistsError` where one of the ids is taken, by a row or by another of them."""
     seen: set[str] = set()
     for workflow_id in new_ids:
-        if workflow_id in seen or connection.execute(SELECT_TAKEN, (workflow_id,)).fetchone():
+        if workflow_id in seen or connection.execute(SELECT_TAKEN, (stored_text(workflow_id),)).fetchone():
             raise WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
         seen.add(workflow_id)
 

@@ -1,0 +1,359 @@
+"""What is logged: by workflows through `get_logger`, and by yieldflow itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from yieldflow import (
+    ActivityInvocation,
+    Flow,
+    Orchestrator,
+    OrchestratorStoppedError,
+    Registry,
+    WorkflowStalledError,
+    activity,
+    gather,
+    get_logger,
+    now,
+    sleep,
+    workflow,
+)
+
+#: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
+WAIT = 60.0
+
+log = get_logger(__name__)
+
+
+class Listener(logging.Handler):
+    """Keeps what is logged, and calls back where it is wanted at once, on the thread that logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self.hear: Callable[[logging.LogRecord], None] = lambda record: None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        self.hear(record)
+
+    def messages(self, level: int = logging.DEBUG) -> list[str]:
+        return [record.getMessage() for record in self.records if record.levelno >= level]
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """Hears the package's logger and this module's."""
+    listener = Listener()
+    loggers = [logging.getLogger("yieldflow"), logging.getLogger(__name__)]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(listener)
+        logger.setLevel(logging.DEBUG)
+    yield listener
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(listener)
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def orchestrator(tmp_path: Path, registry: Registry) -> Orchestrator:
+    """Not started."""
+    return Orchestrator(tmp_path / "workflows.db", registry=registry)
+
+
+class Hold:
+    """An activity that says when it begins, and ends when it is let go."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.begun = threading.Semaphore(0)
+        self.released = threading.Event()
+        self._activity = activity(self._hold, name="hold", registry=registry)
+
+    def __call__(self) -> ActivityInvocation[None]:
+        return self._activity()
+
+    def _hold(self) -> None:
+        self.begun.release()
+        assert self.released.wait(WAIT), "the test never let it go"
+
+    def await_begin(self) -> None:
+        assert self.begun.acquire(timeout=WAIT), "it never began"
+
+
+@pytest.fixture
+def hold(registry: Registry) -> Iterator[Hold]:
+    hold = Hold(registry)
+    yield hold
+    hold.released.set()
+
+
+def test_a_workflow_s_lines_are_logged_once(
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+) -> None:
+    """What a workflow logs, also in helpers and branches, is logged once, however often it is replayed."""
+
+    def branch(label: str) -> Flow[None]:
+        log.info("branch %s begins", label)
+        yield sleep(0)
+        log.info("branch %s ends", label)
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        log.info("begins")
+        yield gather(branch("a"), branch("b"))
+        yield hold()
+        log.info("ends")
+
+    orchestrator.start()
+    handle = orchestrator.submit(job())
+    for _ in range(3):
+        hold.await_begin()
+        orchestrator.stop(timeout=0)
+        orchestrator.start()
+    hold.released.set()
+    handle.result(WAIT)
+    orchestrator.stop()
+
+    lines = [record.getMessage() for record in listener.records if record.name == __name__]
+    assert sorted(lines[1:-1]) == ["branch a begins", "branch a ends", "branch b begins", "branch b ends"]
+    assert (lines[0], lines[-1]) == ("begins", "ends")
+
+
+def test_a_workflow_s_lines_name_the_workflow(
+    orchestrator: Orchestrator, registry: Registry, listener: Listener
+) -> None:
+    """Each record that a workflow logs carries its id, its name and the run, beside what the call adds."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield from now()
+        log.warning("from the workflow", extra={"order": "o-1"})
+
+    with orchestrator:
+        handle = orchestrator.submit(job())
+        handle.result(WAIT)
+
+    [record] = [record for record in listener.records if record.name == __name__]
+    found = {key: vars(record).get(key) for key in ("workflow_id", "workflow", "run", "order", "funcName")}
+    assert found == {"workflow_id": handle.id, "workflow": "job", "run": 1, "order": "o-1", "funcName": "job"}
+
+
+def test_elsewhere_the_logger_is_a_plain_one(
+    orchestrator: Orchestrator, registry: Registry, listener: Listener
+) -> None:
+    """In an activity and outside of workflows `get_logger` logs as `logging.getLogger` does, by its level."""
+
+    @activity(registry=registry)
+    def work() -> None:
+        log.info("from the activity")
+        log.debug("not wanted")
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield work()
+
+    logging.getLogger(__name__).setLevel(logging.INFO)
+    with orchestrator:
+        orchestrator.submit(job()).result(WAIT)
+    log.info("from outside")
+
+    records = [record for record in listener.records if record.name == __name__]
+    assert [record.getMessage() for record in records] == ["from the activity", "from outside"]
+    assert [hasattr(record, "workflow_id") for record in records] == [False, False]
+
+
+def test_all_is_quiet_when_all_is_well(
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+) -> None:
+    """Workflows that run, fail or are left for the next start cause no warning; nor do the orchestrator's comings."""
+
+    @activity(registry=registry)
+    def fail() -> None:
+        raise ValueError("as users do")
+
+    @workflow(registry=registry)
+    def failing() -> Flow[None]:
+        yield fail()
+
+    @workflow(registry=registry)
+    def napping() -> Flow[None]:
+        yield sleep(3600)
+
+    with orchestrator:
+        failed = orchestrator.submit(failing())
+        orchestrator.submit(napping())
+        with pytest.raises(ValueError, match="as users do"):
+            failed.result(WAIT)
+    with orchestrator:
+        pass
+
+    assert listener.messages(logging.WARNING) == []
+
+
+def test_what_is_left_running_at_a_stop_is_named(
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+) -> None:
+    """An activity that a `stop` with a timeout leaves behind is named in a warning, with its workflow."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield hold()
+
+    orchestrator.start()
+    handle = orchestrator.submit(job())
+    hold.await_begin()
+    orchestrator.stop(timeout=0)
+
+    [message] = listener.messages(logging.WARNING)
+    assert "'hold'" in message
+    assert handle.id in message
+    assert "runs again at the next start" in message
+
+
+def test_a_workflow_that_blocks_the_scheduler_is_shown(
+    orchestrator: Orchestrator, registry: Registry, listener: Listener
+) -> None:
+    """Workflow code that keeps the scheduler's thread for over a second is warned about, with the line where it is."""
+    warned = threading.Event()
+    listener.hear = lambda record: warned.set() if "scheduler's thread" in record.getMessage() else None
+
+    @workflow(registry=registry)
+    def slow() -> Flow[bool]:
+        yield from now()
+        return warned.wait(WAIT)  # this line blocks
+
+    with orchestrator:
+        handle = orchestrator.submit(slow())
+        assert handle.result(WAIT) is True
+
+    [message] = listener.messages(logging.WARNING)
+    assert handle.id in message
+    assert "move the work into an activity" in message
+    assert f'File "{__file__}", line ' in message
+    assert "in slow\n    return warned.wait(WAIT)  # this line blocks" in message
+
+
+def test_an_invocation_that_is_never_yielded_is_told_once(
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+) -> None:
+    """A forgotten `yield` is warned about with the line that made the command, and not again after a restart."""
+
+    @activity(registry=registry)
+    def charge(order: str) -> None: ...
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        charge("o-1")  # no yield
+        yield hold()
+
+    orchestrator.start()
+    handle = orchestrator.submit(job())
+    hold.await_begin()
+    orchestrator.stop(timeout=0)
+    orchestrator.start()
+    hold.await_begin()
+    hold.released.set()
+    handle.result(WAIT)
+    orchestrator.stop()
+
+    told = [message for message in listener.messages(logging.WARNING) if "never yielded" in message]
+    line = job.fn.__code__.co_firstlineno + 2
+    assert len(told) == 1
+    assert handle.id in told[0]
+    assert "charge(order='o-1')" in told[0]
+    assert f"{__file__}:{line}" in told[0]
+
+
+def test_a_long_history_is_told_once(orchestrator: Orchestrator, registry: Registry, listener: Listener) -> None:
+    """A run that passes ten thousand steps is warned about, once."""
+
+    @workflow(registry=registry)
+    def long() -> Flow[int]:
+        yield gather(*(sleep(0) for _ in range(9_999)))
+        yield gather(*(sleep(0) for _ in range(20)))
+        return len((yield from gather(*(sleep(0) for _ in range(20)))))
+
+    with orchestrator:
+        handle = orchestrator.submit(long())
+        assert handle.result(WAIT) == 20
+
+    [message] = listener.messages(logging.WARNING)
+    assert handle.id in message
+    assert "10000 steps" in message
+
+
+def test_a_workflow_that_stalls_is_an_error(
+    tmp_path: Path, orchestrator: Orchestrator, registry: Registry, listener: Listener
+) -> None:
+    """That a workflow cannot go on is logged as an error with the reason, once and not at each start."""
+    others = Registry()
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield sleep(0)
+
+    @workflow(registry=others)
+    def other() -> Flow[None]:
+        yield sleep(0)
+
+    handle = orchestrator.submit(job())
+    orchestrator.stop()
+    stranger = Orchestrator(tmp_path / "workflows.db", registry=others)
+    for _ in range(2):
+        with stranger:
+            # By its end the scheduler has taken up all that was there before it.
+            stranger.submit(other()).result(WAIT)
+            with pytest.raises(WorkflowStalledError, match="no workflow named 'job'"):
+                stranger.handle(handle.id).result(WAIT)
+
+    [record] = [record for record in listener.records if record.levelno >= logging.WARNING]
+    assert record.levelname == "ERROR"
+    assert handle.id in record.getMessage()
+    assert "no workflow named 'job' is registered" in record.getMessage()
+
+
+def test_a_scheduler_that_dies_is_no_trap(
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+) -> None:
+    """Should the scheduler's thread ever end by itself, here by a log handler that exits, who waits hears of it."""
+
+    @activity(registry=registry)
+    def forgotten() -> None: ...
+
+    @workflow(registry=registry)
+    def job() -> Flow[str]:
+        yield hold()
+        forgotten()
+        yield sleep(0)
+        return "done"
+
+    def raise_once(record: logging.LogRecord) -> None:
+        if "never yielded" in record.getMessage():
+            listener.hear = lambda record: None
+            raise SystemExit("in a log handler")
+
+    listener.hear = raise_once
+    orchestrator.start()
+    handle = orchestrator.submit(job())
+    hold.await_begin()
+    hold.released.set()
+
+    with pytest.raises(OrchestratorStoppedError, match=handle.id):
+        handle.result(WAIT)
+    with pytest.raises(OrchestratorStoppedError):
+        orchestrator.submit(job())
+    assert [record.levelname for record in listener.records][-1] == "CRITICAL"
+    orchestrator.stop()
+    with orchestrator:
+        assert handle.result(WAIT) == "done"

@@ -1,0 +1,466 @@
+"""What holds for the SQLite file: what it looks like, when it is refused, and what happens where SQLite fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs.launch import Program
+from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
+from yieldflow._core.history import Failure, Step, StepEnded, StepKind, WorkflowStatus
+from yieldflow.sqlite import SqliteStore, opening, schema
+from yieldflow.store import AppliedOutcome, Checkpoint, Submission
+
+FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(path, busy_timeout=0.01)) as made:
+        yield made
+
+
+def submission(workflow_id: str) -> Submission:
+    return Submission(workflow_id, "order", '{"number": 1}', b"seed", 1000)
+
+
+def begun(workflow_id: str, due_at: int | None = None, source: str = "shop.py:7", text: str = "[]") -> Checkpoint:
+    step = Step(0, StepKind.ACTIVITY, "charge", text, 0, source, due_at)
+    return Checkpoint(workflow_id, created=submission(workflow_id), started_at=1000, issued=[step], issued_at=1000)
+
+
+def connect(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(path, isolation_level=None, timeout=0))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, byte for byte."""
+    return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+
+
+def ids(store: SqliteStore) -> list[str]:
+    return sorted(record.id for record in store.records())
+
+
+# ---------------------------------------------------------------------- the file, as others see it
+
+
+def test_people_can_read_the_file(path: Path, store: SqliteStore) -> None:
+    """Any SQLite tool shows workflows, steps and failures as plain columns: JSON as text, pickles as blobs."""
+    whole = begun("w")
+    whole.applied = [AppliedOutcome(StepEnded(0, FAILURE, 1002), 1)]
+    whole.status, whole.outcome, whole.finished_at = WorkflowStatus.DONE, '{"total": "10 €"}', 1003
+    store.commit([whole])
+
+    with connect(path) as database:
+        workflow = database.execute("select id, name, status, input, output, error, created_at from workflows")
+        assert workflow.fetchall() == [("w", "order", "done", '{"number": 1}', '{"total": "10 €"}', None, 1000)]
+        step = database.execute(
+            "select workflow_id, run, step, kind, name, status, error, error_type, error_traceback, typeof(output), "
+            "applied, source, typeof(finished_at) from activity_executions"
+        )
+        failure = ("ValueError: no such order", "builtins.ValueError")
+        assert step.fetchall() == [
+            ("w", 1, 0, "activity", "charge", "failed", *failure, "Traceback ...", "blob", 1, "shop.py:7", "integer")
+        ]
+        assert database.execute("pragma journal_mode").fetchone() == ("wal",)
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+def test_only_the_owner_may_read_the_file(path: Path) -> None:
+    """The file and those beside it are readable by the user alone, whatever the umask."""
+    before = os.umask(0)
+    try:
+        with closing(SqliteStore(path)) as store:
+            store.submit([submission("w")])
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+
+    assert modes == {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
+
+
+@pytest.mark.parametrize(
+    "name", ["with space.db", "größe 😀.db", "50%25 a?b=c#d&e.db", ":memory: no.db", "file:x", "'\".db"]
+)
+def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
+    """The file has the name that was given, whatever characters are in it."""
+    with closing(SqliteStore(tmp_path / name)) as store:
+        store.submit([submission("w")])
+    with closing(SqliteStore(str(tmp_path / name))) as store:
+        assert ids(store) == ["w"]
+
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_symlink_is_the_file_that_it_leads_to(tmp_path: Path, path: Path) -> None:
+    """A store opened by a symlink is the store of the file, and keeps its companions beside that."""
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(path)
+    with closing(SqliteStore(link)) as by_link:
+        by_link.submit([submission("w")])
+        assert list(link.parent.iterdir()) == [link]
+        with closing(SqliteStore(path)) as by_name:
+            assert ids(by_name) == ["w"]
+
+
+def test_an_empty_file_becomes_a_store(path: Path) -> None:
+    """A file of length 0, such as a temporary file, is taken."""
+    path.touch()
+    with closing(SqliteStore(path)) as store:
+        store.submit([submission("w")])
+        assert ids(store) == ["w"]
+
+
+def test_durability_is_one_of_two(path: Path) -> None:
+    """A misspelt durability is an error, and no file is made."""
+    with pytest.raises(ValueError, match="'full' or 'normal', not 'ful'"):
+        SqliteStore(path, "ful")  # type: ignore[arg-type]  # The mistake under test.
+
+    assert contents(path.parent) == {}
+
+
+@pytest.mark.parametrize("durability", ["full", "normal"])
+def test_what_was_committed_outlives_a_kill(path: Path, durability: str) -> None:
+    """A process that is killed leaves everything that it had committed."""
+    with Program("stores", path) as program:
+        for order in ("submit: a", "submit: b"):
+            program.tell(order)
+        assert [program.line() for _ in range(3)] == ["ready", "submitted", "submitted"]
+        program.kill()
+
+    with closing(SqliteStore(path)) as store:
+        assert ids(store) == ["a", "b"]
+
+
+# ---------------------------------------------------------------------- refused, and left as it was
+
+
+def foreign(path: Path, *statements: str) -> None:
+    with connect(path) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def foreign_in_use(path: Path) -> None:
+    """A database of another program, whose tables are still in the WAL of a process that was killed."""
+    inner = path.with_name("inner.db")
+    with connect(inner) as database:
+        for statement in ("pragma journal_mode = wal", "create table notes (text)", "insert into notes values ('x')"):
+            database.execute(statement)
+        for suffix in ("", "-wal"):
+            Path(f"{path}{suffix}").write_bytes(Path(f"{inner}{suffix}").read_bytes())
+    inner.unlink()
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda path: path.write_text("id,name\n1,me\n" * 100), "is not an SQLite database"),
+    "a short text": (lambda path: path.write_text("me"), "is not an SQLite database"),
+    "zeros": (lambda path: path.write_bytes(bytes(8192)), "is not an SQLite database"),
+    "another program's": (lambda path: foreign(path, "create table notes (text)"), "of another program"),
+    "another program's, marked": (
+        lambda path: foreign(path, "pragma application_id = 1", "create table workflows (id)"),
+        "of another program",
+    ),
+    "another program's, in WAL": (
+        lambda path: foreign(path, "pragma journal_mode = wal", "create table notes (text)"),
+        "of another program",
+    ),
+    "another program's, with a WAL left": (foreign_in_use, "of another program"),
+    "another program's, empty": (lambda path: foreign(path, "pragma journal_mode = wal"), "of another program"),
+    "newer": (
+        lambda path: foreign(path, f"pragma application_id = {schema.APPLICATION_ID}", "pragma user_version = 99"),
+        f"schema version 99; this one knows versions up to {schema.SCHEMA_VERSION}.*: upgrade yieldflow-durable",
+    ),
+    "a directory": (lambda path: path.mkdir(), "is a directory: give the path of a file in it"),
+    "a pipe": (lambda path: os.mkfifo(path), "is not a regular file"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_no_store_is_refused_and_left_alone(path: Path, kind: str) -> None:
+    """What is not ours is refused by name with what is wrong, and stays as it was, byte for byte."""
+    make, message = REFUSED[kind]
+    make(path)
+    before = contents(path.parent)
+    names = sorted(os.listdir(path.parent))
+
+    with pytest.raises(DatabaseOpenError, match=message) as caught:
+        SqliteStore(path)
+
+    assert str(path) in str(caught.value)
+    assert contents(path.parent) == before
+    assert sorted(os.listdir(path.parent)) == names
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    """A path into a directory that is not there is refused with the directory's name; none is made."""
+    with pytest.raises(DatabaseOpenError, match=r"there is no directory .*/missing: create it, or mend the path"):
+        SqliteStore(tmp_path / "missing" / "store.db")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [":memory:", "", "a\0b"])
+def test_what_names_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A database in memory, or of no name, would lose everything: it is refused with a word on what to do."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatabaseOpenError, match=r"give the path of one|mend the path"):
+        SqliteStore(name)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.parametrize(("forbidden", "mode"), [("store.db", 0o400), ("store.db", 0o200), (".", 0o500)])
+def test_a_missing_permission_is_named(path: Path, forbidden: str, mode: int) -> None:
+    """A file or directory that may not be written is refused with what is missing."""
+    SqliteStore(path).close()
+    before = contents(path.parent)
+    (path.parent / forbidden).chmod(mode)
+    try:
+        with pytest.raises(DatabaseOpenError, match=r"you may not .*: give yourself the permission"):
+            SqliteStore(path)
+    finally:
+        (path.parent / forbidden).chmod(0o700)
+
+    assert contents(path.parent) == before
+
+
+def test_a_file_that_another_program_begins_is_refused(path: Path) -> None:
+    """A new file on which another program holds the lock is refused, with what to do, and is left to that program."""
+    with connect(path) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(DatabaseOpenError, match="another program holds its lock"):
+            SqliteStore(path, busy_timeout=0.01)
+        other.execute("create table notes (text)")
+        other.execute("commit")
+
+    with pytest.raises(DatabaseOpenError, match="of another program"):
+        SqliteStore(path)
+
+
+def test_a_forked_child_is_refused_the_file(path: Path) -> None:
+    """In a child forked while the file was open it is refused, since its writes would be lost; the parent goes on."""
+    with Program("stores", path) as program:
+        program.tell("submit: parent's")
+        program.tell("fork")
+        program.tell("open")
+        said = [program.line() for _ in range(4)]
+
+        assert said[1] == "submitted"
+        assert said[3].startswith("DatabaseOpenError: ")
+        assert 'multiprocessing.get_context("spawn")' in said[3]
+        program.tell("")
+
+
+# ---------------------------------------------------------------------- creating and migrating
+
+
+def test_several_processes_may_create_the_file_at_once(path: Path) -> None:
+    """Processes that open one new file at the same moment all get the same store."""
+    programs = [Program("stores", path) for _ in range(6)]
+    try:
+        assert [program.line() for program in programs] == ["ready"] * 6
+        for number, program in enumerate(programs):
+            program.tell(f"submit: {number}")
+        assert [program.line() for program in programs] == ["submitted"] * 6
+    finally:
+        for program in programs:
+            program.kill()
+
+    with closing(SqliteStore(path)) as store:
+        assert ids(store) == list("012345")
+
+
+def shape(path: Path) -> list[tuple[object, ...]]:
+    with connect(path) as database:
+        return database.execute("select type, name, sql from sqlite_master order by name").fetchall()
+
+
+@pytest.mark.parametrize("version", range(schema.SCHEMA_VERSION + 1))
+def test_every_older_file_is_brought_up_to_date(tmp_path: Path, path: Path, version: int) -> None:
+    """A file of any older version is, once opened, the same as a new one."""
+    steps = [statement for number in range(1, version + 1) for statement in schema.MIGRATIONS[number]]
+    if version:
+        foreign(path, *steps, f"pragma user_version = {version}")
+    else:
+        path.touch()
+    for each in (path, tmp_path / "new.db"):
+        SqliteStore(each).close()
+
+    assert shape(path) == shape(tmp_path / "new.db")
+    with connect(path) as database:
+        assert database.execute("pragma user_version").fetchone() == (schema.SCHEMA_VERSION,)
+        assert database.execute("pragma application_id").fetchone() == (schema.APPLICATION_ID,)
+
+
+def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be brought up to date stays at its version, with its data."""
+    with closing(SqliteStore(path)) as store:
+        store.submit([submission("w")])
+    before = shape(path)
+    newer = schema.SCHEMA_VERSION + 1
+    monkeypatch.setitem(schema.MIGRATIONS, newer, ("create table further (a)", "create table workflows (a)"))
+    monkeypatch.setattr(opening, "SCHEMA_VERSION", newer)
+
+    with pytest.raises(DatabaseOpenError, match="workflows already exists"):
+        SqliteStore(path)
+    monkeypatch.undo()
+
+    assert shape(path) == before
+    with closing(SqliteStore(path)) as store:
+        assert ids(store) == ["w"]
+
+
+# ---------------------------------------------------------------------- where SQLite fails
+
+
+def test_a_locked_database_is_the_storage_s_error(path: Path, store: SqliteStore) -> None:
+    """While another program holds the lock nothing is written; the same commit succeeds when it lets go."""
+    batch = [begun("a"), begun("b")]
+    with connect(path) as other:
+        other.execute("begin immediate")
+        with pytest.raises(StorageError, match="locked: another program holds its lock") as on_commit:
+            store.commit(batch)
+        with pytest.raises(StorageError, match="locked") as on_submit:
+            store.submit([submission("c")])
+        assert store.records() == []
+        other.execute("rollback")
+
+    assert str(path) in str(on_commit.value)
+    assert isinstance(on_submit.value.__cause__, sqlite3.OperationalError)
+    store.commit(batch)
+    store.submit([submission("c")])
+    assert ids(store) == ["a", "b", "c"]
+
+
+def test_a_full_disk_loses_nothing(path: Path) -> None:
+    """A commit that the disk has no room for is refused whole; the store goes on when there is room again."""
+    with Program("stores", path) as program:
+        for order in ("submit: a", "fill disk", "submit: b", "free disk", "submit: c"):
+            program.tell(order)
+        said = [program.line() for _ in range(6)]
+        program.kill()
+
+    assert [line.partition(":")[0] for line in said] == [
+        "ready",
+        "submitted",
+        "full",
+        "StorageError",
+        "free",
+        "submitted",
+    ]
+    assert str(path) in said[3]
+    with closing(SqliteStore(path)) as store:
+        assert ids(store) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        begun("b", due_at=2**63),
+        begun("b", text="\ud800"),
+        begun("b", text=None),  # type: ignore[arg-type]  # What a defect might pass.
+        begun("b", text=object()),  # type: ignore[arg-type]
+        begun("\ud800"),
+    ],
+    ids=["a huge number", "a surrogate", "nothing", "no payload", "a surrogate as id"],
+)
+def test_a_value_that_sqlite_refuses_is_not_the_disk_s_fault(
+    path: Path, store: SqliteStore, refused: Checkpoint
+) -> None:
+    """What SQLite cannot store is told from a broken disk, nothing of the batch is written, and the store goes on."""
+    with pytest.raises(RefusedValueError, match="cannot be stored") as caught:
+        store.commit([begun("a"), refused])
+
+    assert str(path) in str(caught.value)
+    assert store.records() == []
+    store.commit([begun("a")])
+    assert ids(store) == ["a"]
+
+
+def test_a_value_too_long_for_sqlite_is_not_the_disk_s_fault(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value longer than SQLite takes (here by a lowered limit) is refused as other values are."""
+    real = sqlite3.connect
+
+    def limited(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = real(*arguments, **options)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
+    with closing(SqliteStore(path)) as store:
+        with pytest.raises(RefusedValueError, match="cannot be stored: string or blob too big"):
+            store.commit([begun("a"), begun("b", text="x" * 20_000)])
+        store.commit([begun("a"), begun("b", text="x" * 5_000)])
+
+        assert ids(store) == ["a", "b"]
+
+
+def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
+    """A row with what yieldflow never wrote is an error that names it, not a wrong answer."""
+    store.commit([begun("w")])
+    with connect(path) as database:
+        database.execute("update activity_executions set kind = 'magic'")
+        for read in (store.load, store.steps):
+            with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged.*'magic'"):
+                read("w")
+        database.execute("update activity_executions set kind = 'activity', applied = 1, output = null")
+        with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged"):
+            store.load("w")
+        database.execute("update workflows set status = 'running'")
+        for look in (store.records, store.unfinished, lambda: store.load("w")):
+            with pytest.raises(StorageError, match="'w' is damaged: there is no status 'running'"):
+                look()
+
+
+def test_a_closed_store_says_so(store: SqliteStore) -> None:
+    """After `close` every call is a clear error."""
+    store.close()
+    calls: list[Callable[[], object]] = [
+        lambda: store.commit([begun("w")]),
+        lambda: store.submit([submission("w")]),
+        lambda: store.load("w"),
+        lambda: store.record("w"),
+        store.records,
+        store.unfinished,
+        store.arrivals,
+    ]
+    for call in calls:
+        with pytest.raises(StorageError, match="closed"):
+            call()
+
+
+def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:
+    """What a client in another process submits is found at the next look, once."""
+    assert store.arrivals() == []
+    with Program("stores", path) as program:
+        program.tell("submit: theirs")
+        assert [program.line(), program.line()] == ["ready", "submitted"]
+        found = [store.arrivals(), store.arrivals()]
+        program.kill()
+
+    assert found == [["theirs"], []]
+
+
+def test_opening_a_second_time_drops_no_lock(path: Path, store: SqliteStore) -> None:
+    """Opening and closing the file again in the same process leaves SQLite's locks as they are."""
+    with Program("stores", path) as program, connect(path) as holder:
+        holder.execute("begin immediate")
+        SqliteStore(path).close()
+        program.tell("lock")
+        assert [program.line(), program.line()] == ["ready", "database is locked"]

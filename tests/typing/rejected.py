@@ -1,0 +1,102 @@
+"""What a type checker rejects. Only checked, never run: see test_typing.py.
+
+Each mistake bears the error that is expected of it, as a comment that tells mypy to pass over just that error there.
+Where mypy no longer rejects a line, the comment is unused, and that is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yieldflow import Flow, Orchestrator, Registry, activity, gather, sleep, workflow
+from yieldflow.testing import Stepper
+
+registry = Registry()
+
+
+@activity
+def fetch_data(source: str) -> dict[str, int]:
+    return {source: 1}
+
+
+@activity(name="renamed", registry=registry)
+def process_data(data: dict[str, int], *, scale: int = 1) -> int:
+    return sum(data.values()) * scale
+
+
+@workflow
+def pipeline(source: str) -> Flow[int]:
+    raw = yield from fetch_data(source)
+    return (yield from process_data(raw))
+
+
+# ---------------------------------------------------------------------- wrong arguments, at the call
+
+fetch_data(5)  # type: ignore[arg-type]  # an int for a str
+fetch_data()  # type: ignore[call-arg]  # an argument is missing
+fetch_data("a", "b")  # type: ignore[call-arg]  # one too many
+fetch_data(sauce="a")  # type: ignore[call-arg]  # no such argument
+process_data({}, scale="2")  # type: ignore[arg-type]  # a str for an int, under a decorator with keywords
+process_data(fetch_data("a"))  # type: ignore[arg-type]  # a command that was not yielded, for its result
+pipeline(5)  # type: ignore[arg-type]  # a workflow checks its arguments as well
+pipeline("a", retries=3)  # type: ignore[call-arg]  # no such argument
+sleep("60")  # type: ignore[arg-type]  # a str for seconds
+gather(fetch_data("a"), 5)  # type: ignore[call-overload]  # no command
+gather(fetch_data("a"), limit="2")  # type: ignore[call-overload]  # a str for a number
+
+# ---------------------------------------------------------------------- wrong results, in a workflow
+
+
+@workflow
+def returns_another_type(source: str) -> Flow[str]:
+    total = yield from process_data({source: 1})
+    return total  # type: ignore[return-value]  # an int for a str
+
+
+@workflow
+def forgets_the_yield(source: str) -> Flow[int]:
+    raw = fetch_data(source)
+    yield from sleep(1)
+    total: int = raw["a"]  # type: ignore[index]  # a command is not its result
+    return total
+
+
+@workflow
+def yields_no_command() -> Flow[None]:
+    yield 5  # type: ignore[misc]  # no command
+
+
+def delegates_to_no_command() -> Flow[None]:
+    yield from fetch_data  # type: ignore[misc]  # not called
+
+
+@workflow  # type: ignore[arg-type]  # no generator
+def yields_nothing(source: str) -> int:
+    return len(source)
+
+
+# ---------------------------------------------------------------------- wrong use of what users hold
+
+
+def with_an_orchestrator(orchestrator: Orchestrator) -> None:
+    orchestrator.submit(fetch_data("a"))  # type: ignore[arg-type]  # an activity
+    orchestrator.submit(pipeline)  # type: ignore[arg-type]  # not called
+    orchestrator.run(pipeline.fn("a"))  # type: ignore[arg-type]  # a plain generator
+    text: str = orchestrator.run(pipeline("a"))  # type: ignore[assignment]  # it returns an int
+    for handle in orchestrator.submit_many([pipeline("a"), pipeline("b")]):
+        text = handle.result()  # type: ignore[assignment]  # it returns an int
+    print(text)
+
+
+async def from_asyncio(orchestrator: Orchestrator) -> str:
+    handle = orchestrator.submit(pipeline("a"))
+    return await handle  # type: ignore[return-value]  # it returns an int
+
+
+def under_test(anything: Any) -> None:
+    Stepper(fetch_data("a"))  # type: ignore[arg-type]  # an activity
+    flow = Stepper(pipeline("a"))
+    flow.fail(fetch_data("a"), "lost")  # type: ignore[call-overload]  # no exception
+    flow.resolve(fetch_data("a"), {"a": 1}, anything)  # type: ignore[call-overload]  # one too many
+    text: str = flow.result  # type: ignore[assignment]  # it returns an int
+    print(text)

@@ -1,0 +1,105 @@
+"""JSON text for those values that come back from it exactly as they were."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .._core.errors import EncodingError
+from .guarded import line
+
+#: Fixed, rather than whatever the stack leaves, so that how a value is stored depends on the value alone.
+MAX_DEPTH = 100
+#: The default limit of Python's conversion between int and str: a process with that default must read what we write.
+MAX_DIGITS = 4300
+_LARGEST_INT = 10**MAX_DIGITS
+_LEAST_INT = -_LARGEST_INT
+#: How often over the text may repeat what the value holds once; more would hang the thread that writes it.
+_MAX_SHARING = 1_000_000
+
+_ATOMS = frozenset({str, float, bool, type(None)})
+#: Python keeps these two apart; read from JSON they become one character.
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def _writer() -> Callable[[object], str]:
+    plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    # `JSONEncoder.encode` makes one of these for every call, which costs more than to write a small value.
+    chunks = make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_write = _writer()
+_write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_DECODER = json.JSONDecoder()
+
+
+def _is_exact(value: object) -> bool:
+    """Whether JSON has every type in ``value``. A nan or infinity is left to the writer, which refuses it."""
+    level = _containers_in(value if type(value) is dict or type(value) is list else (value,))
+    sharing = 1.0
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return level is not None
+        # One container in many places is looked at once a level, else a small cycle or diamond would take for ever.
+        distinct = {id(part): part for part in level}
+        sharing *= len(level) / len(distinct)
+        if sharing > _MAX_SHARING:
+            return False
+        level = []
+        for container in distinct.values():
+            inside = _containers_in(container)
+            if inside is None:
+                return False
+            level += inside
+    return False
+
+
+def _containers_in(container: Any) -> list[Any] | None:
+    """The lists and dicts directly in ``container``; None where it holds what JSON has no type for."""
+    found = []
+    items = container
+    if type(container) is dict:
+        for key in container:
+            if type(key) is not str:
+                return None
+        items = container.values()
+    for item in items:
+        kind = type(item)
+        if kind is dict or kind is list:
+            found.append(item)
+        elif kind not in _ATOMS and (kind is not int or not _LEAST_INT < item < _LARGEST_INT):
+            return None
+    return found
+
+
+def to_json(value: object) -> str | None:
+    """The text that reads back as exactly ``value``; None where there is none."""
+    text = ""
+    try:
+        if not _is_exact(value):
+            return None
+        text = _write(value)
+        if not text.isascii():
+            text.encode()
+        return text
+    except UnicodeEncodeError:
+        # SQLite refuses a lone surrogate, so it is escaped.
+        return None if _SURROGATE_PAIR.search(text) else _write_ascii(value)
+    except (ValueError, TypeError, RuntimeError):
+        # A nan; an int in a process with a lower limit; a value that another thread changes; no stack left.
+        return None
+
+
+def from_json(text: str) -> object:
+    """A new value from ``text``; `EncodingError` where it is damaged."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+        return value if end == len(text) else _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise EncodingError(f"the stored JSON text is damaged: {line(error)}") from error

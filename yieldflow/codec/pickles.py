@@ -1,0 +1,72 @@
+"""Pickles for the other values: by reference, and by value only for what has no reference."""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+from types import FunctionType
+from typing import Any
+
+from .._core.errors import EncodingError
+from .guarded import line
+
+
+def has_reference(thing: type | FunctionType) -> bool:
+    """Whether module and qualified name lead to ``thing`` itself."""
+    try:
+        found: object = sys.modules[thing.__module__]
+        for name in thing.__qualname__.split("."):
+            found = getattr(found, name)
+    except Exception:
+        return False
+    return found is thing
+
+
+@functools.cache
+def _by_value_pickler() -> Any:
+    import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+
+    class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # an untyped base
+        """Takes by value what has no reference, and nothing else."""
+
+        def reducer_override(self, obj: Any) -> Any:
+            # cloudpickle takes what lies in `__main__` by value, which would be another class after a restart.
+            if isinstance(obj, (type, FunctionType)) and has_reference(obj):
+                return NotImplemented
+            # cloudpickle would store a file's whole contents, and bytes for a memoryview. Python refuses both.
+            if type(obj) in (io.TextIOWrapper, memoryview):
+                return obj.__reduce_ex__(5)
+            return super().reducer_override(obj)
+
+    return ByValuePickler
+
+
+def to_pickle(value: object) -> tuple[bytes, object]:
+    """``value`` pickled, and as it was loaded again. Raises whatever the code of its classes raises."""
+    import pickle
+
+    try:
+        data = pickle.dumps(value, protocol=5)
+    except RecursionError:
+        raise
+    except Exception:
+        file = io.BytesIO()
+        _by_value_pickler()(file, protocol=5).dump(value)
+        data = file.getvalue()
+    try:
+        return data, pickle.loads(data)
+    except Exception as error:
+        raise pickle.UnpicklingError(f"it was pickled, but cannot be loaded again: {line(error)}") from error
+
+
+def from_pickle(data: bytes) -> object:
+    """A new value from ``data``; `EncodingError` where it cannot be loaded. Runs whatever code the pickle names."""
+    import pickle
+
+    try:
+        return pickle.loads(data)
+    except (Exception, SystemExit) as error:
+        is_missing = isinstance(error, (ImportError, AttributeError))
+        remedy = "; put back the module or class, under its old name" if is_missing else ""
+        raise EncodingError(f"cannot read the stored value back: {line(error)}{remedy}") from error
