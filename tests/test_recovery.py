@@ -619,16 +619,26 @@ def test_deleted_workflow_lets_the_next_follow(host: Host, store: WatchedStore) 
     assert [task.workflow_id for task in host.tasks] == ["there"]
 
 
-def test_damaged_row_stalls_its_workflow_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (
+            "update activity_executions set kind = 'nonsense' where workflow_id = 'damaged'",
+            "there is no kind 'nonsense'",
+        ),
+        ("update workflows set status = 'nonsense' where id = 'damaged'", "no status 'nonsense'"),
+    ],
+)
+def test_damaged_row_stalls_its_workflow_alone(tmp_path: Path, damage: str, reason: str) -> None:
     """A workflow whose rows somebody damaged is set aside with the reason, and all others go on."""
     with open_store("sqlite", tmp_path) as store:
         host = Host(store, LAB.registry)
         ids = ["damaged", "there"]
         host.turn(host.asking(*map(chain, ids), ids=ids)[0])
         with closing(sqlite3.connect(tmp_path / "workflows.db", isolation_level=None)) as vandal:
-            vandal.execute("update activity_executions set kind = 'nonsense' where workflow_id = 'damaged'")
+            vandal.execute(damage)
         host.crash()
         assert [task.workflow_id for task in host.tasks] == ["there"]
         assert host.status("damaged") == "stalled"
-        assert "the row of step 0 (work) is damaged: there is no kind 'nonsense'" in host.reason("damaged")
+        assert reason in host.reason("damaged")
         host.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -155,20 +157,24 @@ def foreign(path: Path, *statements: str) -> None:
             database.execute(statement)
 
 
-def foreign_in_use(path: Path) -> None:
-    """A database of another program, whose tables are still in the WAL of a process that was killed."""
+def foreign_in_use(path: Path, *statements: str) -> None:
+    """A database of another program, whose latest rows are still in the WAL of a process that was killed."""
     inner = path.with_name("inner.db")
     with connect(inner) as database:
-        for statement in ("pragma journal_mode = wal", "create table notes (text)", "insert into notes values ('x')"):
+        rest = ("pragma journal_mode = wal", "create table notes (text)", "insert into notes values ('x')")
+        for statement in (*statements, *rest):
             database.execute(statement)
         for suffix in ("", "-wal"):
             Path(f"{path}{suffix}").write_bytes(Path(f"{inner}{suffix}").read_bytes())
     inner.unlink()
 
 
+NEWER = (f"pragma application_id = {schema.APPLICATION_ID}", "pragma user_version = 99")
+UPGRADE = f"schema version 99; this one knows versions up to {schema.SCHEMA_VERSION}.*: upgrade yieldflow-durable"
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("id,name\n1,me\n" * 100), "is not an SQLite database"),
-    "a short text": (lambda path: path.write_text("me"), "is not an SQLite database"),
+    "a short text": (lambda path: path.write_text("notes"), "is not an SQLite database"),
     "zeros": (lambda path: path.write_bytes(bytes(8192)), "is not an SQLite database"),
     "another program's": (lambda path: foreign(path, "create table notes (text)"), "of another program"),
     "another program's, marked": (
@@ -181,10 +187,8 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another program's, with a WAL left": (foreign_in_use, "of another program"),
     "another program's, empty": (lambda path: foreign(path, "pragma journal_mode = wal"), "of another program"),
-    "newer": (
-        lambda path: foreign(path, f"pragma application_id = {schema.APPLICATION_ID}", "pragma user_version = 99"),
-        f"schema version 99; this one knows versions up to {schema.SCHEMA_VERSION}.*: upgrade yieldflow-durable",
-    ),
+    "newer": (lambda path: foreign(path, *NEWER), UPGRADE),
+    "newer, with a WAL left": (lambda path: foreign_in_use(path, *NEWER), UPGRADE),
     "a directory": (lambda path: path.mkdir(), "is a directory: give the path of a file in it"),
     "a pipe": (lambda path: os.mkfifo(path), "is not a regular file"),
 }
@@ -253,6 +257,46 @@ def test_a_file_that_another_program_begins_is_refused(path: Path) -> None:
         SqliteStore(path)
 
 
+def test_a_file_that_another_program_fills_meanwhile_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file was empty a moment ago, and another program was quicker, the file is that program's."""
+    real = sqlite3.connect
+
+    def overtaken(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        monkeypatch.undo()
+        foreign(path, "create table notes (text)")
+        connection: sqlite3.Connection = real(*arguments, **options)
+        return connection
+
+    path.touch()
+    monkeypatch.setattr(sqlite3, "connect", overtaken)
+    with pytest.raises(DatabaseOpenError, match="of another program"):
+        SqliteStore(path)
+
+    assert [row[1] for row in shape(path)] == ["notes"]
+
+
+def test_opening_waits_where_sqlite_does_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that switch a new file to WAL, SQLite sends one away at once: that one tries again, up to its timeout."""
+    real, waits = sqlite3.connect, [0.0]
+
+    class SentAway(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if "journal_mode = wal" in sql and len(waits) < 3:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+            return super().execute(sql, parameters)
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *arguments, **options: real(*arguments, factory=SentAway, **options))
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(DatabaseOpenError, match="another program holds its lock"):
+        SqliteStore(path, busy_timeout=0)
+    with closing(SqliteStore(path)) as store:
+        assert store.records() == []
+
+    assert len(waits) == 3
+
+
 def test_a_forked_child_is_refused_the_file(path: Path) -> None:
     """In a child forked while the file was open it is refused, since its writes would be lost; the parent goes on."""
     with Program("stores", path) as program:
@@ -260,11 +304,22 @@ def test_a_forked_child_is_refused_the_file(path: Path) -> None:
         program.tell("fork")
         program.tell("open")
         said = [program.line() for _ in range(4)]
+        os.kill(int(said[2].removeprefix("child ")), signal.SIGKILL)
 
-        assert said[1] == "submitted"
-        assert said[3].startswith("DatabaseOpenError: ")
-        assert 'multiprocessing.get_context("spawn")' in said[3]
-        program.tell("")
+    assert said[1] == "submitted"
+    assert said[3].startswith("DatabaseOpenError: ")
+    assert 'multiprocessing.get_context("spawn")' in said[3]
+
+
+def test_a_forked_child_may_open_what_was_closed(path: Path) -> None:
+    """A child forked after the file was closed may open it."""
+    with Program("stores", path) as program:
+        for order in ("open", "close", "fork", "submit: child's"):
+            program.tell(order)
+        said = [program.line() for _ in range(5)]
+        os.kill(int(said[3].removeprefix("child ")), signal.SIGKILL)
+
+    assert said[4] == "submitted"
 
 
 # ---------------------------------------------------------------------- creating and migrating
@@ -423,7 +478,8 @@ def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
         with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged"):
             store.load("w")
         database.execute("update workflows set status = 'running'")
-        for look in (store.records, store.unfinished, lambda: store.load("w")):
+        assert [pending.status for pending in store.unfinished()] == ["stalled"]
+        for look in (store.records, lambda: store.load("w")):
             with pytest.raises(StorageError, match="'w' is damaged: there is no status 'running'"):
                 look()
 

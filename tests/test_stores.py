@@ -251,13 +251,13 @@ def test_history_is_in_the_order_applied(store: Store) -> None:
 
 def test_only_the_current_run_is_read(store: Store) -> None:
     """When a workflow begins its next run, the steps of the one before are history no longer."""
-    store.commit([begun("w", 1000, act(0), act(1))])
+    store.commit([begun("w", 1000, act(0), act(1), nap(2, 9000))])
     store.commit([Checkpoint("w", run=2, started_at=3000, issued=[act(0, "renew")], issued_at=3000)])
 
     assert record_of(store).run == 2
     assert history_of(store) == History([Started(3000)], [act(0, "renew")])
     assert [step.name for step in store.steps("w")] == ["renew"]
-    assert [(pending.run, pending.active) for pending in store.unfinished()] == [(2, True)]
+    assert [(pending.run, pending.active, list(pending.sleeps)) for pending in store.unfinished()] == [(2, True, [])]
 
 
 # ---------------------------------------------------------------------- every store: changes
@@ -390,6 +390,7 @@ def test_closing_twice_does_no_harm(store: Store) -> None:
 def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
     """A new session is told of each workflow that has not ended, oldest first, and whether it can rest."""
     store.submit([submission("delayed", 3000, starts_at=9000), submission("arrived", 2000)])
+    store.submit([submission("was delayed", 1500, starts_at=1600)])
     store.commit(
         [
             begun("runs", 1000, act(0), nap(1, 5000)),
@@ -404,6 +405,7 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
         [
             Checkpoint("sleeps", applied=[ended(1, 1, 950)], cancelled=[3], recovery_attempts=2),
             Checkpoint("stalled", status=WorkflowStatus.STALLED, reason="mismatch"),
+            Checkpoint("was delayed", started_at=1600, issued=[nap(0, 7000)], issued_at=1600),
             Checkpoint("suspended", status=WorkflowStatus.SUSPENDED, applied=[ended(0, 1, 800)]),
             Checkpoint("over0", status=WorkflowStatus.DONE, outcome="1", finished_at=700),
             Checkpoint("over1", status=WorkflowStatus.FAILED, outcome=FAILURE, finished_at=700),
@@ -419,6 +421,7 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
         Pending("sleeps", processing, 1, None, True, False, [(0, 8000), (2, 7000)], 2),
         Pending("between", processing, 1, None, True, True, [], 0),
         Pending("runs", processing, 1, None, True, True, [(1, 5000)], 0),
+        Pending("was delayed", processing, 1, None, True, False, [(0, 7000)], 0),
         Pending("arrived", processing, 1, None, False, False, [], 0),
         Pending("delayed", processing, 1, 9000, False, False, [], 0),
     ]
@@ -452,10 +455,10 @@ def test_the_first_look_always_looks(store: Store) -> None:
 def test_listing_is_newest_first(store: Store) -> None:
     """Workflows are listed newest first; of those made at the same moment, the later added comes first."""
     store.submit([submission("b", 2000), submission("c", 2000, name="other"), submission("a", 2000)])
-    store.commit([begun("early", 1000), begun("late", 3000, name="other")])
+    store.commit([begun("early", 1000), begun("late", 3000, name="other"), begun("d", 2000, name="other")])
 
-    assert [record.id for record in store.records()] == ["late", "a", "c", "b", "early"]
-    assert [record.id for record in store.records("other")] == ["late", "c"]
+    assert [record.id for record in store.records()] == ["late", "d", "a", "c", "b", "early"]
+    assert [record.id for record in store.records("other")] == ["late", "d", "c"]
     assert store.records("no \udcff such") == []
 
 

@@ -18,11 +18,18 @@ from yieldflow.store import Submission
 database = sys.argv[1]
 ownership = Ownership(database)
 stores: list[SqliteStore] = []
+closed: list[SqliteStore] = []
 
 
 def opened() -> str:
     stores.append(SqliteStore(database))
     return "open"
+
+
+def close() -> str:
+    closed.append(stores.pop())
+    closed[-1].close()
+    return "closed"
 
 
 def submit(workflow_id: str) -> str:
@@ -88,6 +95,7 @@ def wait_for_the_end() -> None:
 
 ORDERS: dict[str, Callable[..., str]] = {
     "open": opened,
+    "close": close,
     "submit": submit,
     "lock": lock,
     "own": own,

@@ -18,9 +18,6 @@ from urllib.parse import quote
 from .._core.errors import DatabaseOpenError
 from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
-#: No SQLite file is shorter than one page, and no page is shorter than this.
-SMALLEST_PAGE = 512
-
 # Making a file means closing a descriptor of it, which must not happen while another thread has it open by SQLite.
 _preparing = threading.Lock()
 
@@ -78,6 +75,10 @@ def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connecti
         )
         try:
             connection.execute(f"pragma synchronous = {durability}")
+            if durability == "full":
+                # On macOS alone this differs: there, a plain fsync stops at the drive's cache.
+                connection.execute("pragma fullfsync = on")
+                connection.execute("pragma checkpoint_fullfsync = on")
             connection.execute("pragma temp_store = memory")
         except BaseException:
             connection.close()
@@ -119,12 +120,9 @@ def _create_empty(path: str) -> None:
 
 def _check_content(path: str) -> None:
     """Look at the header without a lock, a WAL or a journal, so that a foreign file stays as it is."""
-    size = os.path.getsize(path)
-    if size == 0:
+    if os.path.getsize(path) == 0:
         return
     try:
-        if size < SMALLEST_PAGE:
-            raise sqlite3.DatabaseError("it is too short")
         connection = sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True, isolation_level=None)
         try:
             mark = _pragma(connection, "application_id")

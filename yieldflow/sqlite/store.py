@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Literal
 
 from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
-from .._core.history import Failure, History, Micros
+from .._core.history import Failure, History, Micros, WorkflowStatus
 from ..store import Checkpoint, Pending, StepRecord, Submission, WorkflowRecord
 from . import opening
 from .rows import (
+    WORKFLOW_STATUSES,
     Row,
     failure_columns,
     history,
@@ -23,7 +24,6 @@ from .rows import (
     stored_text,
     workflow_record,
     workflow_row,
-    workflow_status,
 )
 from .schema import UNFINISHED
 
@@ -182,7 +182,8 @@ class SqliteStore:
             return [
                 Pending(
                     workflow_id=workflow_id,
-                    status=workflow_status(workflow_id, status),
+                    # A damaged row keeps nobody else from going on: `load` tells what is wrong with it.
+                    status=WORKFLOW_STATUSES.get(status, WorkflowStatus.STALLED),
                     run=run,
                     starts_at=None if started_at is not None else starts_at,
                     started=started_at is not None,
@@ -288,7 +289,7 @@ def _refuse_after_fork(path: str) -> None:
 
 #: SQLite works, but this value or row cannot be stored. (That a type is none of SQLite's comes as a `ProgrammingError`,
 #: as do defects of ours, and is told from them by its text alone.)
-_REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeEncodeError)
+_REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
