@@ -1,0 +1,154 @@
+"""What the tests of the orchestrator share: some workflows, and gates to hold things up by.
+
+Whatever has to happen in an order is held up by a `Gate`, and no wait is endless: one that lasts `WAIT` seconds fails.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from yieldflow import (
+    Flow,
+    Orchestrator,
+    OrchestratorStoppedError,
+    Registry,
+    WorkflowHandle,
+    activity,
+    info,
+    sleep,
+    workflow,
+)
+
+#: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
+WAIT = 60.0
+
+shop = Registry()
+
+
+@activity(registry=shop)
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+@workflow(registry=shop)
+def total(start: int, count: int = 3) -> Flow[int]:
+    """One and the same activity, again and again."""
+    result = start
+    for number in range(count):
+        result = yield from add(result, number)
+    return result
+
+
+@workflow(registry=shop)
+def nap() -> Flow[str]:
+    """Never ends while a test runs."""
+    yield sleep(timedelta(days=1))
+    return "rested"
+
+
+@workflow(registry=shop)
+def greet(name: str) -> Flow[str]:
+    me = yield from info()
+    return f"hello {name} from {me.name}"
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+class CardDeclined(Exception):
+    def __init__(self, card: str, code: int = 51) -> None:
+        super().__init__(card, code)
+        self.card = card
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"card {self.card} was declined with code {self.code}"
+
+
+class Unpicklable(Exception):
+    def __reduce__(self) -> str:
+        raise TypeError("not this one")
+
+
+class Unrevivable(Exception):
+    """As many in the wild: what it is built from is not what it hands to its base."""
+
+    def __init__(self, order: str, *, cents: int) -> None:
+        super().__init__(f"order {order} lacks {cents} cents")
+
+
+class Gate:
+    """Holds activities up until the test lets them go."""
+
+    def __init__(self) -> None:
+        self._entered = threading.Semaphore(0)
+        self._opened = threading.Event()
+
+    def pass_through(self) -> None:
+        self._entered.release()
+        assert self._opened.wait(WAIT), "the test never opened the gate"
+
+    def await_entry(self) -> None:
+        assert self._entered.acquire(timeout=WAIT), "nobody came to the gate"
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+class Held:
+    """A workflow whose activity waits at the gate, and one whose activity opens it when it hears of the stop."""
+
+    def __init__(self, orchestrator: Orchestrator, registry: Registry, gate: Gate) -> None:
+        self.begun: list[int] = []
+
+        @activity(registry=registry)
+        def hold(number: int) -> int:
+            self.begun.append(number)
+            gate.pass_through()
+            return number * 10
+
+        @workflow(registry=registry)
+        def job(number: int) -> Flow[int]:
+            return (yield from hold(number)) + 1
+
+        @activity(registry=registry)
+        def watch_over(workflow_id: str) -> object:
+            try:
+                return orchestrator.handle(workflow_id).result(WAIT)
+            except OrchestratorStoppedError:
+                gate.open()
+                raise
+
+        @workflow(registry=registry)
+        def guard(workflow_id: str) -> Flow[object]:
+            return (yield from watch_over(workflow_id))
+
+        self.job = job
+        self.guard = guard
+
+
+def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
+    """What ``call`` returned, or raised, in that many threads that begin together."""
+    together = threading.Barrier(count)
+
+    def attempt(number: int) -> Any:
+        together.wait(WAIT)
+        try:
+            return call(number)
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result(WAIT) for future in [pool.submit(attempt, number) for number in range(count)]]
+
+
+async def awaited(handle: WorkflowHandle[Any]) -> Any:
+    return await handle

@@ -1,0 +1,184 @@
+"""Starting, stopping and starting again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.orchestrator.shop import (
+    WAIT,
+    nap,
+    shop,
+    total,
+)
+from yieldflow import (
+    DatabaseInUseError,
+    EncodingError,
+    Flow,
+    Orchestrator,
+    Registry,
+    WorkflowStatus,
+    activity,
+    now,
+    workflow,
+)
+
+
+def test_the_with_block_starts_and_stops(database: Path) -> None:
+    """Inside the block workflows run; after it another orchestrator may be started on the file."""
+    with Orchestrator(database, registry=shop) as first:
+        assert first.submit(total(10)).result(WAIT) == 13
+
+    with Orchestrator(database, registry=shop) as second:
+        assert second.submit(total(20)).result(WAIT) == 23
+
+
+def test_start_and_stop_may_be_called_twice(database: Path) -> None:
+    """A second `start` or `stop` does nothing, and so does `stop` before any start."""
+    orchestrator = Orchestrator(database, registry=shop)
+    orchestrator.stop()
+    orchestrator.start()
+    orchestrator.start()
+    assert orchestrator.submit(total(1)).result(WAIT) == 4
+    orchestrator.stop()
+    orchestrator.stop()
+
+
+def test_a_stopped_orchestrator_can_be_started_again(database: Path) -> None:
+    """The same object goes on after `stop` and `start`, and its old handles too."""
+    orchestrator = Orchestrator(database, registry=shop)
+    orchestrator.start()
+    before = orchestrator.submit(total(1))
+    assert before.result(WAIT) == 4
+    orchestrator.stop()
+
+    orchestrator.start()
+    after = orchestrator.submit(total(2))
+
+    assert (before.result(WAIT), after.result(WAIT)) == (4, 5)
+    orchestrator.stop()
+
+
+def test_an_exception_in_the_block_passes_and_stops(database: Path) -> None:
+    """What the body raises comes out as it is; the orchestrator is stopped, and nothing that was submitted is lost."""
+
+    def fail_inside() -> None:
+        with Orchestrator(database, registry=shop) as orchestrator:
+            orchestrator.submit(nap(), workflow_id="nap")
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        fail_inside()
+
+    with Orchestrator(database, registry=shop) as again:
+        assert again.handle("nap").describe().status is WorkflowStatus.PROCESSING
+
+
+def test_one_orchestrator_for_a_file(database: Path, store: Orchestrator) -> None:
+    """A second start on the same file is refused with the owner's process id, and the second remains a client."""
+    second = Orchestrator(database, registry=shop)
+
+    with pytest.raises(DatabaseInUseError, match=f"process {os.getpid()} "):
+        second.start()
+
+    assert second.submit(total(5)).result(WAIT) == 8
+    second.stop()
+
+
+def test_durability_is_a_matter_of_choice(database: Path) -> None:
+    """With `durability="normal"` the same file is written, and goes on under the other setting."""
+    with Orchestrator(database, registry=shop, durability="normal") as fast:
+        fast.submit(total(1), workflow_id="sum").result(WAIT)
+    with Orchestrator(database, registry=shop, durability="full") as safe:
+        assert safe.submit(total(1), workflow_id="sum").result(WAIT) == 4
+
+
+def test_the_json_codec_refuses_what_json_cannot_hold(database: Path, registry: Registry) -> None:
+    """With `codec="json"` plain data passes, and anything else is refused where it comes in, with what to pass."""
+
+    @workflow(registry=registry)
+    def echo(value: object) -> Flow[object]:
+        yield from now()
+        return {value} if isinstance(value, str) else value
+
+    with Orchestrator(database, registry=registry, codec="json") as orchestrator:
+        with pytest.raises(EncodingError, match=r"an argument of workflow 'echo'.*a tuple.*pass a list"):
+            orchestrator.submit(echo((1, 2)))
+        with pytest.raises(EncodingError, match=r"what workflow 'echo' returned.*a set.*pass a sorted list"):
+            orchestrator.submit(echo("text")).result(WAIT)
+        assert orchestrator.submit(echo([1, {"a": None}])).result(WAIT) == [1, {"a": None}]
+
+
+def test_a_finished_workflow_stays_finished(database: Path, registry: Registry) -> None:
+    """A restart runs nothing again of what has ended."""
+    ran: Counter[int] = Counter()
+
+    @activity(registry=registry)
+    def work(number: int) -> None:
+        ran[number] += 1
+
+    @workflow(registry=registry)
+    def job(number: int) -> Flow[None]:
+        yield work(number)
+
+    for _ in range(2):
+        with Orchestrator(database, registry=registry) as orchestrator:
+            for number in range(20):
+                orchestrator.submit(job(number), workflow_id=f"job-{number}").result(WAIT)
+
+    assert ran == Counter(range(20))
+
+
+def test_stop_leaves_nothing_behind(database: Path) -> None:
+    """After `stop` no thread and no open file is left, however often it was started."""
+
+    def descriptors() -> int:
+        return len(os.listdir("/dev/fd"))
+
+    orchestrator = Orchestrator(database, registry=shop)
+    orchestrator.stop()
+    before = descriptors()
+    for number in range(5):
+        orchestrator.start()
+        orchestrator.submit(total(number)).result(WAIT)
+        orchestrator.stop()
+
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("yieldflow")]
+    for thread in ours:
+        thread.join(WAIT)
+    assert [thread for thread in ours if thread.is_alive()] == []
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "names"),
+    [
+        ({"db_path": 5}, TypeError, "db_path"),
+        ({"db_path": b"bytes.db"}, TypeError, "db_path"),
+        ({"db_path": None}, TypeError, "db_path"),
+        ({"max_workers": 0}, ValueError, "max_workers"),
+        ({"max_workers": "5"}, TypeError, "max_workers"),
+        ({"max_workers": True}, TypeError, "max_workers"),
+        ({"max_workers": 2.5}, TypeError, "max_workers"),
+        ({"max_recovery_attempts": 0}, ValueError, "max_recovery_attempts"),
+        ({"max_recovery_attempts": None}, TypeError, "max_recovery_attempts"),
+        ({"codec": "yaml"}, ValueError, "codec"),
+        ({"codec": None}, ValueError, "codec"),
+        ({"durability": "half"}, ValueError, "durability"),
+        ({"registry": {}}, TypeError, "registry"),
+        ({"workers": 5}, TypeError, "workers"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(
+    tmp_path: Path, arguments: dict[str, Any], error: type[Exception], names: str
+) -> None:
+    """`Orchestrator(...)` itself says which argument is wrong, and makes no file."""
+    with pytest.raises(error, match=names):
+        Orchestrator(**{"db_path": tmp_path / "never.db", **arguments})
+
+    assert list(tmp_path.iterdir()) == []
