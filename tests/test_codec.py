@@ -571,6 +571,14 @@ def in_a_circle() -> Exception:
     return error
 
 
+def test_an_exception_with_an_init_of_its_own_comes_back() -> None:
+    """Its `__init__` is not called again, since what that wants is not what the exception keeps."""
+    again = revived(PickleCodec(), raised(OwnInit(1, "no funds")))
+
+    assert type(again) is OwnInit
+    assert (str(again), again.args) == ("order 1: no funds", ("order 1: no funds",))
+
+
 LOST: list[BaseException] = [
     StopIteration(1),
     Stop(1),
@@ -579,7 +587,6 @@ LOST: list[BaseException] = [
     SystemExit(3),
     KeyboardInterrupt(),
     BaseException("bare"),
-    OwnInit(1, "no funds"),
     Broken(),
     local_exception(),
     with_lock(),

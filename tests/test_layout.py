@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     {"sqlite"},
     {"workers"},
     {"turn"},
-    {"recovery", "residents", "submissions", "timers", "waiting"},
+    {"recovery", "residents", "settings", "submissions", "timers", "waiting"},
     {"scheduler"},
     {"loop"},
     {"session"},

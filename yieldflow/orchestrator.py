@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from ._core.commands import Command
 from ._core.context import driving
-from ._core.definitions import Registry, WorkflowInvocation, default_registry
+from ._core.definitions import Registry, WorkflowInvocation
 from ._core.errors import (
     EncodingError,
     MisplacedCallError,
@@ -26,8 +29,8 @@ from ._core.errors import (
     WorkflowStalledError,
 )
 from ._core.history import Failure, WorkflowStatus
-from .codec import codec_named
 from .loop import clock
+from .settings import Settings
 from .store import Submission, WorkflowRecord
 from .submissions import is_text, make_submission, same_invocation
 from .turn import Ended
@@ -40,12 +43,16 @@ if TYPE_CHECKING:
     from .session import Session
     from .sqlite import SqliteStore
 
+logger = logging.getLogger("yieldflow")
+
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 #: Seconds that the scheduler's thread is given to end when the interpreter exits.
 EXIT_PATIENCE = 1.0
+#: After so many looks without an owner in this process, a client asks whether there is one at all.
+UNATTENDED = 50
 #: Seconds between two looks of a client that waits for a workflow.
 POLL = 0.02
 
@@ -86,18 +93,11 @@ class Orchestrator:
         durability: Literal["full", "normal"] = "full",
         max_recovery_attempts: int = 10,
     ) -> None:
-        if durability not in ("full", "normal"):
-            raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
-        if not isinstance(db_path, (str, os.PathLike)):
-            raise TypeError(f"db_path is a string or a path, not {db_path!r}")
-        if not isinstance(registry, (Registry, type(None))):
-            raise TypeError(f"registry is a Registry, not {registry!r}")
-        self._path = os.fspath(db_path)
-        self._max_workers = _count("max_workers", max_workers)
-        self._max_recovery_attempts = _count("max_recovery_attempts", max_recovery_attempts)
-        self._registry = default_registry if registry is None else registry
-        self._codec = codec_named(codec)
-        self._durability: Literal["full", "normal"] = durability
+        settings = Settings(db_path, max_workers, registry, codec, durability, max_recovery_attempts)
+        self._settings = settings
+        self._path = settings.path
+        self._registry = settings.registry
+        self._codec = settings.codec
         self._watches = Watches()
         self._pid = os.getpid()
         # Held by whoever starts or stops.
@@ -126,14 +126,7 @@ class Orchestrator:
             if self._session is not None:
                 return
             try:
-                self._session = Session(
-                    self._store,
-                    self._codec,
-                    self._registry,
-                    self._watches,
-                    max_workers=self._max_workers,
-                    max_recovery_attempts=self._max_recovery_attempts,
-                )
+                self._session = Session(self._store, self._settings, self._watches)
             except BaseException:
                 self._close()
                 raise
@@ -232,6 +225,8 @@ class Orchestrator:
         """
         self._check_place("submit_many()")
         now = clock()
+        if isinstance(invocations, Command):
+            raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
         submissions = [make_submission(invocation, self._registry, self._codec, now) for invocation in invocations]
         handles: list[WorkflowHandle[R]] = [
             WorkflowHandle(self, new.workflow_id, self._watches.of(new.workflow_id)) for new in submissions
@@ -345,6 +340,7 @@ class Orchestrator:
     def _looks(self, watch: Watch, workflow_id: str) -> Looks:
         """Look at a workflow again and again until it has ended or stalled."""
         session = self._session
+        looks = 0
         while (ended := self._news(watch, workflow_id)) is None:
             over = session is not None and (self._session is not session or not session.running)
             if over or interrupted():
@@ -352,8 +348,21 @@ class Orchestrator:
                     f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
                 )
             session = self._session
+            looks += 1
+            if session is None and looks == UNATTENDED:
+                self._warn_unattended(workflow_id)
             yield POLL if session is None else None
         return ended
+
+    def _warn_unattended(self, workflow_id: str) -> None:
+        from .sqlite import Ownership
+
+        if not Ownership(self._path).taken():
+            logger.warning(
+                "%s is waited for, and no orchestrator is started on %s: call start(), or use a with block",
+                workflow_id,
+                self._path,
+            )
 
     def _news(self, watch: Watch, workflow_id: str) -> Ended | None:
         """How a workflow ended, or why it stalled, as far as that is known now."""
@@ -377,6 +386,8 @@ class Orchestrator:
             error = self._codec.decode_failure(ended.outcome, WorkflowFailedError)
         except EncodingError:
             error = WorkflowFailedError(*ended.outcome[:3])
+        with suppress(Exception):
+            error.add_note(f"in workflow {ended.workflow_id}")
         raise error
 
     # ------------------------------------------------------------------ small things
@@ -397,7 +408,7 @@ class Orchestrator:
 
         with self._opening:
             if self._opened is None:
-                self._opened = SqliteStore(self._path, self._durability)
+                self._opened = SqliteStore(self._path, self._settings.durability)
             return self._opened
 
     def _check_place(self, call: str) -> None:
@@ -486,11 +497,3 @@ def _stop_at_exit(reference: weakref.ref[Orchestrator]) -> None:
     orchestrator = reference()
     if orchestrator is not None and os.getpid() == orchestrator._pid:
         orchestrator._end(0, EXIT_PATIENCE)
-
-
-def _count(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is a whole number, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} is at least 1, not {value!r}")
-    return value

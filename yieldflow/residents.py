@@ -13,8 +13,8 @@ from ._core.context import WorkflowInfo
 from ._core.definitions import Registry
 from ._core.errors import EncodingError, ReplayMismatchError, StorageError, UnknownWorkflowError
 from ._core.execution import Advance, Execution
-from ._core.history import Codec, Event, History, Payload, WorkflowStatus
-from .store import Submission, WorkflowRecord
+from ._core.history import Codec, Event, Failure, History, Payload, WorkflowStatus
+from .store import Checkpoint, Submission, WorkflowRecord
 from .workers import Completed
 
 logger = logging.getLogger("yieldflow")
@@ -100,6 +100,13 @@ class Residents:
         if advance.unyielded or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
             _warn(resident.info, advance)
         return advance
+
+    def log_failure(self, checkpoint: Checkpoint) -> None:
+        """Say that a workflow failed, if it did: perhaps nobody waits for its result."""
+        resident = self._by_id.get(checkpoint.workflow_id)
+        if resident is not None and isinstance(checkpoint.outcome, Failure):
+            name, status, reason = resident.info.name, checkpoint.status, checkpoint.outcome.summary
+            logger.warning("workflow %r (%s) %s: %s", name, checkpoint.workflow_id, status, reason)
 
     def forget(self, workflow_id: str) -> None:
         """Let go of a workflow that ended."""

@@ -432,6 +432,7 @@ class Scheduler:
                 if checkpoint.recovery_attempts == 0:
                     self._probation.passed(workflow_id)
                 if checkpoint.status is not None and checkpoint.status is not WorkflowStatus.PROCESSING:
+                    self._residents.log_failure(checkpoint)
                     self._residents.forget(workflow_id)
                     ended.append(Ended(workflow_id, checkpoint.status, checkpoint.outcome, checkpoint.reason))
                 elif (resident := self._residents.get(workflow_id)) is not None:

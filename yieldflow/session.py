@@ -6,21 +6,22 @@ import logging
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
-from ._core.definitions import Registry
 from ._core.errors import OrchestratorStoppedError, StorageError
-from ._core.history import Codec
 from .loop import Loop, clock
 from .scheduler import Scheduler
+from .settings import Settings
 from .sqlite import Ownership, SqliteStore
 from .store import Submission
 from .turn import Message, Registered, Submit
 from .waiting import Watches
-from .workers import ThreadWorkers
+from .workers import Task, ThreadWorkers
 
 logger = logging.getLogger("yieldflow")
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
 LOOK = 1.0
+#: Seconds for which a stop waits without a word.
+SILENCE = 1.0
 
 
 class Session:
@@ -31,39 +32,32 @@ class Session:
         StorageError: The unfinished workflows cannot be read.
     """
 
-    def __init__(
-        self,
-        store: SqliteStore,
-        codec: Codec,
-        registry: Registry,
-        watches: Watches,
-        *,
-        max_workers: int,
-        max_recovery_attempts: int,
-    ) -> None:
+    def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
+        self._path = store.path
         self._ownership = Ownership(store.path)
         self._ownership.acquire()
         try:
             self._watches = watches
             self._inbox: SimpleQueue[Message | None] = SimpleQueue()
-            self.workers = ThreadWorkers(max_workers, self._inbox.put, codec)
+            self.workers = ThreadWorkers(settings.max_workers, self._inbox.put, settings.codec)
             self._scheduler = Scheduler(
                 store,
                 self.workers,
-                codec,
-                registry,
+                settings.codec,
+                settings.registry,
                 watches.tell,
-                max_workers=max_workers,
-                max_recovery_attempts=max_recovery_attempts,
+                max_workers=settings.max_workers,
+                max_recovery_attempts=settings.max_recovery_attempts,
             )
             self._scheduler.recover(clock())
         except BaseException:
             self._ownership.release()
             raise
         self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
-        self._unsubscribe = registry.subscribe(lambda name: self._inbox.put(Registered(name)))
+        self._unsubscribe = settings.registry.subscribe(lambda name: self._inbox.put(Registered(name)))
         self.workers.start()
         self._loop.start()
+        logger.info("started: %s", store.path)
 
     @property
     def running(self) -> bool:
@@ -107,14 +101,12 @@ class Session:
         """
         self._unsubscribe()
         self._scheduler.dispatching = False
-        left = self.workers.stop(timeout)
-        for task in left:
+        for task in self._stop_workers(timeout):
             logger.warning(
-                "activity %r of workflow %s was still running after %s s: its result is dropped, and it runs again at "
-                "the next start",
+                "activity %r of workflow %s is left running: its result is dropped, and it runs again at the next "
+                "start",
                 task.definition.name,
                 task.workflow_id,
-                timeout,
             )
         if not self._loop.stop(patience):
             return False
@@ -124,4 +116,14 @@ class Session:
             logger.warning("while stopping: %s", error)
         self._scheduler.close()
         self._ownership.release()
+        logger.info("stopped: %s", self._path)
         return True
+
+    def _stop_workers(self, timeout: float | None) -> list[Task]:
+        """Wait for running activities, and say so where that takes a while; those that are left."""
+        left = self.workers.stop(SILENCE if timeout is None else min(SILENCE, timeout))
+        if left and (timeout is None or timeout > SILENCE):
+            for task in left:
+                logger.warning("stopping waits for activity %r of workflow %s", task.definition.name, task.workflow_id)
+            left = self.workers.stop(None if timeout is None else timeout - SILENCE)
+        return left

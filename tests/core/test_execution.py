@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import logging
 import weakref
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.source_lines import line_of
 from yieldflow import (
     EncodingError,
     Flow,
@@ -58,13 +58,6 @@ def execution(body: Callable[[], Flow[Any]], history: History | None = None) -> 
 
 def ended(step: int, outcome: str = "null", at: int = START) -> StepEnded:
     return StepEnded(step, outcome, at)
-
-
-def line_of(function: Callable[..., Any], text: str) -> str:
-    """``file:line`` of the one line of ``function`` that holds ``text``."""
-    lines, first = inspect.getsourcelines(function)
-    (number,) = [first + offset for offset, line in enumerate(lines) if text in line]
-    return f"{__file__}:{number}"
 
 
 def three_turns() -> Flow[str]:
@@ -223,11 +216,12 @@ def test_replay_leads_to_where_the_workflow_was() -> None:
 
 def test_replay_issues_nothing_again() -> None:
     """What is recorded does not come out as new: an open step is the recorded one, due when it was due."""
-    history = recorded(three_turns, Started(START), ended(0), ended(1))
-    again = execution(three_turns, history)
+    events, steps = recorded(three_turns, Started(START), ended(0), ended(1))
+    on_disk = [step._replace(source=f"before_the_edit.py:{step.number}") for step in steps]
+    again = execution(three_turns, History(events, on_disk))
     again.replay()
 
-    assert [leaf.step for leaf in again.open.values()] == [history.steps[2]]
+    assert [leaf.step for leaf in again.open.values()] == [on_disk[2]]
 
 
 def test_a_recorded_value_that_cannot_be_read_is_no_failure_of_the_workflow() -> None:
@@ -245,6 +239,18 @@ def test_a_recorded_value_that_cannot_be_read_is_no_failure_of_the_workflow() ->
 
     with pytest.raises(EncodingError, match="damaged"):
         again.replay()
+
+
+def test_a_mismatch_is_shown_though_the_recorded_arguments_cannot_be_read() -> None:
+    """Where recorded arguments are damaged, a mismatch still shows the rest of both sides."""
+    events, steps = recorded(three_turns, Started(START), ended(0))
+    damaged = [step._replace(name="other", input="{damaged") for step in steps]
+
+    with pytest.raises(ReplayMismatchError) as caught:
+        execution(three_turns, History(events, damaged)).replay()
+
+    assert "recorded: activity other(<arguments that cannot be read back>) at " in str(caught.value)
+    assert "yielded:  activity fetch(key='a') at " in str(caught.value)
 
 
 def test_an_outcome_of_a_step_that_is_not_open_is_refused() -> None:
@@ -314,6 +320,34 @@ def test_closing_ends_every_generator_from_the_inside_out() -> None:
 
     assert order == ["branch 1", "branch 2", "helper", "workflow"]
     assert before.keys() == run.open.keys()
+
+
+def test_closing_reaches_branches_that_clean_up() -> None:
+    """A branch that was cancelled and waits for its own cleanup is closed with all that it waits for."""
+    closed: list[str] = []
+
+    def noting(key: str) -> Flow[None]:
+        try:
+            yield from fetch(key)
+        finally:
+            closed.append(key)
+
+    def cleaning() -> Flow[None]:
+        try:
+            yield from fetch("b")
+        finally:
+            yield from gather(noting("cleanup 1"), noting("cleanup 2"))
+
+    def failing() -> Flow[None]:
+        yield from gather(fetch("a"), cleaning())
+
+    run = execution(failing)
+    run.apply(Started(START))
+    run.apply(StepEnded(0, codec_named("json").encode_failure(ValueError("lost")), START))
+    assert closed == []
+
+    run.close()
+    assert closed == ["cleanup 1", "cleanup 2"]
 
 
 def test_closing_is_always_possible() -> None:

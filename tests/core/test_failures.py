@@ -39,10 +39,11 @@ def _declined(card: str, left: int) -> CardDeclined:
 
 
 class Stubborn(Exception):
-    """Cannot be pickled: its constructor needs more than it keeps."""
+    """Cannot be pickled: it holds on to what cannot be stored."""
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one} and {two}")
+        self.rest = (number for number in range(3))
 
 
 @activity(registry=registry)

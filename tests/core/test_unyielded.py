@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from yieldflow import CommandError, Flow, Registry, activity, gather, now, sleep, workflow
+from tests.core.source_lines import line_of
+from yieldflow import CommandError, EncodingError, Flow, Registry, activity, gather, now, sleep, workflow
 from yieldflow.testing import Stepper
 
 registry = Registry()
@@ -64,13 +64,6 @@ def complete(body: Callable[[], Flow[Any]]) -> Stepper[Any]:
     while flow.pending:
         flow.resolve(flow.pending[0], None)
     return flow
-
-
-def line_of(function: Callable[..., Any], text: str) -> str:
-    """``file:line`` of the one line of ``function`` that holds ``text``."""
-    lines, first = inspect.getsourcelines(function)
-    (number,) = [first + offset for offset, line in enumerate(lines) if text in line]
-    return f"{__file__}:{number}"
 
 
 # ---------------------------------------------------------------------- what is reported
@@ -300,6 +293,12 @@ def passed_inside_a_value() -> Flow[Any]:
     return (yield from fetch({"todo": [other("a"), (other("b"), {"more": other("c")})]}))
 
 
+def passed_in_a_circle() -> Flow[Any]:
+    circle: list[Any] = [other("k")]
+    circle.append(circle)
+    return (yield from fetch(circle))
+
+
 def returned() -> Flow[Any]:
     yield from sleep(1)
     return [other("a"), other("b")]
@@ -341,12 +340,7 @@ def yielded_twice() -> Flow[Any]:
         gathered,
         gathered_later,
         gathered_in_a_gather,
-        passed_to_an_activity,
-        passed_inside_a_value,
-        passed_inside_an_object,
-        returned_inside_an_object,
         tried_one_by_one,
-        returned,
         given_to_a_helper,
         made_by_a_helper,
         caught_misuse,
@@ -354,8 +348,27 @@ def yielded_twice() -> Flow[Any]:
     ],
 )
 def test_a_command_that_is_used_is_not_reported(body: Callable[[], Flow[Any]]) -> None:
-    """Keeping a command for later, gathering it, passing it on or returning it is no slip."""
+    """Keeping a command for later, gathering it, or handing it to a helper is no slip."""
     assert complete(body).done
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        passed_to_an_activity,
+        passed_inside_a_value,
+        passed_inside_an_object,
+        passed_in_a_circle,
+        returned_inside_an_object,
+        returned,
+    ],
+)
+def test_a_command_in_the_place_of_its_result_is_refused(body: Callable[[], Flow[Any]]) -> None:
+    """Passing on or returning what was not yielded fails, with what was forgotten, instead of storing the command."""
+    flow = complete(body)
+
+    assert isinstance(flow.exception, EncodingError)
+    assert "was made and never yielded" in str(flow.exception)
 
 
 def test_a_failure_leaves_no_slip_behind() -> None:

@@ -74,15 +74,20 @@ class CardDeclined(Exception):
 
 
 class Unpicklable(Exception):
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.guard = threading.Lock()
+
     def __reduce__(self) -> str:
         raise TypeError("not this one")
 
 
-class Unrevivable(Exception):
+class OwnInit(Exception):
     """As many in the wild: what it is built from is not what it hands to its base."""
 
     def __init__(self, order: str, *, cents: int) -> None:
         super().__init__(f"order {order} lacks {cents} cents")
+        self.order = order
 
 
 class Gate:

@@ -12,9 +12,9 @@ import pytest
 from tests.orchestrator.shop import (
     WAIT,
     CardDeclined,
+    OwnInit,
     Point,
     Unpicklable,
-    Unrevivable,
     awaited,
 )
 from yieldflow import (
@@ -169,7 +169,6 @@ def test_waiting_on_another_orchestrator_lends_the_place_too(
 @pytest.mark.parametrize(
     ("raised", "type_name"),
     [
-        (Unrevivable("o-1", cents=3), "tests.orchestrator.shop.Unrevivable"),
         (SystemExit(3), "builtins.SystemExit"),
         (KeyboardInterrupt(), "builtins.KeyboardInterrupt"),
         (StopIteration(1), "builtins.StopIteration"),
@@ -202,6 +201,26 @@ def test_exceptions_that_arrive_as_activity_error(
         return "nothing", "was raised"
 
     assert orchestrator.submit(job()).result(WAIT) == (type_name, "recovered")
+
+
+def test_an_exception_with_an_init_of_its_own_is_caught_by_its_type(
+    orchestrator: Orchestrator, registry: Registry
+) -> None:
+    """An exception whose `__init__` wants other arguments than it keeps comes back as it was, with its attributes."""
+
+    @activity(registry=registry)
+    def fail() -> None:
+        raise OwnInit("o-1", cents=3)
+
+    @workflow(registry=registry)
+    def job() -> Flow[tuple[str, str]]:
+        try:
+            yield fail()
+        except OwnInit as error:
+            return error.order, str(error)
+        return "nothing", "was raised"
+
+    assert orchestrator.submit(job()).result(WAIT) == ("o-1", "order o-1 lacks 3 cents")
 
 
 def test_an_activity_s_exception_is_caught_by_its_type(orchestrator: Orchestrator, registry: Registry) -> None:

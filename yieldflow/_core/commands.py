@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import GeneratorType
-from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from .context import WorkflowInfo, note_made, note_used
@@ -45,12 +45,23 @@ class Command(Generic[R_co]):
             raise _iterated(self)
         return value
 
-    def __bool__(self) -> NoReturn:
+    def __bool__(self) -> bool:
+        # Typed as if it returned: after a call that never does, type checkers pass over the rest of the function.
         note_used(self)
         raise CommandError(
             f"{self} has no truth value: it is a command, and has not run. Yield it first:\n"
             f"    if (yield from {self}): ..."
         )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        note_used(self)
+        raise CommandError(f"{self} was made and never yielded")
 
 
 class Delegated(Command[R_co]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import sys
 from collections import OrderedDict
@@ -116,7 +117,10 @@ class Definition(Generic[P, R_co]):
         try:
             bound = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{self.kind} {self.name}{_shown(self.signature)}: {error}") from None
+            unknown = next((name for name in kwargs if name not in self._names), None)
+            near = difflib.get_close_matches(str(unknown), set(self._names) - set(kwargs), n=1) if unknown else ()
+            hint = f". Did you mean {near[0]!r} instead of {unknown!r}?" if near else ""
+            raise TypeError(f"{self.kind} {self.name}{_shown(self.signature)}: {error}{hint}") from None
         return {
             name: list(value) if isinstance(value, tuple) and self._is_star(name) else value
             for name, value in bound.items()
@@ -254,11 +258,6 @@ class Invocation(Command[R_co]):
     def __repr__(self) -> str:
         return f"{self.name}({show_values(self._arguments.items())})"
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # Pickled deep inside an argument or a result, where `note_used` does not look.
-        note_used(self)
-        return type(self), (self.definition, self._arguments)
-
 
 class ActivityInvocation(Invocation[R_co]):
     """An activity with its arguments: yield it."""
@@ -351,8 +350,6 @@ class Registry:
         return found
 
     def _unknown(self, name: object) -> str:
-        import difflib
-
         names = sorted(self.workflows)
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

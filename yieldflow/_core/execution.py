@@ -12,8 +12,10 @@ After an exception from `apply` the execution is of no use: build another from t
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import CodeType, GeneratorType
@@ -165,7 +167,7 @@ class Execution:
             leaf = self.open.pop(event.step, None)
             if leaf is None:
                 raise self._leftover(event)
-            self._settle(leaf, self._decode(event.outcome))
+            self._settle(leaf, self._decode(event.outcome, leaf))
         elif isinstance(event, Started):
             if self._root is not None:
                 raise InternalError(f"workflow {self.info.workflow_id} was started twice")
@@ -182,9 +184,12 @@ class Execution:
             ) from None
         return body
 
-    def _decode(self, outcome: Outcome) -> Settled:
+    def _decode(self, outcome: Outcome, leaf: Leaf) -> Settled:
         if isinstance(outcome, Failure):
-            return Settled(error=self._codec.decode_failure(outcome, ActivityError))
+            error = self._codec.decode_failure(outcome, ActivityError)
+            with suppress(Exception):
+                error.add_note(f"in step {leaf.step.number}, {leaf.command}")
+            return Settled(error=error)
         return Settled(self._codec.decode(outcome))
 
     # ------------------------------------------------------------------ driving
@@ -468,6 +473,11 @@ def _refusal(yielded: object) -> str:
         )
     if isinstance(yielded, (list, tuple, set)) and any(isinstance(item, (Command, GeneratorType)) for item in yielded):
         return f"a {type(yielded).__name__} of commands was yielded. Write:\n    results = yield gather(*commands)"
+    if inspect.isgeneratorfunction(yielded):
+        return (
+            f"generator function {yielded.__name__} was yielded without being called. Write:\n"
+            f"    value = yield from {yielded.__name__}(...)"
+        )
     if callable(yielded) and hasattr(yielded, "__name__"):
         return (
             f"function {yielded.__name__} was yielded. Make it an activity with @activity and write:\n"

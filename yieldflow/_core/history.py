@@ -138,7 +138,7 @@ class Failure(NamedTuple):
     @property
     def summary(self) -> str:
         """Type and message in a line, as Python prints an exception: ``ValueError: no such order``."""
-        name = self.type_name.removeprefix("builtins.")
+        name = self.type_name.removeprefix("builtins.").removeprefix("yieldflow._core.errors.")
         return f"{name}: {self.message}" if self.message else name
 
 

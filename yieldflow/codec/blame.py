@@ -21,6 +21,7 @@ _INSTEAD_OF = {
     "_io._IOBase": "its contents or its path",
     "_socket.socket": "its address, and connect where it is used,",
     **dict.fromkeys(("_thread.lock", "_thread.RLock"), "the data that it guards"),
+    "yieldflow._core.commands.Command": "what `yield from` makes of it (in an activity: what its `.fn` returns)",
     "builtins.generator": "a list of what it yields, or yield it if it is a helper of the workflow,",
     "builtins.coroutine": "what it returns when awaited",
     "concurrent.futures._base.Future": "its result()",

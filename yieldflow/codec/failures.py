@@ -8,7 +8,7 @@ import traceback
 
 from .._core import errors
 from .._core.errors import Cancelled
-from .guarded import type_name
+from .guarded import attempt, type_name
 from .json_text import to_json
 from .pickles import has_reference, to_pickle
 
@@ -66,9 +66,34 @@ def pickled_exception(error: BaseException) -> bytes | None:
     # One by value would be another class after a restart, so that an `except` would catch it live, and not on replay.
     if not has_reference(type(error)):
         return None
-    data, again = to_pickle(error)
+    return _pickled(error, error) or _pickled(_ByState(error), error)
+
+
+def _pickled(stored: object, error: BaseException) -> bytes | None:
+    """``stored`` as a pickle that makes an exception like ``error``; None where it does not."""
+    nothing: tuple[bytes, object] = (b"", None)
+    data, again = attempt(lambda: to_pickle(stored), nothing)
     if not isinstance(again, BaseException):
         return None
     if vars(again).pop("__notes__", None) is not None:
         data, again = to_pickle(again)
     return data if type(again) is type(error) and str(again) == str(error) else None
+
+
+class _ByState:
+    """An exception stored past its ``__init__``, which may want other arguments than the exception keeps."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        kept = {name: value for name, value in vars(self._error).items() if name != "__notes__"}
+        return rebuild, (type(self._error), self._error.args, kept)
+
+
+def rebuild(kind: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
+    """An exception with these arguments and attributes, without a call of its ``__init__``."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error

@@ -74,6 +74,21 @@ class Ownership:
             os.chmod(lock, stat.S_IMODE(os.stat(self.path).st_mode))
         self._sign()
 
+    def taken(self) -> bool:
+        """Whether anybody is the owner now."""
+        if self._held is not None:
+            return True
+        if not os.path.exists(f"{self.path}-lock"):
+            return False
+        with closing(
+            sqlite3.connect(uri(f"{self.path}-lock", "mode=rw"), uri=True, isolation_level=None, timeout=0)
+        ) as lock:
+            try:
+                lock.execute("begin exclusive")
+            except sqlite3.Error:
+                return True
+            return False
+
     def release(self) -> None:
         """Stop being the owner; a second call does nothing."""
         held, self._held = self._held, None

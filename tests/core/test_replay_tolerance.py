@@ -1,0 +1,204 @@
+"""Code that changed under a workflow: what replay does not take amiss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.core.deployment import Deployment, charge, reference, registry
+from yieldflow import Flow, activity, gather, now, sleep
+
+
+def test_code_that_has_not_run_yet_may_change() -> None:
+    """What comes after the last recorded outcome is free: the workflow takes the new way."""
+
+    def new() -> Flow[str]:
+        yield from charge("o-1", 500)
+        yield from sleep(60)
+        yield from charge("o-1", 1)
+        return "charged again"
+
+    deployment = Deployment(reference, "receipt")
+    deployment.crash_on(new)
+    deployment.flow.resolve()
+    assert deployment.flow.pending == [charge("o-1", 1)]
+
+
+def test_steps_may_move_between_helpers_and_lines() -> None:
+    """Rearranging code without changing the order of steps is no mismatch."""
+
+    def pay() -> Flow[None]:
+        yield from now()
+        yield charge(cents=500, order="o-1")
+
+    def rearranged() -> Flow[str]:
+        yield pay()
+        yield from gather(sleep(60))
+        return "rearranged"
+
+    deployment = Deployment(reference, "receipt")
+    deployment.crash_on(rearranged)
+
+    assert deployment.flow.pending == [sleep(60)]
+
+
+def test_a_default_written_out_is_the_same() -> None:
+    """Whether an argument is the default or left out makes no difference on replay either."""
+
+    def old() -> Flow[Any]:
+        return (yield from charge("o-1"))
+
+    def new() -> Flow[Any]:
+        return (yield from charge("o-1", 500))
+
+    Deployment(old).crash_on(new)
+    Deployment(new).crash_on(old)
+
+
+def with_definition(make: Callable[[], Any]) -> Callable[[], Flow[Any]]:
+    """A body that yields the command which ``make`` makes."""
+
+    def body() -> Flow[Any]:
+        return (yield from make())
+
+    return body
+
+
+def test_a_changed_default_does_not_stall() -> None:
+    """A new default applies to steps to come; a recorded step that left the argument out still matches."""
+
+    def definition(default: int) -> Any:
+        @activity(name="greet", registry=registry)
+        def greet(name: str, times: int = default) -> None: ...
+
+        return greet
+
+    old, new = definition(1), definition(2)
+
+    Deployment(with_definition(lambda: old("world"))).crash_on(with_definition(lambda: new("world")))
+
+
+def test_a_parameter_added_with_a_default_does_not_stall() -> None:
+    """An activity may gain a parameter with a default, also given with that value, while workflows are in flight."""
+
+    @activity(name="greet", registry=registry)
+    def old(name: str) -> None: ...
+
+    @activity(name="greet", registry=registry)
+    def new(name: str, times: int = 1) -> None: ...
+
+    Deployment(with_definition(lambda: old("world"))).crash_on(with_definition(lambda: new("world")))
+    Deployment(with_definition(lambda: old("world"))).crash_on(with_definition(lambda: new("world", times=1)))
+    message = Deployment(with_definition(lambda: old("world"))).mismatch_on(
+        with_definition(lambda: new("world", times=2))
+    )
+    assert "yielded:  activity greet(name='world', times=2)" in message
+
+
+class Plain:
+    """Compares by identity."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Raising(Plain):
+    """Cannot be compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("not comparable")
+
+    __hash__ = None  # type: ignore[assignment]  # not hashable either
+
+
+class Elementwise(Plain):
+    """Compares to something that is no bool, as arrays do."""
+
+    def __eq__(self, other: object) -> Any:
+        return ["no", "bool"]
+
+    __hash__ = None  # type: ignore[assignment]  # not hashable either
+
+
+class RaisingKey(Raising):
+    """The same, but it can be a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]  # hashable, unlike its base
+        return 7
+
+
+@dataclass
+class Holding:
+    """Compares by value, and holds what does not."""
+
+    label: str
+    inside: Plain
+
+
+@pytest.mark.parametrize("kind", [Plain, Raising, Elementwise])
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda value: value,
+        lambda value: [value],
+        lambda value: {"key": (1, value)},
+        lambda value: Holding("same", value),
+    ],
+    ids=["bare", "in a list", "in a tuple in a dict", "in a dataclass"],
+)
+def test_what_cannot_be_compared_counts_as_the_same(kind: Any, put: Callable[[Any], Any]) -> None:
+    """Of objects without an equality worth the name nothing is known, so they never stall a workflow."""
+    old = with_definition(lambda: charge(put(kind(1))))
+    new = with_definition(lambda: charge(put(kind(2))))
+
+    Deployment(old).crash_on(new)
+
+
+@pytest.mark.parametrize("put", [lambda value: {value}, lambda value: frozenset([value]), lambda value: {value: 1}])
+def test_members_of_sets_without_equality_count_as_the_same(put: Callable[[Any], Any]) -> None:
+    """The same for objects in a set, and as the keys of a dict."""
+    old = with_definition(lambda: charge(put(Plain(1))))
+    new = with_definition(lambda: charge(put(Plain(2))))
+
+    Deployment(old).crash_on(new)
+
+
+def test_keys_that_cannot_be_compared_count_as_the_same() -> None:
+    """A dict whose keys raise when they are compared never stalls a workflow either."""
+    old = with_definition(lambda: charge({RaisingKey(1): "one"}))
+    new = with_definition(lambda: charge({RaisingKey(2): "one"}))
+
+    Deployment(old).crash_on(new)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (Holding("one", Plain(1)), Holding("two", Plain(1))),
+        ([Plain(1)], [Plain(1), Plain(2)]),
+        ({1, 2}, {1, 3}),
+        ({Plain(1), Plain(2)}, {Plain(1)}),
+        ({"a": Plain(1)}, {"b": Plain(1)}),
+        ((1, 2), [1, 2]),
+        (1, "1"),
+    ],
+    ids=["a field", "a length", "a set", "the size of a set", "a key", "a type", "a number and its text"],
+)
+def test_what_can_be_compared_is(before: Any, after: Any) -> None:
+    """Beside what cannot be compared, a difference that can be seen is a mismatch."""
+    old, new = with_definition(lambda: charge(before)), with_definition(lambda: charge(after))
+
+    assert "recorded: activity charge(order=" in Deployment(old).mismatch_on(new)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"a": 1, "b": 2}, {"b": 2, "a": 1}), (1, 1.0), ([True], [1]), (1 << 70, float(1 << 70))],
+    ids=["the order of keys", "an int and a float", "a bool and an int", "a large number"],
+)
+def test_equal_values_stored_differently_are_the_same(before: Any, after: Any) -> None:
+    """Arguments are compared as values: what is equal in Python makes no mismatch."""
+    Deployment(with_definition(lambda: charge(before))).crash_on(with_definition(lambda: charge(after)))
