@@ -14,6 +14,7 @@ import yieldflow
 
 #: The floors of the package, ground first. A module imports only from floors below its own: not from its neighbours.
 FLOORS: list[set[str]] = [
+    {"notices"},
     {"_core"},
     {"_core.errors"},
     {"_core.history"},

@@ -176,7 +176,7 @@ def test_elsewhere_the_logger_is_a_plain_one(
 def test_all_is_quiet_when_all_is_well(
     orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
 ) -> None:
-    """Workflows that run or are left for the next start cause no warning, nor do starts and stops; a failed one does."""
+    """Workflows that run or are left for later cause no warning, nor do starts and stops; one that fails does."""
 
     @activity(registry=registry)
     def fail() -> None:
@@ -328,18 +328,18 @@ def test_a_scheduler_that_dies_is_no_trap(
 ) -> None:
     """Should the scheduler's thread ever end by itself, here by a log handler that exits, who waits hears of it."""
 
-    @activity(registry=registry)
-    def forgotten() -> None: ...
-
     @workflow(registry=registry)
     def job() -> Flow[str]:
         yield hold()
-        forgotten()
-        yield sleep(0)
         return "done"
 
+    @workflow(registry=registry)
+    def failing() -> Flow[None]:
+        yield sleep(0)
+        raise ValueError("as users do")
+
     def raise_once(record: logging.LogRecord) -> None:
-        if "never yielded" in record.getMessage():
+        if "as users do" in record.getMessage():
             listener.hear = lambda record: None
             raise SystemExit("in a log handler")
 
@@ -347,13 +347,14 @@ def test_a_scheduler_that_dies_is_no_trap(
     orchestrator.start()
     handle = orchestrator.submit(job())
     hold.await_begin()
-    hold.released.set()
+    orchestrator.submit(failing())
 
     with pytest.raises(OrchestratorStoppedError, match=handle.id):
         handle.result(WAIT)
     with pytest.raises(OrchestratorStoppedError):
         orchestrator.submit(job())
     assert [record.levelname for record in listener.records][-1] == "CRITICAL"
+    hold.released.set()
     orchestrator.stop()
     with orchestrator:
         assert handle.result(WAIT) == "done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
@@ -11,10 +10,9 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from ._core.history import Micros
+from .notices import logger
 from .scheduler import GLANCE, Scheduler
 from .turn import Message
-
-logger = logging.getLogger("yieldflow")
 
 #: At most so many messages are taken into one turn, so that workers get new tasks while others are committed.
 BATCH = 512
@@ -42,6 +40,8 @@ class Loop:
         self._inbox = inbox
         self._ended = ended
         self._over = threading.Event()
+        #: Whether it ended by a defect.
+        self.broken = False
         self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
 
@@ -71,6 +71,7 @@ class Loop:
             while self._once():
                 pass
         except BaseException as error:
+            self.broken = True
             logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
             self._over.set()

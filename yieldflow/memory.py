@@ -38,6 +38,8 @@ class MemoryStore:
         #: What a failing commit has to put back: the table, the key, and the value before (None where none was).
         self._undo: list[tuple[dict[Any, Any], object, object | None]] = []
         self._others_wrote = True
+        #: What `arrivals` told of.
+        self._told_of: set[str] = set()
 
     # ------------------------------------------------------------------ the scheduler's
 
@@ -69,13 +71,16 @@ class MemoryStore:
             return [self._pending(record) for record in self._oldest_first() if not record.status.ended]
 
     def arrivals(self) -> list[str]:
-        """Ids of the workflows that no turn has driven yet; empty where `submit` was not called since the last time."""
+        """Ids of workflows that no turn has driven yet and that came since the last call, oldest first."""
         with self._lock:
             if not self._others_wrote:
                 return []
             self._others_wrote = False
             waiting = (record for record in self._oldest_first() if record.started_at is None)
-            return [record.id for record in waiting if record.status is WorkflowStatus.PROCESSING]
+            found = [record.id for record in waiting if record.status is WorkflowStatus.PROCESSING]
+            new = [workflow_id for workflow_id in found if workflow_id not in self._told_of]
+            self._told_of.update(new)
+            return new
 
     # ------------------------------------------------------------------ anyone's
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
     from .session import Session
     from .sqlite import SqliteStore
 
-logger = logging.getLogger("yieldflow")
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -130,7 +127,7 @@ class Orchestrator:
             except BaseException:
                 self._close()
                 raise
-            atexit.register(_stop_at_exit, weakref.ref(self))
+            atexit.register(self._stop_at_exit)
 
     def stop(self, timeout: float | None = None) -> None:
         """Start nothing new, let running activities finish, and leave the rest for the next start.
@@ -160,6 +157,7 @@ class Orchestrator:
                 if not self._session.stop(timeout, patience):
                     return
                 self._session = None
+                atexit.unregister(self._stop_at_exit)
             self._close()
         finally:
             self._lifetime.release()
@@ -169,6 +167,11 @@ class Orchestrator:
             store, self._opened = self._opened, None
         if store is not None:
             store.close()
+
+    def _stop_at_exit(self) -> None:
+        """The interpreter exits: end cleanly, but wait for no activity."""
+        if os.getpid() == self._pid:
+            self._end(0, EXIT_PATIENCE)
 
     def __enter__(self) -> Orchestrator:
         self.start()
@@ -350,19 +353,11 @@ class Orchestrator:
             session = self._session
             looks += 1
             if session is None and looks == UNATTENDED:
-                self._warn_unattended(workflow_id)
+                from .session import warn_unattended
+
+                warn_unattended(self._path, workflow_id)
             yield POLL if session is None else None
         return ended
-
-    def _warn_unattended(self, workflow_id: str) -> None:
-        from .sqlite import Ownership
-
-        if not Ownership(self._path).taken():
-            logger.warning(
-                "%s is waited for, and no orchestrator is started on %s: call start(), or use a with block",
-                workflow_id,
-                self._path,
-            )
 
     def _news(self, watch: Watch, workflow_id: str) -> Ended | None:
         """How a workflow ended, or why it stalled, as far as that is known now."""
@@ -370,7 +365,9 @@ class Orchestrator:
             return watch.end
         watch.clear()
         record = self._record(workflow_id)
-        if record.status.ended or record.status is WorkflowStatus.STALLED:
+        session = self._session
+        stalled = record.status is WorkflowStatus.STALLED and (session is None or session.has_stalled(workflow_id))
+        if record.status.ended or stalled:
             return Ended(record.id, record.status, record.outcome, record.reason)
         return None
 
@@ -418,6 +415,11 @@ class Orchestrator:
             raise MisplacedCallError(
                 f"{call} was called inside workflow {current.info.name!r}, which the same thread drives: "
                 "a workflow only yields commands. Call it in an activity, and yield that."
+            )
+        if self._session is not None and self._session.on_thread:
+            raise MisplacedCallError(
+                f"{call} was called on the scheduler's thread (by a log handler, or while a value was stored), which "
+                "would have to wait for itself: call it from another thread"
             )
         if os.getpid() != self._pid:
             raise MisplacedCallError(
@@ -490,10 +492,3 @@ class WorkflowHandle(Generic[R_co]):
         """
         self._orchestrator._record(self.id)
         return [describe_step(record) for record in self._orchestrator._ask(lambda store: store.steps(self.id))]
-
-
-def _stop_at_exit(reference: weakref.ref[Orchestrator]) -> None:
-    """The interpreter exits: end cleanly, but wait for no activity."""
-    orchestrator = reference()
-    if orchestrator is not None and os.getpid() == orchestrator._pid:
-        orchestrator._end(0, EXIT_PATIENCE)

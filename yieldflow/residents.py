@@ -5,7 +5,6 @@ Beside them those that stalled, of which only the outcomes are kept that arrive 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,10 +13,9 @@ from ._core.definitions import Registry
 from ._core.errors import EncodingError, ReplayMismatchError, StorageError, UnknownWorkflowError
 from ._core.execution import Advance, Execution
 from ._core.history import Codec, Event, Failure, History, Payload, WorkflowStatus
+from .notices import logger
 from .store import Checkpoint, Submission, WorkflowRecord
 from .workers import Completed
-
-logger = logging.getLogger("yieldflow")
 
 #: A run with more steps than this is warned about, once.
 LONG_HISTORY = 10_000
@@ -171,7 +169,7 @@ class Stalled:
         return stall.outcomes if stall is not None else []
 
 
-def why(error: Exception) -> str:
+def why(error: BaseException) -> str:
     """The reason for which a workflow stalls."""
     if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
         return str(error)

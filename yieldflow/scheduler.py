@@ -14,7 +14,6 @@ again by replay, and the outcomes that had arrived are kept for a later turn.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from ._core.context import WorkflowInfo
@@ -29,14 +28,13 @@ from ._core.errors import (
 )
 from ._core.history import Codec, Event, History, Micros, Started, StepEnded, WorkflowStatus, check_transition
 from ._core.nodes import Leaf
+from .notices import logger
 from .recovery import Probation
 from .residents import Resident, Residents, Stalled, why
 from .store import AppliedOutcome, Checkpoint, Pending, Store, Submission, WorkflowRecord
-from .timers import BackOff, Timer, Timers
+from .timers import BackOff, Timer, Timers, timers_of
 from .turn import Ended, Message, Submit, Turn, Unit, taken
 from .workers import Completed, Task, Workers
-
-logger = logging.getLogger("yieldflow")
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
@@ -88,6 +86,8 @@ class Scheduler:
         self._glance_at: Micros = 0
         #: The time of the turn before.
         self._latest: Micros = 0
+        #: How many registrations were taken in.
+        self.registrations = 0
         #: False once nothing more is to begin.
         self.dispatching = True
 
@@ -124,6 +124,7 @@ class Scheduler:
                 self._submit(message, turn)
             else:
                 self._wake(self._stalled.waiting_for(message.name))
+                self.registrations += 1
         for timer in self._timers.due(now):
             self._fire(timer, turn)
         if turn.units:
@@ -133,10 +134,7 @@ class Scheduler:
 
     def next_due(self) -> Micros:
         """When the next turn is due if nothing arrives."""
-        due = self._glance_at
-        timer = self._timers.next_due
-        if timer is not None:
-            due = min(due, timer)
+        due = min(self._glance_at, self._timers.next_due)
         if self._waits_to_go_on(self._latest):
             due = min(due, self._back_off.until)
         return due
@@ -148,6 +146,14 @@ class Scheduler:
     def driven(self) -> tuple[int, str] | None:
         """What is being driven now, for a watchdog: a number for each drive, and the workflow's id."""
         return self._residents.driven
+
+    def wants(self, task: Task) -> bool:
+        """Whether the outcome of a dispatched task is still waited for. Any thread may ask."""
+        return task[:3] in self._under_way
+
+    def has_stalled(self, workflow_id: str) -> bool:
+        """Whether a workflow was tried in this session and cannot go on. Any thread may ask."""
+        return workflow_id in self._stalled
 
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished."""
@@ -163,20 +169,15 @@ class Scheduler:
     # ------------------------------------------------------------------ taking up
 
     def _learn(self, pending: Pending, now: Micros) -> None:
-        workflow_id, run = pending.workflow_id, pending.run
         if pending.status is WorkflowStatus.SUSPENDED:
             return
-        rests = pending.status is WorkflowStatus.PROCESSING and pending.started and not pending.active
-        starts_at = None if pending.started else pending.starts_at
-        if rests:
-            for step, due_at in pending.sleeps:
-                self._timers.set(Timer(due_at, workflow_id, run, step))
-        elif starts_at is not None and starts_at > now and pending.status is WorkflowStatus.PROCESSING:
-            self._timers.set(Timer(starts_at, workflow_id, run, None))
+        timers = timers_of(pending, now)
+        for timer in timers:
+            self._timers.set(timer)
+        if timers:
+            self._dormant[pending.workflow_id] = pending.recovery_attempts
         else:
-            self._probation.add(workflow_id, pending.recovery_attempts)
-            return
-        self._dormant[workflow_id] = pending.recovery_attempts
+            self._probation.add(pending.workflow_id, pending.recovery_attempts)
 
     def _glance(self, now: Micros) -> None:
         """Find what clients added."""
@@ -259,7 +260,7 @@ class Scheduler:
             return
         try:
             resident = self._residents.rebuild(record, history)
-        except Exception as error:
+        except BaseException as error:  # whatever it is, it is one workflow's
             self._stall(info, why(error), turn, before=before)
             return
         if record.status is WorkflowStatus.STALLED:
@@ -269,14 +270,14 @@ class Scheduler:
             checkpoint = turn.unit(record.id, record.run).checkpoints[0]
             self._apply(resident, Started(turn.now), checkpoint, turn)
         else:
-            self._dispatch(resident, list(resident.execution.open.values()))
-            self._spare_sleeper(resident, turn)
+            waiting = list(resident.execution.open.values())
+            self._dispatch(resident, waiting)
+            self._spare_sleeper(info, waiting, turn)
 
-    def _spare_sleeper(self, resident: Resident, turn: Turn) -> None:
+    def _spare_sleeper(self, info: WorkflowInfo, waiting: list[Leaf], turn: Turn) -> None:
         """One that only sleeps has nothing at work that could take the process down."""
-        at_work = any(leaf.definition is not None for leaf in resident.execution.open.values())
-        if not at_work and self._probation.on_trial(resident.info.workflow_id):
-            turn.unit(resident.info.workflow_id, resident.info.run).checkpoints[0].recovery_attempts = 0
+        if self._probation.on_trial(info.workflow_id) and all(leaf.definition is None for leaf in waiting):
+            turn.unit(info.workflow_id, info.run).checkpoints[0].recovery_attempts = 0
 
     def _delay(self, workflow_id: str, run: int, starts_at: Micros) -> None:
         """Wait outside memory for the start."""
@@ -361,7 +362,7 @@ class Scheduler:
         info = resident.info
         try:
             advance = self._residents.apply(resident, event)
-        except Exception as error:
+        except BaseException as error:  # whatever it is, it is one workflow's
             self._stall(info, why(error), turn, checkpoint)
             return False
         if isinstance(event, StepEnded):
@@ -392,6 +393,9 @@ class Scheduler:
         spent = self._probation.spent(workflow_id)
         self._residents.drop(workflow_id)
         self._stalled.add(workflow_id, info.name)
+        if reason == before:
+            # On disk already, so that nobody hears of it by the commit.
+            self._tell([Ended(workflow_id, WorkflowStatus.STALLED, None, reason)])
         if reason == before and (spent or not self._probation.on_trial(workflow_id)):
             return
         checkpoint = checkpoint or turn.unit(workflow_id, info.run).checkpoints[0]
@@ -437,9 +441,8 @@ class Scheduler:
                     ended.append(Ended(workflow_id, checkpoint.status, checkpoint.outcome, checkpoint.reason))
                 elif (resident := self._residents.get(workflow_id)) is not None:
                     waiting = resident.execution.open
-                    self._dispatch(
-                        resident, [waiting[step.number] for step in checkpoint.issued if step.number in waiting]
-                    )
+                    issued = (step.number for step in checkpoint.issued)
+                    self._dispatch(resident, [waiting[number] for number in issued if number in waiting])
                 elif checkpoint.created is not None and workflow_id in self._delayed:
                     self._delay(workflow_id, checkpoint.run, checkpoint.created.starts_at or turn.now)
             turn.replies += unit.answers(None)

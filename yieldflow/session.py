@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from ._core.errors import OrchestratorStoppedError, StorageError
 from .loop import Loop, clock
+from .notices import logger
 from .scheduler import Scheduler
 from .settings import Settings
 from .sqlite import Ownership, SqliteStore
@@ -15,8 +15,6 @@ from .store import Submission
 from .turn import Message, Registered, Submit
 from .waiting import Watches
 from .workers import Task, ThreadWorkers
-
-logger = logging.getLogger("yieldflow")
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
 LOOK = 1.0
@@ -39,7 +37,9 @@ class Session:
         try:
             self._watches = watches
             self._inbox: SimpleQueue[Message | None] = SimpleQueue()
-            self.workers = ThreadWorkers(settings.max_workers, self._inbox.put, settings.codec)
+            self.workers = ThreadWorkers(
+                settings.max_workers, self._inbox.put, settings.codec, lambda task: self._scheduler.wants(task)
+            )
             self._scheduler = Scheduler(
                 store,
                 self.workers,
@@ -50,19 +50,38 @@ class Session:
                 max_recovery_attempts=settings.max_recovery_attempts,
             )
             self._scheduler.recover(clock())
+            self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
+            self._registrations = 0
+            self._unsubscribe = settings.registry.subscribe(self._register)
+            try:
+                self.workers.start()
+                self._loop.start()
+            except BaseException:
+                self._unsubscribe()
+                self.workers.stop(0)
+                raise
         except BaseException:
             self._ownership.release()
             raise
-        self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
-        self._unsubscribe = settings.registry.subscribe(lambda name: self._inbox.put(Registered(name)))
-        self.workers.start()
-        self._loop.start()
         logger.info("started: %s", store.path)
+
+    def _register(self, name: str) -> None:
+        self._registrations += 1
+        self._inbox.put(Registered(name))
 
     @property
     def running(self) -> bool:
         """Whether anything is still taken up."""
         return self._loop.running
+
+    def has_stalled(self, workflow_id: str) -> bool:
+        """Whether a workflow was tried in this session, with all that is registered by now, and cannot go on."""
+        return self._registrations == self._scheduler.registrations and self._scheduler.has_stalled(workflow_id)
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether the caller runs on the scheduler's thread."""
+        return self._loop.on_thread
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Put workflows on disk, all or none, and let them start.
@@ -111,7 +130,8 @@ class Session:
         if not self._loop.stop(patience):
             return False
         try:
-            self._scheduler.settle_counts()
+            if not self._loop.broken:
+                self._scheduler.settle_counts()
         except StorageError as error:
             logger.warning("while stopping: %s", error)
         self._scheduler.close()
@@ -127,3 +147,13 @@ class Session:
                 logger.warning("stopping waits for activity %r of workflow %s", task.definition.name, task.workflow_id)
             left = self.workers.stop(None if timeout is None else timeout - SILENCE)
         return left
+
+
+def warn_unattended(path: str, workflow_id: str) -> None:
+    """Say so where a workflow is waited for and nobody has its file started."""
+    if not Ownership(path).taken():
+        logger.warning(
+            "%s is waited for, and no orchestrator is started on %s: call start(), or use a with block",
+            workflow_id,
+            path,
+        )

@@ -157,9 +157,9 @@ class Store(Protocol):
         """Every workflow that has not ended, oldest first."""
 
     def arrivals(self) -> list[str]:
-        """Ids of the workflows that clients added and that no turn has driven yet, oldest first.
+        """Ids of workflows that clients added since the last call and that no turn has driven yet, oldest first.
 
-        Empty, at the cost of a glance, where nothing was written by others since the last call.
+        Costs a glance where nothing was written by others since. The first call tells of all, whoever added them.
         """
 
     # ------------------------------------------------------------------ anyone's

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import heapq
-import logging
 from typing import NamedTuple
 
-from ._core.history import Micros
-
-logger = logging.getLogger("yieldflow")
+from ._core.history import Micros, WorkflowStatus
+from .notices import logger
+from .store import Pending
 
 #: The pause after the disk failed; it doubles each time, up to the longest.
 FIRST_PAUSE: Micros = 50_000
 LONGEST_PAUSE: Micros = 5_000_000
+
+
+#: Later than any time that can be waited for.
+NEVER: Micros = 1 << 62
 
 
 class Timer(NamedTuple):
@@ -22,6 +25,17 @@ class Timer(NamedTuple):
     workflow_id: str
     run: int
     step: int | None
+
+
+def timers_of(pending: Pending, now: Micros) -> list[Timer]:
+    """What a recovered workflow waits for, where that is nothing but time; empty where it is to go on now."""
+    if pending.status is not WorkflowStatus.PROCESSING or pending.active:
+        return []
+    if pending.started:
+        return [Timer(due_at, pending.workflow_id, pending.run, step) for step, due_at in pending.sleeps]
+    if pending.starts_at is not None and pending.starts_at > now:
+        return [Timer(pending.starts_at, pending.workflow_id, pending.run, None)]
+    return []
 
 
 class Timers:
@@ -35,9 +49,9 @@ class Timers:
         self._count = 0
 
     @property
-    def next_due(self) -> Micros | None:
-        """When the next one is due; None without any."""
-        return self._heap[0][0] if self._heap else None
+    def next_due(self) -> Micros:
+        """When the next one is due; without any, a time that does not come."""
+        return self._heap[0][0] if self._heap else NEVER
 
     def set(self, timer: Timer) -> None:
         """Add a timer."""

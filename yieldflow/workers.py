@@ -119,16 +119,25 @@ class ThreadWorkers:
         count: How many activities run at once.
         deliver: Called on the worker's thread with each outcome.
         codec: How arguments and results are stored.
+        wanted: Asked on the worker's thread, before a task is begun, whether anybody still waits for it.
     """
 
-    def __init__(self, count: int, deliver: Callable[[Completed], None], codec: Codec) -> None:
+    def __init__(
+        self,
+        count: int,
+        deliver: Callable[[Completed], None],
+        codec: Codec,
+        wanted: Callable[[Task], bool] = lambda task: True,
+    ) -> None:
         self._count = count
         self._deliver = deliver
         self._codec = codec
+        self._wanted = wanted
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
         # Guards the four below, which are changed and read in a few instructions.
-        self._lock = threading.Lock()
+        # The garbage collector may end a wait on a thread that holds it.
+        self._lock = threading.RLock()
         self._threads: dict[threading.Thread, _Seat] = {}
         #: How many threads are to end once they have nothing to do: those lent for came back.
         self._surplus = 0
@@ -215,6 +224,8 @@ class ThreadWorkers:
         _here.seat = seat
         try:
             while (task := self._queue.get()) is not None and not self.stopping:
+                if not self._wanted(task):
+                    continue
                 seat.task = task
                 completed = perform(task, self._codec)
                 seat.task = None

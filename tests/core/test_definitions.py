@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_a_definition_keeps_the_functions_documentation() -> None:
 
     assert definition.__doc__ == "Adds one."
     assert definition.__module__ == __name__
-    assert str(definition.signature) == "(number: 'int') -> 'int'"
+    assert inspect.signature(definition) == inspect.signature(add_one)
     assert definition.fn is add_one
 
 
@@ -194,6 +195,15 @@ def test_bound_methods_are_accepted() -> None:
 
     assert [charge.fn(100), usual.fn(100), rounded.fn(150)] == [103, 103, 100]
     assert dict(charge(100).arguments) == {"cents": 100}
+
+
+def shape_of(cls: str) -> str:
+    return cls
+
+
+def test_a_function_may_call_its_argument_as_methods_do() -> None:
+    """A function of a module is no method, whatever its first parameter is called."""
+    assert dict(activity(shape_of, registry=Registry())("square").arguments) == {"cls": "square"}
 
 
 def test_a_local_function_may_call_its_argument_self() -> None:

@@ -199,6 +199,11 @@ def test_a_workflow_receives_its_arguments_as_they_were_passed(call: str) -> Non
     assert Stepper(invocation).result == received
 
 
+def test_arguments_are_plain_data_where_they_were_passed_as_such() -> None:
+    """The arguments of *args are kept as a list and those of **kwargs as a dict, so that they stay readable on disk."""
+    assert dict(collect(1, 2, 3, 4, a=5).arguments) == {"first": 1, "second": 2, "rest": [3, 4], "more": {"a": 5}}
+
+
 def test_arguments_before_more_positional_ones_may_gain_a_default() -> None:
     """Arguments stored before a parameter with a default was added still arrive, those of *args too."""
 

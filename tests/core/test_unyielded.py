@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from tests.core.source_lines import line_of
-from yieldflow import CommandError, EncodingError, Flow, Registry, activity, gather, now, sleep, workflow
+from yieldflow import (
+    CommandError,
+    EncodingError,
+    Flow,
+    Registry,
+    activity,
+    gather,
+    info,
+    now,
+    random,
+    sleep,
+    uuid4,
+    workflow,
+)
 from yieldflow.testing import Stepper
 
 registry = Registry()
@@ -219,6 +232,32 @@ def test_several_slips_are_told_together() -> None:
 
     assert "fetch(key='one') was made at" in told
     assert "fetch(key='other') was made at" in told
+
+
+def test_what_would_resume_at_once_is_reported_too() -> None:
+    """now(), uuid4(), random() and info() need a yield like any other command."""
+
+    def careless() -> Flow[None]:
+        now()
+        uuid4()
+        random()
+        info()
+        yield from sleep(1)
+
+    told = complaint(careless)
+
+    assert [name for name in ("now()", "uuid4()", "random()", "info()") if f"{name} was made at " not in told] == []
+
+
+def test_a_command_inside_a_forgotten_one_is_not_told_by_itself() -> None:
+    """Of a forgotten command with another for its argument, the outer one is reported: the inner one is in it."""
+
+    def careless() -> Flow[None]:
+        fetch(other("inside"))
+        other([fetch("inside")])  # type: ignore[arg-type]  # as any argument
+        yield from sleep(1)
+
+    assert complaint(careless).count("never yielded") == 2
 
 
 def test_two_commands_of_one_line_are_told_apart() -> None:

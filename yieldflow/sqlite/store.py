@@ -100,8 +100,8 @@ cross join activity_executions as s on s.workflow_id = w.id and s.run = w.run
 where s.applied is null and s.status <> 'cancelled'
 """
 SELECT_ARRIVALS = f"""
-select id from workflows
-where {UNFINISHED} and started_at is null and status = 'processing'
+select id, number from workflows
+where {UNFINISHED} and started_at is null and status = 'processing' and number > ?
 order by created_at, number
 """
 SELECT_TAKEN = "select 1 from workflows where id = ?"
@@ -144,6 +144,8 @@ class SqliteStore:
         self._forget = weakref.finalize(self, _open.pop, id(self), None)
         #: What `PRAGMA data_version` said when `arrivals` last looked.
         self._seen_version: int | None = None
+        #: The `number` of the last workflow that `arrivals` told of.
+        self._seen_number = 0
 
     # ------------------------------------------------------------------ the scheduler's
 
@@ -197,14 +199,16 @@ class SqliteStore:
             ]
 
     def arrivals(self) -> list[str]:
-        """Ids of the workflows that no turn has driven yet, oldest first; empty where nothing was written by others."""
+        """Ids of workflows that no turn has driven yet and that came since the last call, oldest first."""
         with self._translated():
             version: int = self._writer.execute("pragma data_version").fetchone()[0]
             if version == self._seen_version:
                 return []
-            found = [row[0] for row in self._writer.execute(SELECT_ARRIVALS)]
+            # Only what came since the last look: many may be waiting for a start that is far off.
+            found = self._writer.execute(SELECT_ARRIVALS, (self._seen_number,)).fetchall()
             self._seen_version = version
-            return found
+            self._seen_number = max((number for _, number in found), default=self._seen_number)
+            return [row[0] for row in found]
 
     # ------------------------------------------------------------------ anyone's
 

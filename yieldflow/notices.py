@@ -1,0 +1,40 @@
+"""What yieldflow says of itself, through `logging`."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+
+class Notices:
+    """The logger ``yieldflow``; a handler of the user's that raises does no harm to what is being told of."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("yieldflow")
+
+    def log(self, level: int, message: str, *values: object, **more: Any) -> None:
+        """Log a message, as `logging.Logger.log` does."""
+        # `logging` itself swallows what its own handlers raise; not every handler is so kind.
+        with suppress(Exception):
+            self._logger.log(level, message, *values, stacklevel=3, **more)
+
+    def info(self, message: str, *values: object) -> None:
+        """What is as it should be."""
+        self.log(logging.INFO, message, *values)
+
+    def warning(self, message: str, *values: object) -> None:
+        """What somebody may want to look at."""
+        self.log(logging.WARNING, message, *values)
+
+    def error(self, message: str, *values: object, **more: Any) -> None:
+        """What somebody has to look at."""
+        self.log(logging.ERROR, message, *values, **more)
+
+    def critical(self, message: str, *values: object, **more: Any) -> None:
+        """What stops everything."""
+        self.log(logging.CRITICAL, message, *values, **more)
+
+
+#: Used by all modules.
+logger = Notices()
