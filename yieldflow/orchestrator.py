@@ -462,7 +462,8 @@ class WorkflowHandle(Generic[R_co]):
             OrchestratorStoppedError: The orchestrator stopped meanwhile; the workflow goes on at the next start.
         """
         self._orchestrator._check_place("result()")
-        ended = wait(self._watch, self._orchestrator._looks(self._watch, self.id), timeout)
+        # What has been told needs no waiting.
+        ended = self._watch.end or wait(self._watch, self._orchestrator._looks(self._watch, self.id), timeout)
         if ended is None:
             raise ResultTimeoutError(
                 f"workflow {self.id} has not ended within {timeout} s; it goes on, and can be asked again"

@@ -80,12 +80,10 @@ class Scheduler:
         self._stalled = Stalled()
         #: Dispatched, and the outcome not on disk yet: workflow, run, step.
         self._under_way: set[tuple[str, int, int]] = set()
-        #: Outcomes whose commit failed.
-        self._again: list[Completed] = []
+        self._again: list[Completed] = []  # outcomes whose commit failed
         self._back_off = BackOff()
         self._glance_at: Micros = 0
-        #: The time of the turn before.
-        self._latest: Micros = 0
+        self._latest: Micros = 0  # the time of the turn before
         #: How many registrations were taken in.
         self.registrations = 0
         #: False once nothing more is to begin.
@@ -123,12 +121,14 @@ class Scheduler:
             elif isinstance(message, Submit):
                 self._submit(message, turn)
             else:
-                self._wake(self._stalled.waiting_for(message.name))
-                self.registrations += 1
+                self._wake(message.name)
         for timer in self._timers.due(now):
             self._fire(timer, turn)
         if turn.units:
             self._commit(turn.units, turn)
+        # Last, since from here on the workers' threads compete with this one.
+        for task in turn.tasks:
+            self._workers.submit(task)
         for submit, error in turn.replies:
             submit.reply(error)
 
@@ -202,10 +202,11 @@ class Scheduler:
             or self._probation.holds(workflow_id)
         )
 
-    def _wake(self, stalled: list[str]) -> None:
-        for workflow_id in stalled:
+    def _wake(self, name: str) -> None:
+        for workflow_id in self._stalled.waiting_for(name):
             self._again += self._stalled.release(workflow_id)
             self._to_build[workflow_id] = None
+        self.registrations += 1
 
     def _take_up(self, turn: Turn) -> None:
         """Build what is to go on; of what was recovered, it is written down first that it is taken up."""
@@ -218,7 +219,7 @@ class Scheduler:
                 self._probation.add(workflow_id, count)
             self._back_off.failed(error, turn.now)
             return
-        build, self._to_build = [*self._to_build, *(workflow_id for workflow_id, _ in admitted)], {}
+        build, self._to_build = [*self._to_build, *dict(admitted)], {}
         for place, workflow_id in enumerate(build):
             try:
                 loaded = self._store.load(workflow_id)
@@ -271,7 +272,7 @@ class Scheduler:
             self._apply(resident, Started(turn.now), checkpoint, turn)
         else:
             waiting = list(resident.execution.open.values())
-            self._dispatch(resident, waiting)
+            self._dispatch(resident, waiting, turn)
             self._spare_sleeper(info, waiting, turn)
 
     def _spare_sleeper(self, info: WorkflowInfo, waiting: list[Leaf], turn: Turn) -> None:
@@ -292,7 +293,7 @@ class Scheduler:
         if wanted is not None:
             first = turn.creating(wanted)
             if first is not None:
-                first.rivals.append((submit, wanted))
+                first.rivals += ((submit, wanted),)
             else:
                 turn.replies.append((submit, taken(wanted)))
             return
@@ -369,8 +370,8 @@ class Scheduler:
             checkpoint.applied.append(AppliedOutcome(event, resident.execution.applied - 1))
         else:
             checkpoint.started_at = event.at
-        checkpoint.issued += advance.issued
-        checkpoint.cancelled += advance.cancelled
+        checkpoint.issued = [*checkpoint.issued, *advance.issued]
+        checkpoint.cancelled = [*checkpoint.cancelled, *advance.cancelled]
         if self._probation.on_trial(info.workflow_id):
             checkpoint.recovery_attempts = 0
         if advance.end is not None:
@@ -441,15 +442,15 @@ class Scheduler:
                     ended.append(Ended(workflow_id, checkpoint.status, checkpoint.outcome, checkpoint.reason))
                 elif (resident := self._residents.get(workflow_id)) is not None:
                     waiting = resident.execution.open
-                    issued = (step.number for step in checkpoint.issued)
-                    self._dispatch(resident, [waiting[number] for number in issued if number in waiting])
+                    begun = [waiting[step.number] for step in checkpoint.issued if step.number in waiting]
+                    self._dispatch(resident, begun, turn)
                 elif checkpoint.created is not None and workflow_id in self._delayed:
                     self._delay(workflow_id, checkpoint.run, checkpoint.created.starts_at or turn.now)
             turn.replies += unit.answers(None)
         if ended:
             self._tell(ended)
 
-    def _dispatch(self, resident: Resident, leaves: list[Leaf]) -> None:
+    def _dispatch(self, resident: Resident, leaves: list[Leaf], turn: Turn) -> None:
         """Have steps that are on disk begin."""
         info = resident.info
         for leaf in leaves:
@@ -459,7 +460,7 @@ class Scheduler:
                 self._timers.set(Timer(step.due_at or 0, *key))
             elif self.dispatching and key not in self._under_way:
                 self._under_way.add(key)
-                self._workers.submit(Task(*key, 1, leaf.definition, step.input))
+                turn.tasks.append(Task(*key, 1, leaf.definition, step.input))
 
     def _refused(self, unit: Unit, error: Exception, turn: Turn) -> None:
         """The store works, but will not have this unit."""

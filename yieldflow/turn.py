@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from ._core.errors import WorkflowAlreadyExistsError
 from ._core.history import Micros, Outcome, WorkflowStatus
 from .store import Checkpoint, Submission
-from .workers import Completed
+from .workers import Completed, Task
 
 
 class Submit(NamedTuple):
@@ -49,7 +49,7 @@ class Unit:
     causes: list[Completed] = field(default_factory=list)
     submit: Submit | None = None
     #: Later submissions of the turn that want an id of this one, and which.
-    rivals: list[tuple[Submit, str]] = field(default_factory=list)
+    rivals: tuple[tuple[Submit, str], ...] = ()
 
     def answers(self, error: Exception | None) -> list[tuple[Submit, Exception | None]]:
         """What the submitters are to hear once the unit is on disk, or has failed with ``error``."""
@@ -66,11 +66,13 @@ def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
 class Turn:
     """What a turn has gathered so far."""
 
-    __slots__ = ("_by_workflow", "now", "replies", "units")
+    __slots__ = ("_by_workflow", "now", "replies", "tasks", "units")
 
     def __init__(self, now: Micros) -> None:
         self.now = now
         self.units: list[Unit] = []
+        #: What is on disk and to be begun once the turn is over.
+        self.tasks: list[Task] = []
         #: Answers that wait until the turn is over.
         self.replies: list[tuple[Submit, Exception | None]] = []
         self._by_workflow: dict[str, Unit] = {}

@@ -16,7 +16,6 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import CodeType, GeneratorType
 from typing import Any, NamedTuple
@@ -52,17 +51,19 @@ class End(NamedTuple):
     outcome: Outcome
 
 
-@dataclass(slots=True)
 class Advance:
     """What one event led to."""
 
-    #: New steps, in the order issued.
-    issued: list[Step] = field(default_factory=list)
-    #: Numbers of steps that are no longer waited for.
-    cancelled: list[int] = field(default_factory=list)
-    end: End | None = None
-    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-    unyielded: list[tuple[str, str]] = field(default_factory=list)
+    __slots__ = ("cancelled", "end", "issued", "unyielded")
+
+    def __init__(self) -> None:
+        #: New steps, in the order issued.
+        self.issued: list[Step] = []
+        #: Numbers of steps that are no longer waited for.
+        self.cancelled: list[int] = []
+        self.end: End | None = None
+        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+        self.unyielded: list[tuple[str, str]] = []
 
 
 class Execution:
@@ -141,7 +142,8 @@ class Execution:
                 advance.unyielded = [(show(command), line) for command, line in unyielded(self._driving, ended=ended)]
         finally:
             drive(before)
-            self._taken.clear()
+            if self._taken:
+                self._taken.clear()
         if recorded:
             self._check_turn()
         self.applied += 1

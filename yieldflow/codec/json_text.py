@@ -16,6 +16,8 @@ MAX_DEPTH = 100
 MAX_DIGITS = 4300
 _LARGEST_INT = 10**MAX_DIGITS
 _LEAST_INT = -_LARGEST_INT
+#: Up to here no thought of that limit is needed.
+_SMALL = 1 << 62
 #: How often over the text may repeat what the value holds once; more would hang the thread that writes it.
 _MAX_SHARING = 1_000_000
 
@@ -37,6 +39,17 @@ def _writer() -> Callable[[object], str]:
 _write = _writer()
 _write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder()
+
+
+def _is_flat(value: object) -> bool:
+    """Whether ``value`` is exact at a glance: an atom or a small number, or a dict of such. Most values are."""
+    if type(value) is not dict:
+        return type(value) in _ATOMS or (type(value) is int and -_SMALL < value < _SMALL)
+    for key, item in value.items():
+        kind = type(item)
+        if type(key) is not str or (kind not in _ATOMS and (kind is not int or not -_SMALL < item < _SMALL)):
+            return False
+    return True
 
 
 def _is_exact(value: object) -> bool:
@@ -82,7 +95,7 @@ def to_json(value: object) -> str | None:
     """The text that reads back as exactly ``value``; None where there is none."""
     text = ""
     try:
-        if not _is_exact(value):
+        if not _is_flat(value) and not _is_exact(value):
             return None
         text = _write(value)
         if not text.isascii():
