@@ -370,8 +370,8 @@ class Scheduler:
             checkpoint.applied.append(AppliedOutcome(event, resident.execution.applied - 1))
         else:
             checkpoint.started_at = event.at
-        checkpoint.issued = [*checkpoint.issued, *advance.issued]
-        checkpoint.cancelled = [*checkpoint.cancelled, *advance.cancelled]
+        checkpoint.issued += advance.issued
+        checkpoint.cancelled += advance.cancelled
         if self._probation.on_trial(info.workflow_id):
             checkpoint.recovery_attempts = 0
         if advance.end is not None:

@@ -114,10 +114,10 @@ class Checkpoint:
     started_at: Micros | None = None
     applied: list[AppliedOutcome] = field(default_factory=list)
     #: Steps issued in this turn, and when.
-    issued: Sequence[Step] = ()
+    issued: list[Step] = field(default_factory=list)
     issued_at: Micros = 0
     #: Steps that the workflow no longer waits for.
-    cancelled: Sequence[int] = ()
+    cancelled: list[int] = field(default_factory=list)
     status: WorkflowStatus | None = None
     #: With a status that ends the workflow: how it ended.
     outcome: Outcome | None = None

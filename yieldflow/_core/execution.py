@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
-from types import CodeType, GeneratorType
+from types import GeneratorType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -40,8 +40,6 @@ from .history import (
 )
 from .nodes import Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
 from .replay import mismatch, same_step
-
-_DELEGATION: CodeType = Command.__iter__.__code__
 
 
 class End(NamedTuple):
@@ -415,7 +413,7 @@ class Execution:
     ) -> Step:
         """Number a step; while replaying, it must be the recorded one."""
         number = self._next_step
-        step = Step(number, kind, name, payload, self.applied, _source(yielder), due_at)
+        step = Step(number, kind, name, payload, self.applied, yielder.source, due_at)
         if self.applied < len(self._history.events):
             there = self._recorded(number)
             if there is None or not same_step(there, step, definition, self._codec):
@@ -451,15 +449,6 @@ _BEGIN: dict[type, Callable[[Execution, Any, Branch | Group, int, Branch], Node 
     Instant: Execution._begin_instant,
     GeneratorType: Execution._begin_branch,
 }
-
-
-def _source(branch: Branch) -> str:
-    """``file:line`` of the yield at which ``branch`` is."""
-    generator = branch.stack[-1]
-    while isinstance(inner := generator.gi_yieldfrom, GeneratorType) and inner.gi_code is not _DELEGATION:
-        generator = inner
-    frame = generator.gi_frame
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
 def _refusal(yielded: object) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from types import GeneratorType
+from functools import lru_cache
+from types import CodeType, GeneratorType
 from typing import Any, NamedTuple, TypeAlias
 
 from .commands import Command, Delegated, Gather, Yieldable, show
@@ -87,6 +88,15 @@ class Branch(Node):
     def fresh(self) -> bool:
         """Whether it has run nothing yet."""
         return len(self.stack) == 1 and is_fresh(self.stack[0])
+
+    @property
+    def source(self) -> str:
+        """``file:line`` of the yield at which it is."""
+        generator = self.stack[-1]
+        while isinstance(inner := generator.gi_yieldfrom, GeneratorType) and inner.gi_code is not _DELEGATION:
+            generator = inner
+        frame = generator.gi_frame
+        return _line_of(frame.f_code, frame.f_lasti) if frame is not None else ""
 
     def close(self) -> None:
         """End the generators without a command being heard; what their ``finally`` raises is dropped."""
@@ -180,3 +190,14 @@ def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:
 def is_fresh(body: Body) -> bool:
     """Whether a generator has not been started."""
     return body.gi_frame is not None and not body.gi_suspended and not body.gi_running
+
+
+#: Where a generator is that hands a command on for ``yield from``.
+_DELEGATION = Command.__iter__.__code__
+
+
+@lru_cache(maxsize=10_000)
+def _line_of(code: CodeType, instruction: int) -> str:
+    """``file:line`` of an instruction: each yield of a program has one text, however often it is a step."""
+    lines = [line for begin, end, line in code.co_lines() if begin <= instruction < end]
+    return f"{code.co_filename}:{lines[0] if lines and lines[0] is not None else code.co_firstlineno}"
