@@ -344,7 +344,15 @@ class Orchestrator:
         """Look at a workflow again and again until it has ended or stalled."""
         session = self._session
         looks = 0
-        while (ended := self._news(watch, workflow_id)) is None:
+        # Read once: another waiter may find the news old and clear it.
+        while (ended := watch.end) is None:
+            watch.clear()
+            record = self._record(workflow_id)
+            stalled = record.status is WorkflowStatus.STALLED
+            # In a session, only what was tried there is known to be stalled still.
+            tried = self._session is None or self._session.has_stalled(workflow_id)
+            if record.status.ended or (stalled and tried):
+                return Ended(record.id, record.status, record.outcome, record.reason)
             over = session is not None and (self._session is not session or not session.running)
             if over or interrupted():
                 raise OrchestratorStoppedError(
@@ -356,20 +364,8 @@ class Orchestrator:
                 from .session import warn_unattended
 
                 warn_unattended(self._path, workflow_id)
-            yield POLL if session is None else None
+            yield POLL if session is None or stalled else None
         return ended
-
-    def _news(self, watch: Watch, workflow_id: str) -> Ended | None:
-        """How a workflow ended, or why it stalled, as far as that is known now."""
-        if watch.end is not None:
-            return watch.end
-        watch.clear()
-        record = self._record(workflow_id)
-        session = self._session
-        stalled = record.status is WorkflowStatus.STALLED and (session is None or session.has_stalled(workflow_id))
-        if record.status.ended or stalled:
-            return Ended(record.id, record.status, record.outcome, record.reason)
-        return None
 
     def _value(self, ended: Ended) -> Any:
         """What a workflow returned; what it raised is raised."""

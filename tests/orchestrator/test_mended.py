@@ -182,3 +182,25 @@ def test_what_is_not_equal_to_itself_is_no_mismatch(database: Path, registry: Re
         before.stop(timeout=0)
     with Orchestrator(database, registry=registry) as after:
         assert after.handle(handle.id).result(WAIT) == 1
+
+
+def test_a_stalled_workflow_is_reported_while_others_are_registered(database: Path) -> None:
+    """A registration that has nothing to do with a stalled workflow does not leave its waiter without an answer."""
+    old, new = Registry(), Registry()
+
+    @workflow(registry=old)
+    def gone() -> Flow[None]:
+        yield sleep(0)
+
+    client = Orchestrator(database, registry=old)
+    client.submit(gone(), workflow_id="w")
+    client.stop()
+    with Orchestrator(database, registry=new) as orchestrator:
+        for number in range(200):
+
+            @workflow(name=f"other{number}", registry=new)
+            def other() -> Flow[None]:
+                yield sleep(0)
+
+            with pytest.raises(WorkflowStalledError, match="no workflow named 'gone'"):
+                orchestrator.handle("w").result(WAIT / 20)
