@@ -69,7 +69,7 @@ class WatchedStore:
             raise StorageError("disk full")
         for checkpoint in checkpoints:
             # To be counted or stalled is no value of the workflow's.
-            if checkpoint.workflow_id in self.refused and (checkpoint.applied or checkpoint.issued):
+            if checkpoint.workflow_id in self.refused and (checkpoint.events or checkpoint.issued):
                 raise RefusedValueError("a value cannot be stored: too big")
         self.inner.commit(checkpoints)
         if len(self.commits) == self.crash_after:

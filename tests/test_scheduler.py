@@ -616,13 +616,13 @@ def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
     host.settle(host.do("bad"))
     assert [step.status.value for step in store.steps("w")] == ["failed", "cancelled", "cancelled", "scheduled"]
     host.settle(slow)
-    host.settle(slow._replace(run=2, step=3))
+    host.settle(slow._replace(task=slow.task._replace(key=("w", 2, 3))))
     instead = host.do("instead")
     host.settle(instead, instead)
     before = rows(store)
     commits = len(store.commits)
     host.settle(slower, instead)
-    host.settle(instead._replace(workflow_id="nobody"))
+    host.settle(instead._replace(task=instead.task._replace(key=("nobody", 1, 3))))
     assert (rows(store), len(store.commits), len(host.told)) == (before, commits, 1)
     assert host.output("w") == "INSTEAD"
 

@@ -16,9 +16,9 @@ import pytest
 
 from tests.programs.launch import Program
 from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
-from yieldflow._core.history import Failure, Step, StepEnded, StepKind, WorkflowStatus
+from yieldflow._core.history import Failure, Started, Step, StepEnded, StepKind, WorkflowStatus
 from yieldflow.sqlite import SqliteStore, opening, schema
-from yieldflow.store import AppliedOutcome, Checkpoint, Submission
+from yieldflow.store import Checkpoint, Submission
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
 
@@ -40,7 +40,7 @@ def submission(workflow_id: str) -> Submission:
 
 def begun(workflow_id: str, due_at: int | None = None, source: str = "shop.py:7", text: str = "[]") -> Checkpoint:
     step = Step(0, StepKind.ACTIVITY, "charge", text, 0, source, due_at)
-    return Checkpoint(workflow_id, created=submission(workflow_id), started_at=1000, issued=[step], issued_at=1000)
+    return Checkpoint(workflow_id, created=submission(workflow_id), at=1000, events=[Started(1000)], issued=[step])
 
 
 def connect(path: Path) -> closing[sqlite3.Connection]:
@@ -62,8 +62,8 @@ def ids(store: SqliteStore) -> list[str]:
 def test_people_can_read_the_file(path: Path, store: SqliteStore) -> None:
     """Any SQLite tool shows workflows, steps and failures as plain columns: JSON as text, pickles as blobs."""
     whole = begun("w")
-    whole.applied = [AppliedOutcome(StepEnded(0, FAILURE, 1002), 1)]
-    whole.status, whole.outcome, whole.finished_at = WorkflowStatus.DONE, '{"total": "10 €"}', 1003
+    whole.events = [*whole.events, StepEnded(0, FAILURE, 1002)]
+    whole.status, whole.outcome, whole.at = WorkflowStatus.DONE, '{"total": "10 €"}', 1003
     store.commit([whole])
 
     with connect(path) as database:

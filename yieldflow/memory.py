@@ -20,7 +20,7 @@ from ._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from .store import AppliedOutcome, Checkpoint, Pending, StepRecord, Submission, WorkflowRecord
+from .store import Checkpoint, Pending, StepRecord, Submission, WorkflowRecord
 
 
 class MemoryStore:
@@ -89,7 +89,7 @@ class MemoryStore:
         with self._lock:
             try:
                 for submission in submissions:
-                    self._create(Checkpoint(submission.workflow_id, created=submission), submission)
+                    self._create(submission)
             except BaseException:
                 self._roll_back()
                 raise
@@ -171,9 +171,8 @@ class MemoryStore:
 
     def _apply(self, checkpoint: Checkpoint) -> None:
         if checkpoint.created is not None:
-            self._create(checkpoint, checkpoint.created)
-        else:
-            self._change(checkpoint)
+            self._create(checkpoint.created)
+        self._change(checkpoint)
         key = checkpoint.workflow_id, checkpoint.run
         if key not in self._steps:
             self._put(self._steps, key, {})
@@ -181,44 +180,46 @@ class MemoryStore:
         for step in checkpoint.issued:
             if step.number in steps:
                 raise RefusedValueError(f"step {step.number} of workflow {checkpoint.workflow_id!r} is there already")
-            self._put(steps, step.number, _new_step(step, checkpoint.issued_at))
-        for applied in checkpoint.applied:
-            before = steps.get(applied.event.step)
+            self._put(steps, step.number, _new_step(step, checkpoint.at))
+        for place, event in enumerate(checkpoint.events, checkpoint.place):
+            if isinstance(event, Started):
+                continue
+            before = steps.get(event.step)
             if before is None or before.applied is not None:
                 raise RefusedValueError(
-                    f"step {applied.event.step} of workflow {checkpoint.workflow_id!r} is not there, or has ended"
+                    f"step {event.step} of workflow {checkpoint.workflow_id!r} is not there, or has ended"
                 )
-            self._put(steps, before.step, _ended_step(before, applied))
+            self._put(steps, before.step, _ended_step(before, event, place))
         for number in checkpoint.cancelled:
             if number not in steps or not _open(steps[number]):
                 raise RefusedValueError(
                     f"step {number} of workflow {checkpoint.workflow_id!r} is not there, or has ended"
                 )
-            cancelled = replace(steps[number], status=StepStatus.CANCELLED, finished_at=checkpoint.issued_at)
+            cancelled = replace(steps[number], status=StepStatus.CANCELLED, finished_at=checkpoint.at)
             self._put(steps, number, cancelled)
 
-    def _create(self, checkpoint: Checkpoint, new: Submission) -> None:
+    def _create(self, new: Submission) -> None:
         if new.workflow_id in self._workflows:
             raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
         record = WorkflowRecord(
             id=new.workflow_id,
             name=new.name,
-            status=checkpoint.status or WorkflowStatus.PROCESSING,
-            run=checkpoint.run,
+            status=WorkflowStatus.PROCESSING,
+            run=1,
             seed=new.seed,
             input=new.input,
-            outcome=checkpoint.outcome,
-            reason=checkpoint.reason,
+            outcome=None,
+            reason=None,
             progress=None,
             parent=None,
             created_at=new.created_at,
             starts_at=new.starts_at,
-            started_at=checkpoint.started_at,
-            finished_at=checkpoint.finished_at,
+            started_at=None,
+            finished_at=None,
             updated_at=new.created_at,
             step=0,
             current_activity=None,
-            recovery_attempts=checkpoint.recovery_attempts or 0,
+            recovery_attempts=0,
         )
         self._put(self._workflows, new.workflow_id, record)
 
@@ -264,14 +265,13 @@ def _new_step(step: Step, at: Micros) -> StepRecord:
     )
 
 
-def _ended_step(before: StepRecord, applied: AppliedOutcome) -> StepRecord:
-    event = applied.event
+def _ended_step(before: StepRecord, event: StepEnded, place: int) -> StepRecord:
     return replace(
         before,
         status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
         attempt=event.attempt,
         outcome=event.outcome,
-        applied=applied.order,
+        applied=place,
         finished_at=event.at,
     )
 

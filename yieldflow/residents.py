@@ -17,6 +17,8 @@ from .notices import logger
 from .store import Checkpoint, Submission, WorkflowRecord
 from .workers import Completed
 
+#: Of a workflow that has just begun.
+NO_HISTORY = History()
 #: A run with more steps than this is warned about, once.
 LONG_HISTORY = 10_000
 
@@ -65,7 +67,7 @@ class Residents:
             EncodingError: Its arguments cannot be read back.
         """
         info = WorkflowInfo(new.workflow_id, new.name, 1)
-        execution = self._execution(info, new.input, new.seed, History())
+        execution = self._execution(info, new.input, new.seed, NO_HISTORY)
         return self._add(Resident(info, execution, WorkflowStatus.PROCESSING))
 
     def rebuild(self, record: WorkflowRecord, history: History) -> Resident:
@@ -78,7 +80,8 @@ class Residents:
         """
         info = WorkflowInfo(record.id, record.name, record.run, record.parent)
         execution = self._execution(info, record.input, record.seed, history)
-        self._begin_drive(record.id)
+        self._drives += 1
+        self.driven = self._drives, record.id
         try:
             execution.replay()
         except BaseException:
@@ -90,7 +93,8 @@ class Residents:
 
     def apply(self, resident: Resident, event: Event) -> Advance:
         """Apply one event; an exception leaves the execution of no use."""
-        self._begin_drive(resident.info.workflow_id)
+        self._drives += 1
+        self.driven = self._drives, resident.info.workflow_id
         try:
             advance = resident.execution.apply(event)
         finally:
@@ -130,10 +134,6 @@ class Residents:
         arguments: dict[str, object] = self._codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
         return Execution(definition, arguments, info, seed, self._codec, history)
 
-    def _begin_drive(self, workflow_id: str) -> None:
-        self._drives += 1
-        self.driven = (self._drives, workflow_id)
-
 
 @dataclass(slots=True)
 class _Stall:
@@ -157,7 +157,7 @@ class Stalled:
 
     def keep(self, completed: Completed) -> None:
         """Keep an outcome until its workflow goes on."""
-        self._by_id[completed.workflow_id].outcomes.append(completed)
+        self._by_id[completed.task.workflow_id].outcomes.append(completed)
 
     def waiting_for(self, name: str) -> list[str]:
         """Those that a registration of that name wakes."""

@@ -26,12 +26,12 @@ from ._core.errors import (
     UnknownWorkflowError,
     WorkflowAlreadyExistsError,
 )
-from ._core.history import Codec, Event, History, Micros, Started, StepEnded, WorkflowStatus, check_transition
+from ._core.history import Codec, Event, History, Micros, Started, Step, StepEnded, WorkflowStatus, check_transition
 from ._core.nodes import Leaf
 from .notices import logger
 from .recovery import Probation
 from .residents import Resident, Residents, Stalled, why
-from .store import AppliedOutcome, Checkpoint, Pending, Store, Submission, WorkflowRecord
+from .store import Checkpoint, Pending, Store, Submission, WorkflowRecord
 from .timers import BackOff, Timer, Timers, timers_of
 from .turn import Ended, Message, Submit, Turn, Unit, taken
 from .workers import Completed, Task, Workers
@@ -149,7 +149,7 @@ class Scheduler:
 
     def wants(self, task: Task) -> bool:
         """Whether the outcome of a dispatched task is still waited for. Any thread may ask."""
-        return task[:3] in self._under_way
+        return task.key in self._under_way
 
     def has_stalled(self, workflow_id: str) -> bool:
         """Whether a workflow was tried in this session and cannot go on. Any thread may ask."""
@@ -272,7 +272,7 @@ class Scheduler:
             self._apply(resident, Started(turn.now), checkpoint, turn)
         else:
             waiting = list(resident.execution.open.values())
-            self._dispatch(resident, waiting, turn)
+            self._dispatch(resident, [leaf.step for leaf in waiting], turn)
             self._spare_sleeper(info, waiting, turn)
 
     def _spare_sleeper(self, info: WorkflowInfo, waiting: list[Leaf], turn: Turn) -> None:
@@ -299,7 +299,7 @@ class Scheduler:
             return
         unit = turn.submission(submit)
         for new in submit.submissions:
-            checkpoint = Checkpoint(new.workflow_id, created=new, issued_at=turn.now)
+            checkpoint = Checkpoint(new.workflow_id, 1, new, turn.now)
             unit.checkpoints.append(checkpoint)
             if not self._probation.over or (new.starts_at is not None and new.starts_at > turn.now):
                 self._delayed.add(new.workflow_id)
@@ -307,8 +307,7 @@ class Scheduler:
             try:
                 resident = self._residents.admit(new)
             except (UnknownWorkflowError, EncodingError) as error:
-                info = WorkflowInfo(new.workflow_id, new.name, 1)
-                self._stall(info, why(error), turn, checkpoint)
+                self._stall(WorkflowInfo(new.workflow_id, new.name, 1), why(error), turn, checkpoint)
                 continue
             self._apply(resident, Started(turn.now), checkpoint, turn)
 
@@ -323,24 +322,24 @@ class Scheduler:
 
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
-        workflow_id = completed.workflow_id
-        resident = self._residents.get(workflow_id)
-        if completed[:3] not in self._under_way:
+        task, outcome = completed
+        workflow_id, run, step = task.key
+        if task.key not in self._under_way:
             return
+        resident = self._residents.get(workflow_id)
         if workflow_id in self._to_build:
             self._again.append(completed)
         elif workflow_id in self._stalled:
             self._stalled.keep(completed)
-        elif resident is not None and completed.step in resident.execution.open:
-            unit = turn.unit(workflow_id, completed.run)
-            event = StepEnded(completed.step, completed.outcome, turn.now, completed.attempt)
-            if self._apply(resident, event, unit.checkpoints[0], turn):
+        elif resident is not None and step in resident.execution.open:
+            unit = turn.unit(workflow_id, run)
+            if self._apply(resident, StepEnded(step, outcome, turn.now, task.attempt), unit.checkpoints[0], turn):
                 unit.causes.append(completed)
             else:
                 self._stalled.keep(completed)
         else:
             # Cancelled in this turn: too late only if that is committed.
-            turn.unit(workflow_id, completed.run).causes.append(completed)
+            turn.unit(workflow_id, run).causes.append(completed)
 
     def _fire(self, timer: Timer, turn: Turn) -> None:
         """Let what was waited for come: a sleep ends, or a workflow that is not in memory is to go on."""
@@ -366,18 +365,18 @@ class Scheduler:
         except BaseException as error:  # whatever it is, it is one workflow's
             self._stall(info, why(error), turn, checkpoint)
             return False
-        if isinstance(event, StepEnded):
-            checkpoint.applied.append(AppliedOutcome(event, resident.execution.applied - 1))
-        else:
-            checkpoint.started_at = event.at
-        checkpoint.issued += advance.issued
-        checkpoint.cancelled += advance.cancelled
+        if not checkpoint.events:
+            checkpoint.place = resident.execution.applied - 1
+        checkpoint.events = *checkpoint.events, event
+        if advance.issued:
+            checkpoint.issued = [*checkpoint.issued, *advance.issued]
+        if advance.cancelled:
+            checkpoint.cancelled = [*checkpoint.cancelled, *advance.cancelled]
         if self._probation.on_trial(info.workflow_id):
             checkpoint.recovery_attempts = 0
         if advance.end is not None:
             check_transition(resident.status, advance.end.status)
             checkpoint.status, checkpoint.outcome = advance.end
-            checkpoint.finished_at = turn.now
         return True
 
     def _stall(
@@ -429,7 +428,9 @@ class Scheduler:
         ended: list[Ended] = []
         for unit in units:
             for completed in unit.causes:
-                self._under_way.discard(completed[:3])
+                self._under_way.discard(completed.task.key)
+            if unit.submit is not None:
+                turn.replies += unit.answers(None)
             for checkpoint in unit.checkpoints:
                 workflow_id = checkpoint.workflow_id
                 for step in checkpoint.cancelled:
@@ -441,26 +442,25 @@ class Scheduler:
                     self._residents.forget(workflow_id)
                     ended.append(Ended(workflow_id, checkpoint.status, checkpoint.outcome, checkpoint.reason))
                 elif (resident := self._residents.get(workflow_id)) is not None:
-                    waiting = resident.execution.open
-                    begun = [waiting[step.number] for step in checkpoint.issued if step.number in waiting]
-                    self._dispatch(resident, begun, turn)
+                    self._dispatch(resident, checkpoint.issued, turn)
                 elif checkpoint.created is not None and workflow_id in self._delayed:
                     self._delay(workflow_id, checkpoint.run, checkpoint.created.starts_at or turn.now)
-            turn.replies += unit.answers(None)
         if ended:
             self._tell(ended)
 
-    def _dispatch(self, resident: Resident, leaves: list[Leaf], turn: Turn) -> None:
-        """Have steps that are on disk begin."""
-        info = resident.info
-        for leaf in leaves:
-            step = leaf.step
+    def _dispatch(self, resident: Resident, steps: Iterable[Step], turn: Turn) -> None:
+        """Have steps that are on disk begin, where they are still waited for."""
+        info, waiting = resident.info, resident.execution.open
+        for step in steps:
+            leaf = waiting.get(step.number)
+            if leaf is None:
+                continue
             key = (info.workflow_id, info.run, step.number)
             if leaf.definition is None:
                 self._timers.set(Timer(step.due_at or 0, *key))
             elif self.dispatching and key not in self._under_way:
                 self._under_way.add(key)
-                turn.tasks.append(Task(*key, 1, leaf.definition, step.input))
+                turn.tasks.append(Task(key, 1, leaf.definition, step.input))
 
     def _refused(self, unit: Unit, error: Exception, turn: Turn) -> None:
         """The store works, but will not have this unit."""
@@ -472,7 +472,7 @@ class Scheduler:
         resident = self._residents.get(refused.workflow_id)
         if resident is not None:
             self._stall(resident.info, why(error), alone)
-        elif refused.applied or refused.issued:
+        elif refused.events or refused.issued:
             # It stalled in this very turn, after what is refused.
             checkpoint = alone.unit(refused.workflow_id, refused.run).checkpoints[0]
             checkpoint.status, checkpoint.reason = refused.status, refused.reason

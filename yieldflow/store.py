@@ -7,10 +7,10 @@ all of them or none. `yieldflow.memory` keeps them in dictionaries, `yieldflow.s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ._core.history import History, Micros, Outcome, Payload, Step, StepEnded, StepKind, StepStatus, WorkflowStatus
+from ._core.history import Event, History, Micros, Outcome, Payload, Step, StepKind, StepStatus, WorkflowStatus
 
 
 class Submission(NamedTuple):
@@ -95,13 +95,6 @@ class Pending(NamedTuple):
     recovery_attempts: int
 
 
-class AppliedOutcome(NamedTuple):
-    """An outcome and its place in the order applied."""
-
-    event: StepEnded
-    order: int
-
-
 @dataclass(slots=True)
 class Checkpoint:
     """What one turn changes of one workflow. A field left as it is changes nothing."""
@@ -110,21 +103,31 @@ class Checkpoint:
     run: int = 1
     #: The workflow is new: its row is inserted.
     created: Submission | None = None
-    #: Its first turn was driven, at this time.
-    started_at: Micros | None = None
-    applied: list[AppliedOutcome] = field(default_factory=list)
-    #: Steps issued in this turn, and when.
-    issued: list[Step] = field(default_factory=list)
-    issued_at: Micros = 0
+    #: The time of the turn: of all below.
+    at: Micros = 0
+    #: What was applied, in this order, and the place of the first of them; that of a run's start is 0.
+    events: Sequence[Event] = ()
+    place: int = 0
+    #: Steps issued.
+    issued: Sequence[Step] = ()
     #: Steps that the workflow no longer waits for.
-    cancelled: list[int] = field(default_factory=list)
+    cancelled: Sequence[int] = ()
     status: WorkflowStatus | None = None
-    #: With a status that ends the workflow: how it ended.
+    #: With a status that ends the workflow: how it ended. With done it is a value.
     outcome: Outcome | None = None
-    finished_at: Micros | None = None
     #: With the status stalled: why.
     reason: str | None = None
     recovery_attempts: int | None = None
+
+    @property
+    def started_at(self) -> Micros | None:
+        """When the run's first turn was driven, if in this one."""
+        return self.events[0].at if self.events and self.place == 0 else None
+
+    @property
+    def finished_at(self) -> Micros | None:
+        """When the workflow ended, if in this turn."""
+        return self.at if self.status is not None and self.status.ended else None
 
 
 class Store(Protocol):
@@ -137,7 +140,7 @@ class Store(Protocol):
     # ------------------------------------------------------------------ the scheduler's
 
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Write all checkpoints in one transaction, durably.
+        """Write all checkpoints in one transaction, durably: at most one of each workflow.
 
         Raises:
             WorkflowAlreadyExistsError: A new workflow's id is taken. Nothing was written.

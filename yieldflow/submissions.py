@@ -68,10 +68,9 @@ def is_text(value: object) -> bool:
 
 def new_id(moment: Micros) -> str:
     """A UUID of version 7: ids that are made one after another lie side by side in the file."""
-    chance = os.urandom(10).hex()
-    time = f"{moment // 1000:012x}"
-    variant = "89ab"[int(chance[3], 16) & 3]
-    return f"{time[:8]}-{time[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
+    digits = (os.urandom(10) + (moment // 1000).to_bytes(6, "big")).hex()
+    variant = "89ab"[int(digits[3], 16) & 3]
+    return f"{digits[20:28]}-{digits[28:]}-7{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
 
 
 def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from ._core.errors import WorkflowAlreadyExistsError
@@ -40,16 +39,18 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
-@dataclass(slots=True)
 class Unit:
     """What stands or falls together in a commit: the changes of one workflow, or one submission."""
 
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    #: The outcomes behind the changes, kept to be tried again if the commit fails.
-    causes: list[Completed] = field(default_factory=list)
-    submit: Submit | None = None
-    #: Later submissions of the turn that want an id of this one, and which.
-    rivals: tuple[tuple[Submit, str], ...] = ()
+    __slots__ = ("causes", "checkpoints", "rivals", "submit")
+
+    def __init__(self, checkpoints: list[Checkpoint], submit: Submit | None = None) -> None:
+        self.checkpoints = checkpoints
+        #: The outcomes behind the changes, kept to be tried again if the commit fails.
+        self.causes: list[Completed] = []
+        self.submit = submit
+        #: Later submissions of the turn that want an id of this one, and which.
+        self.rivals: tuple[tuple[Submit, str], ...] = ()
 
     def answers(self, error: Exception | None) -> list[tuple[Submit, Exception | None]]:
         """What the submitters are to hear once the unit is on disk, or has failed with ``error``."""
@@ -81,7 +82,7 @@ class Turn:
         """The unit of a workflow that is on disk already; its checkpoint is the first."""
         found = self._by_workflow.get(workflow_id)
         if found is None:
-            found = Unit([Checkpoint(workflow_id, run, issued_at=self.now)])
+            found = Unit([Checkpoint(workflow_id, run, None, self.now)])
             self._by_workflow[workflow_id] = found
             self.units.append(found)
         return found
@@ -93,6 +94,6 @@ class Turn:
 
     def submission(self, submit: Submit) -> Unit:
         """A unit for workflows that are new."""
-        unit = Unit(submit=submit)
+        unit = Unit([], submit)
         self.units.append(unit)
         return unit

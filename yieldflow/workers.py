@@ -22,22 +22,28 @@ from ._core.history import Codec, Failure, Outcome, Payload
 class Task(NamedTuple):
     """One attempt at an activity."""
 
-    workflow_id: str
-    run: int
-    step: int
+    #: Workflow, run and step.
+    key: tuple[str, int, int]
     attempt: int
     definition: Definition[..., Any]
     #: The arguments by name, as they are stored.
     input: Payload
 
+    @property
+    def workflow_id(self) -> str:
+        """The workflow that asks for it."""
+        return self.key[0]
+
+    @property
+    def step(self) -> int:
+        """The workflow's step."""
+        return self.key[2]
+
 
 class Completed(NamedTuple):
     """What became of a task."""
 
-    workflow_id: str
-    run: int
-    step: int
-    attempt: int
+    task: Task
     outcome: Outcome
 
 
@@ -59,7 +65,7 @@ def perform(task: Task, codec: Codec) -> Completed:
             raise EncodingError(f"what activity {task.definition.name!r} returned: {error}") from None
     except BaseException as error:
         outcome = codec.encode_failure(error)
-    return Completed(*task[:4], outcome)
+    return Completed(task, outcome)
 
 
 class _Seat:

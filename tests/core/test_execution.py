@@ -169,7 +169,7 @@ def test_commands_never_yielded_come_out_with_their_lines() -> None:
     advance = run.apply(Started(START))
 
     assert advance.unyielded == [("fetch(key='forgotten')", line_of(careless, "forgotten"))]
-    assert run.apply(ended(0)).unyielded == []
+    assert not run.apply(ended(0)).unyielded
 
 
 # ---------------------------------------------------------------------- time
@@ -386,8 +386,8 @@ def test_closing_one_workflow_inside_another_does_not_disturb_it() -> None:
 
     run = execution(closing)
 
-    assert run.apply(Started(START)).unyielded == []
-    assert run.apply(ended(0)).unyielded == []
+    assert not run.apply(Started(START)).unyielded
+    assert not run.apply(ended(0)).unyielded
 
 
 def test_a_branch_that_has_ended_is_let_go() -> None:

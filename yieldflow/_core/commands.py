@@ -284,9 +284,8 @@ def gather(*commands: Yieldable[Any], return_exceptions: bool = False, limit: in
         raise TypeError(f"gather(limit=) takes a whole number or None, not {limit!r}")
     if limit is not None and limit < 1:
         raise ValueError(f"gather(limit=) is the number under way at once, from 1; not {limit!r}")
-    note_used(commands)
     command = Gather(commands, return_exceptions, limit)
-    note_made(command)
+    note_made(command, commands)
     return command
 
 

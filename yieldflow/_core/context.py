@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from types import CodeType
 
@@ -27,23 +27,26 @@ class WorkflowInfo:
     parent: str | None = None
 
 
-@dataclass(slots=True)
 class Driving:
     """One execution's side of the conversation."""
 
-    info: WorkflowInfo
-    #: Whether what happens now has happened before.
-    replaying: bool = False
-    #: Commands made and not used yet, by identity: the command, the code that made it, and the instruction in that.
-    made: dict[int, tuple[object, CodeType, int]] = field(default_factory=dict)
-    #: The instructions that made commands which were used.
-    fruitful: set[tuple[CodeType, int]] = field(default_factory=set)
+    __slots__ = ("fruitful", "info", "made", "replaying")
+
+    def __init__(self, info: WorkflowInfo) -> None:
+        self.info = info
+        #: Whether what happens now has happened before.
+        self.replaying = False
+        #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
+        self.made: dict[int, tuple[object, CodeType, int]] = {}
+        #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
+        #: that is in it.)
+        self.fruitful: set[tuple[int, int]] = set()
 
     def use(self, command: object) -> None:
         """Note that somebody has ``command`` now."""
         made = self.made.pop(id(command), None)
         if made is not None:
-            self.fruitful.add(made[1:])
+            self.fruitful.add((id(made[1]), made[2]))
 
 
 class _Place:
@@ -78,10 +81,12 @@ def drive(new: Driving | None) -> Driving | None:
     return before
 
 
-def note_made(command: object) -> None:
-    """Remember that ``command`` was made by the caller's caller, if a workflow is being driven."""
+def note_made(command: object, holds: object = None) -> None:
+    """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
     current = driving()
     if current is not None:
+        if holds is not None and current.made:
+            note_used(holds)
         frame = sys._getframe(2)
         current.made[id(command)] = (command, frame.f_code, frame.f_lasti)
 
@@ -122,14 +127,14 @@ def unyielded(current: Driving, *, ended: bool) -> Iterator[tuple[object, str]]:
     for key in list(current.made if ended else islice(current.made, _LOOKS)):
         entry = current.made.pop(key)
         if ended or (_ALONE is not None and _references(entry) <= _ALONE):
-            if entry[1:] not in current.fruitful:
-                yield entry[0], _line_of(entry[1], entry[2])
+            if (id(entry[1]), entry[2]) not in current.fruitful:
+                yield entry[0], line_of(entry[1], entry[2])
         else:
             # Behind the others, whose turn it is next.
             current.made[key] = entry
 
 
-def _line_of(code: CodeType, instruction: int) -> str:
+def line_of(code: CodeType, instruction: int) -> str:
     """``file:line`` of an instruction."""
     lines = (line for start, end, line in code.co_lines() if start <= instruction < end)
     return f"{code.co_filename}:{next(lines, None) or code.co_firstlineno}"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from .commands import Command, show, show_values
-from .context import note_made, note_used
+from .context import note_made
 from .errors import DuplicateDefinitionError, UnknownWorkflowError
 
 P = ParamSpec("P")
@@ -178,9 +178,8 @@ class Activity(Definition[P, R_co]):
             )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]:
-        note_used((args, kwargs))
         invocation = ActivityInvocation(self, self.bind(args, kwargs))
-        note_made(invocation)
+        note_made(invocation, (args, kwargs))
         return invocation
 
 
@@ -205,13 +204,16 @@ class Workflow(Definition[P, R_co]):
             )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> WorkflowInvocation[R_co]:
-        note_used((args, kwargs))
         invocation = WorkflowInvocation(self, self.bind(args, kwargs))
-        note_made(invocation)
+        note_made(invocation, (args, kwargs))
         return invocation
 
 
 # ---------------------------------------------------------------------- invocations
+
+
+#: Sets an attribute of what is immutable.
+_set = object.__setattr__
 
 
 class Invocation(Command[R_co]):
@@ -223,8 +225,8 @@ class Invocation(Command[R_co]):
     _arguments: dict[str, object]
 
     def __init__(self, definition: Definition[..., R_co], arguments: dict[str, object]) -> None:
-        object.__setattr__(self, "definition", definition)
-        object.__setattr__(self, "_arguments", arguments)
+        _set(self, "definition", definition)
+        _set(self, "_arguments", arguments)
 
     @property
     def name(self) -> str:
@@ -344,10 +346,10 @@ class Registry:
         Raises:
             UnknownWorkflowError: There is none; the message names those that there are, the nearest first.
         """
-        found = self.workflows.get(name)
+        found = self._workflows.by_name.get(name)
         if found is None:
             raise UnknownWorkflowError(self._unknown(name))
-        return found
+        return found  # type: ignore[return-value]  # add() put only workflows there
 
     def _unknown(self, name: object) -> str:
         names = sorted(self.workflows)

@@ -13,8 +13,7 @@ After an exception from `apply` the execution is of no use: build another from t
 from __future__ import annotations
 
 import inspect
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from types import GeneratorType
@@ -38,7 +37,7 @@ from .history import (
     WorkflowStatus,
     to_datetime,
 )
-from .nodes import Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
+from .nodes import NOTHING, Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
 from .replay import mismatch, same_step
 
 
@@ -61,7 +60,10 @@ class Advance:
         self.cancelled: list[int] = []
         self.end: End | None = None
         #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-        self.unyielded: list[tuple[str, str]] = []
+        self.unyielded: Sequence[tuple[str, str]] = ()
+
+
+NO_ADVANCE = Advance()
 
 
 class Execution:
@@ -75,6 +77,26 @@ class Execution:
         codec: How values are stored.
         history: What is recorded of this run; `replay` applies it.
     """
+
+    __slots__ = (
+        "_advance",
+        "_arguments",
+        "_codec",
+        "_definition",
+        "_draws",
+        "_driving",
+        "_history",
+        "_next_step",
+        "_now",
+        "_root",
+        "_runnable",
+        "_seed",
+        "_taken",
+        "applied",
+        "end",
+        "info",
+        "open",
+    )
 
     def __init__(
         self,
@@ -98,13 +120,15 @@ class Execution:
         self._history = history
         self._driving = Driving(info)
         self._root: Branch | None = None
-        self._runnable: deque[Branch] = deque()
+        #: The branches to be driven in this turn, those that were driven included.
+        self._runnable: list[Branch] = []
         #: Generators that became branches in this turn: until they are driven nothing shows it on them.
-        self._taken: set[Body] = set()
+        self._taken: set[Body] | None = None
         self._now = 0
         self._next_step = 0
         self._draws = 0
-        self._advance = Advance()
+        #: What the event being applied has led to so far.
+        self._advance = NO_ADVANCE
 
     # ------------------------------------------------------------------ the two verbs, and their undoing
 
@@ -133,15 +157,17 @@ class Execution:
         try:
             self._now = max(self._now, event.at)
             self._enter(event)
-            while self._runnable:
-                self._drive(self._runnable.popleft())
+            # It grows meanwhile.
+            for branch in self._runnable:
+                self._drive(branch)
             if self._driving.made:
                 ended = advance.end is not None
                 advance.unyielded = [(show(command), line) for command, line in unyielded(self._driving, ended=ended)]
         finally:
             drive(before)
-            if self._taken:
-                self._taken.clear()
+            self._runnable.clear()
+            self._taken = None
+            self._advance = NO_ADVANCE
         if recorded:
             self._check_turn()
         self.applied += 1
@@ -189,8 +215,8 @@ class Execution:
             error = self._codec.decode_failure(outcome, ActivityError)
             with suppress(Exception):
                 error.add_note(f"in step {leaf.step.number}, {leaf.command}")
-            return Settled(error=error)
-        return Settled(self._codec.decode(outcome))
+            return None, error
+        return self._codec.decode(outcome), None
 
     # ------------------------------------------------------------------ driving
 
@@ -198,7 +224,7 @@ class Execution:
         """Run ``branch`` until it waits or ends."""
         stack = branch.stack
         value, error = branch.resume_with
-        branch.resume_with = Settled()
+        branch.resume_with = NOTHING
         while stack:
             if branch.delegated is not None:
                 branch.delegated.resumed = True
@@ -227,7 +253,7 @@ class Execution:
             value, error = begun
         if not branch.ended:
             branch.ended = True
-            self._settle(branch, Settled(value, error))
+            self._settle(branch, (value, error))
 
     def _begin(self, yielded: Any, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
         """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
@@ -239,7 +265,7 @@ class Execution:
                 raise CommandError(_refusal(yielded))
             return begin(self, yielded, parent, slot, yielder)
         except (CommandError, EncodingError) as error:
-            return Settled(error=error)
+            return None, error
 
     def _begin_activity(
         self, command: ActivityInvocation[Any], parent: Branch | Group, slot: int, yielder: Branch
@@ -248,13 +274,16 @@ class Execution:
             payload = self._codec.encode(command._arguments)
         except EncodingError as error:
             raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
-        step = self._issue(StepKind.ACTIVITY, command.name, payload, yielder, None, command.definition)
-        return self._wait(Leaf(parent, slot, step, command, command.definition))
+        definition = command.definition
+        step = self._issue(StepKind.ACTIVITY, definition.name, payload, yielder, None, definition)
+        leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
+        return leaf
 
     def _begin_sleep(self, command: Sleep, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
         payload = self._codec.encode({"seconds": command.seconds})
         step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._now + command.micros, None)
-        return self._wait(Leaf(parent, slot, step, command))
+        leaf = self.open[step.number] = Leaf(parent, slot, step, command)
+        return leaf
 
     def _begin_gather(self, command: Gather, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
         group = Group(parent, slot, command)
@@ -262,7 +291,7 @@ class Execution:
         return group.outcome() if group.complete else group
 
     def _is_new(self, body: Body) -> bool:
-        return is_fresh(body) and body not in self._taken
+        return is_fresh(body) and (self._taken is None or body not in self._taken)
 
     def _begin_branch(self, body: Body, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
         if not self._is_new(body) or not isinstance(parent, Group):
@@ -270,6 +299,8 @@ class Execution:
                 f"generator {getattr(body, '__qualname__', body)} was already started: "
                 "a generator runs once, so call its function again for each use"
             )
+        if self._taken is None:
+            self._taken = set()
         self._taken.add(body)
         branch = Branch(parent, slot, body)
         self._runnable.append(branch)
@@ -277,15 +308,15 @@ class Execution:
 
     def _begin_instant(self, command: Instant[Any], parent: Branch | Group, slot: int, yielder: Branch) -> Settled:
         if command.name == "now":
-            return Settled(to_datetime(self._now))
+            return to_datetime(self._now), None
         if command.name == "info":
-            return Settled(self.info)
+            return self.info, None
         drawn = blake2b(self._draws.to_bytes(8, "big"), key=self._seed, digest_size=16).digest()
         self._draws += 1
         if command.name == "uuid4":
-            return Settled(UUID(bytes=drawn, version=4))
+            return UUID(bytes=drawn, version=4), None
         # 53 bits are what a float between 0 and 1 holds.
-        return Settled((int.from_bytes(drawn[:8], "big") >> 11) / (1 << 53))
+        return (int.from_bytes(drawn[:8], "big") >> 11) / (1 << 53), None
 
     def _feed(self, group: Group, yielder: Branch) -> None:
         """Begin members of ``group`` up to its limit, and of the gathers among them, however deep."""
@@ -311,10 +342,6 @@ class Execution:
                 slot, begun, group = group.slot, group.outcome(), path[-1]
             if group.take(slot, begun):
                 self._cancel_members(group)
-
-    def _wait(self, leaf: Leaf) -> Leaf:
-        self.open[leaf.step.number] = leaf
-        return leaf
 
     # ------------------------------------------------------------------ completing and cancelling
 
@@ -358,7 +385,7 @@ class Execution:
                 if isinstance(one.parent, Group):
                     del one.parent.running[one.slot]
                 elif isinstance(one.parent, Branch):
-                    self._resume(one.parent, Settled(error=Cancelled()))
+                    self._resume(one.parent, (None, Cancelled()))
         return over
 
     def _cancel_alone(self, node: Node) -> bool:
@@ -377,7 +404,7 @@ class Execution:
             node.close()
             return True
         if node.waiting_for is None:
-            node.resume_with = Settled(error=Cancelled())
+            node.resume_with = None, Cancelled()
         return False
 
     def _cancel_members(self, group: Group) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import lru_cache
 from types import CodeType, GeneratorType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from .commands import Command, Delegated, Gather, Yieldable, show
+from .context import line_of
 from .definitions import Definition
 from .errors import Cancelled
 from .history import Step
@@ -21,11 +21,12 @@ from .history import Step
 Body: TypeAlias = "GeneratorType[Any, Any, Any]"
 
 
-class Settled(NamedTuple):
-    """How a node, or a command that needs none, came out: a value, or an exception."""
+#: How a node, or a command that needs none, came out: a value, or an exception. (A plain tuple: one is made at each
+#: step, and a class would double what that costs.)
+Settled: TypeAlias = "tuple[Any, BaseException | None]"
 
-    value: Any = None
-    error: BaseException | None = None
+#: What a branch begins with.
+NOTHING: Settled = (None, None)
 
 
 class Node:
@@ -57,7 +58,8 @@ class Leaf(Node):
         command: Command[Any],
         definition: Definition[..., Any] | None = None,
     ) -> None:
-        super().__init__(parent, slot)
+        self.parent = parent
+        self.slot = slot
         self.step = step
         self.command = command
         #: What is to be run; None for a sleep.
@@ -70,11 +72,12 @@ class Branch(Node):
     __slots__ = ("cancelled", "delegated", "ended", "resume_with", "stack", "waiting_for")
 
     def __init__(self, parent: Group | None, slot: int, body: Body) -> None:
-        super().__init__(parent, slot)
+        self.parent = parent
+        self.slot = slot
         #: The body, and above it the helpers that it yielded: the last one runs.
         self.stack = [body]
         self.waiting_for: Node | None = None
-        self.resume_with = Settled()
+        self.resume_with = NOTHING
         self.delegated: Delegated[Any] | None = None
         self.cancelled = False
         self.ended = False
@@ -165,8 +168,8 @@ class Group(Node):
         if self.cancelled:
             cancelled = Cancelled()
             cancelled.__cause__ = self.failure
-            return Settled(error=cancelled)
-        return Settled(error=self.failure) if self.failure is not None else Settled(self.results)
+            return None, cancelled
+        return (None, self.failure) if self.failure is not None else (self.results, None)
 
 
 def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:
@@ -196,8 +199,17 @@ def is_fresh(body: Body) -> bool:
 _DELEGATION = Command.__iter__.__code__
 
 
-@lru_cache(maxsize=10_000)
 def _line_of(code: CodeType, instruction: int) -> str:
-    """``file:line`` of an instruction: each yield of a program has one text, however often it is a step."""
-    lines = [line for begin, end, line in code.co_lines() if begin <= instruction < end]
-    return f"{code.co_filename}:{lines[0] if lines and lines[0] is not None else code.co_firstlineno}"
+    """`line_of`, remembered: each yield of a program has one text, however often it is a step."""
+    key = id(code), instruction
+    known = _lines.get(key)
+    if known is None or known[0] is not code:
+        if len(_lines) == _MOST_LINES:
+            _lines.clear()
+        known = _lines[key] = code, line_of(code, instruction)
+    return known[1]
+
+
+#: By identity, since to hash a code object is to hash all that is in it.
+_lines: dict[tuple[int, int], tuple[CodeType, str]] = {}
+_MOST_LINES = 10_000

@@ -39,6 +39,8 @@ def _writer() -> Callable[[object], str]:
 _write = _writer()
 _write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder()
+#: What `decode` calls once it has looked for white space, of which we write none.
+_scan: Callable[[str, int], tuple[object, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 def _is_flat(value: object) -> bool:
@@ -93,6 +95,8 @@ def _containers_in(container: Any) -> list[Any] | None:
 
 def to_json(value: object) -> str | None:
     """The text that reads back as exactly ``value``; None where there is none."""
+    if type(value) is int and -_SMALL < value < _SMALL:
+        return str(value)
     text = ""
     try:
         if not _is_flat(value) and not _is_exact(value):
@@ -112,7 +116,14 @@ def to_json(value: object) -> str | None:
 def from_json(text: str) -> object:
     """A new value from ``text``; `EncodingError` where it is damaged."""
     try:
-        value, end = _DECODER.raw_decode(text)
-        return value if end == len(text) else _DECODER.decode(text)
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except StopIteration:
+        pass  # `decode` says what is wrong.
+    except (ValueError, RecursionError) as error:
+        raise EncodingError(f"the stored JSON text is damaged: {line(error)}") from error
+    try:
+        return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise EncodingError(f"the stored JSON text is damaged: {line(error)}") from error

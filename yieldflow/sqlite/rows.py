@@ -20,7 +20,7 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from ..store import Checkpoint, StepRecord, WorkflowRecord
+from ..store import StepRecord, Submission, WorkflowRecord
 
 #: A row as sqlite3 gives it. Which types its columns have is known to the statement that selects them.
 Row: TypeAlias = tuple[Any, ...]
@@ -82,26 +82,9 @@ def outcome(
     return Failure(type_name, restored_text(error)[len(shown) + 2 :], restored_text(trace or ""), output)
 
 
-def workflow_row(checkpoint: Checkpoint) -> Row:
-    """The row that `INSERT_WORKFLOW` takes, of a checkpoint that creates a workflow."""
-    new = checkpoint.created
-    assert new is not None
-    status = checkpoint.status or WorkflowStatus.PROCESSING
-    return (
-        new.workflow_id,
-        new.name,
-        status.value,
-        checkpoint.run,
-        checkpoint.recovery_attempts or 0,
-        new.created_at,
-        new.starts_at,
-        checkpoint.started_at,
-        checkpoint.finished_at,
-        new.seed,
-        None if checkpoint.reason is None else stored_text(checkpoint.reason),
-        new.input,
-        *outcome_columns(checkpoint.outcome),
-    )
+def workflow_row(new: Submission, started_at: Micros | None) -> Row:
+    """The row that `INSERT_WORKFLOW` takes."""
+    return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, new.seed, new.input
 
 
 def workflow_status(workflow_id: str, text: str) -> WorkflowStatus:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
-from .._core.history import Failure, History, Micros, WorkflowStatus
+from .._core.history import Failure, History, Micros, Started, WorkflowStatus
 from ..store import Checkpoint, Pending, StepRecord, Submission, WorkflowRecord
 from . import opening
 from .rows import (
@@ -29,12 +29,17 @@ from .schema import UNFINISHED
 
 # ---------------------------------------------------------------------- writing
 
+# What every workflow and step goes through has statements of its own: to bind a parameter costs as much as to write it.
 INSERT_WORKFLOW = """
-insert into workflows (id, name, status, run, recovery_attempts, created_at, starts_at, started_at, finished_at,
-                       seed, reason, input, output, error, error_type, error_traceback)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into workflows (id, name, status, created_at, starts_at, started_at, seed, input)
+values (?, ?, 'processing', ?, ?, ?, ?, ?)
 """
 START_WORKFLOW = "update workflows set started_at = ?, run = ? where id = ?"
+COMPLETE_WORKFLOW = """
+update workflows set status = 'done', reason = null, finished_at = ?, output = ?, error = null, error_type = null,
+                     error_traceback = null
+where id = ?
+"""
 CHANGE_STATUS = """
 update workflows set status = ?, reason = ?, finished_at = ?, output = ?, error = ?, error_type = ?,
                      error_traceback = ?
@@ -151,16 +156,7 @@ class SqliteStore:
 
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Write all checkpoints in one transaction, durably."""
-        writes = _writes(checkpoints)
-        with self._transaction(self._writer, [c.created.workflow_id for c in checkpoints if c.created]):
-            for statement, rows in writes:
-                if rows:
-                    changed = self._writer.executemany(statement, rows).rowcount
-                    if changed != len(rows):
-                        raise RefusedValueError(
-                            f"{self.path}: {len(rows) - changed} of the workflows or steps to be changed are not there "
-                            "or have ended already: was a row changed by hand?"
-                        )
+        self._write(self._writer, _writes(checkpoints))
 
     def load(self, workflow_id: str) -> tuple[WorkflowRecord, History] | None:
         """A workflow's row and the history of its current run; None where there is no such workflow."""
@@ -214,9 +210,8 @@ class SqliteStore:
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Add workflows as a client: all or none, for the owner to find by `arrivals`."""
-        rows = [workflow_row(Checkpoint(new.workflow_id, created=new)) for new in submissions]
-        with self._lock, self._transaction(self._reader, [new.workflow_id for new in submissions]):
-            self._reader.executemany(INSERT_WORKFLOW, rows)
+        with self._lock:
+            self._write(self._reader, [(INSERT_WORKFLOW, [workflow_row(new, None) for new in submissions])])
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
@@ -246,7 +241,31 @@ class SqliteStore:
             self._writer.close()
             self._forget()
 
-    # ------------------------------------------------------------------ errors
+    # ------------------------------------------------------------------ transactions, and what goes wrong
+
+    def _write(self, connection: sqlite3.Connection, writes: Sequence[tuple[str, list[Row]]]) -> None:
+        """Carry out statements in one transaction; after any error nothing is written."""
+        try:
+            connection.execute("begin immediate")
+            for statement, rows in writes:
+                if rows:
+                    changed = connection.executemany(statement, rows).rowcount
+                    if changed != len(rows):
+                        raise RefusedValueError(
+                            f"{self.path}: {len(rows) - changed} of the workflows or steps to be changed are not there "
+                            "or have ended already: was a row changed by hand?"
+                        )
+            connection.execute("commit")
+        except BaseException as error:
+            _roll_back(connection)
+            if isinstance(error, sqlite3.IntegrityError):
+                with self._translated():
+                    _check_taken(connection, [row[0] for row in dict(writes)[INSERT_WORKFLOW]])
+            if isinstance(error, _REFUSALS) or "binding parameter" in str(error):
+                raise RefusedValueError(f"{self.path}: a value cannot be stored: {error}") from error
+            if isinstance(error, sqlite3.Error):
+                raise StorageError(f"{self.path}: nothing was written: {error}{opening.advice(error)}") from error
+            raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -254,24 +273,6 @@ class SqliteStore:
             yield
         except sqlite3.Error as error:
             raise StorageError(f"{self.path}: {error}{opening.advice(error)}") from error
-
-    @contextmanager
-    def _transaction(self, connection: sqlite3.Connection, new_ids: Sequence[str]) -> Iterator[None]:
-        """BEGIN IMMEDIATE and COMMIT; after any error nothing is written, and the connection is as it was before."""
-        try:
-            connection.execute("begin immediate")
-            yield
-            connection.execute("commit")
-        except BaseException as error:
-            _roll_back(connection)
-            if isinstance(error, sqlite3.IntegrityError):
-                with self._translated():
-                    _check_taken(connection, new_ids)
-            if isinstance(error, _REFUSALS) or "binding parameter" in str(error):
-                raise RefusedValueError(f"{self.path}: a value cannot be stored: {error}") from error
-            if isinstance(error, sqlite3.Error):
-                raise StorageError(f"{self.path}: nothing was written: {error}{opening.advice(error)}") from error
-            raise
 
 
 #: The stores that are open, as file and process. A forked child finds its parent's here.
@@ -317,6 +318,7 @@ def _writes(checkpoints: Sequence[Checkpoint]) -> list[tuple[str, list[Row]]]:
     """The statements of a commit with their rows, in the order in which they have to be carried out."""
     created: list[Row] = []
     started: list[Row] = []
+    completed: list[Row] = []
     statuses: list[Row] = []
     recovered: list[Row] = []
     issued: list[Row] = []
@@ -324,24 +326,27 @@ def _writes(checkpoints: Sequence[Checkpoint]) -> list[tuple[str, list[Row]]]:
     failed: list[Row] = []
     cancelled: list[Row] = []
     for checkpoint in checkpoints:
-        workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        workflow_id, run, at, place = checkpoint.workflow_id, checkpoint.run, checkpoint.at, checkpoint.place
         if checkpoint.created is not None:
-            created.append(workflow_row(checkpoint))
-        else:
-            if checkpoint.started_at is not None:
-                started.append((checkpoint.started_at, run, workflow_id))
-            if checkpoint.status is not None:
-                reason = None if checkpoint.reason is None else stored_text(checkpoint.reason)
-                columns = outcome_columns(checkpoint.outcome)
-                statuses.append((checkpoint.status.value, reason, checkpoint.finished_at, *columns, workflow_id))
-            if checkpoint.recovery_attempts is not None:
-                recovered.append((checkpoint.recovery_attempts, workflow_id))
-        for (number, outcome, at, attempt), order in checkpoint.applied:
+            created.append(workflow_row(checkpoint.created, checkpoint.started_at))
+        elif place == 0 and checkpoint.events:
+            started.append((checkpoint.events[0].at, run, workflow_id))
+        if checkpoint.status is WorkflowStatus.DONE:
+            completed.append((at, checkpoint.outcome, workflow_id))
+        elif checkpoint.status is not None:
+            reason = None if checkpoint.reason is None else stored_text(checkpoint.reason)
+            columns = outcome_columns(checkpoint.outcome)
+            statuses.append((checkpoint.status.value, reason, checkpoint.finished_at, *columns, workflow_id))
+        if checkpoint.recovery_attempts is not None:
+            recovered.append((checkpoint.recovery_attempts, workflow_id))
+        for order, event in enumerate(checkpoint.events, place):
+            if isinstance(event, Started):
+                continue
+            number, outcome, ended_at, attempt = event
             if isinstance(outcome, Failure):
-                failed.append((*failure_columns(outcome), at, attempt, order, workflow_id, run, number))
+                failed.append((*failure_columns(outcome), ended_at, attempt, order, workflow_id, run, number))
             else:
-                ended.append((outcome, at, attempt, order, workflow_id, run, number))
-        at = checkpoint.issued_at
+                ended.append((outcome, ended_at, attempt, order, workflow_id, run, number))
         for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
             where = source if source.isascii() else stored_text(source)
             issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
@@ -354,6 +359,7 @@ def _writes(checkpoints: Sequence[Checkpoint]) -> list[tuple[str, list[Row]]]:
         (END_STEP, ended),
         (FAIL_STEP, failed),
         (CANCEL_STEP, cancelled),
+        (COMPLETE_WORKFLOW, completed),
         (CHANGE_STATUS, statuses),
         (COUNT_RECOVERY, recovered),
     ]
