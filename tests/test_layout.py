@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"_core.context"},
     {"_core.commands"},
     {"_core.definitions"},
-    {"_core.nodes", "_core.replay"},
+    {"_core.nodes", "_core.refusals", "_core.replay"},
     {"_core.execution"},
     {"codec.guarded", "store"},
     {"codec.json_text", "codec.pickles"},

@@ -12,7 +12,6 @@ After an exception from `apply` the execution is of no use: build another from t
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -20,9 +19,9 @@ from types import GeneratorType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .commands import Command, Delegated, Gather, Instant, Sleep, show
+from .commands import Delegated, Gather, Instant, Sleep, show
 from .context import Driving, WorkflowInfo, drive, note_used, unyielded
-from .definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
+from .definitions import ActivityInvocation, Definition, Workflow
 from .errors import ActivityError, Cancelled, CommandError, EncodingError, InternalError, ReplayMismatchError
 from .history import (
     Codec,
@@ -38,6 +37,7 @@ from .history import (
     to_datetime,
 )
 from .nodes import NOTHING, Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
+from .refusals import refusal
 from .replay import mismatch, same_step
 
 
@@ -262,7 +262,7 @@ class Execution:
         try:
             if begin is None:
                 note_used(yielded)
-                raise CommandError(_refusal(yielded))
+                raise CommandError(refusal(yielded))
             return begin(self, yielded, parent, slot, yielder)
         except (CommandError, EncodingError) as error:
             return None, error
@@ -476,35 +476,3 @@ _BEGIN: dict[type, Callable[[Execution, Any, Branch | Group, int, Branch], Node 
     Instant: Execution._begin_instant,
     GeneratorType: Execution._begin_branch,
 }
-
-
-def _refusal(yielded: object) -> str:
-    """What may not be yielded, and what to write instead."""
-    if isinstance(yielded, WorkflowInvocation):
-        return (
-            f"{yielded} is a workflow, which a workflow cannot wait for yet. To make it a part of this one, write:\n"
-            f"    value = yield from {yielded.name}.fn(...)"
-        )
-    if isinstance(yielded, Definition):
-        return (
-            f"{yielded.kind} {yielded.name!r} was yielded without being called. Write:\n    yield {yielded.name}(...)"
-        )
-    if isinstance(yielded, (list, tuple, set)) and any(isinstance(item, (Command, GeneratorType)) for item in yielded):
-        return f"a {type(yielded).__name__} of commands was yielded. Write:\n    results = yield gather(*commands)"
-    if inspect.isgeneratorfunction(yielded):
-        return (
-            f"generator function {yielded.__name__} was yielded without being called. Write:\n"
-            f"    value = yield from {yielded.__name__}(...)"
-        )
-    if callable(yielded) and hasattr(yielded, "__name__"):
-        return (
-            f"function {yielded.__name__} was yielded. Make it an activity with @activity and write:\n"
-            f"    yield {yielded.__name__}(...)"
-        )
-    if hasattr(yielded, "__await__"):
-        name = getattr(yielded, "__qualname__", type(yielded).__name__)
-        return f"{name} is awaitable, and a workflow awaits nothing. Run it inside an activity, and yield that."
-    return (
-        f"{show(yielded)} was yielded, which is no command. Yield an activity called with its arguments, sleep(...), "
-        "gather(...) or a helper generator; to hand a value on, return it."
-    )
