@@ -14,14 +14,27 @@ from typing import Any
 
 from yieldflow import ActivityInvocation, Registry, StorageError, WorkflowInvocation, WorkflowStatus, activity
 from yieldflow._core.errors import RefusedValueError
-from yieldflow._core.history import Failure, History, Micros, Outcome
+from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow.codec import codec_named
 from yieldflow.memory import MemoryStore
-from yieldflow.scheduler import Scheduler
+from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.turn import Ask, Ended, Message, Registered, Submit
 from yieldflow.sqlite import SqliteStore
-from yieldflow.store import Checkpoint, Pending, StepRecord, Store, Submission, WorkflowRecord
-from yieldflow.turn import Ended, Message, Registered, Submit
-from yieldflow.workers import Completed, Task, perform
+from yieldflow.store import (
+    EVERYTHING,
+    Arrivals,
+    Checkpoint,
+    Filter,
+    Loaded,
+    Pending,
+    Request,
+    RequestKind,
+    StepRecord,
+    Store,
+    Submission,
+    WorkflowRecord,
+)
+from yieldflow.workers import Attempt, Completed, perform
 
 #: When every test begins: 2026-01-01T00:00:00Z.
 START: Micros = 1_767_225_600_000_000
@@ -62,6 +75,7 @@ class WatchedStore:
 
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
         self.commits.append([checkpoint.workflow_id for checkpoint in checkpoints])
+        assert len(self.commits[-1]) == len(set(self.commits[-1])), "one checkpoint a workflow"
         if len(self.commits) == self.crash_before:
             raise Crash
         if self.failing_commits:
@@ -75,14 +89,14 @@ class WatchedStore:
         if len(self.commits) == self.crash_after:
             raise Crash
 
-    def load(self, workflow_id: str) -> tuple[WorkflowRecord, History] | None:
+    def load(self, workflow_id: str) -> Loaded | None:
         self.loads.append(workflow_id)
         if self.failing_loads:
             self.failing_loads -= 1
             raise StorageError("disk gone")
         return None if workflow_id in self.gone else self.inner.load(workflow_id)
 
-    def arrivals(self) -> list[str]:
+    def arrivals(self) -> Arrivals:
         if self.failing_looks:
             self.failing_looks -= 1
             raise StorageError("disk gone")
@@ -91,20 +105,53 @@ class WatchedStore:
     def unfinished(self) -> list[Pending]:
         return self.inner.unfinished()
 
+    def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
+        return self.inner.ended_children(workflow_id, run)
+
+    def open_children(self, workflow_id: str, run: int) -> list[str]:
+        return self.inner.open_children(workflow_id, run)
+
     def submit(self, submissions: Sequence[Submission]) -> None:
         self.inner.submit(submissions)
+
+    def ask(self, requests: Sequence[Request]) -> None:
+        self.inner.ask(requests)
+
+    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
+        self.inner.rewind(workflow_id, run, place, reapply=reapply, at=at)
+
+    def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
+        self.inner.fork(workflow_id, run, place, new)
+
+    def delete(self, workflow_ids: Sequence[str]) -> int:
+        return self.inner.delete(workflow_ids)
+
+    def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
+        return self.inner.purgeable(before, statuses)
+
+    def snapshot(self, workflow_id: str) -> Loaded | None:
+        return self.inner.snapshot(workflow_id)
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         return self.inner.record(workflow_id)
 
-    def records(self, name: str | None = None) -> list[WorkflowRecord]:
-        return self.inner.records(name)
+    def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
+        return self.inner.records(which)
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         return self.inner.steps(workflow_id)
 
     def close(self) -> None:
         self.inner.close()
+
+    def reopen(self) -> None:
+        """Open it anew, as the next process does: what was told before is told again."""
+        if isinstance(self.inner, SqliteStore):
+            self.inner.close()
+            self.inner = SqliteStore(self.inner.path, "normal")
+        else:
+            # Nothing is deleted; but the store in memory looks again once somebody else was there.
+            self.inner.delete([])
 
 
 @contextmanager
@@ -152,11 +199,11 @@ class Answer:
 class Desk:
     """Workers that do nothing by themselves: what is handed to them lies here until the test does it."""
 
-    def __init__(self, watch: Callable[[Task], None]) -> None:
-        self.tasks: list[Task] = []
+    def __init__(self, watch: Callable[[Attempt], None]) -> None:
+        self.tasks: list[Attempt] = []
         self._watch = watch
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Attempt) -> None:
         self._watch(task)
         self.tasks.append(task)
 
@@ -180,7 +227,7 @@ class Host:
     """
 
     def __init__(
-        self, store: Store, registry: Registry, *, max_workers: int = 5, max_recovery_attempts: int = 10
+        self, store: WatchedStore, registry: Registry, *, max_workers: int = 5, max_recovery_attempts: int = 10
     ) -> None:
         self.store = store
         self.registry = registry
@@ -190,7 +237,7 @@ class Host:
         #: Ends and stalls that were told.
         self.told: list[Ended] = []
         #: Called at the moment that something leaves the scheduler.
-        self.on_dispatch: Callable[[Task], None] = lambda task: None
+        self.on_dispatch: Callable[[Attempt], None] = lambda task: None
         self.on_told: Callable[[Ended], None] = lambda ended: None
         self._sessions: list[Scheduler] = []
         self.start()
@@ -236,7 +283,7 @@ class Host:
     # ------------------------------------------------------------------ turns
 
     @property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[Attempt]:
         """What was dispatched and is not done, in the order dispatched."""
         return self.desk.tasks
 
@@ -272,6 +319,26 @@ class Host:
         self.turn(message)
         return answer
 
+    def ask(self, workflow_id: str, kind: RequestKind, value: object = None, name: str | None = None) -> Answer:
+        """Ask something of a workflow as its owner's callers do, and take the turns that follow."""
+        answer = Answer()
+        self.settle(Ask(self.request(workflow_id, kind, value, name), answer.give))
+        return answer
+
+    def signal(self, workflow_id: str, name: str, payload: object = None) -> Answer:
+        """Send a signal as the owner's callers do, and take the turns that follow."""
+        return self.ask(workflow_id, RequestKind.SIGNAL, payload, name)
+
+    def request(self, workflow_id: str, kind: RequestKind, value: object = None, name: str | None = None) -> Request:
+        """What is asked; a client leaves it in the store."""
+        payload = None if value is None and name is None else CODEC.encode(value)
+        return Request(workflow_id, kind, self.now, name, payload)
+
+    def restart(self, registry: Registry | None = None) -> None:
+        """The process dies, and another opens the store anew."""
+        self.store.reopen()
+        self.crash(registry)
+
     def register(self, registry: Registry, name: str) -> None:
         """Tell the session that a workflow was registered, and take the turns that follow."""
         assert registry is self.registry
@@ -279,7 +346,7 @@ class Host:
 
     # ------------------------------------------------------------------ activities
 
-    def take(self, label: str | None = None) -> Task:
+    def take(self, label: str | None = None) -> Attempt:
         """Take a dispatched task away to be done: the oldest, or the one whose arguments hold ``label``."""
         found = next(task for task in self.tasks if label is None or f'"{label}"' in str(task.input))
         self.tasks.remove(found)
@@ -305,9 +372,9 @@ class Host:
             self.now += SECOND
         raise AssertionError("the workflows do not end")
 
-    def work_until(self, seconds_of: Callable[[Task], float], kills: Callable[[Task], bool]) -> bool:
+    def work_until(self, seconds_of: Callable[[Attempt], float], kills: Callable[[Attempt], bool]) -> bool:
         """Have as many workers as there are do the tasks; True as soon as one is done that kills the process."""
-        running: list[tuple[Micros, int, Task]] = []
+        running: list[tuple[Micros, int, Attempt]] = []
         begun = 0
         self.settle()
         while self.tasks or running:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine import SECOND, Crash, Host, Lab, WatchedStore, history, open_store, rows, submission
 from yieldflow import Flow, Registry, gather, info, random, sleep, uuid4, workflow
-from yieldflow.workers import Completed, Task
+from yieldflow.workers import Attempt, Completed
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
@@ -82,7 +82,7 @@ def host(store: WatchedStore) -> Iterator[Host]:
     made.close()
 
 
-def label_of(task: Task) -> str:
+def label_of(task: Attempt) -> str:
     """The argument of an activity."""
     return str(task.input).split('"')[3]
 
@@ -104,9 +104,9 @@ def travel(store: WatchedStore) -> Travelled:
     """Take the journey, going on after a crash."""
     LAB.performed.clear()
     host = Host(store, LAB.registry)
-    repeated: list[Task] = []
+    repeated: list[Attempt] = []
 
-    def look(task: Task) -> None:
+    def look(task: Attempt) -> None:
         if host.store.steps("w")[task.step].applied is not None:
             repeated.append(task)
 
@@ -196,11 +196,11 @@ def live_badly(host: Host, store: WatchedStore, chance: Random) -> int:
 def test_any_mix_of_faults(tmp_path: Path, seed: int) -> None:
     """Whatever fails, in whatever order, every workflow ends as it would have, and only a death repeats an activity."""
     begun: Counter[tuple[str, int]] = Counter()
-    repeated: list[Task] = []
+    repeated: list[Attempt] = []
 
     with open_store("memory" if seed % 3 else "sqlite", tmp_path) as store:
 
-        def look(task: Task) -> None:
+        def look(task: Attempt) -> None:
             begun[task.workflow_id, task.step] += 1
             if store.steps(task.workflow_id)[task.step].applied is not None:
                 repeated.append(task)
@@ -339,7 +339,7 @@ def test_damaged_disk_at_the_start_delays_only(host: Host, store: WatchedStore) 
 # ---------------------------------------------------------------------- workflows that kill the process
 
 
-def sessions(host: Host, kills: Callable[[Task], bool], seconds_of: Callable[[Task], float], count: int) -> int:
+def sessions(host: Host, kills: Callable[[Attempt], bool], seconds_of: Callable[[Attempt], float], count: int) -> int:
     """Restart until a session survives, at most ``count`` times; how many died."""
     for died in range(count):
         host.now += SECOND
@@ -349,7 +349,7 @@ def sessions(host: Host, kills: Callable[[Task], bool], seconds_of: Callable[[Ta
     return count
 
 
-def instantly(task: Task) -> float:
+def instantly(task: Attempt) -> float:
     """How long every activity takes."""
     return 0.001
 
@@ -515,7 +515,7 @@ def test_slow_bystanders_are_not_blamed(host: Host, maximum: int) -> None:
     ids = ["slow1", "culprit", "slow2", "slow3", "slow4", "slow5", "slow6"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
 
-    def seconds_of(task: Task) -> float:
+    def seconds_of(task: Attempt) -> float:
         return 10 if task.workflow_id == "culprit" else 3600
 
     sessions(host, lambda task: task.workflow_id == "culprit", seconds_of, 100)
@@ -529,7 +529,7 @@ def test_two_culprits_are_both_parked(host: Host) -> None:
     ids = ["culprit 1", *(f"slow{number}" for number in range(12)), "culprit 2"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
 
-    def seconds_of(task: Task) -> float:
+    def seconds_of(task: Attempt) -> float:
         return 10 if "culprit" in task.workflow_id else 3600
 
     sessions(host, lambda task: "culprit" in task.workflow_id, seconds_of, 100)

@@ -22,8 +22,8 @@ from yieldflow import (
 )
 from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import Payload
-from yieldflow.turn import Message
-from yieldflow.workers import Task
+from yieldflow.scheduler.turn import Message
+from yieldflow.workers import Attempt
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
@@ -85,7 +85,7 @@ def test_activity_is_on_disk_when_it_is_dispatched(host: Host) -> None:
     """When an activity begins, the step that asked for it can be read from the disk."""
     on_disk: list[str] = []
 
-    def look(task: Task) -> None:
+    def look(task: Attempt) -> None:
         step = host.store.steps(task.workflow_id)[task.step]
         on_disk.append(f"{step.name} {step.status.value}")
 
@@ -616,13 +616,13 @@ def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
     host.settle(host.do("bad"))
     assert [step.status.value for step in store.steps("w")] == ["failed", "cancelled", "cancelled", "scheduled"]
     host.settle(slow)
-    host.settle(slow._replace(task=slow.task._replace(key=("w", 2, 3))))
+    host.settle(slow._replace(attempt=slow.attempt._replace(key=("w", 2, 3))))
     instead = host.do("instead")
     host.settle(instead, instead)
     before = rows(store)
     commits = len(store.commits)
     host.settle(slower, instead)
-    host.settle(instead._replace(task=instead.task._replace(key=("nobody", 1, 3))))
+    host.settle(instead._replace(attempt=instead.attempt._replace(key=("nobody", 1, 3))))
     assert (rows(store), len(store.commits), len(host.told)) == (before, commits, 1)
     assert host.output("w") == "INSTEAD"
 

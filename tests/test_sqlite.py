@@ -7,8 +7,10 @@ import signal
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,19 @@ import pytest
 
 from tests.programs.launch import Program
 from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
-from yieldflow._core.history import Failure, Started, Step, StepEnded, StepKind, WorkflowStatus
-from yieldflow.sqlite import SqliteStore, opening, schema
-from yieldflow.store import Checkpoint, Submission
+from yieldflow._core.history import (
+    ENDED,
+    CancelRequested,
+    Failure,
+    Signal,
+    Started,
+    Step,
+    StepEnded,
+    StepKind,
+    WorkflowStatus,
+)
+from yieldflow.sqlite import SqliteStore, changing, listing, opening, reading, schema
+from yieldflow.store import Checkpoint, Filter, Parent, Request, RequestKind, Submission
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
 
@@ -363,6 +375,71 @@ def test_every_older_file_is_brought_up_to_date(tmp_path: Path, path: Path, vers
         assert database.execute("pragma application_id").fetchone() == (schema.APPLICATION_ID,)
 
 
+#: Rows as version 1 wrote them: a workflow that runs, one that failed with a sibling dropped, one that waits to start.
+WORKFLOWS_1 = """
+insert into workflows (id, name, status, recovery_attempts, created_at, starts_at, started_at, finished_at, seed, input,
+                       output, error, error_type, error_traceback)
+values ('runs', 'order', 'processing', 2, 1000, null, 1000, null, x'01', '{"a": 1}', null, null, null, null),
+       ('over', 'order', 'failed', 0, 2000, null, 2000, 2300, x'02', '{}',
+        x'80', 'ValueError: no', 'builtins.ValueError', 'T'),
+       ('later', 'other', 'processing', 0, 3000, 9000, null, null, x'03', '{}', null, null, null, null)
+"""
+STEPS_1 = """
+insert into activity_executions (workflow_id, run, step, kind, name, status, attempt, turn, applied, due_at,
+                                 scheduled_at, finished_at, source, input, output, error, error_type, error_traceback)
+values ('runs', 1, 0, 'activity', 'a', 'done', 1, 0, 1, null, 1000, 1100, 'f.py:1', '[]', '17', null, null, null),
+       ('runs', 1, 1, 'sleep', 'sleep', 'scheduled', 1, 1, null, 9000, 1100, null, 'f.py:2', '[]',
+        null, null, null, null),
+       ('over', 1, 0, 'activity', 'a', 'done', 1, 0, 1, null, 2000, 2100, 'f.py:1', '[]', '17', null, null, null),
+       ('over', 1, 1, 'activity', 'b', 'failed', 3, 1, 2, null, 2100, 2200, 'f.py:2', '[]',
+        null, 'ValueError: no', 'builtins.ValueError', 'T'),
+       ('over', 1, 2, 'activity', 'b', 'cancelled', 1, 1, null, null, 2100, 2200, 'f.py:2', '[]',
+        null, null, null, null),
+       ('over', 1, 3, 'activity', 'undo', 'done', 1, 2, 3, null, 2200, 2300, 'f.py:3', '[]', '1', null, null, null)
+"""
+
+
+def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
+    """Workflows of a file of version 1 are what they were, go on, and may be taken back to before a failure."""
+    foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
+    with closing(SqliteStore(path)) as store:
+        runs, over = store.load("runs"), store.load("over")
+        pending = [(each.workflow_id, each.started, list(each.sleeps)) for each in store.unfinished()]
+        assert runs is not None
+        assert over is not None
+        assert (runs.record.input, runs.record.recovery_attempts, runs.record.submitted[0]) == ('{"a": 1}', 2, "order")
+        assert runs.history.events == [Started(1000), StepEnded(0, "17", 1100)]
+        assert over.record.outcome == Failure("builtins.ValueError", "no", "T", b"\x80")
+        assert over.history.events[1:3] == [
+            StepEnded(0, "17", 2100),
+            StepEnded(1, Failure("builtins.ValueError", "no", "T", None), 2200, 3),
+        ]
+        assert over.history.dropped == {2}
+        assert ids(store) == ["later", "over", "runs"]
+        assert pending == [("runs", True, [(1, 9000)]), ("later", False, [])]
+        store.rewind("over", 1, 2, reapply=False, at=5000)
+        assert [(step.step, step.status) for step in store.steps("over")] == [
+            (0, "done"),
+            (1, "scheduled"),
+            (2, "scheduled"),
+        ]
+
+
+def test_a_step_dropped_earlier_stays_dropped(path: Path) -> None:
+    """Of a file of version 1, what was dropped before the event that one goes back to is not begun again."""
+    foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
+    with closing(SqliteStore(path)) as store:
+        store.rewind("over", 1, 3, reapply=False, at=5000)
+        assert [step.status for step in store.steps("over")] == ["done", "failed", "cancelled", "scheduled"]
+
+
+def test_what_was_released_is_not_changed() -> None:
+    """The statements of version 1 are those that files out there were written with."""
+    text = "\0".join(schema.MIGRATIONS[1])
+
+    assert sha256(text.encode()).hexdigest() == "7f3bcc6788d28f5cb00899b6cd304efbdce541f5d54c283c65b41d3eadb58123"
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that cannot be brought up to date stays at its version, with its data."""
     with closing(SqliteStore(path)) as store:
@@ -381,7 +458,141 @@ def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.
         assert ids(store) == ["w"]
 
 
+# ---------------------------------------------------------------------- going by indexes
+
+
+def plan(path: Path, statement: str, parameters: Sequence[object]) -> list[str]:
+    """What SQLite says of how it will find the rows."""
+    with connect(path) as database:
+        return [row[3] for row in database.execute(f"explain query plan {statement}", parameters)]
+
+
+def any_of(*statuses: WorkflowStatus) -> frozenset[WorkflowStatus]:
+    return frozenset(statuses)
+
+
+#: What is asked, the index that is to serve it, and whether that gives the order too.
+LISTINGS: dict[str, tuple[Filter, str, bool]] = {
+    "everything": (Filter(limit=10), "workflows_by_time", True),
+    "oldest first": (Filter(oldest_first=True), "workflows_by_time", True),
+    "a time": (Filter(created_from=5, created_before=9), "workflows_by_time (created_at>? AND created_at<?)", True),
+    "a name": (Filter(name="order", limit=10), "workflows_by_time", True),
+    "done": (Filter(statuses=any_of(WorkflowStatus.DONE), limit=10), "workflows_by_time", True),
+    "failed": (Filter(statuses=any_of(WorkflowStatus.FAILED), limit=10), "workflows_not_done", False),
+    "failed or cancelled": (
+        Filter(statuses=any_of(WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)),
+        "workflows_not_done",
+        False,
+    ),
+    "under way": (Filter(statuses=any_of(WorkflowStatus.PROCESSING)), "workflows_not_done", False),
+    "a prefix": (Filter(id_prefix="order-"), "sqlite_autoindex_workflows_1 (id>? AND id<?)", False),
+    "children": (Filter(parent="w", limit=10), "workflows_by_parent (parent=?)", False),
+}
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+@pytest.mark.parametrize("after", [None, (5, 1)], ids=["first page", "later page"])
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listing_goes_by_an_index(
+    path: Path, store: SqliteStore, name: str, after: tuple[int, int] | None, oldest_first: bool
+) -> None:
+    """However workflows are listed, an index finds them; where it can give the order, nothing is sorted."""
+    which, index, in_order = LISTINGS[name]
+    statement, parameters = listing.query(replace(which, oldest_first=oldest_first), after)
+    steps = plan(path, statement, parameters)
+    found = [step for step in steps if index.split(" ")[0] in step]
+
+    assert len(found) == 1
+    assert "workflows" in found[0]
+    if after is None:
+        assert index in found[0]
+    elif in_order:
+        assert "created_at" in found[0]
+    assert [step for step in steps if step.startswith("SCAN") and "USING" not in step] == []
+    if in_order:
+        assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+READINGS: dict[str, tuple[str, Sequence[object], str]] = {
+    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_not_done"),
+    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_not_done"),
+    "waiting signals": (reading.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
+    "arrivals": (reading.SELECT_ARRIVALS, (5,), "workflows_not_done (started_at=? AND rowid>?)"),
+    "requests": (reading.SELECT_REQUESTS, (), "workflow_requests"),
+    "a workflow's signals": (reading.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
+    "a workflow's events": (reading.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
+    "ended children": (
+        reading.SELECT_ENDED_CHILDREN,
+        ("w", 1),
+        "workflows_by_parent (parent=? AND parent_run=?)",
+    ),
+    "open children": (reading.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "descendants": (changing.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_what_the_owner_asks_goes_by_an_index(path: Path, store: SqliteStore, name: str) -> None:
+    """Recovery, looking for news and building a workflow read what they need and not the whole file."""
+    statement, parameters, index = READINGS[name]
+    steps = plan(path, statement, parameters)
+
+    assert [step for step in steps if index in step]
+    assert [step for step in steps if step.startswith("SCAN") and "USING" not in step] == []
+
+
 # ---------------------------------------------------------------------- where SQLite fails
+
+
+def test_a_client_s_change_is_whole_or_nothing(path: Path, store: SqliteStore) -> None:
+    """Where SQLite fails in the middle of going back, copying, asking or deleting, nothing of it is written."""
+    whole = begun("w")
+    whole.events = [*whole.events, StepEnded(0, "1", 1002), CancelRequested(1003)]
+    whole.signals, whole.received = [Signal(1, "a", "1", 1000)], [(1, 2)]
+    whole.status, whole.outcome = WorkflowStatus.FAILED, FAILURE
+    store.commit([whole, begun("v")])
+    before = [store.load("w"), store.records()]
+    changes: list[Callable[[], object]] = [
+        lambda: store.rewind("w", 1, 1, reapply=False, at=1),
+        lambda: store.fork("w", 1, 2, submission("copy")),
+        lambda: store.ask([Request("v", RequestKind.RESUME, 1), Request("v", RequestKind.SUSPEND, 1)]),
+        lambda: store.delete(["w"]),
+    ]
+    with connect(path) as database:
+        database.execute(
+            "create trigger no_request before insert on workflow_inputs when new.applied is null "
+            "begin select raise(abort, 'a test says no'); end"
+        )
+        database.execute(
+            "create trigger no_signal before delete on signals begin select raise(abort, 'a test says no'); end"
+        )
+        for change in changes:
+            with pytest.raises(StorageError, match="a test says no"):
+                change()
+            assert [store.load("w"), store.records()] == before
+        assert database.execute("select count(*) from workflow_inputs").fetchone() == (1,)
+        database.execute("begin immediate")
+        for change in changes:
+            with pytest.raises(StorageError, match="nothing was written: database is locked"):
+                change()
+
+
+def test_a_client_s_value_that_sqlite_refuses_is_named(store: SqliteStore) -> None:
+    """What cannot be stored of a request, a copy or a child is told from a broken disk, and nothing is written."""
+    store.commit([begun("w")])
+    parent = Parent("w", 1, 2**63)
+    refused: list[Callable[[], object]] = [
+        lambda: store.ask([Request("w", RequestKind.SIGNAL, 1, "a", "\ud800")]),
+        lambda: store.fork("w", 1, 1, submission("\ud800")),
+        lambda: store.submit([submission("v")._replace(parent=parent)]),
+        lambda: store.commit([Checkpoint("w", signals=[Signal(1, "a", "\ud800", 1)])]),
+    ]
+    for change in refused:
+        with pytest.raises(RefusedValueError, match="cannot be stored"):
+            change()
+
+    assert ids(store) == ["w"]
+    assert store.arrivals().requests == []
 
 
 def test_a_locked_database_is_the_storage_s_error(path: Path, store: SqliteStore) -> None:
@@ -484,6 +695,22 @@ def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
                 look()
 
 
+def test_damage_to_one_workflow_is_nobody_else_s(path: Path, store: SqliteStore) -> None:
+    """A row with an unknown word keeps others from nothing, and is named when it is read."""
+    store.commit([begun("w"), Checkpoint("c", created=submission("c")._replace(parent=Parent("w", 1, 0)))])
+    store.ask([Request("w", RequestKind.RESUME, 1), Request("w", RequestKind.SUSPEND, 1)])
+    with connect(path) as database:
+        database.execute("update workflow_inputs set kind = 'magic' where kind = 'resume'")
+        assert [request.kind for request in store.arrivals().requests] == ["suspend"]
+        database.execute("update workflows set on_parent_end = 'magic' where id = 'c'")
+        with pytest.raises(StorageError, match=r"'c' is damaged.*'magic'"):
+            store.load("c")
+        database.execute("update activity_executions set status = 'done'")
+        with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged.*holds no outcome"):
+            store.load("w")
+    assert [pending.workflow_id for pending in store.unfinished()] == ["w", "c"]
+
+
 def test_a_closed_store_says_so(store: SqliteStore) -> None:
     """After `close` every call is a clear error."""
     store.close()
@@ -492,6 +719,14 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
         lambda: store.submit([submission("w")]),
         lambda: store.load("w"),
         lambda: store.record("w"),
+        lambda: store.snapshot("w"),
+        lambda: store.ask([Request("w", RequestKind.RESUME, 1)]),
+        lambda: store.rewind("w", 1, 1, reapply=False, at=1),
+        lambda: store.fork("w", 1, 1, submission("v")),
+        lambda: store.delete(["w"]),
+        lambda: store.purgeable(None, ENDED),
+        lambda: store.ended_children("w", 1),
+        lambda: store.open_children("w", 1),
         store.records,
         store.unfinished,
         store.arrivals,
@@ -503,11 +738,11 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
 
 def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:
     """What a client in another process submits is found at the next look, once."""
-    assert store.arrivals() == []
+    assert store.arrivals().workflows == []
     with Program("stores", path) as program:
         program.tell("submit: theirs")
         assert [program.line(), program.line()] == ["ready", "submitted"]
-        found = [store.arrivals(), store.arrivals()]
+        found = [store.arrivals().workflows, store.arrivals().workflows]
         program.kill()
 
     assert found == [["theirs"], []]

@@ -1,7 +1,22 @@
 """Durable workflows inside a Python process: generators that yield activities, checkpointed in SQLite."""
 
-from ._core.commands import Command, Flow, gather, info, now, random, sleep, uuid4
+from ._core.commands import (
+    Command,
+    Flow,
+    info,
+    now,
+    patched,
+    random,
+    set_progress,
+    sleep,
+    sleep_until,
+    take_signals,
+    uuid4,
+    wait_signal,
+)
+from ._core.concurrency import Task, cancel, gather, race, start, wait_for
 from ._core.context import WorkflowInfo
+from ._core.continuing import continue_as_new
 from ._core.definitions import (
     Activity,
     ActivityInvocation,
@@ -26,19 +41,27 @@ from ._core.errors import (
     OrchestratorStoppedError,
     ReplayMismatchError,
     ResultTimeoutError,
+    RetryRefusedError,
     StorageError,
+    TaskCancelledError,
     UnknownWorkflowError,
+    WaitTimeoutError,
     WorkflowAlreadyExistsError,
     WorkflowCancelledError,
+    WorkflowEndedError,
     WorkflowFailedError,
+    WorkflowNotEndedError,
     WorkflowNotFoundError,
     WorkflowStalledError,
+    WorkflowTimeoutError,
     YieldflowError,
 )
 from ._core.history import StepKind, StepStatus, WorkflowStatus
 from .logger import WorkflowLogger, get_logger
-from .orchestrator import Orchestrator, WorkflowHandle
-from .views import StepDescription, WorkflowDescription
+from .orchestrator.handle import WorkflowHandle
+from .orchestrator.orchestrator import Orchestrator
+from .orchestrator.replay_check import ReplayProblem, ReplayReport
+from .orchestrator.views import StepDescription, WaitingDescription, WorkflowDescription
 
 __all__ = [
     "Activity",
@@ -59,33 +82,53 @@ __all__ = [
     "OrchestratorStoppedError",
     "Registry",
     "ReplayMismatchError",
+    "ReplayProblem",
+    "ReplayReport",
     "ResultTimeoutError",
+    "RetryRefusedError",
     "StepDescription",
     "StepKind",
     "StepStatus",
     "StorageError",
+    "Task",
+    "TaskCancelledError",
     "UnknownWorkflowError",
+    "WaitTimeoutError",
+    "WaitingDescription",
     "Workflow",
     "WorkflowAlreadyExistsError",
     "WorkflowCancelledError",
     "WorkflowDescription",
+    "WorkflowEndedError",
     "WorkflowFailedError",
     "WorkflowHandle",
     "WorkflowInfo",
     "WorkflowInvocation",
     "WorkflowLogger",
+    "WorkflowNotEndedError",
     "WorkflowNotFoundError",
     "WorkflowStalledError",
     "WorkflowStatus",
+    "WorkflowTimeoutError",
     "YieldflowError",
     "activity",
+    "cancel",
+    "continue_as_new",
     "default_registry",
     "gather",
     "get_logger",
     "info",
     "now",
+    "patched",
+    "race",
     "random",
+    "set_progress",
     "sleep",
+    "sleep_until",
+    "start",
+    "take_signals",
     "uuid4",
+    "wait_for",
+    "wait_signal",
     "workflow",
 ]

@@ -2,15 +2,44 @@
 
 A `Checkpoint` is all that one turn changes of one workflow. `Store.commit` takes the checkpoints of a turn and writes
 all of them or none. `yieldflow.memory` keeps them in dictionaries, `yieldflow.sqlite` in a file.
+
+Whoever is not the owner (a client in another process, say) changes nothing of a workflow that lives: it leaves a
+`Request`, which the owner finds by `arrivals` and carries out. Workflows that have ended are in no memory, so anybody
+may rewind, fork or delete them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from ._core.history import Event, History, Micros, Outcome, Payload, Step, StepKind, StepStatus, WorkflowStatus
+from ._core.history import (
+    Event,
+    History,
+    Micros,
+    OnParentEnd,
+    Outcome,
+    Payload,
+    Signal,
+    Started,
+    Step,
+    StepEnded,
+    StepKind,
+    StepStatus,
+    WorkflowStatus,
+)
+
+
+class Parent(NamedTuple):
+    """Whose child a workflow is."""
+
+    workflow_id: str
+    run: int
+    #: The parent's step that waits for it.
+    step: int
+    on_parent_end: OnParentEnd = "cancel"
 
 
 class Submission(NamedTuple):
@@ -20,11 +49,78 @@ class Submission(NamedTuple):
     name: str
     #: The arguments by name.
     input: Payload
-    #: 128 random bits: what `uuid4` and `random` of the run derive from.
+    #: What `uuid4` and `random` of the run derive from: see `seed_at`.
     seed: bytes
     created_at: Micros
     #: When it is to start, where not at once.
     starts_at: Micros | None = None
+    #: When it is cancelled if it has not ended by then.
+    deadline_at: Micros | None = None
+    #: The version of its code.
+    version: str | None = None
+    parent: Parent | None = None
+    #: Signals that are there from the beginning.
+    signals: Sequence[Signal] = ()
+
+
+class RequestKind(StrEnum):
+    """What may be asked of a workflow that has not ended."""
+
+    #: The payload is that of the signal, `Request.name` its name.
+    SIGNAL = "signal"
+    #: End, with cleanup; the payload is the reason, as text.
+    CANCEL = "cancel"
+    #: End without cleanup; the payload is the reason, as text.
+    TERMINATE = "terminate"
+    SUSPEND = "suspend"
+    #: Go on: from a suspension, or after `Store.rewind` and `Store.fork`.
+    RESUME = "resume"
+
+
+class Request(NamedTuple):
+    """Something asked of a workflow."""
+
+    workflow_id: str
+    kind: RequestKind
+    at: Micros
+    name: str | None = None
+    payload: Payload | None = None
+    #: Its number on disk, where a client left it there.
+    number: int | None = None
+
+
+class Arrivals(NamedTuple):
+    """What others wrote since the last look."""
+
+    #: Ids of workflows that no turn has driven yet, oldest first.
+    workflows: list[str]
+    #: Everything asked and not carried out yet, in the order asked.
+    requests: list[Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which workflows are listed, and in which order."""
+
+    name: str | None = None
+    #: Any of these.
+    statuses: frozenset[WorkflowStatus] | None = None
+    id_prefix: str | None = None
+    #: The parent's id.
+    parent: str | None = None
+    #: Created at or after this time,
+    created_from: Micros | None = None
+    #: and before this.
+    created_before: Micros | None = None
+    oldest_first: bool = False
+    #: At most so many.
+    limit: int | None = None
+    #: Only what comes behind this workflow in the order asked for: the last one of the page before.
+    after: str | None = None
+
+
+#: All workflows, newest first.
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +133,18 @@ class WorkflowRecord:
     run: int
     seed: bytes
     input: Payload
+    #: Name and arguments that it was submitted with: those of its first run.
+    submitted: tuple[str, Payload]
     #: The value that it returned, or the failure that ended it.
     outcome: Outcome | None
     #: Why it is stalled.
     reason: str | None
     progress: Payload | None
-    #: The parent's id, where it is a child.
-    parent: str | None
+    parent: Parent | None
+    #: The version of the code that it was submitted with.
+    version: str | None
+    #: When it is cancelled if it has not ended by then.
+    deadline_at: Micros | None
     created_at: Micros
     starts_at: Micros | None
     started_at: Micros | None
@@ -74,6 +175,8 @@ class StepRecord:
     turn: int
     #: The place of its outcome in the order applied, from 1; None while it is not applied.
     applied: int | None
+    #: Of a cancelled step: the place of the event with which the workflow ceased to wait for it.
+    dropped: int | None
     due_at: Micros | None
     scheduled_at: Micros
     finished_at: Micros | None
@@ -88,11 +191,37 @@ class Pending(NamedTuple):
     #: When it is to start; None where it has started, or is to start at once.
     starts_at: Micros | None
     started: bool
-    #: Whether a step other than a sleep is open, or nothing at all is.
+    #: Whether something other than time and signals is waited for, or nothing at all is.
     active: bool
     #: Its open sleeps: (step, due).
     sleeps: Sequence[tuple[int, Micros]]
     recovery_attempts: int
+    deadline_at: Micros | None = None
+    #: The parent with which it was to end, where that has ended: it was terminated, and the process died before its
+    #: children were asked to.
+    orphan_of: str | None = None
+
+
+class Loaded(NamedTuple):
+    """Everything that a workflow is built from."""
+
+    record: WorkflowRecord
+    history: History
+    #: Outcomes that are on disk and were not applied, in the order in which they came.
+    recorded: Sequence[StepEnded] = ()
+    #: Signals that it has not received, in order.
+    signals: Sequence[Signal] = ()
+    #: The highest number that a signal of it has on disk, received or not; 0 where there is none.
+    last_signal: int = 0
+
+
+class Continued(NamedTuple):
+    """The next run of a workflow."""
+
+    name: str
+    input: Payload
+    seed: bytes
+    version: str | None = None
 
 
 @dataclass(slots=True)
@@ -110,8 +239,24 @@ class Checkpoint:
     place: int = 0
     #: Steps issued.
     issued: Sequence[Step] = ()
-    #: Steps that the workflow no longer waits for.
-    cancelled: Sequence[int] = ()
+    #: Steps that the workflow no longer waits for: (step, place of the event with which it ceased to).
+    cancelled: Sequence[tuple[int, int]] = ()
+    #: Outcomes to be kept for later, since the workflow cannot receive them now.
+    recorded: Sequence[StepEnded] = ()
+    #: Workflows that it starts: they are put on disk with it.
+    children: Sequence[Submission] = ()
+    #: Signals to be kept (one with the number 0 gets the next that is free),
+    signals: Sequence[Signal] = ()
+    #: and those that it received: (number, place of the event that gave it to the workflow).
+    received: Sequence[tuple[int, int]] = ()
+    #: Numbers of requests that were carried out.
+    handled: Sequence[int] = ()
+    progress: Payload | None = None
+    #: Names for which `patched` was True for the first time.
+    patches: Sequence[str] = ()
+    #: The run is over and this one begins: the steps, inputs and patches of the old one are deleted, the signals stay.
+    #: `run` is the old one's number.
+    continued: Continued | None = None
     status: WorkflowStatus | None = None
     #: With a status that ends the workflow: how it ended. With done it is a value.
     outcome: Outcome | None = None
@@ -122,7 +267,8 @@ class Checkpoint:
     @property
     def started_at(self) -> Micros | None:
         """When the run's first turn was driven, if in this one."""
-        return self.events[0].at if self.events and self.place == 0 else None
+        first = self.events[0] if self.events and self.place == 0 else None
+        return first.at if isinstance(first, Started) else None
 
     @property
     def finished_at(self) -> Micros | None:
@@ -148,8 +294,8 @@ class Store(Protocol):
             StorageError: The medium failed. Nothing was written.
         """
 
-    def load(self, workflow_id: str) -> tuple[WorkflowRecord, History] | None:
-        """A workflow's row and the history of its current run; None where there is no such workflow.
+    def load(self, workflow_id: str) -> Loaded | None:
+        """All that a workflow is built from, of its current run; None where there is no such workflow.
 
         Raises:
             DamagedRowError: A row of it cannot be read as what it should be.
@@ -159,11 +305,18 @@ class Store(Protocol):
     def unfinished(self) -> list[Pending]:
         """Every workflow that has not ended, oldest first."""
 
-    def arrivals(self) -> list[str]:
-        """Ids of workflows that clients added since the last call and that no turn has driven yet, oldest first.
+    def arrivals(self) -> Arrivals:
+        """What clients added since the last call. Requests are told of until a commit says that they are handled.
 
-        Costs a glance where nothing was written by others since. The first call tells of all, whoever added them.
+        Costs a glance where nothing was written by others since. The first call tells of all, whoever added them, and
+        so may a call after workflows were deleted.
         """
+
+    def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
+        """The children of a run that have ended, in the order in which they did."""
+
+    def open_children(self, workflow_id: str, run: int) -> list[str]:
+        """The ids of those that have not."""
 
     # ------------------------------------------------------------------ anyone's
 
@@ -174,11 +327,65 @@ class Store(Protocol):
             WorkflowAlreadyExistsError: An id is taken. Nothing was written.
         """
 
+    def ask(self, requests: Sequence[Request]) -> None:
+        """Ask something of workflows as a client, for the owner to find by `arrivals`: all or none.
+
+        Raises:
+            WorkflowNotFoundError: There is no such workflow. Nothing was written.
+            WorkflowEndedError: It has ended. Nothing was written.
+        """
+
+    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
+        """Have an ended or stalled workflow go on from before the event at ``place``, and leave a request to resume.
+
+        What was applied from there on is undone: steps issued because of it are deleted, outcomes applied then are
+        forgotten (their steps are open again; signals received go back among those that wait, in the order received),
+        steps dropped then are open again, requests applied then are forgotten. With ``reapply`` the outcome at
+        ``place`` itself stays recorded, to be applied again (unless it was a signal: that waits again). The outcome of
+        the workflow, its reason and its deadline are cleared, and its recovery attempts are counted anew.
+
+        Raises:
+            WorkflowNotFoundError: There is no such workflow.
+            WorkflowNotEndedError: It is neither ended nor stalled, or is in another run by now. Nothing was changed.
+        """
+
+    def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
+        """Add a workflow that is a copy of another as it stood before the event at ``place``, and a request to resume.
+
+        ``new`` gives id, name, input, seed, version and time; where ``place`` is 0, nothing but the signals is copied
+        and it starts anew, as its first run; the run's number is kept otherwise. Steps open then are open in the copy,
+        and so are those whose outcome was recorded and not applied. Signals received later are among those that wait
+        in the copy, before those that still wait in the original. The copy has no parent and no progress.
+
+        Raises:
+            WorkflowNotFoundError: There is no such workflow, or it is in another run by now.
+            WorkflowAlreadyExistsError: The id of the copy is taken.
+        """
+
+    def delete(self, workflow_ids: Sequence[str]) -> int:
+        """Delete ended workflows with all that is theirs, and their descendants; how many were deleted.
+
+        Raises:
+            WorkflowNotFoundError: One is not there. Nothing was deleted.
+            WorkflowNotEndedError: One, or a descendant, has not ended; or the parent of one has not, and may not have
+                received its result yet. Nothing was deleted.
+        """
+
+    def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
+        """Workflows that ended so, before that time (None: at any), and whose parent, if any, has ended or is gone."""
+
+    def snapshot(self, workflow_id: str) -> Loaded | None:
+        """The same as `load`, for any thread."""
+
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
 
-    def records(self, name: str | None = None) -> list[WorkflowRecord]:
-        """The rows of all workflows, or of those of one name, newest first."""
+    def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
+        """The rows of the workflows asked for, in the order asked for.
+
+        Raises:
+            WorkflowNotFoundError: The workflow that a page is to follow is not there any more.
+        """
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         """The steps of a workflow's current run, by number."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
-from ._core.commands import Command, Sleep, show
+from ._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show
 from ._core.context import WorkflowInfo
 from ._core.definitions import Workflow, WorkflowInvocation
 from ._core.errors import Cancelled, CommandError, WorkflowCancelledError, WorkflowFailedError, YieldflowError
-from ._core.execution import Execution
-from ._core.history import Event, Failure, History, Micros, Started, Step, StepEnded, WorkflowStatus
+from ._core.execution import Advance, Execution
+from ._core.history import Continuation, Event, Failure, History, Micros, Started, Step, StepEnded, WorkflowStatus
 from ._core.nodes import Leaf
 from .codec import codec_named
 
@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 #: 2026-01-01T00:00:00Z: when a stepped workflow starts.
 _START: Micros = 1_767_225_600_000_000
+#: What ends by itself, at a time.
+_TIMERS = (Sleep, SleepUntil)
+#: What cannot fail.
+_SAFE = (*_TIMERS, WaitSignal, TakeSignals)
 
 
 class Stepper(Generic[R]):
@@ -49,12 +53,15 @@ class Stepper(Generic[R]):
         if not isinstance(invocation, WorkflowInvocation):
             raise TypeError(f"Stepper takes a workflow called with its arguments, not {invocation!r}")
         self._codec = codec_named(codec)
-        self._definition: Workflow[..., R] = invocation.definition  # type: ignore[assignment]  # a workflow's invocation
+        self._definition: Workflow[..., R] = invocation.definition
         self._input = self._codec.encode(dict(invocation.arguments))
         self._seed = seed
         self._now = _START
         self._events: list[Event] = []
         self._steps: list[Step] = []
+        self._patches: frozenset[str] = frozenset()
+        self._dropped: frozenset[int] = frozenset()
+        self._continuation: Continuation | None = None
         self._crashed: list[Execution] = []
         #: What to say of commands that a workflow which failed had made and not yielded.
         self._slips: list[str] = []
@@ -93,7 +100,7 @@ class Stepper(Generic[R]):
         """
         end = self._execution.end
         if end is None:
-            raise CommandError(f"{self._definition.name} has not ended: it waits for {self._shown}")
+            raise CommandError(f"{self._definition.name} {self._standing}")
         if isinstance(end.outcome, Failure):
             raise self._revived(end.outcome)
         result: R = self._codec.decode(end.outcome)  # type: ignore[assignment]  # what the workflow returned
@@ -123,7 +130,8 @@ class Stepper(Generic[R]):
         """Let a pending command end with a value.
 
         ``resolve(command, value)`` or, where one command is pending, ``resolve(value)``. A sleep takes no value:
-        ``resolve(sleep(60))``; time moves on to its end. Of equal commands the first issued is meant.
+        ``resolve(sleep(60))``; time moves on to its end. For a signal the value is its payload, for `take_signals` the
+        list of them, for a child what it returns. Of equal commands the first issued is meant.
 
         Raises:
             CommandError: No such command is pending, or several are and none was named.
@@ -135,10 +143,12 @@ class Stepper(Generic[R]):
             given = (given[0], None)
         leaf = self._leaf("resolve", given[0] if len(given) == 2 else None)
         value = given[-1] if given else None
-        if isinstance(leaf.command, Sleep) and leaf.step.due_at is not None:
+        if isinstance(leaf.command, _TIMERS) and leaf.step.due_at is not None:
             if value is not None:
                 raise CommandError(f"{leaf.command} ends without a value. Write:\n    resolve({leaf.command})")
             self._now = max(self._now, leaf.step.due_at)
+        if isinstance(leaf.command, TakeSignals) and not isinstance(value, list):
+            raise CommandError(f"{leaf.command} ends with a list. Write:\n    resolve({leaf.command}, [...])")
         self._apply(StepEnded(leaf.step.number, self._codec.encode(value), self._now))
 
     @overload
@@ -146,10 +156,10 @@ class Stepper(Generic[R]):
     @overload
     def fail(self, error: BaseException, /) -> None: ...
     def fail(self, *given: Any) -> None:
-        """Let a pending activity fail: ``fail(command, error)`` or, where one is pending, ``fail(error)``.
+        """Let a pending activity or child fail: ``fail(command, error)`` or, where one is pending, ``fail(error)``.
 
         Raises:
-            CommandError: No such activity is pending, or several commands are and none was named.
+            CommandError: No such activity or child is pending, or several commands are and none was named.
         """
         if not 1 <= len(given) <= 2:
             raise TypeError(f"fail() takes a command and an exception, not {len(given)} arguments")
@@ -157,7 +167,7 @@ class Stepper(Generic[R]):
         if not isinstance(error, BaseException):
             raise TypeError(f"fail() takes an exception, not {show(error)}")
         leaf = self._leaf("fail", given[0] if len(given) == 2 else None)
-        if isinstance(leaf.command, Sleep):
+        if isinstance(leaf.command, _SAFE):
             raise CommandError(f"{leaf.command} cannot fail. Write:\n    resolve({leaf.command})")
         self._apply(StepEnded(leaf.step.number, self._codec.encode_failure(error), self._now))
 
@@ -178,8 +188,16 @@ class Stepper(Generic[R]):
     def _build(self) -> Execution:
         arguments: dict[str, object] = self._codec.decode(self._input)  # type: ignore[assignment]  # as it was encoded
         info = WorkflowInfo("stepped", self._definition.name, 1)
-        history = History(tuple(self._events), tuple(self._steps))
+        history = History(tuple(self._events), tuple(self._steps), self._patches, self._dropped)
         return Execution(self._definition, arguments, info, self._seed, self._codec, history)
+
+    @property
+    def _standing(self) -> str:
+        """Where it stands, for messages."""
+        if self._continuation is not None:
+            return f"continued as a new run of {self._continuation.name}"
+        ended = self._execution.over
+        return f"has ended ({self.status})" if ended else f"has not ended: it waits for {self._shown}"
 
     @property
     def _shown(self) -> str:
@@ -189,7 +207,7 @@ class Stepper(Generic[R]):
     def _leaf(self, verb: str, command: Command[Any] | None) -> Leaf:
         waiting = self._execution.open
         if not waiting:
-            raise CommandError(f"{self._definition.name} has ended ({self.status}): nothing is pending")
+            raise CommandError(f"{self._definition.name} {self._standing}: nothing is pending")
         if command is not None:
             for leaf in waiting.values():
                 if leaf.command == command:
@@ -205,8 +223,7 @@ class Stepper(Generic[R]):
 
     def _apply(self, event: Event) -> None:
         advance = self._execution.apply(event)
-        self._events.append(event)
-        self._steps.extend(advance.issued)
+        self._keep(event, advance)
         failure = advance.end.outcome if advance.end is not None else None
         if isinstance(failure, Failure) and failure.type_name == "builtins.KeyboardInterrupt":
             raise KeyboardInterrupt
@@ -219,6 +236,14 @@ class Stepper(Generic[R]):
             self._slips = slips
         elif slips:
             raise CommandError("\n".join(slips))
+
+    def _keep(self, event: Event, advance: Advance) -> None:
+        """Keep what a store would keep."""
+        self._events.append(event)
+        self._steps.extend(advance.issued)
+        self._patches = self._patches.union(advance.patches)
+        self._dropped = self._dropped.union(advance.cancelled)
+        self._continuation = advance.continuation
 
     def __del__(self) -> None:
         for execution in [*getattr(self, "_crashed", ()), *filter(None, [getattr(self, "_execution", None)])]:

@@ -12,19 +12,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ._core.definitions import Definition
 from ._core.errors import EncodingError
 from ._core.history import Codec, Failure, Outcome, Payload
 
+#: Workflow, run and step.
+Key: TypeAlias = tuple[str, int, int]
 
-class Task(NamedTuple):
+
+class Attempt(NamedTuple):
     """One attempt at an activity."""
 
-    #: Workflow, run and step.
-    key: tuple[str, int, int]
-    attempt: int
+    key: Key
+    number: int
     definition: Definition[..., Any]
     #: The arguments by name, as they are stored.
     input: Payload
@@ -41,44 +43,44 @@ class Task(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """What became of a task."""
+    """What became of an attempt."""
 
-    task: Task
+    attempt: Attempt
     outcome: Outcome
 
 
 class Workers(Protocol):
     """What the scheduler asks of whatever runs activities."""
 
-    def submit(self, task: Task) -> None:
-        """Run ``task`` some time, and deliver its outcome."""
+    def submit(self, attempt: Attempt) -> None:
+        """Run ``attempt`` some time, and deliver its outcome."""
 
 
-def perform(task: Task, codec: Codec) -> Completed:
+def perform(attempt: Attempt, codec: Codec) -> Completed:
     """Run one attempt; whatever the activity does, the answer is an outcome."""
     try:
-        arguments: dict[str, object] = codec.decode(task.input)  # type: ignore[assignment]  # encoded from a dict
-        result = task.definition.call(arguments)
+        arguments: dict[str, object] = codec.decode(attempt.input)  # type: ignore[assignment]  # encoded from a dict
+        result = attempt.definition.call(arguments)
         try:
             outcome: Outcome = codec.encode(result)
         except EncodingError as error:
-            raise EncodingError(f"what activity {task.definition.name!r} returned: {error}") from None
+            raise EncodingError(f"what activity {attempt.definition.name!r} returned: {error}") from None
     except BaseException as error:
         outcome = codec.encode_failure(error)
-    return Completed(task, outcome)
+    return Completed(attempt, outcome)
 
 
 class _Seat:
     """What one thread of a pool is at."""
 
-    __slots__ = ("interrupted", "pool", "task", "waits")
+    __slots__ = ("attempt", "interrupted", "pool", "waits")
 
     def __init__(self, pool: ThreadWorkers) -> None:
         self.pool = pool
-        self.task: Task | None = None
-        #: How many waits of the task lend this place: more than one where it awaits several workflows at once.
+        self.attempt: Attempt | None = None
+        #: How many waits of the attempt lend this place: more than one where it awaits several workflows at once.
         self.waits = 0
-        #: Whether the task was told to wait no longer, since the pool stops.
+        #: Whether the attempt was told to wait no longer, since the pool stops.
         self.interrupted = False
 
 
@@ -125,7 +127,7 @@ class ThreadWorkers:
         count: How many activities run at once.
         deliver: Called on the worker's thread with each outcome.
         codec: How arguments and results are stored.
-        wanted: Asked on the worker's thread, before a task is begun, whether anybody still waits for it.
+        wanted: Asked on the worker's thread, before an attempt is begun, whether anybody still waits for it.
     """
 
     def __init__(
@@ -133,14 +135,14 @@ class ThreadWorkers:
         count: int,
         deliver: Callable[[Completed], None],
         codec: Codec,
-        wanted: Callable[[Task], bool] = lambda task: True,
+        wanted: Callable[[Attempt], bool] = lambda attempt: True,
     ) -> None:
         self._count = count
         self._deliver = deliver
         self._codec = codec
         self._wanted = wanted
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
-        self._queue: SimpleQueue[Task | None] = SimpleQueue()
+        self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
         # Guards the four below, which are changed and read in a few instructions.
         # The garbage collector may end a wait on a thread that holds it.
         self._lock = threading.RLock()
@@ -158,15 +160,15 @@ class ThreadWorkers:
             for _ in range(self._count):
                 self._spawn()
 
-    def submit(self, task: Task) -> None:
-        """Queue a task; tasks begin in the order queued."""
-        self._queue.put(task)
+    def submit(self, attempt: Attempt) -> None:
+        """Queue an attempt; attempts begin in the order queued."""
+        self._queue.put(attempt)
 
     def begin_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
         """Have another thread take the place of one that waits."""
         with self._lock:
             stopping = self.stopping
-            # Further waits of the same task find its place taken.
+            # Further waits of the same attempt find its place taken.
             if not seat.waits and not stopping:
                 self._spawn()
             seat.waits += 1
@@ -188,16 +190,16 @@ class ThreadWorkers:
         seat = _here.seat
         return seat is not None and seat.pool is self
 
-    def stop(self, timeout: float | None) -> list[Task]:
+    def stop(self, timeout: float | None) -> list[Attempt]:
         """Begin nothing more, and wait for what runs.
 
-        A task that waits for a workflow is told to give up; if it then fails, that does not count as its outcome.
+        An attempt that waits for a workflow is told to give up; if it then fails, that does not count as its outcome.
 
         Args:
             timeout: Seconds to wait at most; None for as long as it takes.
 
         Returns:
-            The tasks that are still running.
+            The attempts that are still running.
         """
         with self._lock:
             # From here on no thread is added, so that those counted are all.
@@ -217,7 +219,7 @@ class ThreadWorkers:
             left = None if deadline is None else deadline - time.monotonic()
             thread.join(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
         with self._lock:
-            return [seat.task for seat in self._threads.values() if seat.task is not None]
+            return [seat.attempt for seat in self._threads.values() if seat.attempt is not None]
 
     def _spawn(self) -> None:
         """Add a thread; the lock is held by the caller."""
@@ -229,12 +231,12 @@ class ThreadWorkers:
     def _work(self, seat: _Seat) -> None:
         _here.seat = seat
         try:
-            while (task := self._queue.get()) is not None and not self.stopping:
-                if not self._wanted(task):
+            while (attempt := self._queue.get()) is not None and not self.stopping:
+                if not self._wanted(attempt):
                     continue
-                seat.task = task
-                completed = perform(task, self._codec)
-                seat.task = None
+                seat.attempt = attempt
+                completed = perform(attempt, self._codec)
+                seat.attempt = None
                 if not (seat.interrupted and isinstance(completed.outcome, Failure)):
                     self._deliver(completed)
                 if self._surplus and self._retire():

@@ -90,7 +90,7 @@ def test_steps_are_numbered_in_the_order_issued() -> None:
         line_of(helper, "yield from fetch"),
         line_of(three_turns, "yield from sleep"),
     ]
-    assert second == []
+    assert not second
 
 
 def test_a_sleep_is_due_counted_from_the_event_that_led_to_it() -> None:
@@ -216,7 +216,7 @@ def test_replay_leads_to_where_the_workflow_was() -> None:
 
 def test_replay_issues_nothing_again() -> None:
     """What is recorded does not come out as new: an open step is the recorded one, due when it was due."""
-    events, steps = recorded(three_turns, Started(START), ended(0), ended(1))
+    events, steps, *_ = recorded(three_turns, Started(START), ended(0), ended(1))
     on_disk = [step._replace(source=f"before_the_edit.py:{step.number}") for step in steps]
     again = execution(three_turns, History(events, on_disk))
     again.replay()
@@ -243,7 +243,7 @@ def test_a_recorded_value_that_cannot_be_read_is_no_failure_of_the_workflow() ->
 
 def test_a_mismatch_is_shown_though_the_recorded_arguments_cannot_be_read() -> None:
     """Where recorded arguments are damaged, a mismatch still shows the rest of both sides."""
-    events, steps = recorded(three_turns, Started(START), ended(0))
+    events, steps, *_ = recorded(three_turns, Started(START), ended(0))
     damaged = [step._replace(name="other", input="{damaged") for step in steps]
 
     with pytest.raises(ReplayMismatchError) as caught:

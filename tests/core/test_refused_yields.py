@@ -55,14 +55,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: other,
         "workflow 'other' was yielded without being called. Write:\n    yield other(...)",
     ),
-    "a workflow": (
-        lambda: other("k"),
-        "other(key='k') is a workflow, which a workflow cannot wait for yet. "
-        "To make it a part of this one, write:\n    value = yield from other.fn(...)",
-    ),
     "a list of commands": (
         lambda: [fetch("a"), fetch("b")],
-        "a list of commands was yielded. Write:\n    results = yield gather(*commands)",
+        "a list of commands was yielded. Write:\n    results = yield gather(*commands)\n"
+        "or, to go on with the first of them:\n    index, value = yield race(*commands)",
     ),
     "a tuple of commands": (
         lambda: (fetch("a"), sleep(1)),
@@ -79,8 +75,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a number": (
         lambda: 5,
-        "5 was yielded, which is no command. Yield an activity called with its arguments, sleep(...), gather(...) "
-        "or a helper generator; to hand a value on, return it.",
+        "5 was yielded, which is no command. Yield an activity or a workflow called with its arguments, sleep(...), "
+        "gather(...), race(...), start(...) or a helper generator; to hand a value on, return it.",
     ),
     "nothing": (lambda: None, "None was yielded, which is no command."),
     "an empty list": (list, "[] was yielded, which is no command."),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.orchestrator.shop import (
+    Declined,
     Gate,
+    OrderFailed,
+    Works,
     shop,
 )
 from yieldflow import (
+    Flow,
     Orchestrator,
     Registry,
+    workflow,
 )
 
 
@@ -47,3 +53,29 @@ def gate() -> Iterator[Gate]:
     gate = Gate()
     yield gate
     gate.open()
+
+
+@pytest.fixture
+def works(registry: Registry) -> Works:
+    return Works(registry)
+
+
+@pytest.fixture
+def trip(registry: Registry, works: Works) -> Any:
+    """Books three things; what was booked is given back where one fails, if asked to."""
+
+    @workflow(registry=registry)
+    def trip(compensate: bool = False, wrap: bool = False) -> Flow[list[str]]:
+        booked: list[str] = []
+        try:
+            for what in ("flight", "hotel", "car"):
+                booked.append((yield from works.do(what)))
+        except Declined as error:
+            for what in reversed(booked) if compensate else ():
+                yield works.do(f"no {what}")
+            if wrap:
+                raise OrderFailed("trip") from error
+            raise
+        return booked
+
+    return trip

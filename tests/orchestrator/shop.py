@@ -6,11 +6,14 @@ Whatever has to happen in an order is held up by a `Gate`, and no wait is endles
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from yieldflow import (
     Flow,
@@ -138,6 +141,51 @@ class Held:
 
         self.job = job
         self.guard = guard
+
+
+class Declined(Exception):
+    pass
+
+
+class OrderFailed(Exception):
+    pass
+
+
+class Works:
+    """An activity that does what it is told, unless that is broken; and what it did."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.done: list[str] = []
+        self.broken: set[str] = set()
+
+        @activity(registry=registry)
+        def do(what: str) -> str:
+            if what in self.broken:
+                raise Declined(f"no {what}")
+            self.done.append(what)
+            return what
+
+        self.do = do
+
+
+def failed(orchestrator: Orchestrator, invocation: Any, error: type[BaseException] = Declined) -> WorkflowHandle[Any]:
+    """A workflow that has failed so."""
+    handle = orchestrator.submit(invocation)
+    with pytest.raises(error):
+        handle.result(WAIT)
+    return handle
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Look again and again until something is so that nobody tells of."""
+    deadline = time.monotonic() + WAIT
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to that"
+
+
+def until_waiting(handle: WorkflowHandle[Any], name: str) -> None:
+    """Look until a workflow waits for what has this name."""
+    until(lambda: any(waiting.name == name for waiting in handle.describe().waiting_for))
 
 
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, assert_type
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Never, assert_never, assert_type
 from uuid import UUID
 
 from yieldflow import (
@@ -13,17 +13,28 @@ from yieldflow import (
     Flow,
     Orchestrator,
     Registry,
+    Task,
     Workflow,
     WorkflowHandle,
     WorkflowInfo,
     WorkflowInvocation,
     activity,
+    cancel,
+    continue_as_new,
     gather,
     info,
     now,
+    patched,
+    race,
     random,
+    set_progress,
     sleep,
+    sleep_until,
+    start,
+    take_signals,
     uuid4,
+    wait_for,
+    wait_signal,
     workflow,
 )
 from yieldflow.testing import Stepper
@@ -148,6 +159,144 @@ def of_tolerant_gathers(sources: list[str]) -> Flow[None]:
     many = yield from gather(*(fetch_data(source) for source in sources), return_exceptions=True)
     assert_type(many, list[dict[str, int] | Exception])
     assert_type([result for result in many if not isinstance(result, Exception)], list[dict[str, int]])
+
+
+def of_races(sources: list[str]) -> Flow[None]:
+    one = yield from race(describe(1))
+    assert_type(one, tuple[Literal[0], str])
+    two = yield from race(describe(1), sleep(2))
+    assert_type(two, tuple[Literal[0], str] | tuple[Literal[1], None])
+    three = yield from race(describe(1), is_large(2), helper(3))
+    assert_type(three, tuple[Literal[0], str] | tuple[Literal[1], bool] | tuple[Literal[2], str])
+    four = yield from race(describe(1), is_large(2), helper(3), pipeline("a", "b"))
+    assert_type(
+        four, tuple[Literal[0], str] | tuple[Literal[1], bool] | tuple[Literal[2], str] | tuple[Literal[3], int]
+    )
+    five = yield from race(now(), is_large(2), helper(3), pipeline("a", "b"), wait_signal("go"))
+    assert_type(
+        five,
+        tuple[Literal[0], datetime]
+        | tuple[Literal[1], bool]
+        | tuple[Literal[2], str]
+        | tuple[Literal[3], int]
+        | tuple[Literal[4], Any],
+    )
+    many = yield from race(*(fetch_data(source) for source in sources))
+    assert_type(many, tuple[int, dict[str, int]])
+    nested = yield from race(gather(describe(1), is_large(2)), race(sleep(1), is_large(2)))
+    assert_type(
+        nested,
+        tuple[Literal[0], tuple[str, bool]] | tuple[Literal[1], tuple[Literal[0], None] | tuple[Literal[1], bool]],
+    )
+    index, value = yield from race(describe(1), is_large(2))
+    assert_type(index, Literal[0, 1])
+    assert_type(value, str | bool)
+
+
+def matching_a_race() -> Flow[str]:
+    first = yield from race(describe(1), is_large(2), sleep(60))
+    match first:
+        case (0, text):
+            assert_type(text, str)
+            return text
+        case (1, large):
+            assert_type(large, bool)
+            return "large" if large else "small"
+        case (2, _):
+            return "too late"
+        case _:
+            assert_never(first)
+
+
+def asking_which_won() -> Flow[str]:
+    first = yield from race(describe(1), is_large(2))
+    if first[0] == 0:
+        assert_type(first[1], str)
+        return first[1]
+    assert_type(first[1], bool)
+    return "large"
+
+
+def of_limits_of_time() -> Flow[None]:
+    assert_type((yield from wait_for(describe(1), 5)), str)
+    assert_type((yield from wait_for(helper(1), timedelta(minutes=5))), str)
+    assert_type((yield from wait_for(gather(describe(1), is_large(2)), 0.5)), tuple[str, bool])
+    assert_type((yield from wait_for(wait_signal("go"), 5)), Any)
+    assert_type((yield from wait_for(pipeline("a", "b"), 5)), int)
+
+
+def of_tasks() -> Flow[None]:
+    task = yield from start(describe(1))
+    assert_type(task, Task[str])
+    assert_type((yield from task), str)
+    of_a_helper = yield from start(helper(1))
+    assert_type(of_a_helper, Task[str])
+    of_a_child = yield from start(pipeline("a", "b"))
+    assert_type(of_a_child, Task[int])
+    of_several = yield from start(gather(describe(1), is_large(2)))
+    assert_type(of_several, Task[tuple[str, bool]])
+    both = yield from gather(task, of_a_child)
+    assert_type(both, tuple[str, int])
+    first = yield from race(task, sleep(1))
+    assert_type(first, tuple[Literal[0], str] | tuple[Literal[1], None])
+    assert_type((yield from wait_for(of_a_child, 5)), int)
+    assert_type((yield from cancel(task)), None)
+    wider: Task[str | int] = task
+    as_command: Command[object] = wider
+    yield as_command
+
+
+def of_messages_and_time() -> Flow[None]:
+    assert_type((yield from wait_signal("go")), Any)
+    assert_type((yield from take_signals("go")), list[Any])
+    assert_type((yield from sleep_until(datetime(2030, 1, 1, tzinfo=UTC))), None)
+    assert_type((yield from set_progress({"done": 1})), None)
+    assert_type((yield from patched("change")), bool)
+
+
+def of_children() -> Flow[None]:
+    assert_type((yield from pipeline("a", "b")), int)
+    results = yield from gather(pipeline("a", "b"), with_parentheses())
+    assert_type(results, tuple[int, str])
+
+
+def of_options() -> Flow[None]:
+    fetching = fetch_data("a").with_options(on_cancel="wait")
+    assert_type(fetching, ActivityInvocation[dict[str, int]])
+    assert_type((yield from fetching), dict[str, int])
+    child = pipeline("a", "b").with_options(workflow_id="w-2", on_parent_end="abandon", timeout=timedelta(hours=1))
+    assert_type(child, WorkflowInvocation[int])
+    assert_type((yield from child), int)
+
+
+@activity(on_cancel="wait")
+def charge(cents: int) -> str:
+    return f"{cents}"
+
+
+@workflow(version="2", timeout=timedelta(days=1))
+def versioned(turn: int) -> Flow[str]:
+    return (yield from charge(turn))
+
+
+assert_type(charge(5), ActivityInvocation[str])
+assert_type(versioned(5), WorkflowInvocation[str])
+assert_type(continue_as_new(versioned(5)), Command[Never])
+
+
+@workflow
+def endless(turn: int) -> Flow[int]:
+    yield from sleep(1)
+    return (yield from continue_as_new(endless(turn + 1)))
+
+
+@workflow
+def endless_on_the_other_hand(turn: int) -> Flow[str]:
+    if turn > 100:
+        return "enough"
+    yield from sleep(1)
+    # Nothing comes behind it, so nothing is returned.
+    assert_never((yield from continue_as_new(endless_on_the_other_hand(turn + 1))))
 
 
 # ---------------------------------------------------------------------- what users hold

@@ -6,9 +6,27 @@ Where mypy no longer rejects a line, the comment is unused, and that is an error
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
-from yieldflow import Flow, Orchestrator, Registry, activity, gather, sleep, workflow
+from yieldflow import (
+    Flow,
+    Orchestrator,
+    Registry,
+    Task,
+    activity,
+    cancel,
+    continue_as_new,
+    gather,
+    patched,
+    race,
+    sleep,
+    sleep_until,
+    start,
+    take_signals,
+    wait_for,
+    wait_signal,
+    workflow,
+)
 from yieldflow.testing import Stepper
 
 registry = Registry()
@@ -43,6 +61,25 @@ pipeline("a", retries=3)  # type: ignore[call-arg]  # no such argument
 sleep("60")  # type: ignore[arg-type]  # a str for seconds
 gather(fetch_data("a"), 5)  # type: ignore[call-overload]  # no command
 gather(fetch_data("a"), limit="2")  # type: ignore[call-overload]  # a str for a number
+race(fetch_data("a"), 5)  # type: ignore[call-overload]  # no command
+race(fetch_data)  # type: ignore[call-overload]  # not called
+wait_for(fetch_data("a"))  # type: ignore[call-arg]  # no limit
+wait_for(fetch_data("a"), "5")  # type: ignore[arg-type]  # a str for seconds
+start(5)  # type: ignore[arg-type]  # no command
+cancel(fetch_data("a"))  # type: ignore[arg-type]  # a command for a task
+sleep_until(60)  # type: ignore[arg-type]  # seconds for a moment
+sleep_until("2030-01-01")  # type: ignore[arg-type]  # a text for a moment
+wait_signal(5)  # type: ignore[arg-type]  # an int for a name
+take_signals()  # type: ignore[call-arg]  # no name
+patched(True)  # type: ignore[arg-type]  # a bool for a name
+continue_as_new(fetch_data("a"))  # type: ignore[arg-type]  # an activity
+continue_as_new(pipeline)  # type: ignore[arg-type]  # not called
+fetch_data("a").with_options(on_cancel="stop")  # type: ignore[arg-type]  # neither "abandon" nor "wait"
+fetch_data("a").with_options(on_parent_end="wait")  # type: ignore[call-arg]  # an option of children
+pipeline("a").with_options(on_parent_end="stop")  # type: ignore[arg-type]  # no such mode
+pipeline("a").with_options(on_cancel="wait")  # type: ignore[call-arg]  # an option of activities
+pipeline("a").with_options(timeout="5")  # type: ignore[arg-type]  # a str for seconds
+pipeline("a").with_options("w-1")  # type: ignore[call-arg]  # options have names
 
 # ---------------------------------------------------------------------- wrong results, in a workflow
 
@@ -74,6 +111,51 @@ def delegates_to_no_command() -> Flow[None]:
 def yields_nothing(source: str) -> int:
     return len(source)
 
+
+def takes_a_task_for_its_value() -> Flow[int]:
+    task = yield from start(pipeline("a"))
+    total = task + 1  # type: ignore[operator]  # it was not waited for
+    print(total)
+    text: str = yield from task  # type: ignore[assignment]  # it gives an int
+    narrower: Task[bool] = task  # type: ignore[assignment]  # an int is no bool
+    print(text, narrower)
+    return 1
+
+
+def forgets_a_case() -> Flow[str]:
+    first = yield from race(fetch_data("a"), sleep(60))
+    match first:
+        case (0, _):
+            return "fetched"
+        case _:
+            assert_never(first)  # type: ignore[arg-type]  # the sleep may win
+
+
+def confuses_the_cases() -> Flow[int]:
+    first = yield from race(pipeline("a"), sleep(60))
+    if first[0] == 1:
+        return first[1]  # type: ignore[return-value]  # None, of the sleep
+    return first[1]
+
+
+def takes_a_race_for_its_value() -> Flow[int]:
+    return (yield from race(pipeline("a"), pipeline("b")))  # type: ignore[return-value]  # a pair
+
+
+def waits_for_another_type() -> Flow[str]:
+    return (yield from wait_for(pipeline("a"), 5))  # type: ignore[return-value]  # an int for a str
+
+
+def takes_a_child_for_another_type() -> Flow[str]:
+    return (yield from pipeline("a"))  # type: ignore[return-value]  # an int for a str
+
+
+# ---------------------------------------------------------------------- wrong options of a decorator
+
+activity(on_cancel="later")  # type: ignore[call-overload]  # neither "abandon" nor "wait"
+activity(version="2")  # type: ignore[call-overload]  # an option of workflows
+workflow(version=2)  # type: ignore[call-overload]  # an int for a str
+workflow(timeout="5")  # type: ignore[call-overload]  # a str for seconds
 
 # ---------------------------------------------------------------------- wrong use of what users hold
 

@@ -1,4 +1,4 @@
-"""What a workflow may yield, beside invocations (see `definitions`) and generators.
+"""What a workflow may yield, beside invocations (see `definitions`), generators, and several at once (`concurrency`).
 
 A command is an immutable value that says what is wanted and does nothing by itself. Yielding it hands it to the host;
 the ``yield`` resumes with the result.
@@ -6,24 +6,19 @@ the ``yield`` resumes with the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from types import GeneratorType
-from typing import Any, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar, overload
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, NoReturn, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from .context import WorkflowInfo, note_made, note_used
 from .errors import CommandError
-from .history import Micros, to_micros
+from .history import EPOCH, Micros, to_micros
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
 
 #: The longest sleep: a hundred years.
 LONGEST_SLEEP = timedelta(days=36525)
@@ -90,7 +85,7 @@ def _iterated(command: Command[Any]) -> CommandError:
 #: The type of a workflow's or helper's body that returns an ``R``.
 Flow: TypeAlias = Generator[Command[Any] | Generator[Any, Any, Any], Any, R]
 
-#: What `gather` takes: a command, or a generator, which becomes a branch.
+#: What `gather`, `race` and `start` take: a command, or a generator, which becomes a branch.
 Yieldable: TypeAlias = Command[R] | Generator[Any, Any, R]
 
 # ---------------------------------------------------------------------- time
@@ -108,7 +103,23 @@ class Sleep(Command[None]):
         return to_micros(timedelta(seconds=self.seconds))
 
     def __repr__(self) -> str:
-        return f"sleep({int(self.seconds) if self.seconds.is_integer() else self.seconds})"
+        return f"sleep({show_seconds(self.seconds)})"
+
+
+@dataclass(frozen=True, slots=True)
+class SleepUntil(Command[None]):
+    """Made by `sleep_until`."""
+
+    #: In UTC.
+    when: datetime
+
+    @property
+    def micros(self) -> Micros:
+        """The moment itself."""
+        return to_micros(self.when - EPOCH)
+
+    def __repr__(self) -> str:
+        return f"sleep_until({self.when.isoformat()})"
 
 
 def sleep(duration: float | timedelta) -> Command[None]:
@@ -125,168 +136,140 @@ def sleep(duration: float | timedelta) -> Command[None]:
         >>> sleep(timedelta(minutes=5))
         sleep(300)
     """
-    if isinstance(duration, timedelta):
-        seconds: float = duration.total_seconds()
-    elif isinstance(duration, (int, float)) and not isinstance(duration, bool):
-        seconds = duration
-    else:
-        raise TypeError(f"sleep() takes seconds or a timedelta, not {show(duration)}")
+    seconds = seconds_of("sleep()", duration)
     if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
         raise ValueError(f"sleep() takes 0 seconds to a hundred years, not {show(duration)}")
-    command = Sleep(float(seconds))
+    command = Sleep(seconds)
     note_made(command)
     return command
 
 
-# ---------------------------------------------------------------------- several at once
+def sleep_until(when: datetime) -> Command[None]:
+    """Wait, durably, until a moment. One that has passed ends the wait at once.
+
+    Args:
+        when: An aware `datetime`.
+
+    Raises:
+        TypeError: ``when`` is no `datetime`.
+        ValueError: It is naive, so that nobody knows which moment is meant.
+
+    Example:
+        >>> sleep_until(datetime(2030, 1, 1, tzinfo=UTC))
+        sleep_until(2030-01-01T00:00:00+00:00)
+    """
+    if not isinstance(when, datetime):
+        raise TypeError(f"sleep_until() takes an aware datetime, not {show(when)}")
+    if when.utcoffset() is None:
+        raise ValueError(
+            f"sleep_until() takes an aware datetime, and {when.isoformat()} has no time zone. Write "
+            "datetime(..., tzinfo=UTC), or when.astimezone() if local time is meant"
+        )
+    try:
+        command = SleepUntil(when.astimezone(UTC))
+    except OverflowError:
+        raise ValueError(f"sleep_until() takes a moment from year 1 to 9999 in UTC, not {when.isoformat()}") from None
+    note_made(command)
+    return command
+
+
+def seconds_of(who: str, duration: object) -> float:
+    """A length of time in seconds.
+
+    Raises:
+        TypeError: ``duration`` is neither a number nor a `timedelta`.
+    """
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+        try:
+            return float(duration)
+        except OverflowError:
+            return math.inf if duration > 0 else -math.inf
+    raise TypeError(f"{who} takes seconds or a timedelta, not {show(duration)}")
+
+
+def show_seconds(seconds: float) -> str:
+    """Whole seconds without a fraction."""
+    return str(int(seconds) if seconds.is_integer() else seconds)
+
+
+# ---------------------------------------------------------------------- messages
 
 
 @dataclass(frozen=True, slots=True)
-class Gather(Command[list[Any]]):
-    """Made by `gather`."""
+class WaitSignal(Command[Any]):
+    """Made by `wait_signal`."""
 
-    members: tuple[Yieldable[Any], ...]
-    return_exceptions: bool
-    limit: int | None
+    name: str
 
     def __repr__(self) -> str:
-        shown = [f"{m.__qualname__}(...)" if isinstance(m, GeneratorType) else show(m, 60) for m in self.members[:3]]
-        return f"gather({', '.join([*shown, '...'] if len(self.members) > 3 else shown)})"
+        return f"wait_signal({self.name!r})"
 
 
-@overload
-def gather(
-    first: Yieldable[A], /, *, return_exceptions: Literal[False] = False, limit: int | None = None
-) -> Command[tuple[A]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    /,
-    *,
-    return_exceptions: Literal[False] = False,
-    limit: int | None = None,
-) -> Command[tuple[A, B]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    /,
-    *,
-    return_exceptions: Literal[False] = False,
-    limit: int | None = None,
-) -> Command[tuple[A, B, C]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    fourth: Yieldable[D],
-    /,
-    *,
-    return_exceptions: Literal[False] = False,
-    limit: int | None = None,
-) -> Command[tuple[A, B, C, D]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    fourth: Yieldable[D],
-    fifth: Yieldable[E],
-    /,
-    *,
-    return_exceptions: Literal[False] = False,
-    limit: int | None = None,
-) -> Command[tuple[A, B, C, D, E]]: ...
-@overload
-def gather(
-    *commands: Yieldable[R], return_exceptions: Literal[False] = False, limit: int | None = None
-) -> Command[list[R]]: ...
-@overload
-def gather(
-    first: Yieldable[A], /, *, return_exceptions: Literal[True], limit: int | None = None
-) -> Command[tuple[A | Exception]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    /,
-    *,
-    return_exceptions: Literal[True],
-    limit: int | None = None,
-) -> Command[tuple[A | Exception, B | Exception]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    /,
-    *,
-    return_exceptions: Literal[True],
-    limit: int | None = None,
-) -> Command[tuple[A | Exception, B | Exception, C | Exception]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    fourth: Yieldable[D],
-    /,
-    *,
-    return_exceptions: Literal[True],
-    limit: int | None = None,
-) -> Command[tuple[A | Exception, B | Exception, C | Exception, D | Exception]]: ...
-@overload
-def gather(
-    first: Yieldable[A],
-    second: Yieldable[B],
-    third: Yieldable[C],
-    fourth: Yieldable[D],
-    fifth: Yieldable[E],
-    /,
-    *,
-    return_exceptions: Literal[True],
-    limit: int | None = None,
-) -> Command[tuple[A | Exception, B | Exception, C | Exception, D | Exception, E | Exception]]: ...
-@overload
-def gather(
-    *commands: Yieldable[R], return_exceptions: Literal[True], limit: int | None = None
-) -> Command[list[R | Exception]]: ...
-def gather(*commands: Yieldable[Any], return_exceptions: bool = False, limit: int | None = None) -> Command[Any]:
-    """Do several things at once and wait for all of them.
+@dataclass(frozen=True, slots=True)
+class TakeSignals(Command[list[Any]]):
+    """Made by `take_signals`."""
 
-    A generator among them runs as a branch, with steps of its own. On the first failure the others are cancelled,
-    their cleanup is waited for, and the failure is raised. As with `asyncio.gather`, whose shape this has, a fixed
-    number of arguments is typed as a tuple though a list arrives.
+    name: str
+
+    def __repr__(self) -> str:
+        return f"take_signals({self.name!r})"
+
+
+def wait_signal(name: str) -> Command[Any]:
+    """Wait for a signal of that name. Signals are kept in order until they are waited for; each is received once.
 
     Args:
-        commands: Commands and generators; none at all gives ``[]``.
-        return_exceptions: Put failures into the list instead of raising the first; the type then says so for each
-            result.
-        limit: How many may be under way at once, from 1; None for all.
+        name: The name that the signal is sent under.
 
     Returns:
-        A command that resumes with the results, as a list in the order of the arguments.
+        A command that resumes with the signal's payload.
 
     Raises:
-        TypeError: ``limit`` is not a whole number.
-        ValueError: ``limit`` is less than 1.
+        TypeError: ``name`` is no string.
+        ValueError: It is empty.
 
     Example:
-        >>> @workflow
-        ... def report(shops: list[str]) -> Flow[int]:
-        ...     totals = yield from gather(*(total(shop) for shop in shops), limit=10)
-        ...     return sum(totals)
+        >>> approved = yield wait_signal("approval")
     """
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise TypeError(f"gather(limit=) takes a whole number or None, not {limit!r}")
-    if limit is not None and limit < 1:
-        raise ValueError(f"gather(limit=) is the number under way at once, from 1; not {limit!r}")
-    command = Gather(commands, return_exceptions, limit)
-    note_made(command, commands)
+    _check_name("wait_signal", name, "approval")
+    command = WaitSignal(name)
+    note_made(command)
     return command
+
+
+def take_signals(name: str) -> Command[list[Any]]:
+    """Receive the signals of that name that are there, without waiting for any.
+
+    Args:
+        name: The name that the signals are sent under.
+
+    Returns:
+        A command that resumes with a list of payloads, the oldest first: ``[]`` where there is none.
+
+    Raises:
+        TypeError: ``name`` is no string.
+        ValueError: It is empty.
+
+    Example:
+        >>> for item in (yield from take_signals("items")): ...
+    """
+    _check_name("take_signals", name, "items")
+    command = TakeSignals(name)
+    note_made(command)
+    return command
+
+
+def _check_name(function: str, name: object, example: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{function}() takes a name, as in {function}({example!r}), not {show(name)}")
+    if not name:
+        raise ValueError(f"{function}() takes a name that is not empty, as in {function}({example!r})")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name!r} holds half a surrogate pair, which is no text that can be stored") from None
 
 
 # ---------------------------------------------------------------------- at once, with no step
@@ -344,6 +327,66 @@ def info() -> Command[WorkflowInfo]:
     """
     command: Instant[WorkflowInfo] = Instant("info")
     note_made(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Patched(Command[bool]):
+    """Made by `patched`."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"patched({self.name!r})"
+
+
+def patched(name: str) -> Command[bool]:
+    """Whether this run takes the changed way: what lets code change under workflows that have begun.
+
+    The run's first call decides for the rest of it: True where that turn is new, False where it is on disk already
+    and was driven by the code before the change.
+
+    Args:
+        name: A name for the change.
+
+    Raises:
+        TypeError: ``name`` is no string.
+        ValueError: It is empty.
+
+    Example:
+        >>> if (yield from patched("check stock")):
+        ...     yield from check_stock(order_id)
+    """
+    _check_name("patched", name, "check stock")
+    command = Patched(name)
+    note_made(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class SetProgress(Command[None]):
+    """Made by `set_progress`."""
+
+    value: object
+
+    def __repr__(self) -> str:
+        return f"set_progress({show(self.value)})"
+
+
+def set_progress(value: object) -> Command[None]:
+    """Show how far the workflow has come: the value stands in its status until another is set.
+
+    Args:
+        value: Whatever can be stored.
+
+    Raises:
+        EncodingError: At the yield: ``value`` cannot be stored.
+
+    Example:
+        >>> yield set_progress({"done": 3, "of": 10})
+    """
+    command = SetProgress(value)
+    note_made(command, value)
     return command
 
 

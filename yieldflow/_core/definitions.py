@@ -4,157 +4,24 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sys
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from .commands import Command, show, show_values
 from .context import note_made
 from .errors import DuplicateDefinitionError, UnknownWorkflowError
+from .history import OnParentEnd
+from .options import ActivityOptions, OnCancel, WorkflowOptions, timeout_seconds
+
+# Whoever needs a definition of either kind finds it here.
+from .signatures import Definition as Definition
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-
-_SEVERAL = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-class _Bare(str):
-    """An annotation kept as text, shown without quotes."""
-
-    __repr__ = str.__str__
-
-
-def _shown(signature: inspect.Signature) -> str:
-    """A signature as it was written."""
-
-    def bare(annotation: object) -> object:
-        return _Bare(annotation) if isinstance(annotation, str) else annotation
-
-    parameters = [one.replace(annotation=bare(one.annotation)) for one in signature.parameters.values()]
-    return str(signature.replace(parameters=parameters, return_annotation=bare(signature.return_annotation)))
-
-
-class Definition(Generic[P, R_co]):
-    """A function under `workflow` or `activity`. Calling it makes an invocation and runs nothing."""
-
-    #: The word for it in messages.
-    kind = "definition"
-    #: The function itself.
-    fn: Callable[..., Any]
-
-    def __init__(self, fn: Callable[..., Any], name: str | None) -> None:
-        if isinstance(fn, classmethod):
-            raise self._method(fn.__func__.__qualname__, "cls", fn.__func__.__name__)
-        if not callable(fn):
-            raise TypeError(f"@{self.kind} takes a function, not {show(fn)}")
-        self.fn = fn
-        self.name = self._name_of(fn, name)
-        self.signature = self._signature_of(fn)
-        self.__module__ = getattr(fn, "__module__", None) or "?"
-        self.__qualname__ = getattr(fn, "__qualname__", self.name)
-        self.__doc__ = getattr(fn, "__doc__", None)
-        self.__wrapped__ = fn
-        self._refuse_self()
-        parameters = self.signature.parameters.values()
-        self._names = tuple(parameter.name for parameter in parameters)
-        self._plain = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
-        self.defaults: Mapping[str, object] = {
-            parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty
-        } | {parameter.name: [] for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL}
-
-    @classmethod
-    def _name_of(cls, fn: Callable[..., Any], name: str | None) -> str:
-        found = getattr(fn, "__name__", None) if name is None else name
-        if not isinstance(found, str) or not found:
-            raise TypeError(f"the {cls.kind}'s name is a non-empty string, not {show(found)}: give one with name=")
-        if found == "<lambda>":
-            raise TypeError(f"a lambda has no name to be found by again. Write: {cls.kind}(lambda ..., name='...')")
-        return found
-
-    def _signature_of(self, fn: Callable[..., Any]) -> inspect.Signature:
-        try:
-            return inspect.signature(fn)
-        except ValueError:
-            raise TypeError(
-                f"{self.kind} {self.name!r} does not tell which arguments it takes: call it from a plain function, "
-                "and decorate that"
-            ) from None
-
-    def _refuse_self(self) -> None:
-        """A method decorated in its class would store ``self`` with every step."""
-        first = next(iter(self.signature.parameters), "")
-        qualified = getattr(self.fn, "__qualname__", "")
-        # In a function, the name before the dot is "<locals>".
-        if first in ("self", "cls") and "." in qualified and not qualified.rpartition(".")[0].endswith(">"):
-            raise self._method(qualified, first, self.name)
-
-    def _method(self, qualified: str, first: str, name: str) -> TypeError:
-        owner = "Class" if first == "cls" else "instance"
-        return TypeError(
-            f"{qualified} is a method, and {first!r} is never a stored argument. "
-            f"Decorate a bound method instead: {self.kind}({owner}.{qualified.rpartition('.')[2]}, name={name!r})"
-        )
-
-    @property
-    def place(self) -> str:
-        """Where it was defined, for messages: ``shop.charge (shop.py:12)``."""
-        qualified = f"{self.__module__}.{self.__qualname__}"
-        code = getattr(inspect.unwrap(self.fn), "__code__", None)
-        return f"{qualified} ({code.co_filename}:{code.co_firstlineno})" if code is not None else qualified
-
-    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
-        """The arguments by name, as they are stored: those given, without the defaults.
-
-        Raises:
-            TypeError: They do not fit the signature.
-        """
-        if self._plain and not kwargs and len(args) == len(self._names):
-            return dict(zip(self._names, args, strict=True))
-        try:
-            bound = self.signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            unknown = next((name for name in kwargs if name not in self._names), None)
-            near = difflib.get_close_matches(str(unknown), set(self._names) - set(kwargs), n=1) if unknown else ()
-            hint = f". Did you mean {near[0]!r} instead of {unknown!r}?" if near else ""
-            raise TypeError(f"{self.kind} {self.name}{_shown(self.signature)}: {error}{hint}") from None
-        return {
-            name: list(value) if isinstance(value, tuple) and self._is_star(name) else value
-            for name, value in bound.items()
-        }
-
-    def _is_star(self, name: str) -> bool:
-        return self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-
-    def call(self, arguments: Mapping[str, object]) -> Any:
-        """Call the function with stored arguments.
-
-        Raises:
-            TypeError: The function no longer takes them. What the function raises passes through.
-        """
-        if self._plain:
-            return self.fn(**arguments)
-        unknown = [name for name in arguments if name not in self.signature.parameters]
-        if unknown:
-            raise TypeError(f"{self.name}{_shown(self.signature)}: got an unexpected argument {unknown[0]!r}")
-        bound = inspect.BoundArguments(self.signature, OrderedDict(arguments))
-        bound.apply_defaults()
-        return self.fn(*bound.args, **bound.kwargs)
-
-    def completed(self, arguments: Mapping[str, object]) -> dict[str, object]:
-        """``arguments`` with the defaults of those not given, for comparing."""
-        return {**self.defaults, **arguments}
-
-    def __reduce__(self) -> str:
-        # By reference, as a function is. What a lambda or a bound method became is found under its own name.
-        own_name = getattr(sys.modules.get(self.__module__), self.name, None) is self
-        return self.name if own_name else str(self.__qualname__)
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.place}>"
 
 
 class Activity(Definition[P, R_co]):
@@ -164,8 +31,9 @@ class Activity(Definition[P, R_co]):
     #: The function itself.
     fn: Callable[P, R_co]
 
-    def __init__(self, fn: Callable[P, R_co], name: str | None = None) -> None:
+    def __init__(self, fn: Callable[P, R_co], name: str | None = None, options: ActivityOptions | None = None) -> None:
         super().__init__(fn, name)
+        self.options = options or ActivityOptions()
         plain = inspect.unwrap(self.fn)
         if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
             raise TypeError(
@@ -190,8 +58,17 @@ class Workflow(Definition[P, R_co]):
     #: The generator function itself: as a part of another workflow, ``yield from other.fn(...)``.
     fn: Callable[P, Generator[Any, Any, R_co]]
 
-    def __init__(self, fn: Callable[P, Generator[Any, Any, R_co]], name: str | None = None) -> None:
+    def __init__(
+        self,
+        fn: Callable[P, Generator[Any, Any, R_co]],
+        name: str | None = None,
+        version: str | None = None,
+        options: WorkflowOptions | None = None,
+    ) -> None:
         super().__init__(fn, name)
+        #: Kept with each workflow of it, and shown where the code no longer fits.
+        self.version = version
+        self.options = options or WorkflowOptions()
         plain = inspect.unwrap(self.fn)
         if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
             raise TypeError(
@@ -264,13 +141,81 @@ class Invocation(Command[R_co]):
 class ActivityInvocation(Invocation[R_co]):
     """An activity with its arguments: yield it."""
 
-    __slots__ = ()
+    __slots__ = ("_options",)
+
+    definition: Activity[..., R_co]
+
+    @property
+    def options(self) -> ActivityOptions:
+        """The options of this call: the activity's own, where it was given none."""
+        # Unset in most, so that nothing is done for it at each call of an activity.
+        own: ActivityOptions | None = getattr(self, "_options", None)
+        return self.definition.options if own is None else own
+
+    def with_options(self, *, on_cancel: OnCancel | None = None) -> Self:
+        """The same call with other options. They take no part in equality.
+
+        Args:
+            on_cancel: What becomes of the activity if its branch is cancelled while it is under way: ``"abandon"``
+                leaves it to itself, ``"wait"`` waits for its end before the cancellation goes on. None: as it is.
+
+        Raises:
+            ValueError: ``on_cancel`` is something else.
+
+        Example:
+            >>> receipt = yield from charge("o-1", cents=500).with_options(on_cancel="wait")
+        """
+        options = self.options if on_cancel is None else replace(self.options, on_cancel=on_cancel)
+        made = type(self)(self.definition, self._arguments)
+        _set(made, "_options", options)
+        note_made(made, self)
+        return made
 
 
 class WorkflowInvocation(Invocation[R_co]):
-    """A workflow with its arguments: submit it."""
+    """A workflow with its arguments: submit it, or yield it in another workflow, whose child it is then."""
 
-    __slots__ = ()
+    __slots__ = ("_options",)
+
+    definition: Workflow[..., R_co]
+
+    @property
+    def options(self) -> WorkflowOptions:
+        """The options of this call: the workflow's own, where it was given none."""
+        own: WorkflowOptions | None = getattr(self, "_options", None)
+        return self.definition.options if own is None else own
+
+    def with_options(
+        self,
+        *,
+        workflow_id: str | None = None,
+        on_parent_end: OnParentEnd | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> Self:
+        """The same call with other options. They take no part in equality.
+
+        Args:
+            workflow_id: The child's id; derived from the parent's where it is None.
+            on_parent_end: What becomes of the child if its parent ends or is cancelled first: it is cancelled with
+                it (``"cancel"``), waited for (``"wait"``), or left alone (``"abandon"``). None: as it is.
+            timeout: Seconds that it may take, or a `timedelta`; then it is cancelled, and fails with
+                `WorkflowTimeoutError`. None: as it is.
+
+        Raises:
+            TypeError: The id is no text, or the timeout no time.
+            ValueError: ``on_parent_end`` is something else, or the timeout is not positive.
+
+        Example:
+            >>> parcel = yield from ship("o-1").with_options(workflow_id="ship-o-1", on_parent_end="wait")
+        """
+        given: dict[str, Any] = {"workflow_id": workflow_id, "on_parent_end": on_parent_end}
+        if timeout is not None:
+            given["timeout"] = timeout_seconds(timeout)
+        options = replace(self.options, **{name: value for name, value in given.items() if value is not None})
+        made = type(self)(self.definition, self._arguments)
+        _set(made, "_options", options)
+        note_made(made, self)
+        return made
 
 
 # ---------------------------------------------------------------------- the registry
@@ -377,13 +322,30 @@ default_registry = Registry()
 
 
 @overload
-def activity(fn: Callable[P, R], /, *, name: str | None = None, registry: Registry | None = None) -> Activity[P, R]: ...
+def activity(
+    fn: Callable[P, R],
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    on_cancel: OnCancel = "abandon",
+) -> Activity[P, R]: ...
 @overload
 def activity(
-    fn: str | None = None, /, *, name: str | None = None, registry: Registry | None = None
+    fn: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    on_cancel: OnCancel = "abandon",
 ) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
 def activity(
-    fn: Callable[..., Any] | str | None = None, /, *, name: str | None = None, registry: Registry | None = None
+    fn: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    on_cancel: OnCancel = "abandon",
 ) -> Any:
     """Make an activity of a function: a step of a workflow that may do anything and runs at least once.
 
@@ -393,10 +355,13 @@ def activity(
         fn: The function; or the name, as in ``@activity("charge")``.
         name: The name on disk; the function's own if left out.
         registry: Where it is registered; the default registry if left out.
+        on_cancel: What becomes of it if its branch is cancelled while it is under way: ``"abandon"`` leaves it to
+            itself, ``"wait"`` waits for its end before the cancellation goes on. Money wants ``"wait"``.
 
     Raises:
         DuplicateDefinitionError: Another activity has that name.
         TypeError: Not a function, or one that cannot be an activity.
+        ValueError: ``on_cancel`` is something else.
 
     Example:
         >>> @activity
@@ -404,19 +369,38 @@ def activity(
         >>> charge("o-1", cents=500)
         charge(order='o-1', cents=500)
     """
-    return _define(Activity, fn, name, registry)
+    options = ActivityOptions(on_cancel)
+    return _define(lambda function, known_as: Activity(function, known_as, options), fn, name, registry)
 
 
 @overload
 def workflow(
-    fn: Callable[P, Generator[Any, Any, R]], /, *, name: str | None = None, registry: Registry | None = None
+    fn: Callable[P, Generator[Any, Any, R]],
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    version: str | None = None,
+    timeout: float | timedelta | None = None,
 ) -> Workflow[P, R]: ...
 @overload
 def workflow(
-    fn: str | None = None, /, *, name: str | None = None, registry: Registry | None = None
+    fn: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    version: str | None = None,
+    timeout: float | timedelta | None = None,
 ) -> Callable[[Callable[P, Generator[Any, Any, R]]], Workflow[P, R]]: ...
 def workflow(
-    fn: Callable[..., Any] | str | None = None, /, *, name: str | None = None, registry: Registry | None = None
+    fn: Callable[..., Any] | str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    registry: Registry | None = None,
+    version: str | None = None,
+    timeout: float | timedelta | None = None,
 ) -> Any:
     """Make a workflow of a generator function: each ``yield`` of it is a checkpoint.
 
@@ -426,10 +410,14 @@ def workflow(
         fn: The generator function; or the name, as in ``@workflow("pipeline")``.
         name: The name on disk; the function's own if left out.
         registry: Where it is registered; the default registry if left out.
+        version: What to call this state of the code: kept with each workflow, and shown where the code no longer fits.
+        timeout: Seconds that it may take from its start, or a `timedelta`; then it is cancelled, and fails with
+            `WorkflowTimeoutError`.
 
     Raises:
         DuplicateDefinitionError: Another workflow has that name.
-        TypeError: Not a generator function.
+        TypeError: Not a generator function, or ``version`` or ``timeout`` is not what it should be.
+        ValueError: ``timeout`` is not positive, or too long.
 
     Example:
         >>> @workflow
@@ -437,7 +425,10 @@ def workflow(
         ...     receipt = yield from charge(order_id, cents)
         ...     return receipt
     """
-    return _define(Workflow, fn, name, registry)
+    if version is not None and not isinstance(version, str):
+        raise TypeError(f"version= is a string, not {show(version)}")
+    options = WorkflowOptions(timeout=None if timeout is None else timeout_seconds(timeout))
+    return _define(lambda function, known_as: Workflow(function, known_as, version, options), fn, name, registry)
 
 
 def _define(

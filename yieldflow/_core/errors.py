@@ -33,6 +33,18 @@ class WorkflowNotFoundError(YieldflowError, LookupError):
     """The database holds no workflow with that id: mend the id, or look in the right file."""
 
 
+class WorkflowEndedError(YieldflowError, RuntimeError):
+    """The workflow has ended, so it can receive nothing any more: look at its result, or `retry` it."""
+
+
+class WorkflowNotEndedError(YieldflowError, RuntimeError):
+    """The workflow has not ended yet: wait for it, cancel it or terminate it first."""
+
+
+class RetryRefusedError(YieldflowError, RuntimeError):
+    """Steps were completed after the failure, and would be undone: say from which step to go on."""
+
+
 class WorkflowAlreadyExistsError(YieldflowError, ValueError):
     """The workflow id is taken by another invocation: choose another id, or submit the same invocation."""
 
@@ -85,6 +97,18 @@ class WorkflowFailedError(RecordedFailure):
 
 class WorkflowCancelledError(YieldflowError):
     """The workflow was cancelled before it returned."""
+
+
+class WorkflowTimeoutError(YieldflowError, TimeoutError):
+    """The workflow did not end in the time that it was given: give it more, or find out what it waited for."""
+
+
+class WaitTimeoutError(YieldflowError, TimeoutError):
+    """What `wait_for` waited for did not come in time; it was cancelled."""
+
+
+class TaskCancelledError(YieldflowError):
+    """The task that was waited for had been cancelled."""
 
 
 class Cancelled(BaseException):

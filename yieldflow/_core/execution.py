@@ -1,72 +1,86 @@
 """One workflow: an event goes in, the steps that it leads to come out.
 
-Theory of operation. `Execution.apply` takes one event: the start, or the end of a step. The node that waited for it
-tells its parent, up to the branch that is waiting; that branch becomes runnable. Then every runnable branch is driven,
-first in first out, until all wait. What a branch yields becomes a node: a leaf is a step with the next number, a
-gather begins its members, a generator in a gather is a new branch. That is one turn. Nothing but the events decides
-what happens, so applying the same events again (replay) leads to the same steps; while recorded steps are at hand,
-each step is compared with the recorded one, and a difference is a `ReplayMismatchError`.
+Theory of operation. `Execution.apply` takes one event: the start, the end of a step, or a request to cancel. The node
+that waited for it tells its parent, up to the branch that is waiting; that branch becomes runnable. Then every runnable
+branch is driven, first in first out, until all wait. What a branch yields becomes a node: a leaf is a step with the
+next number, a gather begins its members, a generator in a gather is a new branch, and so is one that is started: a task
+goes on beside the branch that started it, which ends only when its tasks have. That is one turn. Nothing but the events
+decides what happens, so applying the same events again (replay) leads to the same steps (see `steps`).
 
 After an exception from `apply` the execution is of no use: build another from the history. `close` always works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from types import GeneratorType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from .commands import Delegated, Gather, Instant, Sleep, show
+from .commands import (
+    Command,
+    Delegated,
+    Instant,
+    Patched,
+    SetProgress,
+    Sleep,
+    SleepUntil,
+    TakeSignals,
+    WaitSignal,
+    show,
+)
+from .concurrency import CancelTask, Start, Task
 from .context import Driving, WorkflowInfo, drive, note_used, unyielded
-from .definitions import ActivityInvocation, Definition, Workflow
-from .errors import ActivityError, Cancelled, CommandError, EncodingError, InternalError, ReplayMismatchError
+from .continuing import ContinueAsNew
+from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
+from .errors import (
+    Cancelled,
+    CommandError,
+    EncodingError,
+    InternalError,
+    ReplayMismatchError,
+    WorkflowTimeoutError,
+)
+from .groups import GROUPS
 from .history import (
+    CancelRequested,
     Codec,
+    Continuation,
     Event,
-    Failure,
     History,
-    Outcome,
     Started,
-    Step,
     StepEnded,
-    StepKind,
     WorkflowStatus,
+    seed_at,
     to_datetime,
 )
-from .nodes import NOTHING, Body, Branch, Group, Leaf, Node, Settled, from_below, is_fresh
+from .nodes import (
+    NOTHING,
+    Body,
+    Branch,
+    Node,
+    Settled,
+    TaskNode,
+    Tasks,
+    Wait,
+    Yielder,
+    from_below,
+    is_fresh,
+    would_wait_for_itself,
+)
 from .refusals import refusal
-from .replay import mismatch, same_step
+from .replay import mismatch
+from .steps import Steps
+from .suspension import Referents, closes_silently
+
+# Hosts find them beside the execution.
+from .tree import NO_ADVANCE, added
+from .tree import Advance as Advance
+from .tree import End as End
 
 
-class End(NamedTuple):
-    """How a workflow ended."""
-
-    status: WorkflowStatus
-    outcome: Outcome
-
-
-class Advance:
-    """What one event led to."""
-
-    __slots__ = ("cancelled", "end", "issued", "unyielded")
-
-    def __init__(self) -> None:
-        #: New steps, in the order issued.
-        self.issued: list[Step] = []
-        #: Numbers of steps that are no longer waited for.
-        self.cancelled: list[int] = []
-        self.end: End | None = None
-        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-        self.unyielded: Sequence[tuple[str, str]] = ()
-
-
-NO_ADVANCE = Advance()
-
-
-class Execution:
+class Execution(Steps):
     """One run of a workflow, held by a host.
 
     Args:
@@ -79,23 +93,15 @@ class Execution:
     """
 
     __slots__ = (
-        "_advance",
         "_arguments",
-        "_codec",
+        "_continuation",
         "_definition",
         "_draws",
-        "_driving",
-        "_history",
-        "_next_step",
-        "_now",
-        "_root",
-        "_runnable",
+        "_patches",
+        "_request",
         "_seed",
         "_taken",
-        "applied",
         "end",
-        "info",
-        "open",
     )
 
     def __init__(
@@ -108,27 +114,35 @@ class Execution:
         history: History = History(),  # noqa: B008  # immutable
     ) -> None:
         self.info = info
+        #: How it ended; None also where it continues as a new run.
         self.end: End | None = None
-        #: How many events were applied.
+        self.over = False
         self.applied = 0
-        #: The open steps by number.
-        self.open: dict[int, Leaf] = {}
+        self.open = {}
         self._definition = definition
         self._arguments = arguments
         self._seed = seed
         self._codec = codec
         self._history = history
         self._driving = Driving(info)
-        self._root: Branch | None = None
-        #: The branches to be driven in this turn, those that were driven included.
-        self._runnable: list[Branch] = []
+        self._root = None
+        self._runnable = []
+        self._later = []
         #: Generators that became branches in this turn: until they are driven nothing shows it on them.
         self._taken: set[Body] | None = None
         self._now = 0
         self._next_step = 0
         self._draws = 0
-        #: What the event being applied has led to so far.
+        #: What `patched` said.
+        self._patches: dict[str, bool] | None = None
+        self._request: CancelRequested | None = None
+        self._continuation: Continuation | None = None
         self._advance = NO_ADVANCE
+
+    @property
+    def started(self) -> bool:
+        """Whether the start was applied."""
+        return self.applied > 0 or self._root is not None
 
     # ------------------------------------------------------------------ the two verbs, and their undoing
 
@@ -141,6 +155,10 @@ class Execution:
         """
         for event in self._history.events:
             self.apply(event)
+        for number in self.open:
+            if number in self._history.dropped:
+                hint = "This code still waits for it, and it was recorded as cancelled."
+                raise mismatch(self.info, self._codec, number, self._recorded(number), None, hint)
         self._history = History()
 
     def apply(self, event: Event) -> Advance:
@@ -155,14 +173,20 @@ class Execution:
         self._advance = advance = Advance()
         before = drive(self._driving)
         try:
-            self._now = max(self._now, event.at)
+            if event.at > self._now:
+                self._now = event.at
             self._enter(event)
-            # It grows meanwhile.
-            for branch in self._runnable:
-                self._drive(branch)
+            while True:
+                # It grows meanwhile.
+                for branch in self._runnable:
+                    self._drive(branch)
+                if not self._later:
+                    break
+                self._runnable.clear()
+                self._tell()
             if self._driving.made:
-                ended = advance.end is not None
-                advance.unyielded = [(show(command), line) for command, line in unyielded(self._driving, ended=ended)]
+                found = unyielded(self._driving, ended=self.over)
+                advance.unyielded = [(show(command), line) for command, line in found]
         finally:
             drive(before)
             self._runnable.clear()
@@ -186,6 +210,12 @@ class Execution:
         self._root = None
         self._runnable.clear()
 
+    def closes_silently(self, referents: Referents) -> bool:
+        """Whether `close` would run no code of the user's; see `suspension`, which says what ``referents`` is."""
+        nodes = from_below(self._root, into_cancelled=True) if self._root is not None else ()
+        bodies = (body for node in nodes if isinstance(node, Branch) for body in node.stack)
+        return all(closes_silently(body, referents) for body in bodies)
+
     # ------------------------------------------------------------------ events
 
     def _enter(self, event: Event) -> None:
@@ -195,10 +225,25 @@ class Execution:
                 raise self._leftover(event)
             self._settle(leaf, self._decode(event.outcome, leaf))
         elif isinstance(event, Started):
-            if self._root is not None:
+            if self.started:
                 raise InternalError(f"workflow {self.info.workflow_id} was started twice")
             self._root = Branch(None, 0, self._body())
             self._runnable.append(self._root)
+        else:
+            self._cancel_run(event)
+
+    def _cancel_run(self, request: CancelRequested) -> None:
+        if self._root is None:
+            raise InternalError(f"workflow {self.info.workflow_id} was cancelled while it was not running")
+        if self.over:
+            hint = f"Event {self.applied} is a request to cancel the workflow, which has ended before it."
+            raise mismatch(self.info, self._codec, self._next_step, None, None, hint)
+        if self._request is None:
+            self._request = request
+            reason = request.reason
+            if reason is None and request.timeout is not None:
+                reason = f"did not end within {request.timeout} s"
+            self._cancel(self._root, reason)
 
     def _body(self) -> Body:
         try:
@@ -209,14 +254,6 @@ class Execution:
                 f"submitted with: {error}. Give a new parameter a default, or keep the old one."
             ) from None
         return body
-
-    def _decode(self, outcome: Outcome, leaf: Leaf) -> Settled:
-        if isinstance(outcome, Failure):
-            error = self._codec.decode_failure(outcome, ActivityError)
-            with suppress(Exception):
-                error.add_note(f"in step {leaf.step.number}, {leaf.command}")
-            return None, error
-        return self._codec.decode(outcome), None
 
     # ------------------------------------------------------------------ driving
 
@@ -253,9 +290,9 @@ class Execution:
             value, error = begun
         if not branch.ended:
             branch.ended = True
-            self._settle(branch, (value, error))
+            self._end_branch(branch, (value, error))
 
-    def _begin(self, yielded: Any, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
+    def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
         """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
         self._driving.use(yielded)
         begin = _BEGIN.get(type(yielded))
@@ -267,34 +304,16 @@ class Execution:
         except (CommandError, EncodingError) as error:
             return None, error
 
-    def _begin_activity(
-        self, command: ActivityInvocation[Any], parent: Branch | Group, slot: int, yielder: Branch
-    ) -> Node:
-        try:
-            payload = self._codec.encode(command._arguments)
-        except EncodingError as error:
-            raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
-        definition = command.definition
-        step = self._issue(StepKind.ACTIVITY, definition.name, payload, yielder, None, definition)
-        leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
-        return leaf
-
-    def _begin_sleep(self, command: Sleep, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
-        payload = self._codec.encode({"seconds": command.seconds})
-        step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._now + command.micros, None)
-        leaf = self.open[step.number] = Leaf(parent, slot, step, command)
-        return leaf
-
-    def _begin_gather(self, command: Gather, parent: Branch | Group, slot: int, yielder: Branch) -> Node | Settled:
-        group = Group(parent, slot, command)
+    def _begin_group(self, command: Command[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
+        group = GROUPS[type(command)](parent, slot, command)
         self._feed(group, yielder)
         return group.outcome() if group.complete else group
 
     def _is_new(self, body: Body) -> bool:
         return is_fresh(body) and (self._taken is None or body not in self._taken)
 
-    def _begin_branch(self, body: Body, parent: Branch | Group, slot: int, yielder: Branch) -> Node:
-        if not self._is_new(body) or not isinstance(parent, Group):
+    def _begin_branch(self, body: Body, parent: Node, slot: int, yielder: Yielder) -> Node:
+        if not self._is_new(body) or isinstance(parent, Branch):
             raise CommandError(
                 f"generator {getattr(body, '__qualname__', body)} was already started: "
                 "a generator runs once, so call its function again for each use"
@@ -306,173 +325,151 @@ class Execution:
         self._runnable.append(branch)
         return branch
 
-    def _begin_instant(self, command: Instant[Any], parent: Branch | Group, slot: int, yielder: Branch) -> Settled:
+    def _begin_start(self, command: Start, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        task = TaskNode(yielder.branch, yielder.source, command.command)
+        tasks = task.branch.tasks
+        if tasks is None:
+            tasks = task.branch.tasks = Tasks()
+        tasks.running[task] = None
+        begun = self._begin(command.command, task, 0, task)
+        if isinstance(begun, Node):
+            task.member = begun
+        elif begun[1] is None or type(command.command) in GROUPS:
+            self._end_task(task, begun)
+        else:
+            # It was refused: that is told where it was to start.
+            del tasks.running[task]
+            return begun
+        return Task(command.command, task, self._driving), None
+
+    def _begin_wait(self, command: Task[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
+        task = self._node_of(command)
+        if task.settled is not None:
+            if task.branch.tasks is not None:
+                task.branch.tasks.failed.pop(task, None)
+            return task.settled
+        if would_wait_for_itself(task, parent):
+            raise CommandError(
+                f"{command} was yielded in a part of itself, or in a task that it waits for: "
+                "it would wait for itself for ever"
+            )
+        wait = Wait(parent, slot, task)
+        task.waits[wait] = None
+        return wait
+
+    def _begin_cancel(self, command: CancelTask, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        task = self._node_of(command.task)
+        if task.settled is None:
+            if task.holds(yielder):
+                self._later.append(task)
+            else:
+                self._cancel(task)
+        return NOTHING
+
+    def _node_of(self, task: Task[Any]) -> TaskNode:
+        node = task._node
+        if task._home is not self._driving or not isinstance(node, TaskNode):
+            raise CommandError(
+                f"{task} belongs to another workflow or another run: a task can be used only where it was started"
+            )
+        return node
+
+    def _begin_instant(self, command: Instant[Any], parent: Node, slot: int, yielder: Yielder) -> Settled:
         if command.name == "now":
             return to_datetime(self._now), None
         if command.name == "info":
             return self.info, None
-        drawn = blake2b(self._draws.to_bytes(8, "big"), key=self._seed, digest_size=16).digest()
+        seed = seed_at(self._seed, self.applied)
+        drawn = blake2b(self._draws.to_bytes(8, "big"), key=seed, digest_size=16).digest()
         self._draws += 1
         if command.name == "uuid4":
             return UUID(bytes=drawn, version=4), None
         # 53 bits are what a float between 0 and 1 holds.
         return (int.from_bytes(drawn[:8], "big") >> 11) / (1 << 53), None
 
-    def _feed(self, group: Group, yielder: Branch) -> None:
-        """Begin members of ``group`` up to its limit, and of the gathers among them, however deep."""
-        path = [group]
-        while path:
-            group = path[-1]
-            if group.hungry:
-                slot = group.next
-                group.next += 1
-                member = group.members[slot]
-                if type(member) is Gather:
-                    path.append(Group(group, slot, member))
-                    group.running[slot] = path[-1]
-                    continue
-                begun = self._begin(member, group, slot, yielder)
-                if isinstance(begun, Node):
-                    group.running[slot] = begun
-                    continue
-            else:
-                path.pop()
-                if not (path and group.complete):
-                    continue
-                slot, begun, group = group.slot, group.outcome(), path[-1]
-            if group.take(slot, begun):
-                self._cancel_members(group)
+    def _begin_patched(self, command: Patched, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        if self._patches is None:
+            self._patches = {}
+        taken = self._patches.get(command.name)
+        if taken is None:
+            taken = not self._driving.replaying or command.name in self._history.patches
+            self._patches[command.name] = taken
+            if not self._driving.replaying:
+                self._advance.patches = added(self._advance.patches, command.name)
+        return taken, None
 
-    # ------------------------------------------------------------------ completing and cancelling
+    def _begin_progress(self, command: SetProgress, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        self._advance.progress = self._encode(command.value, "the progress")
+        return NOTHING
 
-    def _settle(self, node: Node, settled: Settled) -> None:
-        """Tell whoever waits for ``node`` how it came out, and so on upwards while that completes them too."""
-        while True:
-            parent = node.parent
-            if parent is None:
-                self._finish(settled)
-                return
-            if isinstance(parent, Branch):
-                self._resume(parent, settled)
-                return
-            if parent.take(node.slot, settled):
-                self._cancel_members(parent)
-            self._feed(parent, self._yielder(parent))
-            if not parent.complete:
-                return
-            node, settled = parent, parent.outcome()
+    def _begin_continue(self, command: ContinueAsNew, parent: Node, slot: int, yielder: Yielder) -> Node:
+        root = self._root
+        if root is None or parent is not root:
+            raise CommandError(
+                f"{command} was yielded in a branch: only the workflow itself can end its run. "
+                "Return from the branch, and yield it from the workflow"
+            )
+        name = command.invocation.name
+        payload = self._encode(command.invocation._arguments, f"an argument of workflow {name!r}")
+        self._continuation = Continuation(name, payload)
+        before = drive(None)
+        try:
+            root.close()
+        finally:
+            drive(before)
+        self._end_branch(root, NOTHING)
+        # What nothing ever ends.
+        return Node(root, 0)
 
-    def _yielder(self, group: Group) -> Branch:
-        """The branch that yielded ``group``."""
-        node: Branch | Group | None = group
-        while isinstance(node, Group):
-            node = node.parent
-        if node is None:
-            raise InternalError("a gather without a branch")
-        return node
-
-    def _resume(self, branch: Branch, settled: Settled) -> None:
-        branch.waiting_for = None
-        branch.resume_with = settled
-        self._runnable.append(branch)
-
-    def _cancel(self, node: Node) -> bool:
-        """Have ``node`` end early; True where it is over at once, False where its cleanup is waited for."""
-        over = False
-        for one in from_below(node, into_cancelled=False):
-            over = self._cancel_alone(one)
-            if over and one is not node:
-                if isinstance(one.parent, Group):
-                    del one.parent.running[one.slot]
-                elif isinstance(one.parent, Branch):
-                    self._resume(one.parent, (None, Cancelled()))
-        return over
-
-    def _cancel_alone(self, node: Node) -> bool:
-        """The same for ``node`` after all below it."""
-        if isinstance(node, Leaf):
-            del self.open[node.step.number]
-            self._advance.cancelled.append(node.step.number)
-            return True
-        if isinstance(node, Group):
-            node.cancelled = True
-            return node.complete
-        if not isinstance(node, Branch) or node.cancelled:
-            return False
-        node.cancelled = True
-        if node.fresh:
-            node.close()
-            return True
-        if node.waiting_for is None:
-            node.resume_with = None, Cancelled()
-        return False
-
-    def _cancel_members(self, group: Group) -> None:
-        for slot, member in list(group.running.items()):
-            if self._cancel(member):
-                del group.running[slot]
+    # ------------------------------------------------------------------ the end
 
     def _finish(self, settled: Settled) -> None:
         value, error = settled
+        self.over = True
+        status = WorkflowStatus.FAILED
+        if error is None and self._continuation is not None:
+            self._advance.continuation = self._continuation
+            return
+        if isinstance(error, Cancelled):
+            status, error = self._cancelled(error)
         if error is None:
             try:
-                payload = self._codec.encode(value)
+                self.end = End(WorkflowStatus.DONE, self._encode(value, f"what workflow {self.info.name!r} returned"))
             except EncodingError as refused:
-                refusal = EncodingError(f"what workflow {self.info.name!r} returned: {refused}")
-                self.end = End(WorkflowStatus.FAILED, self._codec.encode_failure(refusal))
-            else:
-                self.end = End(WorkflowStatus.DONE, payload)
-        else:
-            status = WorkflowStatus.CANCELLED if isinstance(error, Cancelled) else WorkflowStatus.FAILED
+                error = refused
+        if error is not None:
             self.end = End(status, self._codec.encode_failure(error))
         self._advance.end = self.end
 
-    # ------------------------------------------------------------------ steps, and what is recorded of them
-
-    def _issue(
-        self,
-        kind: StepKind,
-        name: str,
-        payload: str | bytes,
-        yielder: Branch,
-        due_at: int | None,
-        definition: Definition[..., Any] | None,
-    ) -> Step:
-        """Number a step; while replaying, it must be the recorded one."""
-        number = self._next_step
-        step = Step(number, kind, name, payload, self.applied, yielder.source, due_at)
-        if self.applied < len(self._history.events):
-            there = self._recorded(number)
-            if there is None or not same_step(there, step, definition, self._codec):
-                raise mismatch(self.info, self._codec, number, there, step)
-            step = there
-        else:
-            self._advance.issued.append(step)
-        self._next_step += 1
-        return step
-
-    def _recorded(self, number: int) -> Step | None:
-        return self._history.steps[number] if number < len(self._history.steps) else None
-
-    def _check_turn(self) -> None:
-        """The recorded steps of this turn were all issued again."""
-        missing = self._recorded(self._next_step)
-        if missing is not None and missing.turn <= self.applied:
-            hint = "The workflow ended here." if self.end is not None else "Nothing was yielded here."
-            raise mismatch(self.info, self._codec, self._next_step, missing, None, hint)
-
-    def _leftover(self, event: StepEnded) -> ReplayMismatchError:
-        """A recorded outcome that this code does not wait for."""
-        ended = "The workflow ended before it." if self.end is not None else "This code does not wait for it here."
-        hint = f"Outcome {self.applied} is that of this step. {ended}"
-        return mismatch(self.info, self._codec, event.step, self._recorded(event.step), None, hint)
+    def _cancelled(self, error: Cancelled) -> tuple[WorkflowStatus, BaseException]:
+        """What a workflow that ended with `Cancelled` is, and what is recorded."""
+        request = self._request
+        if request is not None and request.timeout is not None:
+            timeout = WorkflowTimeoutError(f"workflow {self.info.name!r} did not end within {request.timeout} s")
+            timeout.__cause__ = error
+            return WorkflowStatus.FAILED, timeout
+        if request is not None and request.reason is not None and str(error) != request.reason:
+            given = Cancelled(request.reason)
+            given.__cause__ = error
+            return WorkflowStatus.CANCELLED, given
+        return WorkflowStatus.CANCELLED, error
 
 
 #: What begins each kind of command.
-_BEGIN: dict[type, Callable[[Execution, Any, Branch | Group, int, Branch], Node | Settled]] = {
+_BEGIN: dict[type, Callable[[Execution, Any, Node, int, Yielder], Node | Settled]] = {
     ActivityInvocation: Execution._begin_activity,
+    WorkflowInvocation: Execution._begin_child,
     Sleep: Execution._begin_sleep,
-    Gather: Execution._begin_gather,
-    Instant: Execution._begin_instant,
+    SleepUntil: Execution._begin_sleep_until,
+    WaitSignal: Execution._begin_signal,
+    TakeSignals: Execution._begin_signal,
+    **dict.fromkeys(GROUPS, Execution._begin_group),
     GeneratorType: Execution._begin_branch,
+    Start: Execution._begin_start,
+    Task: Execution._begin_wait,
+    CancelTask: Execution._begin_cancel,
+    Instant: Execution._begin_instant,
+    Patched: Execution._begin_patched,
+    SetProgress: Execution._begin_progress,
+    ContinueAsNew: Execution._begin_continue,
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from .errors import InternalError
 
@@ -103,8 +103,18 @@ class StepKind(StrEnum):
     """Which kind of command a step is."""
 
     ACTIVITY = "activity"
+    #: `sleep` and `sleep_until`.
     SLEEP = "sleep"
+    #: Its name is the signal's, its value the payload.
+    WAIT_SIGNAL = "wait_signal"
+    #: Its name is the signal's, its value the list of payloads that were there.
+    TAKE_SIGNALS = "take_signals"
+    #: A workflow that this one started.
+    CHILD = "child"
 
+
+#: What becomes of a child that still runs when its parent ends or is cancelled.
+OnParentEnd: TypeAlias = Literal["cancel", "wait", "abandon"]
 
 # ---------------------------------------------------------------------- steps and outcomes
 
@@ -161,8 +171,17 @@ class StepEnded(NamedTuple):
     attempt: int = 1
 
 
+class CancelRequested(NamedTuple):
+    """The event that somebody asked a workflow to end, or that its time ran out."""
+
+    at: Micros
+    reason: str | None = None
+    #: Seconds that the workflow was given, where it used them up.
+    timeout: float | None = None
+
+
 #: What is applied to a workflow, one at a time.
-Event: TypeAlias = Started | StepEnded
+Event: TypeAlias = Started | StepEnded | CancelRequested
 
 
 class History(NamedTuple):
@@ -170,6 +189,47 @@ class History(NamedTuple):
 
     events: Sequence[Event] = ()
     steps: Sequence[Step] = ()
+    #: The names for which `patched` was True in this run.
+    patches: frozenset[str] = frozenset()
+    #: Steps for which the workflow ceased to wait.
+    dropped: frozenset[int] = frozenset()
+
+
+class Continuation(NamedTuple):
+    """What `continue_as_new` asks for: the workflow and the arguments of the next run."""
+
+    name: str
+    input: Payload
+
+
+class Signal(NamedTuple):
+    """A message for a workflow that has not received it yet."""
+
+    #: Its place in the order received by the workflow, from 1.
+    number: int
+    name: str
+    payload: Payload
+    at: Micros
+
+
+#: The length of a run's own seed in bytes; see `seed_at`.
+SEED_LENGTH = 16
+
+
+def seed_at(seed: bytes, turn: int) -> bytes:
+    """The seed that holds in a turn. A fork keeps the first one for what it copied, and has others from then on."""
+    current, ahead = seed[:SEED_LENGTH], seed[SEED_LENGTH:]
+    while ahead and int.from_bytes(ahead[:8], "big") <= turn:
+        current, ahead = ahead[8 : 8 + SEED_LENGTH], ahead[8 + SEED_LENGTH :]
+    return current
+
+
+def reseeded(seed: bytes, turn: int, new: bytes) -> bytes:
+    """``seed`` up to ``turn``, and from there on ``new``."""
+    kept, ahead = seed[:SEED_LENGTH], seed[SEED_LENGTH:]
+    while ahead and int.from_bytes(ahead[:8], "big") < turn:
+        kept, ahead = kept + ahead[: 8 + SEED_LENGTH], ahead[8 + SEED_LENGTH :]
+    return kept + turn.to_bytes(8, "big") + new
 
 
 class Codec(Protocol):

@@ -1,20 +1,21 @@
-"""What a workflow waits for, as a tree: leaves (steps), gathers, and the branches that wait for them.
+"""What a workflow waits for, as a tree: leaves (steps), groups, tasks, and the branches that wait for them.
 
 A node completes once and tells its parent. A branch is a generator with the helpers that it is waiting in; the root
-of the tree is the branch of the workflow itself. Nodes hold state; `execution` moves it.
+of the tree is the branch of the workflow itself. A task hangs below the branch that started it; whoever waits for it
+has a node of his own. Nodes hold state; `tree` moves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from operator import attrgetter
 from types import CodeType, GeneratorType
 from typing import Any, TypeAlias
 
-from .commands import Command, Delegated, Gather, Yieldable, show
+from .commands import Command, Delegated, Yieldable
 from .context import line_of
 from .definitions import Definition
-from .errors import Cancelled
 from .history import Step
 
 #: A generator that a branch drives.
@@ -34,7 +35,7 @@ class Node:
 
     __slots__ = ("parent", "slot")
 
-    def __init__(self, parent: Branch | Group | None, slot: int) -> None:
+    def __init__(self, parent: Node | None, slot: int) -> None:
         self.parent = parent
         #: The place among the parent's members.
         self.slot = slot
@@ -44,15 +45,20 @@ class Node:
         """What it waits for itself."""
         return ()
 
+    @property
+    def optional(self) -> bool:
+        """Whether it may complete though a member of it does not."""
+        return False
+
 
 class Leaf(Node):
     """A step that waits for its outcome."""
 
-    __slots__ = ("command", "definition", "step")
+    __slots__ = ("cancelled", "command", "definition", "step")
 
     def __init__(
         self,
-        parent: Branch | Group,
+        parent: Node,
         slot: int,
         step: Step,
         command: Command[Any],
@@ -62,16 +68,28 @@ class Leaf(Node):
         self.slot = slot
         self.step = step
         self.command = command
-        #: What is to be run; None for a sleep.
+        #: The activity to be run; None for other kinds of steps.
         self.definition = definition
+        #: Whether it was cancelled, and only its end is waited for.
+        self.cancelled = False
 
 
 class Branch(Node):
     """A generator running concurrently inside a workflow."""
 
-    __slots__ = ("cancelled", "delegated", "ended", "resume_with", "stack", "waiting_for")
+    __slots__ = (
+        "cancelled",
+        "delegated",
+        "ended",
+        "outcome",
+        "reason",
+        "resume_with",
+        "stack",
+        "tasks",
+        "waiting_for",
+    )
 
-    def __init__(self, parent: Group | None, slot: int, body: Body) -> None:
+    def __init__(self, parent: Node | None, slot: int, body: Body) -> None:
         self.parent = parent
         self.slot = slot
         #: The body, and above it the helpers that it yielded: the last one runs.
@@ -80,12 +98,24 @@ class Branch(Node):
         self.resume_with = NOTHING
         self.delegated: Delegated[Any] | None = None
         self.cancelled = False
+        #: Why, where somebody said so.
+        self.reason: str | None = None
         self.ended = False
+        #: How it came out, while its tasks are still waited for.
+        self.outcome: Settled | None = None
+        #: None as long as it has started none.
+        self.tasks: Tasks | None = None
 
     @property
     def below(self) -> Iterable[Node]:
-        """What it waits for itself."""
-        return () if self.waiting_for is None else (self.waiting_for,)
+        """What it waits for itself, and the tasks that it started."""
+        waiting_for = () if self.waiting_for is None else (self.waiting_for,)
+        return waiting_for if self.tasks is None else (*waiting_for, *self.tasks.running)
+
+    @property
+    def branch(self) -> Branch:
+        """Whose tasks they are that are started here."""
+        return self
 
     @property
     def fresh(self) -> bool:
@@ -110,66 +140,121 @@ class Branch(Node):
                 self.stack.pop().close()
 
 
-class Group(Node):
-    """The members of a `gather` under way."""
+class Tasks:
+    """What a branch has started."""
 
-    __slots__ = ("cancelled", "failure", "limit", "members", "next", "results", "return_exceptions", "running")
+    __slots__ = ("failed", "running")
 
-    def __init__(self, parent: Branch | Group | None, slot: int, command: Gather) -> None:
-        super().__init__(parent, slot)
-        self.members: tuple[Yieldable[Any], ...] = command.members
-        self.limit = command.limit if command.limit is not None else len(command.members)
-        self.return_exceptions = command.return_exceptions
-        self.results: list[Any] = [None] * len(command.members)
-        self.running: dict[int, Node] = {}
-        self.next = 0
-        self.failure: BaseException | None = None
+    def __init__(self) -> None:
+        #: Those that have not ended, in the order started.
+        self.running: dict[TaskNode, None] = {}
+        #: Those that failed, in the order in which they did, as long as nobody has seen it.
+        self.failed: dict[TaskNode, None] = {}
+
+
+class TaskNode(Node):
+    """What was started in the background, with those that wait for it. Its parent is the branch that started it."""
+
+    __slots__ = ("branch", "cancelled", "command", "member", "settled", "source", "told", "waits")
+
+    def __init__(self, branch: Branch, source: str, command: Yieldable[Any]) -> None:
+        super().__init__(branch, 0)
+        self.branch = branch
+        #: The line that started it: that of the steps that a gather in it begins later.
+        self.source = source
+        self.command = command
+        self.member: Node | None = None
+        self.settled: Settled | None = None
         self.cancelled = False
+        self.waits: dict[Wait, None] = {}
+        #: Whether those that waited when it ended have heard of it.
+        self.told = False
 
     @property
     def below(self) -> Iterable[Node]:
         """What it waits for itself."""
-        return self.running.values()
+        return () if self.member is None else (self.member,)
 
-    @property
-    def closing(self) -> bool:
-        """Whether it begins no more members and only waits for those that run."""
-        return self.cancelled or self.failure is not None
+    def holds(self, node: Node | None) -> bool:
+        """Whether ``node`` is a part of it."""
+        while node is not None and node is not self:
+            node = node.parent
+        return node is not None
 
-    @property
-    def hungry(self) -> bool:
-        """Whether another member may begin now."""
-        return self.next < len(self.members) and len(self.running) < self.limit and not self.closing
 
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to wait for."""
-        return not self.running and (self.closing or self.next == len(self.members))
+class Wait(Node):
+    """A place that waits for a task."""
 
-    def take(self, slot: int, settled: Settled) -> bool:
-        """Note how a member came out; True where the others are to be cancelled now."""
-        self.running.pop(slot, None)
-        value, error = settled
-        if error is None:
-            self.results[slot] = value
-        elif self.return_exceptions and isinstance(error, Exception):
-            self.results[slot] = error
-        elif self.failure is None and not (self.cancelled and isinstance(error, Cancelled)):
-            self.failure = error
-            return not self.cancelled
-        elif not isinstance(error, Cancelled) and self.failure is not None:
-            # Past `add_note`, which an exception that forbids setting attributes refuses.
-            notes = vars(self.failure).setdefault("__notes__", [])
-            notes.append(f"while the rest of the gather was being cancelled, also: {show(error)}")
-        return False
+    __slots__ = ("task",)
 
-    def outcome(self) -> Settled:
-        """What the gather resumes with, once complete."""
-        if self.cancelled:
-            cancelled = Cancelled()
-            cancelled.__cause__ = self.failure
-            return None, cancelled
-        return (None, self.failure) if self.failure is not None else (self.results, None)
+    def __init__(self, parent: Node, slot: int, task: TaskNode) -> None:
+        super().__init__(parent, slot)
+        self.task = task
+
+
+#: What yields a command: a branch; or, of what began later, the task that it is a part of.
+Yielder: TypeAlias = Branch | TaskNode
+
+
+def would_wait_for_itself(task: TaskNode, node: Node) -> bool:
+    """Whether ``task`` can end only once ``node`` has completed, so that ``node`` must not wait for it.
+
+    Looked for from both sides, a step here and a step there: either side may be very large.
+    """
+    above, below = _above(node), _below(task)
+    own = set(_enclosing(node))
+    while True:
+        upper, lower = next(above, None), next(below, None)
+        if upper is None or lower is None:
+            return False
+        if upper is task or lower in own:
+            return True
+
+
+def _enclosing(node: Node | None) -> Iterator[Node]:
+    """``node``, and what can complete only once it has, up to a race: that may be ended by another member."""
+    while node is not None and not node.optional:
+        yield node
+        node = node.parent
+
+
+def _above(node: Node) -> Iterator[Node]:
+    """The same, and through those that wait for the tasks among them."""
+    ahead: list[Iterable[Node | None]] = [(node,)]
+    seen: set[Node] = set()
+    # It grows meanwhile.
+    for waiting in ahead:
+        for first in waiting:
+            for one in _enclosing(first):
+                if one in seen:
+                    break
+                yield one
+                if isinstance(one, TaskNode):
+                    seen.add(one)
+                    ahead.append(map(_parent, one.waits))
+
+
+_parent = attrgetter("parent")
+
+
+def _below(task: TaskNode) -> Iterator[Node]:
+    """``task``, and what has to complete for it to end."""
+    ahead: list[Iterable[Node]] = [(task,)]
+    seen: set[Node] = set()
+    # It grows meanwhile.
+    for needed in ahead:
+        for one in needed:
+            if one in seen or one.optional:
+                continue
+            yield one
+            if isinstance(one, TaskNode):
+                seen.add(one)
+            ahead.append((one.task,) if isinstance(one, Wait) else one.below)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Put a note on an exception, also on one that forbids setting attributes, which `add_note` does not get past."""
+    vars(error).setdefault("__notes__", []).append(note)
 
 
 def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:

@@ -10,7 +10,7 @@ from .commands import show, show_values
 from .context import WorkflowInfo
 from .definitions import Definition
 from .errors import EncodingError, ReplayMismatchError
-from .history import Codec, Payload, Step
+from .history import Codec, Payload, Step, StepKind
 
 
 def same_step(recorded: Step, yielded: Step, definition: Definition[..., Any] | None, codec: Codec) -> bool:
@@ -77,7 +77,9 @@ def show_step(step: Step | None, codec: Codec) -> str:
     """A step in a line, for messages."""
     if step is None:
         return "nothing"
-    what = step.name if step.name == step.kind else f"{step.kind} {step.name}"
+    if step.kind in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
+        return f"{step.kind}({step.name!r}) at {step.source}"
+    what = step.name if step.kind is StepKind.SLEEP else f"{step.kind} {step.name}"
     return f"{what}({show_input(step.input, codec)}) at {step.source}"
 
 

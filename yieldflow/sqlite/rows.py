@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from .._core.errors import DamagedRowError
 from .._core.history import (
+    CancelRequested,
     Event,
     Failure,
     History,
     Micros,
+    OnParentEnd,
     Outcome,
     Payload,
+    Signal,
     Started,
     Step,
     StepEnded,
@@ -20,7 +24,7 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from ..store import StepRecord, Submission, WorkflowRecord
+from ..store import Loaded, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
 
 #: A row as sqlite3 gives it. Which types its columns have is known to the statement that selects them.
 Row: TypeAlias = tuple[Any, ...]
@@ -32,6 +36,8 @@ StoredText: TypeAlias = str | bytes
 WORKFLOW_STATUSES = {status.value: status for status in WorkflowStatus}
 STEP_STATUSES = {status.value: status for status in StepStatus}
 STEP_KINDS = {kind.value: kind for kind in StepKind}
+REQUEST_KINDS = {kind.value: kind for kind in RequestKind}
+ON_PARENT_END: dict[str, OnParentEnd] = {"cancel": "cancel", "wait": "wait", "abandon": "abandon"}
 
 
 def stored_text(text: str) -> StoredText:
@@ -87,6 +93,26 @@ def workflow_row(new: Submission, started_at: Micros | None) -> Row:
     return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, new.seed, new.input
 
 
+def wide_row(new: Submission, started_at: Micros | None) -> Row:
+    """The row that `INSERT_SUBMISSION` takes."""
+    return (
+        *workflow_row(new, started_at),
+        new.version and stored_text(new.version),
+        new.deadline_at,
+        *(new.parent or (None, None, None, None)),
+    )
+
+
+def signal_row(workflow_id: str, signal: Signal) -> Row:
+    """The row that `INSERT_SIGNAL` takes."""
+    return workflow_id, signal.number, stored_text(signal.name), signal.at, signal.payload
+
+
+def quoted(names: Iterable[str]) -> str:
+    """``names`` as the inside of a JSON list."""
+    return ", ".join(json.dumps(name) for name in names)
+
+
 def workflow_status(workflow_id: str, text: str) -> WorkflowStatus:
     """The status that ``text`` is; `DamagedRowError` where it is none."""
     status = WORKFLOW_STATUSES.get(text)
@@ -104,19 +130,35 @@ def workflow_record(row: Row) -> WorkflowRecord:
         run=row[3],
         seed=row[4],
         input=row[5],
+        submitted=(row[1], row[5]) if row[24] is None else (row[24], row[25]),
         progress=row[6],
         outcome=outcome(row[7], row[8], row[9], row[10]),
         reason=None if row[11] is None else restored_text(row[11]),
-        parent=row[12],
-        created_at=row[13],
-        starts_at=row[14],
-        started_at=row[15],
-        finished_at=row[16],
-        recovery_attempts=row[17],
-        step=row[18],
-        updated_at=max(row[13], row[15] or 0, row[16] or 0, row[19] or 0),
-        current_activity=row[20],
+        parent=None if row[17] is None else _parent(row[0], *row[17:21]),
+        version=row[21] and restored_text(row[21]),
+        deadline_at=row[22],
+        created_at=row[12],
+        starts_at=row[13],
+        started_at=row[14],
+        finished_at=row[15],
+        recovery_attempts=row[16],
+        step=row[26],
+        updated_at=max(row[12], row[14] or 0, row[15] or 0, row[27] or 0),
+        current_activity=row[28],
     )
+
+
+def _parent(workflow_id: str, parent_id: str, run: int, step: int, at_end: str) -> Parent:
+    on_parent_end = ON_PARENT_END.get(at_end)
+    if on_parent_end is None:
+        raise DamagedRowError(f"the row of workflow {workflow_id!r} is damaged: nothing is called {at_end!r}")
+    return Parent(parent_id, run, step, on_parent_end)
+
+
+def request(row: Row) -> Request:
+    """The request of a row that `SELECT_REQUESTS` gave."""
+    number, workflow_id, kind, at, name, payload = row
+    return Request(workflow_id, REQUEST_KINDS[kind], at, name and restored_text(name), payload, number)
 
 
 def step_record(row: Row) -> StepRecord:
@@ -133,6 +175,7 @@ def step_record(row: Row) -> StepRecord:
         attempt=row[4],
         turn=row[5],
         applied=row[6],
+        dropped=row[16],
         due_at=row[7],
         scheduled_at=row[8],
         finished_at=row[9],
@@ -142,25 +185,41 @@ def step_record(row: Row) -> StepRecord:
     )
 
 
-def history(started_at: Micros | None, rows: Iterable[Row]) -> History:
-    """The history of a run, of the rows that `SELECT_STEPS` gave."""
-    steps: list[Step] = []
-    ended: list[tuple[int, StepEnded]] = []
-    for row in rows:
-        number, kind_name, name, _, attempt, turn, applied, due_at, _, finished_at, source, arguments = row[:12]
+def loaded(row: Row, steps: Iterable[Row], inputs: Iterable[Row], signals: Iterable[Row], last_signal: int) -> Loaded:
+    """All of a workflow, of the rows of `SELECT_WORKFLOW`, `SELECT_STEPS`, `SELECT_APPLIED` and `SELECT_SIGNALS`."""
+    record = workflow_record(row)
+    issued: list[Step] = []
+    placed: list[tuple[int, Event]] = []
+    recorded: list[StepEnded] = []
+    dropped: set[int] = set()
+    for step in steps:
+        number, kind_name, name, status, attempt, turn, applied, due_at, _, _, source, arguments = step[:12]
         kind = STEP_KINDS.get(kind_name)
         if kind is None:
-            raise _damaged_step(row, f"there is no kind {kind_name!r}")
-        steps.append(Step(number, kind, name, arguments, turn, restored_text(source), due_at))
+            raise _damaged_step(step, f"there is no kind {kind_name!r}")
+        issued.append(Step(number, kind, name, arguments, turn, restored_text(source), due_at))
         if applied is not None:
-            value = outcome(row[12], row[13], row[14], row[15])
-            if value is None or finished_at is None:
-                raise _damaged_step(row, "it ended, and holds no outcome or no time")
-            ended.append((applied, StepEnded(number, value, finished_at, attempt)))
-    ended.sort(key=lambda pair: pair[0])
-    events: list[Event] = [] if started_at is None else [Started(started_at)]
-    events += [event for _, event in ended]
-    return History(events, steps)
+            placed.append((applied, _ended(step, attempt)))
+        elif status == "cancelled":
+            dropped.add(number)
+        elif status != "scheduled":
+            recorded.append(_ended(step, attempt))
+    for applied, at, reason, timeout in inputs:
+        placed.append((applied, CancelRequested(at, None if reason is None else restored_text(reason), timeout)))
+    placed.sort(key=lambda pair: pair[0])
+    recorded.sort(key=lambda event: event.at)
+    events: list[Event] = [] if record.started_at is None else [Started(record.started_at)]
+    events += [event for _, event in placed]
+    patches = frozenset() if row[23] is None else frozenset(json.loads(row[23]))
+    waiting = [Signal(number, restored_text(name), payload, at) for number, name, payload, at in signals]
+    return Loaded(record, History(events, issued, patches, frozenset(dropped)), recorded, waiting, last_signal)
+
+
+def _ended(row: Row, attempt: int) -> StepEnded:
+    value = outcome(row[12], row[13], row[14], row[15])
+    if value is None or row[9] is None:
+        raise _damaged_step(row, "it ended, and holds no outcome or no time")
+    return StepEnded(row[0], value, row[9], attempt)
 
 
 def _damaged_step(row: Row, why: str) -> DamagedRowError:

@@ -1,0 +1,348 @@
+"""`check_replay`, and ``python -m yieldflow check-replay``: would the unfinished workflows go on under this code?"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import yieldflow
+from tests.orchestrator.shop import WAIT, until, until_waiting
+from tests.programs import desk
+from tests.programs.launch import Program
+from yieldflow import (
+    DatabaseOpenError,
+    Flow,
+    MisplacedCallError,
+    Orchestrator,
+    Registry,
+    WorkflowStatus,
+    activity,
+    gather,
+    now,
+    patched,
+    random,
+    set_progress,
+    sleep,
+    uuid4,
+    wait_signal,
+    workflow,
+)
+
+
+def _rows(database: Path) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    connection = sqlite3.connect(database)
+    try:
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        return {table: connection.execute(f"select * from {table}").fetchall() for table in tables}
+    finally:
+        connection.close()
+
+
+class Code:
+    """One state of a program's code, and what its activities did.
+
+    Args:
+        labels: The activities that its workflow yields, one after another, before it waits for a signal.
+        version: What the code calls itself.
+    """
+
+    def __init__(self, *labels: str, version: str | None = None) -> None:
+        self.registry = registry = Registry()
+        self.ran: list[str] = []
+
+        @activity(registry=registry)
+        def act(label: str) -> str:
+            self.ran.append(label)
+            return label
+
+        @workflow(registry=registry, version=version)
+        def job() -> Flow[str]:
+            for label in labels:
+                yield act(label)
+            yield wait_signal("go")
+            return (yield from act("last"))
+
+        @workflow(registry=registry)
+        def mixed() -> Flow[list[Any]]:
+            yield set_progress("begun")
+            drawn = [(yield from uuid4()), (yield from random()), (yield from now()), (yield from patched("change"))]
+            yield gather(act("a"), sleep(0), job().with_options(workflow_id="child"), wait_signal("go"))
+            return drawn
+
+        self.job = job
+        self.mixed = mixed
+
+
+@pytest.fixture
+def written(database: Path) -> Code:
+    """The code by which the file was written; in it: one waits, one is suspended, one is done, one not started."""
+    code = Code("a", "b", version="1")
+    with Orchestrator(database, registry=code.registry) as orchestrator:
+        orchestrator.submit(code.job(), workflow_id="done", signal=("go", None)).result(WAIT)
+        for workflow_id in ("waits", "suspended"):
+            until_waiting(orchestrator.submit(code.job(), workflow_id=workflow_id), "go")
+        orchestrator.handle("suspended").suspend()
+        orchestrator.submit(code.job(), workflow_id="delayed", delay=timedelta(days=1))
+    code.ran.clear()
+    return code
+
+
+def test_all_replay(database: Path, written: Code) -> None:
+    """Under the code that wrote them all unfinished workflows replay; nothing is run or written."""
+    before = _rows(database)
+    report = Orchestrator(database, registry=written.registry).check_replay()
+
+    assert (report.ok, report.checked, report.problems) == (True, 3, ())
+    assert str(report) == "3 of 3 unfinished workflows replay under this code"
+    assert _rows(database) == before
+    assert written.ran == []
+
+
+def test_everything_that_a_workflow_may_do_replays(database: Path) -> None:
+    """Branches, children, signals, patches and what is drawn at random replay as well."""
+    code = Code("a")
+    with Orchestrator(database, registry=code.registry) as orchestrator:
+        handle = orchestrator.submit(code.mixed())
+        until_waiting(orchestrator.submit(code.job(), workflow_id="other"), "go")
+        until(lambda: orchestrator.list_workflows(parent=handle.id))
+        until_waiting(orchestrator.handle("child"), "go")
+        orchestrator.handle("child").signal("unexpected")
+    before = _rows(database)
+
+    assert str(Orchestrator(database, registry=Code("a").registry).check_replay()).startswith("3 of 3")
+    assert _rows(database) == before
+
+
+def test_code_that_changed(database: Path, written: Code) -> None:
+    """Under other code, each workflow that it does not fit is a problem, with both sides and both versions."""
+    before = _rows(database)
+    report = Orchestrator(database, registry=Code("a", "c", version="2").registry).check_replay()
+
+    assert (report.ok, report.checked) == (False, 3)
+    assert [(problem.workflow_id, problem.name, problem.status) for problem in report.problems] == [
+        ("waits", "job", WorkflowStatus.PROCESSING),
+        ("suspended", "job", WorkflowStatus.SUSPENDED),
+    ]
+    reason = report.problems[0].reason
+    for part in ("act(label='b')", "act(label='c')", f"{__file__}:", "version '1'", "version '2'"):
+        assert part in reason
+    text = str(report)
+    assert text.startswith("1 of 3 unfinished workflows replay under this code; 2 do not:\n")
+    assert "job (waits, processing): " in text
+    assert "job (suspended, suspended): " in text
+    assert _rows(database) == before
+
+
+def test_code_that_is_missing(database: Path, written: Code) -> None:
+    """A workflow whose code is not registered is a problem, also if it has not started."""
+    report = Orchestrator(database, registry=Registry()).check_replay()
+
+    assert [problem.workflow_id for problem in report.problems] == ["waits", "suspended", "delayed"]
+    assert all("no workflow named 'job' is registered" in problem.reason for problem in report.problems)
+
+
+def test_the_same_problem_as_when_it_runs(database: Path, written: Code) -> None:
+    """What check_replay says of a workflow is what it would stall for; a stalled one is checked too."""
+    changed = Code("a", "c")
+    report = Orchestrator(database, registry=changed.registry).check_replay()
+    with Orchestrator(database, registry=changed.registry) as orchestrator:
+        handle = orchestrator.handle("waits")
+        handle.signal("go")
+        until(lambda: handle.describe().status is WorkflowStatus.STALLED)
+        assert handle.describe().reason == report.problems[0].reason
+    again = Orchestrator(database, registry=changed.registry).check_replay()
+    mended = Orchestrator(database, registry=written.registry).check_replay()
+
+    assert [problem.status for problem in again.problems] == [WorkflowStatus.STALLED, WorkflowStatus.SUSPENDED]
+    assert mended.ok
+
+
+def test_a_started_orchestrator_checks_too(database: Path, written: Code) -> None:
+    """It may be asked of a started orchestrator, whose workflows go on undisturbed."""
+    with Orchestrator(database, registry=written.registry) as orchestrator:
+        assert orchestrator.check_replay().ok
+        handle = orchestrator.handle("waits")
+        handle.signal("go")
+        assert handle.result(WAIT) == "last"
+        assert orchestrator.check_replay().checked == 2
+
+
+def test_another_process_owns_the_file(database: Path) -> None:
+    """A file that another process owns is checked while its workflows wait, and nothing is disturbed."""
+    client = Orchestrator(database, registry=desk.registry)
+    with Program("desk", database) as running:
+        assert running.line() == "started"
+        handle = client.submit(desk.approval(2), signal=("approve", 1))
+        until(lambda: handle.describe().step == 1)
+        before = _rows(database)
+        assert client.check_replay().ok
+        assert not Orchestrator(database, registry=Registry()).check_replay().ok
+        assert _rows(database) == before
+        handle.signal("approve", 2)
+        assert handle.result(WAIT) == [1, 2]
+    client.stop()
+
+
+def test_an_empty_file(database: Path) -> None:
+    """Where nothing is unfinished, all is well."""
+    with Orchestrator(database, registry=Registry()):
+        pass
+
+    report = Orchestrator(database, registry=Registry()).check_replay()
+
+    assert (report.ok, report.checked) == (True, 0)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A wrong path is an error, and no file is made of it."""
+    with pytest.raises(DatabaseOpenError, match=r"none\.db: does not exist"):
+        Orchestrator(tmp_path / "none.db", registry=Registry()).check_replay()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_from_a_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
+    """A workflow cannot check."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield sleep(0)
+        orchestrator.check_replay()
+
+    with pytest.raises(MisplacedCallError, match=r"^check_replay\(\) was called inside workflow 'job'"):
+        orchestrator.submit(job()).result(WAIT)
+
+
+# ---------------------------------------------------------------------- the command line
+
+#: Modules as users have them: the workflows of `desk` under their names, and others.
+MODULES = {
+    "good.py": "from tests.programs.desk import registry\n",
+    "changed.py": """
+from yieldflow import Flow, sleep, workflow
+
+@workflow
+def approval(count: int = 1) -> Flow[list[object]]:
+    yield sleep(1)
+    return []
+""",
+    "defaults.py": """
+from yieldflow import default_registry
+from tests.programs.desk import approval
+default_registry.add(approval)
+""",
+    "broken.py": "1 / 0\n",
+    "unwritten.py": "def (\n",
+    "leaving.py": "raise SystemExit(0)\n",
+    "needs.py": "import no_such_module\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With a file in which one workflow waits, and with some modules."""
+    for name, text in MODULES.items():
+        (tmp_path / name).write_text(text)
+    with Orchestrator(tmp_path / "shop.db", registry=desk.registry) as orchestrator:
+        orchestrator.submit(desk.approval(2), workflow_id="w", signal=("approve", 1))
+    return tmp_path
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    homes = [str(Path(yieldflow.__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+    return subprocess.run(
+        [sys.executable, "-m", "yieldflow", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(homes)},
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("modules", [["good:registry"], ["defaults"], ["good:registry", "good"]])
+def test_exit_code_0(folder: Path, modules: list[str]) -> None:
+    """Where all replay, the exit code is 0 and says how many; of a module in the working directory as well."""
+    before = _rows(folder / "shop.db")
+    done = _run(folder, "check-replay", "shop.db", *modules)
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "1 of 1 unfinished workflows replay under this code\n",
+        "",
+    )
+    assert _rows(folder / "shop.db") == before
+
+
+def test_exit_code_0_while_another_process_owns_the_file(folder: Path) -> None:
+    """Before a deploy the old code still runs: that is no obstacle, and it is not disturbed."""
+    client = Orchestrator(folder / "shop.db", registry=desk.registry)
+    with Program("desk", folder / "shop.db") as running:
+        assert running.line() == "started"
+        assert _run(folder, "check-replay", "shop.db", "good:registry").returncode == 0
+        assert _run(folder, "check-replay", "shop.db", "changed").returncode == 1
+        client.handle("w").signal("approve", 2)
+        assert client.handle("w").result(WAIT) == [1, 2]
+    client.stop()
+
+
+def test_exit_code_1(folder: Path) -> None:
+    """Where some do not replay, the exit code is 1, and it says which and why."""
+    before = _rows(folder / "shop.db")
+    changed = _run(folder, "check-replay", "shop.db", "changed")
+    missing = _run(folder, "check-replay", "shop.db", "good")
+
+    assert (changed.returncode, missing.returncode) == (1, 1)
+    assert changed.stdout.startswith(
+        "0 of 1 unfinished workflows replay under this code; one does not:\n\napproval (w, "
+    )
+    assert "wait_signal('approve')" in changed.stdout
+    assert "sleep(seconds=1.0)" in changed.stdout
+    assert f"{folder / 'changed.py'}:6" in changed.stdout
+    assert "no workflow named 'approval' is registered" in missing.stdout
+    assert _rows(folder / "shop.db") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.db", "changed"], "none.db: does not exist"),
+        (["changed.py", "changed"], "not an SQLite database"),
+        ([".", "changed"], "is a directory"),
+        (["shop.db", "no_such_module"], "there is no module 'no_such_module', as seen from "),
+        (["shop.db", "no.such.module"], "there is no module 'no.such.module', as seen from "),
+        (["shop.db", "needs"], "No module named 'no_such_module'\nmodule 'needs' cannot be imported"),
+        (["shop.db", "broken"], "ZeroDivisionError: division by zero\nmodule 'broken' cannot be imported"),
+        (["shop.db", "unwritten"], "SyntaxError"),
+        (["shop.db", "leaving"], "module 'leaving' cannot be imported"),
+        (["shop.db", "good:nothing"], "module 'good' has no registry 'nothing'"),
+        (["shop.db", "changed:Flow"], "module 'changed' has no registry 'Flow'"),
+        (["shop.db"], "required: module"),
+        ([], "required: file, module"),
+    ],
+    ids=repr,
+)
+def test_exit_code_2(folder: Path, arguments: list[str], message: str) -> None:
+    """Where it could not be tried, the exit code is 2, and stderr says why; no file is made."""
+    done = _run(folder, "check-replay", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert not (folder / "none.db").exists()
+
+
+def test_help(folder: Path) -> None:
+    """--help tells of the command and its exit codes; without a command, usage is told."""
+    assert "check-replay" in _run(folder, "--help").stdout
+    told = _run(folder, "check-replay", "--help")
+    assert (told.returncode, "Exit code 0: all of them replay" in " ".join(told.stdout.split())) == (0, True)
+    assert _run(folder).returncode == 2

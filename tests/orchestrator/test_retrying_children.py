@@ -1,0 +1,170 @@
+"""`retry` of workflows that have children, and of the children."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.orchestrator.shop import (
+    WAIT,
+    Works,
+    failed,
+    until,
+)
+from yieldflow import (
+    Flow,
+    Orchestrator,
+    Registry,
+    RetryRefusedError,
+    WorkflowCancelledError,
+    WorkflowNotEndedError,
+    WorkflowStatus,
+    gather,
+    start,
+    wait_signal,
+    workflow,
+)
+
+
+def test_a_failed_child_is_retried_with_its_parent(
+    orchestrator: Orchestrator, registry: Registry, works: Works, trip: Any
+) -> None:
+    """Where a child's failure ended the parent, retry() of the parent has the child go on from where it failed."""
+
+    @workflow(registry=registry)
+    def middle() -> Flow[Any]:
+        return (yield from trip())
+
+    @workflow(registry=registry)
+    def listener() -> Flow[object]:
+        return (yield from wait_signal("go"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[object]:
+        return (yield from gather(middle(), wait_signal("go"), listener().with_options(workflow_id="listener")))
+
+    works.broken.add("car")
+    handle = failed(orchestrator, parent())
+    works.broken.clear()
+    handle.retry()
+    handle.signal("go", "on")
+    orchestrator.handle("listener").signal("go", "too")
+
+    assert handle.result(WAIT) == [["flight", "hotel", "car"], "on", "too"]
+    assert works.done == ["flight", "hotel", "car"]
+
+
+def test_a_cancelled_child_is_retried_with_its_parent(orchestrator: Orchestrator, registry: Registry) -> None:
+    """Children that were cancelled with their parent go on with it."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[object]:
+        return (yield from wait_signal("go"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[list[object]]:
+        return (yield from gather(*(child().with_options(workflow_id=name) for name in "ab")))
+
+    handle = orchestrator.submit(parent())
+    until(lambda: len(orchestrator.list_workflows(parent=handle.id)) == 2)
+    orchestrator.handle("a").signal("go", 1)
+    orchestrator.handle("a").result(WAIT)
+    handle.cancel()
+    with pytest.raises(WorkflowCancelledError):
+        handle.result(WAIT)
+    handle.retry()
+    orchestrator.handle("b").signal("go", 2)
+
+    assert handle.result(WAIT) == [1, 2]
+
+
+def test_a_child_that_was_retried_by_itself(
+    orchestrator: Orchestrator, registry: Registry, works: Works, trip: Any
+) -> None:
+    """A child can be retried without its parent, which receives the child's new result once it is retried too."""
+
+    @workflow(registry=registry)
+    def parent() -> Flow[object]:
+        return (yield from trip().with_options(workflow_id="child"))
+
+    works.broken.add("car")
+    handle = failed(orchestrator, parent())
+    works.broken.clear()
+    orchestrator.handle("child").retry()
+    assert orchestrator.handle("child").result(WAIT) == ["flight", "hotel", "car"]
+    handle.retry()
+
+    assert handle.result(WAIT) == ["flight", "hotel", "car"]
+    assert works.done == ["flight", "hotel", "car"]
+
+
+def test_a_child_that_compensated(orchestrator: Orchestrator, registry: Registry, works: Works, trip: Any) -> None:
+    """Where the failed child completed steps after its failure, the parent's retry() says so by the child's id."""
+
+    @workflow(registry=registry)
+    def parent() -> Flow[object]:
+        return (yield from trip(compensate=True).with_options(workflow_id="child"))
+
+    works.broken.add("car")
+    handle = failed(orchestrator, parent())
+    works.broken.clear()
+    with pytest.raises(RetryRefusedError, match=r"workflow child cannot be retried as it is"):
+        handle.retry()
+    assert handle.describe().status is WorkflowStatus.FAILED
+    orchestrator.handle("child").retry(from_step=0)
+    orchestrator.handle("child").result(WAIT)
+    handle.retry()
+
+    assert handle.result(WAIT) == ["flight", "hotel", "car"]
+
+
+def test_a_parent_goes_back_before_its_child(orchestrator: Orchestrator, registry: Registry, works: Works) -> None:
+    """A parent that goes back to a step before that which started a child starts another in its place."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[str]:
+        return (yield from works.do("child"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[str]:
+        first = yield from works.do("first")
+        second = yield from child()
+        return f"{first} {second} " + (yield from works.do("last"))
+
+    works.broken.add("last")
+    handle = failed(orchestrator, parent())
+    works.broken.clear()
+    handle.retry(from_step=0)
+
+    assert handle.result(WAIT) == "first child last"
+    assert works.done == ["first", "child", "first", "child", "last"]
+    assert len(orchestrator.list_workflows(parent=handle.id)) == 1
+
+
+def test_a_parent_does_not_go_back_before_a_child_that_runs(
+    orchestrator: Orchestrator, registry: Registry, works: Works
+) -> None:
+    """A child that was left running is not deleted: the parent's retry names it, and can be done once it has ended."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[object]:
+        return (yield from wait_signal("go"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[str]:
+        yield works.do("first")
+        yield start(child().with_options(workflow_id="child", on_parent_end="abandon"))
+        return (yield from works.do("last"))
+
+    works.broken.add("last")
+    handle = failed(orchestrator, parent())
+    works.broken.clear()
+    with pytest.raises(WorkflowNotEndedError, match=rf"{handle.id} cannot go back.*child.* child is processing"):
+        handle.retry(from_step=0)
+    orchestrator.handle("child").terminate()
+    handle.retry(from_step=0)
+    until(lambda: works.done == ["first", "first", "last"])
+    orchestrator.handle("child").signal("go")
+
+    assert handle.result(WAIT) == "last"

@@ -1,0 +1,273 @@
+"""`suspend` and `resume`: a workflow pauses, what it has begun goes on, and nothing that comes meanwhile is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.orchestrator.shop import WAIT, Gate, nap, shop, total, until, until_waiting
+from tests.programs import desk
+from tests.programs.launch import Program
+from yieldflow import (
+    Flow,
+    Orchestrator,
+    Registry,
+    ResultTimeoutError,
+    StepStatus,
+    WorkflowEndedError,
+    WorkflowStalledError,
+    WorkflowStatus,
+    WorkflowTimeoutError,
+    activity,
+    gather,
+    sleep,
+    wait_signal,
+    workflow,
+)
+
+
+def test_outcomes_that_arrive_meanwhile_are_recorded_and_applied_later(
+    orchestrator: Orchestrator, registry: Registry, gate: Gate
+) -> None:
+    """An activity under way ends, and its outcome is kept; the workflow goes on with it once it is resumed."""
+    after: list[str] = []
+
+    @activity(registry=registry)
+    def hold() -> str:
+        gate.pass_through()
+        return "held"
+
+    @activity(registry=registry)
+    def follow(what: str) -> str:
+        after.append(what)
+        return what
+
+    @workflow(registry=registry)
+    def job() -> Flow[str]:
+        return (yield from follow((yield from hold())))
+
+    handle = orchestrator.submit(job())
+    gate.await_entry()
+    handle.suspend()
+    gate.open()
+    until(lambda: handle.history()[0].status is StepStatus.DONE)
+    suspended = handle.describe()
+    with pytest.raises(ResultTimeoutError, match=r"it is suspended, and goes on once resume\(\) is called"):
+        handle.result(timeout=0)
+    assert (suspended.status, suspended.step, after) == (WorkflowStatus.SUSPENDED, 0, [])
+    assert handle.history()[0].applied is None
+    handle.resume()
+
+    assert handle.result(WAIT) == "held"
+    assert (after, handle.history()[0].attempt) == (["held"], 1)
+
+
+def test_an_outcome_that_arrived_meanwhile_outlives_a_restart(database: Path, registry: Registry, gate: Gate) -> None:
+    """What arrived while a workflow was suspended is on disk: the activity does not run again."""
+    ran: list[str] = []
+
+    @activity(registry=registry)
+    def hold() -> str:
+        ran.append("hold")
+        gate.pass_through()
+        return "held"
+
+    @workflow(registry=registry)
+    def job() -> Flow[Any]:
+        return (yield from gather(hold(), wait_signal("go")))
+
+    with Orchestrator(database, registry=registry) as first:
+        handle = first.submit(job(), workflow_id="w")
+        gate.await_entry()
+        handle.suspend()
+        handle.signal("go", "on")
+        gate.open()
+    with Orchestrator(database, registry=registry) as second:
+        again = second.handle("w")
+        assert again.describe().status is WorkflowStatus.SUSPENDED
+        assert second.submit(job(), workflow_id="other", signal=("go", "too")).result(WAIT) == ["held", "too"]
+        assert again.describe().status is WorkflowStatus.SUSPENDED
+        again.resume()
+        assert again.result(WAIT) == ["held", "on"]
+    assert ran == ["hold", "hold"]
+
+
+def test_signals_while_suspended_wait(orchestrator: Orchestrator, registry: Registry) -> None:
+    """Signals sent to a suspended workflow are received in order once it is resumed."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[list[object]]:
+        return [(yield from wait_signal("a")), (yield from wait_signal("a"))]
+
+    handle = orchestrator.submit(job())
+    handle.suspend()
+    handle.signal("a", 1)
+    handle.signal("a", 2)
+    assert handle.describe().step == 0
+    handle.resume()
+
+    assert handle.result(WAIT) == [1, 2]
+
+
+def test_a_sleep_that_ends_meanwhile_ends_at_resume(orchestrator: Orchestrator, registry: Registry) -> None:
+    """A sleep is over when its time has come, though the workflow hears of it when it is resumed."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[str]:
+        yield sleep(0.05)
+        return "rested"
+
+    @workflow(registry=registry)
+    def later() -> Flow[None]:
+        yield sleep(0.1)
+
+    handle = orchestrator.submit(job())
+    handle.suspend()
+    orchestrator.submit(later()).result(WAIT)
+    assert handle.describe().status is WorkflowStatus.SUSPENDED
+    handle.resume()
+
+    assert handle.result(WAIT) == "rested"
+
+
+def test_suspended_and_resumed_more_than_once(orchestrator: Orchestrator, registry: Registry) -> None:
+    """To suspend a suspended workflow, or to resume one that goes on, changes nothing."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[object]:
+        return (yield from wait_signal("go"))
+
+    handle = orchestrator.submit(job())
+    handle.resume()
+    assert handle.describe().status is WorkflowStatus.PROCESSING
+    for _ in range(3):
+        handle.suspend()
+        handle.suspend()
+        assert handle.describe().status is WorkflowStatus.SUSPENDED
+        handle.resume()
+        handle.resume()
+        assert handle.describe().status is WorkflowStatus.PROCESSING
+    handle.signal("go", "on")
+
+    assert handle.result(WAIT) == "on"
+
+
+def test_a_suspended_workflow_stays_so_across_restarts(database: Path) -> None:
+    """A suspended workflow does not go on by a restart, and is resumed in another process as well."""
+    client = Orchestrator(database, registry=desk.registry)
+    handle = client.submit(desk.approval())
+    handle.suspend()
+    handle.signal("approve", "on")
+    with Orchestrator(database, registry=desk.registry) as first:
+        until(lambda: first.handle(handle.id).describe().status is WorkflowStatus.SUSPENDED)
+    with Program("desk", database) as running:
+        assert running.line() == "started"
+        assert client.submit(desk.approval(), signal=("approve", "other")).result(WAIT) == ["other"]
+        assert handle.describe().status is WorkflowStatus.SUSPENDED
+        handle.resume()
+        assert handle.result(WAIT) == ["on"]
+    client.stop()
+
+
+def test_a_client_suspends_what_another_process_runs(database: Path) -> None:
+    """A client's suspend and resume reach the owner."""
+    client = Orchestrator(database, registry=desk.registry)
+    with Program("desk", database) as running:
+        assert running.line() == "started"
+        handle = client.submit(desk.approval())
+        handle.suspend()
+        until(lambda: handle.describe().status is WorkflowStatus.SUSPENDED)
+        handle.signal("approve", "on")
+        handle.resume()
+        assert handle.result(WAIT) == ["on"]
+    client.stop()
+
+
+def test_a_delayed_workflow_can_be_suspended(database: Path) -> None:
+    """Suspended before its start, a workflow does not start when its time has come, but when it is resumed."""
+    with Orchestrator(database, registry=shop) as orchestrator:
+        handle = orchestrator.submit(total(1), delay=0.05)
+        handle.suspend()
+        orchestrator.submit(total(1), delay=0.1).result(WAIT)
+        described = handle.describe()
+        assert (described.status, described.started_at) == (WorkflowStatus.SUSPENDED, None)
+        handle.resume()
+        assert handle.result(WAIT) == 4
+
+
+def test_a_delayed_workflow_that_is_resumed_early_waits(store: Orchestrator) -> None:
+    """Resumed before its time, a delayed workflow still starts at its time."""
+    handle = store.submit(total(1), delay=timedelta(hours=1))
+    handle.suspend()
+    handle.resume()
+    store.submit(total(1)).result(WAIT)
+
+    described = handle.describe()
+    assert (described.status, described.started_at) == (WorkflowStatus.PROCESSING, None)
+    with pytest.raises(ResultTimeoutError, match=r"it is to start at 20\d\d-"):
+        handle.result(timeout=0)
+
+
+def test_time_that_runs_out_while_suspended(store: Orchestrator) -> None:
+    """A timeout counts the time that a workflow was suspended; it is cancelled for it once it is resumed."""
+    handle = store.submit(nap().with_options(timeout=0.05))
+    handle.suspend()
+    store.submit(total(1), delay=0.1).result(WAIT)
+    assert handle.describe().status is WorkflowStatus.SUSPENDED
+    handle.resume()
+
+    with pytest.raises(WorkflowTimeoutError):
+        handle.result(WAIT)
+
+
+def test_a_child_may_be_suspended(orchestrator: Orchestrator, registry: Registry) -> None:
+    """A parent waits for a suspended child, and goes on with its result; and the other way round."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[object]:
+        return (yield from wait_signal("go"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[object]:
+        return (yield from child().with_options(workflow_id="child"))
+
+    handle = orchestrator.submit(parent())
+    until(lambda: orchestrator.list_workflows("child"))
+    inner = orchestrator.handle("child")
+    until_waiting(inner, "go")
+    inner.suspend()
+    inner.signal("go", "on")
+    assert handle.describe().status is WorkflowStatus.PROCESSING
+    handle.suspend()
+    inner.resume()
+    assert inner.result(WAIT) == "on"
+    assert handle.describe().status is WorkflowStatus.SUSPENDED
+    handle.resume()
+
+    assert handle.result(WAIT) == "on"
+
+
+def test_what_has_ended_or_stalled_cannot_be_suspended(database: Path) -> None:
+    """The error names the workflow, and what to do; resume has a stalled one tried again."""
+    with Orchestrator(database, registry=shop) as orchestrator:
+        done = orchestrator.submit(total(1), workflow_id="sum")
+        done.result(WAIT)
+        for ask in (done.suspend, done.resume):
+            with pytest.raises(WorkflowEndedError, match=r"sum has ended \(done\)"):
+                ask()
+    client = Orchestrator(database, registry=shop)
+    client.submit(nap(), workflow_id="nap")
+    with Orchestrator(database, registry=Registry()) as without:
+        stalled = without.handle("nap")
+        with pytest.raises(WorkflowStalledError):
+            stalled.result(WAIT)
+        for handle in (stalled, client.handle("nap")):
+            with pytest.raises(WorkflowStalledError, match=r"nap is stalled.*retry\(\)"):
+                handle.suspend()
+        stalled.resume()
+        with pytest.raises(WorkflowStalledError):
+            stalled.result(WAIT)
+    client.stop()

@@ -1,0 +1,150 @@
+"""How commands become steps, and steps outcomes: numbered and issued, or, while replaying, compared with the recorded.
+
+Nothing but the events decides what happens, so applying the same events again leads to the same steps; while recorded
+ones are at hand, each step is compared with its own, and a difference is a `ReplayMismatchError`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
+from .context import Driving, WorkflowInfo
+from .definitions import ActivityInvocation, Definition, WorkflowInvocation
+from .errors import ActivityError, EncodingError, ReplayMismatchError
+from .groups import cancelled_because
+from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
+from .nodes import Branch, Leaf, Node, Settled, Yielder
+from .replay import mismatch, same_step
+from .tree import Tree, added
+
+
+class Steps(Tree):
+    """The steps of one execution."""
+
+    __slots__ = ("_codec", "_driving", "_history", "_next_step", "_now", "applied", "info", "over")
+
+    info: WorkflowInfo
+    #: How many events were applied.
+    applied: int
+    #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
+    over: bool
+    _codec: Codec
+    _history: History
+    _driving: Driving
+    _now: Micros
+    _next_step: int
+
+    # ------------------------------------------------------------------ commands that are steps
+
+    def _begin_activity(self, command: ActivityInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
+        try:
+            payload = self._codec.encode(command._arguments)
+        except EncodingError as error:
+            raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
+        definition = command.definition
+        step = self._issue(StepKind.ACTIVITY, definition.name, payload, yielder, None, definition)
+        leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
+        return leaf
+
+    def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
+        payload = self._encode(command._arguments, f"an argument of workflow {command.name!r}")
+        step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
+        return self._wait_for(step, command, parent, slot)
+
+    def _begin_sleep(self, command: Sleep, parent: Node, slot: int, yielder: Yielder) -> Node:
+        payload = self._codec.encode({"seconds": command.seconds})
+        step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._now + command.micros, None)
+        return self._wait_for(step, command, parent, slot)
+
+    def _begin_sleep_until(self, command: SleepUntil, parent: Node, slot: int, yielder: Yielder) -> Node:
+        payload = self._codec.encode({"until": command.when.isoformat()})
+        step = self._issue(StepKind.SLEEP, "sleep_until", payload, yielder, command.micros, None)
+        return self._wait_for(step, command, parent, slot)
+
+    def _begin_signal(self, command: WaitSignal | TakeSignals, parent: Node, slot: int, yielder: Yielder) -> Node:
+        kind = StepKind.WAIT_SIGNAL if isinstance(command, WaitSignal) else StepKind.TAKE_SIGNALS
+        step = self._issue(kind, command.name, self._codec.encode({}), yielder, None, None)
+        return self._wait_for(step, command, parent, slot)
+
+    def _wait_for(self, step: Step, command: Command[Any], parent: Node, slot: int) -> Leaf:
+        leaf = self.open[step.number] = Leaf(parent, slot, step, command)
+        return leaf
+
+    # ------------------------------------------------------------------ values
+
+    def _encode(self, value: object, what: str) -> Payload:
+        try:
+            return self._codec.encode(value)
+        except EncodingError as error:
+            raise EncodingError(f"{what}: {error}") from None
+
+    def _decode(self, outcome: Outcome, leaf: Leaf) -> Settled:
+        if leaf.cancelled:
+            return None, cancelled_because(leaf.parent.reason if isinstance(leaf.parent, Branch) else None)
+        if isinstance(outcome, Failure):
+            error = self._codec.decode_failure(outcome, ActivityError)
+            what = "child " if leaf.step.kind is StepKind.CHILD else ""
+            with suppress(Exception):
+                error.add_note(f"in step {leaf.step.number}, {what}{leaf.command}")
+            return None, error
+        return self._codec.decode(outcome), None
+
+    # ------------------------------------------------------------------ issuing, and what is recorded of it
+
+    def _stays(self, leaf: Leaf) -> bool:
+        """Whether the end of a step that is cancelled is waited for."""
+        command, asked = leaf.command, True
+        if isinstance(command, ActivityInvocation):
+            stays = command.options.on_cancel == "wait"
+        elif isinstance(command, WorkflowInvocation):
+            stays = command.options.on_parent_end != "abandon"
+            asked = command.options.on_parent_end == "cancel"
+        else:
+            return False
+        if self._driving.replaying:
+            # What was done then counts, whatever the options are now.
+            stays = leaf.step.number not in self._history.dropped
+        if stays and asked:
+            self._advance.cancelling = added(self._advance.cancelling, leaf.step.number)
+        return stays
+
+    def _issue(
+        self,
+        kind: StepKind,
+        name: str,
+        payload: str | bytes,
+        yielder: Yielder,
+        due_at: int | None,
+        definition: Definition[..., Any] | None,
+    ) -> Step:
+        """Number a step; while replaying, it must be the recorded one."""
+        number = self._next_step
+        step = Step(number, kind, name, payload, self.applied, yielder.source, due_at)
+        if self.applied < len(self._history.events):
+            there = self._recorded(number)
+            if there is None or not same_step(there, step, definition, self._codec):
+                raise mismatch(self.info, self._codec, number, there, step)
+            step = there
+        else:
+            advance = self._advance
+            advance.issued = added(advance.issued, step) if advance.issued else [step]
+        self._next_step += 1
+        return step
+
+    def _recorded(self, number: int) -> Step | None:
+        return self._history.steps[number] if number < len(self._history.steps) else None
+
+    def _check_turn(self) -> None:
+        """The recorded steps of this turn were all issued again."""
+        missing = self._recorded(self._next_step)
+        if missing is not None and missing.turn <= self.applied:
+            hint = "The workflow ended here." if self.over else "Nothing was yielded here."
+            raise mismatch(self.info, self._codec, self._next_step, missing, None, hint)
+
+    def _leftover(self, event: StepEnded) -> ReplayMismatchError:
+        """A recorded outcome that this code does not wait for."""
+        ended = "The workflow ended before it." if self.over else "This code does not wait for it here."
+        hint = f"Outcome {self.applied} is that of this step. {ended}"
+        return mismatch(self.info, self._codec, event.step, self._recorded(event.step), None, hint)

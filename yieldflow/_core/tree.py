@@ -1,0 +1,290 @@
+"""How nodes complete and are cancelled, up and down the tree.
+
+A node that completes tells its parent, and so on upwards as long as that completes too; the branch that this reaches
+becomes runnable. Cancelling goes from the inside out. Both are loops, so that no depth of nesting is too deep. What a
+task's end means for others is told when every runnable branch has been driven, since it may reach any part of the
+tree, also the one that is just being built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from .commands import show
+from .concurrency import show_yieldable
+from .errors import Cancelled, InternalError, TaskCancelledError
+from .groups import GROUPS, Group, cancelled_because, failure_beneath
+from .history import Continuation, Outcome, Payload, Step, WorkflowStatus
+from .nodes import Branch, Leaf, Node, Settled, TaskNode, Wait, Yielder, add_note, from_below
+
+T = TypeVar("T")
+
+
+class End(NamedTuple):
+    """How a workflow ended."""
+
+    status: WorkflowStatus
+    outcome: Outcome
+
+
+class Advance:
+    """What one event led to."""
+
+    # The defaults are the class's, since most events lead to a step and nothing else.
+
+    #: New steps, in the order issued.
+    issued: Sequence[Step] = ()
+    #: Numbers of steps that are no longer waited for.
+    cancelled: Sequence[int] = ()
+    #: Numbers of steps that are to end early, and whose end is waited for.
+    cancelling: Sequence[int] = ()
+    end: End | None = None
+    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+    unyielded: Sequence[tuple[str, str]] = ()
+    #: What `set_progress` was given last.
+    progress: Payload | None = None
+    #: Names for which `patched` was True for the first time.
+    patches: Sequence[str] = ()
+    #: The next run, where the workflow asked for one. Then there is no end.
+    continuation: Continuation | None = None
+
+
+NO_ADVANCE = Advance()
+
+
+def added(some: Sequence[T], one: T) -> Sequence[T]:
+    """``some``, which nobody else has yet, with one more."""
+    if isinstance(some, list):
+        some.append(one)
+        return some
+    return [*some, one]
+
+
+class Tree:
+    """The nodes of one execution."""
+
+    __slots__ = ("_advance", "_later", "_root", "_runnable", "open")
+
+    # Set by the execution, since a chain of calls would be felt in each new workflow.
+
+    #: The open steps by number.
+    open: dict[int, Leaf]
+    _root: Branch | None
+    #: The branches to be driven in this turn, those that were driven included.
+    _runnable: list[Branch]
+    #: Tasks that have ended, or are to be cancelled, once every runnable branch has been driven.
+    _later: list[TaskNode]
+    #: What the event being applied has led to so far.
+    _advance: Advance
+
+    # ------------------------------------------------------------------ what an execution adds
+
+    def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
+        """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
+        raise NotImplementedError
+
+    def _stays(self, leaf: Leaf) -> bool:
+        """Whether the end of a step that is cancelled is waited for."""
+        raise NotImplementedError
+
+    def _finish(self, settled: Settled) -> None:
+        """The workflow's own branch has ended."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ beginning
+
+    def _feed(self, group: Group, yielder: Yielder) -> None:
+        """Begin members of ``group`` up to its limit, and of the groups among them, however deep."""
+        path = [group]
+        while path:
+            group = path[-1]
+            if group.hungry:
+                slot = group.next
+                group.next += 1
+                member = group.members[slot]
+                make = GROUPS.get(type(member))  # type: ignore[arg-type]  # a generator's type is just not found
+                if make is not None:
+                    path.append(make(group, slot, member))
+                    group.running[slot] = path[-1]
+                    continue
+                begun = self._begin(member, group, slot, yielder)
+                if isinstance(begun, Node):
+                    group.running[slot] = begun
+                    continue
+            else:
+                path.pop()
+                if not (path and group.complete):
+                    continue
+                slot, begun, group = group.slot, group.outcome(), path[-1]
+            if group.take(slot, begun):
+                self._cancel_members(group)
+
+    def _yielder(self, group: Group) -> Yielder:
+        """What yielded ``group``."""
+        node: Node | None = group
+        while node is not None:
+            if isinstance(node, (Branch, TaskNode)):
+                return node
+            node = node.parent
+        raise InternalError("a group without a branch")
+
+    # ------------------------------------------------------------------ completing
+
+    def _settle(self, node: Node, settled: Settled) -> None:
+        """Tell whoever waits for ``node`` how it came out, and so on upwards while that completes them too."""
+        while True:
+            parent = node.parent
+            if isinstance(parent, Branch):
+                self._resume(parent, settled)
+                return
+            if parent is None:
+                self._finish(settled)
+                return
+            if isinstance(parent, TaskNode):
+                self._end_task(parent, settled)
+                return
+            if not isinstance(parent, Group):
+                raise InternalError(f"a {type(parent).__name__} waits for nothing")
+            if parent.take(node.slot, settled):
+                self._cancel_members(parent)
+            if parent.hungry:
+                self._feed(parent, self._yielder(parent))
+            if not parent.complete:
+                return
+            node, settled = parent, parent.outcome()
+
+    def _resume(self, branch: Branch, settled: Settled) -> None:
+        branch.waiting_for = None
+        branch.resume_with = settled
+        self._runnable.append(branch)
+
+    def _end_branch(self, branch: Branch, settled: Settled) -> None:
+        """Settle a branch once the tasks that it started have ended; one that failed cancels them."""
+        if branch.tasks is None:
+            self._settle(branch, settled)
+            return
+        branch.outcome = settled
+        if settled[1] is not None:
+            for task in list(branch.tasks.running):
+                self._cancel(task)
+        self._settle_alone(branch)
+
+    def _settle_alone(self, branch: Branch) -> None:
+        """Settle a branch if its tasks have ended: what nobody saw of their failures is its own."""
+        tasks = branch.tasks
+        # Those that wait for a task may be about to see its failure.
+        if tasks is None or branch.outcome is None or tasks.running or not all(task.told for task in tasks.failed):
+            return
+        (value, error), branch.outcome = branch.outcome, None
+        for task in tasks.failed:
+            failure = task.settled[1] if task.settled is not None else None
+            if failure is None or failure is error:
+                continue
+            what = show_yieldable(task.command, 200)
+            if error is None:
+                error = failure
+                add_note(error, f"in task {what}, which nobody waited for")
+                continue
+            add_note(error, f"task {what} failed too, and nobody waited for it: {show(failure)}")
+            if isinstance(error, Cancelled) and failure_beneath(error) is None:
+                error.__cause__ = failure
+        tasks.failed.clear()
+        self._settle(branch, (value, error))
+
+    # ------------------------------------------------------------------ tasks
+
+    def _end_task(self, task: TaskNode, settled: Settled) -> None:
+        """Note how a task came out; it is told later."""
+        tasks = task.branch.tasks
+        assert tasks is not None
+        del tasks.running[task]
+        task.member = None
+        error = failure_beneath(settled[1])
+        if error is not None:
+            settled = None, error
+            tasks.failed[task] = None
+        elif task.cancelled or settled[1] is not None:
+            settled = None, TaskCancelledError(f"task {show_yieldable(task.command, 200)} was cancelled")
+        task.settled = settled
+        self._later.append(task)
+
+    def _tell(self) -> None:
+        """Tell of the tasks that have ended, and cancel those that asked for it themselves."""
+        # It grows meanwhile.
+        for task in self._later:
+            if task.settled is None:
+                self._cancel(task)
+            elif not task.told:
+                self._tell_waits(task, task.settled)
+        branches = dict.fromkeys(task.branch for task in self._later)
+        self._later.clear()
+        for branch in branches:
+            self._settle_alone(branch)
+
+    def _tell_waits(self, task: TaskNode, settled: Settled) -> None:
+        task.told = True
+        if task.waits and task.branch.tasks is not None:
+            task.branch.tasks.failed.pop(task, None)
+        for wait in list(task.waits):
+            # One that was told before may have cancelled it.
+            if task.waits.pop(wait, wait) is None:
+                self._settle(wait, settled)
+
+    # ------------------------------------------------------------------ cancelling
+
+    def _cancel(self, node: Node, reason: str | None = None) -> bool:
+        """Have ``node`` end early; True where it is over at once, False where its end is waited for."""
+        over = False
+        for one in from_below(node, into_cancelled=False):
+            over = self._cancel_alone(one, reason)
+            if over and one is not node:
+                if isinstance(one.parent, Group):
+                    del one.parent.running[one.slot]
+                elif isinstance(one.parent, TaskNode):
+                    self._end_task(one.parent, (None, Cancelled()))
+                elif isinstance(one.parent, Branch):
+                    self._resume(one.parent, (None, cancelled_because(reason)))
+        return over
+
+    def _cancel_alone(self, node: Node, reason: str | None) -> bool:
+        """The same for ``node`` after all below it."""
+        if isinstance(node, Leaf):
+            return self._cancel_leaf(node)
+        if isinstance(node, Wait):
+            del node.task.waits[node]
+            return True
+        if isinstance(node, Group):
+            if not node.cancelled:
+                node.cancelled, node.reason = True, reason
+            return node.complete
+        if isinstance(node, TaskNode):
+            node.cancelled = True
+        if not isinstance(node, Branch) or node.cancelled:
+            return False
+        node.cancelled, node.reason = True, reason
+        if node.outcome is not None:
+            if node.outcome[1] is None:
+                node.outcome = None, cancelled_because(reason)
+        elif node.fresh:
+            node.close()
+            return True
+        elif node.waiting_for is None:
+            node.resume_with = None, cancelled_because(reason)
+        return False
+
+    def _cancel_leaf(self, leaf: Leaf) -> bool:
+        if leaf.cancelled:
+            return False
+        if self._stays(leaf):
+            leaf.cancelled = True
+            return False
+        number = leaf.step.number
+        del self.open[number]
+        self._advance.cancelled = added(self._advance.cancelled, number)
+        return True
+
+    def _cancel_members(self, group: Group) -> None:
+        for slot, member in list(group.running.items()):
+            if self._cancel(member):
+                del group.running[slot]

@@ -1,0 +1,5 @@
+"""Workflows kept in memory."""
+
+from .store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,217 @@
+"""The rows of the store in memory: what becomes of steps and signals when they are written, undone and copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+from .._core.history import (
+    CancelRequested,
+    Event,
+    Failure,
+    History,
+    Micros,
+    Signal,
+    Started,
+    Step,
+    StepEnded,
+    StepKind,
+    StepStatus,
+    WorkflowStatus,
+)
+from ..store import Filter, Loaded, Pending, StepRecord, Submission, WorkflowRecord
+
+T = TypeVar("T")
+
+
+class Kept(NamedTuple):
+    """A signal, and the place of the event that gave it to its workflow."""
+
+    signal: Signal
+    received: int | None = None
+
+
+def is_open(step: StepRecord) -> bool:
+    """Whether the workflow has still to receive the step's outcome."""
+    return step.applied is None and step.status is not StepStatus.CANCELLED
+
+
+def new_step(step: Step, at: Micros) -> StepRecord:
+    """The row of a step that was issued."""
+    return StepRecord(
+        step=step.number,
+        kind=step.kind,
+        name=step.name,
+        status=StepStatus.SCHEDULED,
+        attempt=1,
+        input=step.input,
+        outcome=None,
+        source=step.source,
+        turn=step.turn,
+        applied=None,
+        dropped=None,
+        due_at=step.due_at,
+        scheduled_at=at,
+        finished_at=None,
+    )
+
+
+def ended_step(before: StepRecord, event: StepEnded, place: int | None) -> StepRecord:
+    """The row of a step whose outcome was recorded, and applied at ``place``."""
+    return replace(
+        before,
+        status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
+        attempt=event.attempt,
+        outcome=event.outcome,
+        applied=place,
+        finished_at=event.at,
+    )
+
+
+def dropped_step(before: StepRecord, place: int, at: Micros) -> StepRecord:
+    """The row of a step that its workflow no longer waits for."""
+    return replace(before, status=StepStatus.CANCELLED, outcome=None, dropped=place, finished_at=at)
+
+
+def rewound_step(step: StepRecord, place: int, reapply: bool) -> StepRecord:
+    """The row as it was before the event at ``place``; that event's own outcome stays recorded where it may."""
+    by_signal = step.kind in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS)
+    if reapply and step.applied == place and not by_signal:
+        return replace(step, applied=None)
+    if _from(place, step.applied) or _from(place, step.dropped):
+        return _reopened(step)
+    return step
+
+
+def copied_step(step: StepRecord, place: int) -> StepRecord:
+    """The row as it is in a copy that stands before the event at ``place``."""
+    if _from(place, step.applied) or _from(place, step.dropped) or is_open(step):
+        return _reopened(step)
+    return step
+
+
+def returned(signals: Mapping[int, Kept], place: int) -> dict[int, Kept]:
+    """The signals with those that were received from ``place`` on waiting again."""
+    return {
+        number: kept._replace(received=None) if _from(place, kept.received) else kept
+        for number, kept in signals.items()
+    }
+
+
+def before_place(events: Mapping[int, T], place: int) -> dict[int, T]:
+    """What was applied before ``place``."""
+    return {there: event for there, event in events.items() if there < place}
+
+
+def loaded(
+    record: WorkflowRecord,
+    steps: Sequence[StepRecord],
+    cancels: Mapping[int, CancelRequested],
+    patches: frozenset[str],
+    signals: Sequence[Signal],
+    last_signal: int,
+) -> Loaded:
+    """All that a workflow is built from."""
+    placed: list[tuple[int, Event]] = list(cancels.items())
+    recorded: list[StepEnded] = []
+    for step in steps:
+        if step.outcome is None or step.finished_at is None:
+            continue
+        event = StepEnded(step.step, step.outcome, step.finished_at, step.attempt)
+        if step.applied is None:
+            recorded.append(event)
+        else:
+            placed.append((step.applied, event))
+    placed.sort(key=lambda pair: pair[0])
+    recorded.sort(key=lambda event: event.at)
+    events: list[Event] = [] if record.started_at is None else [Started(record.started_at)]
+    events += [event for _, event in placed]
+    issued = [Step(step.step, step.kind, step.name, step.input, step.turn, step.source, step.due_at) for step in steps]
+    dropped = frozenset(step.step for step in steps if step.status is StepStatus.CANCELLED)
+    return Loaded(record, History(events, issued, patches, dropped), recorded, signals, last_signal)
+
+
+def pending(row: WorkflowRecord, steps: Iterable[StepRecord], mail: bool, parent: WorkflowRecord | None) -> Pending:
+    """What a new session must know of an unfinished workflow; ``mail``: whether signals wait for it."""
+    with_parent = row.parent is not None and row.parent.on_parent_end == "cancel"
+    waits = [step for step in steps if is_open(step)]
+    unended = [step for step in waits if step.status is StepStatus.SCHEDULED]
+    sleeps = [(step.step, step.due_at) for step in unended if step.due_at is not None]
+    listening = sum(step.kind is StepKind.WAIT_SIGNAL for step in unended)
+    rests = bool(waits) and len(sleeps) + listening == len(waits) and not (mail and listening)
+    started = row.started_at is not None
+    return Pending(
+        workflow_id=row.id,
+        status=row.status,
+        run=row.run,
+        starts_at=None if started else row.starts_at,
+        started=started,
+        active=started and not rests,
+        sleeps=sleeps,
+        recovery_attempts=row.recovery_attempts,
+        deadline_at=row.deadline_at,
+        orphan_of=parent.id if parent is not None and parent.status.ended and with_parent else None,
+    )
+
+
+def new_workflow(new: Submission) -> WorkflowRecord:
+    """The row of a workflow that no turn has driven."""
+    return WorkflowRecord(
+        id=new.workflow_id,
+        name=new.name,
+        status=WorkflowStatus.PROCESSING,
+        run=1,
+        seed=new.seed,
+        input=new.input,
+        submitted=(new.name, new.input),
+        outcome=None,
+        reason=None,
+        progress=None,
+        parent=new.parent,
+        version=new.version,
+        deadline_at=new.deadline_at,
+        created_at=new.created_at,
+        starts_at=new.starts_at,
+        started_at=None,
+        finished_at=None,
+        updated_at=new.created_at,
+        step=0,
+        current_activity=None,
+        recovery_attempts=0,
+    )
+
+
+def derived(row: WorkflowRecord, steps: Sequence[StepRecord]) -> WorkflowRecord:
+    """The row with what its steps tell."""
+    times = [row.created_at, row.started_at, row.finished_at]
+    times += [moment for step in steps for moment in (step.scheduled_at, step.finished_at)]
+    unended = (step for step in steps if step.status is StepStatus.SCHEDULED)
+    return replace(
+        row,
+        updated_at=max(moment for moment in times if moment is not None),
+        step=sum(step.applied is not None for step in steps),
+        current_activity=next((step.name for step in unended if step.kind is StepKind.ACTIVITY), None),
+    )
+
+
+def is_wanted(row: WorkflowRecord, which: Filter) -> bool:
+    """Whether a filter lets a workflow through; order, limit and page left out."""
+    return (
+        (which.name is None or row.name == which.name)
+        and (which.statuses is None or row.status in which.statuses)
+        and (which.id_prefix is None or row.id.startswith(which.id_prefix))
+        and (which.parent is None or (row.parent is not None and row.parent.workflow_id == which.parent))
+        and (which.created_from is None or row.created_at >= which.created_from)
+        and (which.created_before is None or row.created_at < which.created_before)
+    )
+
+
+def _from(place: int, moment: int | None) -> bool:
+    return moment is not None and moment >= place
+
+
+def _reopened(step: StepRecord) -> StepRecord:
+    return replace(
+        step, status=StepStatus.SCHEDULED, attempt=1, outcome=None, applied=None, dropped=None, finished_at=None
+    )

@@ -1,0 +1,458 @@
+"""The store that keeps everything in memory: for tests and simulation, where no file is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from .._core.errors import (
+    RefusedValueError,
+    WorkflowAlreadyExistsError,
+    WorkflowEndedError,
+    WorkflowNotEndedError,
+    WorkflowNotFoundError,
+)
+from .._core.history import (
+    CancelRequested,
+    Micros,
+    Signal,
+    StepEnded,
+    WorkflowStatus,
+)
+from ..store import (
+    EVERYTHING,
+    Arrivals,
+    Checkpoint,
+    Continued,
+    Filter,
+    Loaded,
+    Pending,
+    Request,
+    RequestKind,
+    StepRecord,
+    Submission,
+    WorkflowRecord,
+)
+from .rows import (
+    Kept,
+    before_place,
+    copied_step,
+    derived,
+    dropped_step,
+    ended_step,
+    is_open,
+    is_wanted,
+    loaded,
+    new_step,
+    new_workflow,
+    pending,
+    returned,
+    rewound_step,
+)
+
+
+class MemoryStore:
+    """A `Store` without a file.
+
+    It lives as long as the object: `close` keeps what is in it, so that a second session can be tried on it as on a
+    file. Nothing is shared with the caller but immutable values.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workflows: dict[str, WorkflowRecord] = {}
+        #: By workflow and run, then by number.
+        self._steps: dict[tuple[str, int], dict[int, StepRecord]] = {}
+        #: By workflow, then by number.
+        self._signals: dict[str, dict[int, Kept]] = {}
+        #: By workflow, then by place.
+        self._cancels: dict[str, dict[int, CancelRequested]] = {}
+        self._patches: dict[str, frozenset[str]] = {}
+        self._requests: dict[int, Request] = {}
+        self._last_request = 0
+        #: What a failing change has to put back: the table, the key, and the value before (None where none was).
+        self._undo: list[tuple[dict[Any, Any], object, object | None]] = []
+        self._others_wrote = True
+        #: What `arrivals` told of.
+        self._told_of: set[str] = set()
+
+    # ------------------------------------------------------------------ the scheduler's
+
+    def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Write all checkpoints, or none where one is refused."""
+        with self._transaction():
+            for checkpoint in checkpoints:
+                if checkpoint.created is not None:
+                    self._create(checkpoint.created)
+                for child in checkpoint.children:
+                    self._create(child)
+            for checkpoint in checkpoints:
+                self._apply(checkpoint)
+
+    def load(self, workflow_id: str) -> Loaded | None:
+        """All that a workflow is built from, of its current run; None where there is no such workflow."""
+        with self._lock:
+            if workflow_id not in self._workflows:
+                return None
+            record = self._record(workflow_id)
+            return loaded(
+                record,
+                self._sorted_steps(record),
+                self._cancels.get(workflow_id, {}),
+                self._patches.get(workflow_id, frozenset()),
+                self._waiting(workflow_id),
+                max(self._signals.get(workflow_id, ()), default=0),
+            )
+
+    def unfinished(self) -> list[Pending]:
+        """Every workflow that has not ended, oldest first."""
+        with self._lock:
+            return [
+                pending(row, self._sorted_steps(row), bool(self._waiting(row.id)), self._parent_of(row))
+                for row in self._oldest_first()
+                if not row.status.ended
+            ]
+
+    def arrivals(self) -> Arrivals:
+        """What clients added since the last call, and what was asked and not carried out yet."""
+        with self._lock:
+            if not self._others_wrote:
+                return Arrivals([], [])
+            self._others_wrote = False
+            waiting = (record for record in self._oldest_first() if record.started_at is None)
+            found = [record.id for record in waiting if record.status is WorkflowStatus.PROCESSING]
+            new = [workflow_id for workflow_id in found if workflow_id not in self._told_of]
+            self._told_of.update(new)
+            return Arrivals(new, [self._requests[number] for number in sorted(self._requests)])
+
+    def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
+        """The children of a run that have ended, in the order in which they did."""
+        with self._lock:
+            found = [self._record(row.id) for row in self._children(workflow_id, run) if row.status.ended]
+        return sorted(found, key=lambda record: record.finished_at or 0)
+
+    def open_children(self, workflow_id: str, run: int) -> list[str]:
+        """The ids of those that have not."""
+        with self._lock:
+            rows = sorted(self._children(workflow_id, run), key=lambda row: row.created_at)
+            return [row.id for row in rows if not row.status.ended]
+
+    # ------------------------------------------------------------------ anyone's
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Add workflows as a client: all or none."""
+        with self._transaction(by_client=True):
+            for submission in submissions:
+                self._create(submission)
+
+    def ask(self, requests: Sequence[Request]) -> None:
+        """Ask something of workflows as a client, for the owner to find by `arrivals`: all or none."""
+        with self._transaction(by_client=True):
+            for request in requests:
+                status = self._found(request.workflow_id).status
+                if status.ended:
+                    raise WorkflowEndedError(
+                        f"workflow {request.workflow_id} has ended ({status}): it takes no {request.kind} any more"
+                    )
+            for request in requests:
+                self._leave(request)
+
+    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
+        """Have an ended or stalled workflow go on from before the event at ``place``."""
+        with self._transaction(by_client=True):
+            row = self._found(workflow_id)
+            if not row.status.ended and row.status is not WorkflowStatus.STALLED:
+                raise WorkflowNotEndedError(
+                    f"workflow {workflow_id} is {row.status}: only one that ended or stalled can go back"
+                )
+            if row.run != run:
+                raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {row.run} by now, not in run {run}")
+            steps = self._steps.get((workflow_id, run), {})
+            kept = {number: rewound_step(step, place, reapply) for number, step in steps.items() if step.turn < place}
+            self._put(self._steps, (workflow_id, run), kept)
+            self._put(self._signals, workflow_id, returned(self._signals.get(workflow_id, {}), place))
+            self._put(self._cancels, workflow_id, before_place(self._cancels.get(workflow_id, {}), place))
+            again = replace(
+                row,
+                status=WorkflowStatus.PROCESSING,
+                outcome=None,
+                reason=None,
+                finished_at=None,
+                deadline_at=None,
+                recovery_attempts=0,
+                started_at=row.started_at if place > 0 else None,
+            )
+            self._put(self._workflows, workflow_id, again)
+            self._leave(Request(workflow_id, RequestKind.RESUME, at))
+
+    def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
+        """Add a workflow that is a copy of another as it stood before the event at ``place``."""
+        with self._transaction(by_client=True):
+            row, copy = self._found(workflow_id), new.workflow_id
+            if row.run != run:
+                raise WorkflowNotFoundError(f"workflow {workflow_id} is in run {row.run} by now: run {run} is not kept")
+            self._create(new._replace(parent=None, signals=()))
+            if place > 0:
+                made = replace(self._workflows[copy], run=run, started_at=row.started_at)
+                self._put(self._workflows, copy, made)
+                steps = self._steps.get((workflow_id, run), {})
+                copied = {number: copied_step(step, place) for number, step in steps.items() if step.turn < place}
+                self._put(self._steps, (copy, run), copied)
+                self._put(self._cancels, copy, before_place(self._cancels.get(workflow_id, {}), place))
+                self._put(self._patches, copy, self._patches.get(workflow_id, frozenset()))
+            self._put(self._signals, copy, returned(self._signals.get(workflow_id, {}), place))
+            self._leave(Request(copy, RequestKind.RESUME, new.created_at))
+
+    def delete(self, workflow_ids: Sequence[str]) -> int:
+        """Delete ended workflows with all that is theirs, and their descendants; how many were deleted."""
+        with self._transaction(by_client=True):
+            doomed = {workflow_id: self._found(workflow_id) for workflow_id in workflow_ids}
+            children: dict[str, list[WorkflowRecord]] = {}
+            for row in self._workflows.values():
+                if row.parent is not None:
+                    children.setdefault(row.parent.workflow_id, []).append(row)
+            generation = list(doomed)
+            while generation:
+                born = [child for parent in generation for child in children.get(parent, ())]
+                generation = [child.id for child in born if child.id not in doomed]
+                doomed.update((child.id, child) for child in born)
+            for row in doomed.values():
+                if not row.status.ended or (row.id in workflow_ids and self._awaited(row)):
+                    raise WorkflowNotEndedError(
+                        f"workflow {row.id} or its parent has not ended: it can be deleted once both have"
+                    )
+            self._forget(doomed)
+            return len(doomed)
+
+    def record(self, workflow_id: str) -> WorkflowRecord | None:
+        """A workflow's row; None where there is no such workflow."""
+        with self._lock:
+            return self._record(workflow_id) if workflow_id in self._workflows else None
+
+    def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
+        """The rows of the workflows asked for, in the order asked for."""
+        with self._lock:
+            rows = self._oldest_first()
+            if not which.oldest_first:
+                rows.reverse()
+            if which.after is not None:
+                ids = [row.id for row in rows]
+                if which.after not in ids:
+                    raise WorkflowNotFoundError(
+                        f"there is no workflow {which.after!r} any more, that the page would follow"
+                    )
+                rows = rows[ids.index(which.after) + 1 :]
+            found = [row for row in rows if is_wanted(row, which)]
+            limit = len(found) if which.limit is None else max(which.limit, 0)
+            return [self._record(row.id) for row in found[:limit]]
+
+    def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
+        """Workflows that ended so, before that time (None: at any), and whose parent, if any, has ended or is gone."""
+        with self._lock:
+            ended = [row for row in self._oldest_first() if row.status.ended and row.status in statuses]
+            old = [row for row in ended if before is None or (row.finished_at or 0) < before]
+            return [row.id for row in old if not self._awaited(row)]
+
+    def snapshot(self, workflow_id: str) -> Loaded | None:
+        """The same as `load`, for any thread."""
+        return self.load(workflow_id)
+
+    def steps(self, workflow_id: str) -> list[StepRecord]:
+        """The steps of a workflow's current run, by number."""
+        with self._lock:
+            row = self._workflows.get(workflow_id)
+            return [] if row is None else self._sorted_steps(row)
+
+    def close(self) -> None:
+        """Nothing to let go of: what was written stays."""
+
+    # ------------------------------------------------------------------ reading
+
+    def _found(self, workflow_id: str) -> WorkflowRecord:
+        row = self._workflows.get(workflow_id)
+        if row is None:
+            raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
+        return row
+
+    def _oldest_first(self) -> list[WorkflowRecord]:
+        # The sort is stable and the dictionary keeps the order of insertion, which settles equal times.
+        return sorted(self._workflows.values(), key=lambda record: record.created_at)
+
+    def _children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
+        parents = ((row, row.parent) for row in self._workflows.values())
+        return [row for row, parent in parents if parent is not None and parent[:2] == (workflow_id, run)]
+
+    def _parent_of(self, row: WorkflowRecord) -> WorkflowRecord | None:
+        return None if row.parent is None else self._workflows.get(row.parent.workflow_id)
+
+    def _awaited(self, row: WorkflowRecord) -> bool:
+        """Whether a workflow has a parent that has not ended."""
+        parent = self._parent_of(row)
+        return parent is not None and not parent.status.ended
+
+    def _sorted_steps(self, record: WorkflowRecord) -> list[StepRecord]:
+        steps = self._steps.get((record.id, record.run), {})
+        return [steps[number] for number in sorted(steps)]
+
+    def _record(self, workflow_id: str) -> WorkflowRecord:
+        """The row with what is derived when read."""
+        row = self._workflows[workflow_id]
+        return derived(row, self._sorted_steps(row))
+
+    def _waiting(self, workflow_id: str) -> list[Signal]:
+        signals = self._signals.get(workflow_id, {})
+        return [signals[number].signal for number in sorted(signals) if signals[number].received is None]
+
+    # ------------------------------------------------------------------ writing
+
+    @contextmanager
+    def _transaction(self, by_client: bool = False) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except BaseException:
+                self._roll_back()
+                raise
+            self._undo.clear()
+            self._others_wrote = self._others_wrote or by_client
+
+    def _put(self, table: dict[Any, Any], key: object, value: object) -> None:
+        self._undo.append((table, key, table.get(key)))
+        table[key] = value
+
+    def _roll_back(self) -> None:
+        for table, key, value in reversed(self._undo):
+            if value is None:
+                del table[key]
+            else:
+                table[key] = value
+        self._undo.clear()
+
+    def _forget(self, doomed: dict[str, WorkflowRecord]) -> None:
+        """Delete all of these workflows; nothing may fail after it."""
+        for workflow_id in doomed:
+            del self._workflows[workflow_id]
+            self._signals.pop(workflow_id, None)
+            self._cancels.pop(workflow_id, None)
+            self._patches.pop(workflow_id, None)
+            self._told_of.discard(workflow_id)
+        self._steps = {key: steps for key, steps in self._steps.items() if key[0] not in doomed}
+        self._requests = {
+            number: request for number, request in self._requests.items() if request.workflow_id not in doomed
+        }
+
+    def _leave(self, request: Request) -> None:
+        self._last_request += 1
+        self._put(self._requests, self._last_request, request._replace(number=self._last_request))
+
+    def _create(self, new: Submission) -> None:
+        if new.workflow_id in self._workflows:
+            raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
+        self._put(self._workflows, new.workflow_id, new_workflow(new))
+        for signal in new.signals:
+            self._keep(new.workflow_id, signal)
+
+    def _apply(self, checkpoint: Checkpoint) -> None:
+        workflow_id = checkpoint.workflow_id
+        for number in checkpoint.handled:
+            if number in self._requests:
+                self._undo.append((self._requests, number, self._requests.pop(number)))
+        if workflow_id not in self._workflows:
+            if replace(checkpoint, handled=()) == Checkpoint(workflow_id, checkpoint.run, at=checkpoint.at):
+                return
+            raise RefusedValueError(f"there is no workflow with the id {workflow_id!r}")
+        self._change(checkpoint)
+        self._change_steps(checkpoint)
+        for signal in checkpoint.signals:
+            self._keep(workflow_id, signal)
+        for number, place in checkpoint.received:
+            kept = self._signals.get(workflow_id, {}).get(number)
+            if kept is None or kept.received is not None:
+                raise RefusedValueError(f"signal {number} of workflow {workflow_id!r} is not there, or was received")
+            self._put(self._signals[workflow_id], number, kept._replace(received=place))
+        for place, event in enumerate(checkpoint.events, checkpoint.place):
+            if isinstance(event, CancelRequested):
+                self._put(self._cancels.setdefault(workflow_id, {}), place, event)
+        if checkpoint.patches:
+            self._put(self._patches, workflow_id, self._patches.get(workflow_id, frozenset()).union(checkpoint.patches))
+        if checkpoint.continued is not None:
+            self._continue(checkpoint, checkpoint.continued)
+
+    def _change_steps(self, checkpoint: Checkpoint) -> None:
+        workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        steps = self._steps.setdefault((workflow_id, run), {})
+        for new in checkpoint.issued:
+            if new.number in steps:
+                raise RefusedValueError(f"step {new.number} of workflow {workflow_id!r} is there already")
+            self._put(steps, new.number, new_step(new, checkpoint.at))
+        for place, event in enumerate(checkpoint.events, checkpoint.place):
+            if isinstance(event, StepEnded):
+                step = steps.get(event.step)
+                if step is None or step.applied is not None:
+                    raise self._not_open(workflow_id, event.step)
+                self._put(steps, step.step, ended_step(step, event, place))
+        for number, place in checkpoint.cancelled:
+            if number not in steps or not is_open(steps[number]):
+                raise self._not_open(workflow_id, number)
+            self._put(steps, number, dropped_step(steps[number], place, checkpoint.at))
+        for event in checkpoint.recorded:
+            if event.step not in steps or not is_open(steps[event.step]):
+                raise self._not_open(workflow_id, event.step)
+            self._put(steps, event.step, ended_step(steps[event.step], event, None))
+
+    def _not_open(self, workflow_id: str, number: int) -> RefusedValueError:
+        return RefusedValueError(f"step {number} of workflow {workflow_id!r} is not there, or has ended")
+
+    def _keep(self, workflow_id: str, signal: Signal) -> None:
+        signals = self._signals.setdefault(workflow_id, {})
+        number = signal.number or max(signals, default=0) + 1
+        if number in signals:
+            raise RefusedValueError(f"signal {number} of workflow {workflow_id!r} is there already")
+        self._put(signals, number, Kept(signal._replace(number=number)))
+
+    def _change(self, checkpoint: Checkpoint) -> None:
+        row = self._workflows[checkpoint.workflow_id]
+        if checkpoint.started_at is not None:
+            row = replace(row, started_at=checkpoint.started_at, run=checkpoint.run)
+        if checkpoint.status is not None:
+            row = replace(
+                row,
+                status=checkpoint.status,
+                outcome=checkpoint.outcome,
+                finished_at=checkpoint.finished_at,
+                reason=checkpoint.reason,
+            )
+        if checkpoint.recovery_attempts is not None:
+            row = replace(row, recovery_attempts=checkpoint.recovery_attempts)
+        if checkpoint.progress is not None:
+            row = replace(row, progress=checkpoint.progress)
+        self._put(self._workflows, row.id, row)
+
+    def _continue(self, checkpoint: Checkpoint, following: Continued) -> None:
+        workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        row = self._workflows[workflow_id]
+        if row.run != run:
+            raise RefusedValueError(f"workflow {workflow_id!r} is in run {row.run}, not in run {run}")
+        for old in [key for key in self._steps if key[0] == workflow_id]:
+            self._put(self._steps, old, {})
+        waiting = {number: kept for number, kept in self._signals.get(workflow_id, {}).items() if kept.received is None}
+        self._put(self._signals, workflow_id, waiting)
+        self._put(self._cancels, workflow_id, {})
+        self._put(self._patches, workflow_id, frozenset())
+        row = replace(
+            row,
+            name=following.name,
+            input=following.input,
+            seed=following.seed,
+            version=following.version,
+            run=run + 1,
+            status=WorkflowStatus.PROCESSING,
+            outcome=None,
+            reason=None,
+            started_at=None,
+            finished_at=None,
+        )
+        self._put(self._workflows, workflow_id, row)

@@ -1,0 +1,179 @@
+"""What exists only while an orchestrator is started: the ownership of the file, the scheduler's thread, the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from .._core.errors import OrchestratorStoppedError, StorageError
+from ..notices import logger
+from ..scheduler.loop import Loop, clock
+from ..scheduler.scheduler import Scheduler
+from ..scheduler.turn import Ask, Look, Message, Registered, Reply, Submit
+from ..sqlite import Ownership, SqliteStore
+from ..store import Request, Submission
+from ..workers import Attempt, ThreadWorkers
+from .settings import Settings
+from .waiting import Watches
+
+#: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
+LOOK = 1.0
+#: Seconds for which a stop waits without a word.
+SILENCE = 1.0
+
+
+class Session:
+    """From one start to the next stop.
+
+    Raises:
+        DatabaseInUseError: Another orchestrator is started on the file.
+        StorageError: The unfinished workflows cannot be read.
+    """
+
+    def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
+        self._path = store.path
+        self._ownership = Ownership(store.path)
+        self._ownership.acquire()
+        try:
+            self._watches = watches
+            self._inbox: SimpleQueue[Message | None] = SimpleQueue()
+            self.workers = ThreadWorkers(
+                settings.max_workers, self._inbox.put, settings.codec, lambda attempt: self._scheduler.wants(attempt)
+            )
+            self._scheduler = Scheduler(
+                store,
+                self.workers,
+                settings.codec,
+                settings.registry,
+                watches.tell,
+                max_workers=settings.max_workers,
+                max_recovery_attempts=settings.max_recovery_attempts,
+            )
+            self._scheduler.recover(clock())
+            self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
+            self._registrations = 0
+            self._unsubscribe = settings.registry.subscribe(self._register)
+            try:
+                self.workers.start()
+                self._loop.start()
+            except BaseException:
+                self._unsubscribe()
+                self.workers.stop(0)
+                raise
+        except BaseException:
+            self._ownership.release()
+            raise
+        logger.info("started: %s", store.path)
+
+    def _register(self, name: str) -> None:
+        self._registrations += 1
+        self._inbox.put(Registered(name))
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is still taken up."""
+        return self._loop.running
+
+    def has_stalled(self, workflow_id: str) -> bool:
+        """Whether a workflow was tried in this session, with all that is registered by now, and cannot go on."""
+        return self._registrations == self._scheduler.registrations and self._scheduler.has_stalled(workflow_id)
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether the caller runs on the scheduler's thread."""
+        return self._loop.on_thread
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        """Put workflows on disk, all or none, and let them start.
+
+        Raises:
+            WorkflowAlreadyExistsError: An id is taken.
+            OrchestratorStoppedError: The orchestrator stopped first; nothing was written.
+            StorageError: The disk failed; nothing was written.
+        """
+        self._answered(lambda reply: Submit(submissions, reply))
+
+    def ask(self, request: Request) -> None:
+        """Ask something of a workflow.
+
+        Raises:
+            WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: It cannot be asked of that workflow.
+            OrchestratorStoppedError: The orchestrator stopped first.
+            StorageError: The disk failed; nothing was written.
+        """
+        self._answered(lambda reply: Ask(request, reply))
+
+    def look(self) -> None:
+        """Have what others wrote be seen at once."""
+        self._inbox.put(Look())
+
+    def _answered(self, message: Callable[[Reply], Message]) -> None:
+        """Send a message and wait until it is settled."""
+        # The scheduler puts one answer in: None, or what went wrong.
+        answer: SimpleQueue[Exception | None] = SimpleQueue()
+        self._inbox.put(message(answer.put))
+        while True:
+            running = self._loop.running
+            try:
+                error = answer.get(timeout=LOOK if running else 0)
+            except Empty:
+                if not running:
+                    raise OrchestratorStoppedError(
+                        "the orchestrator stopped before it took this: do it again"
+                    ) from None
+            else:
+                if error is not None:
+                    raise error
+                return
+
+    def stop(self, timeout: float | None, patience: float | None = None) -> bool:
+        """Begin nothing more, let running activities finish, and leave the rest for the next start.
+
+        Args:
+            timeout: Seconds to wait for running activities; None for as long as they take.
+            patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
+
+        Returns:
+            False where the scheduler's thread did not end in time: then it still uses the store, and owns the file.
+        """
+        self._unsubscribe()
+        self._scheduler.dispatching = False
+        for attempt in self._stop_workers(timeout):
+            logger.warning(
+                "activity %r of workflow %s is left running: its result is dropped, and it runs again at the next "
+                "start",
+                attempt.definition.name,
+                attempt.workflow_id,
+            )
+        if not self._loop.stop(patience):
+            return False
+        try:
+            if not self._loop.broken:
+                self._scheduler.settle_counts()
+        except StorageError as error:
+            logger.warning("while stopping: %s", error)
+        self._scheduler.close()
+        self._ownership.release()
+        logger.info("stopped: %s", self._path)
+        return True
+
+    def _stop_workers(self, timeout: float | None) -> list[Attempt]:
+        """Wait for running activities, and say so where that takes a while; those that are left."""
+        left = self.workers.stop(SILENCE if timeout is None else min(SILENCE, timeout))
+        if left and (timeout is None or timeout > SILENCE):
+            for attempt in left:
+                logger.warning(
+                    "stopping waits for activity %r of workflow %s", attempt.definition.name, attempt.workflow_id
+                )
+            left = self.workers.stop(None if timeout is None else timeout - SILENCE)
+        return left
+
+
+def warn_unattended(path: str, workflow_id: str) -> None:
+    """Say so where a workflow is waited for and nobody has its file started."""
+    if not Ownership(path).taken():
+        logger.warning(
+            "%s is waited for, and no orchestrator is started on %s: call start(), or use a with block",
+            workflow_id,
+            path,
+        )

@@ -1,0 +1,167 @@
+"""What a caller hands in, made into what goes on disk."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from .._core.commands import LONGEST_SLEEP
+from .._core.definitions import ActivityInvocation, Definition, Registry, Workflow, WorkflowInvocation
+from .._core.errors import EncodingError
+from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, to_micros
+from .._core.replay import same_value
+from ..store import Submission, WorkflowRecord
+
+
+def make_submission(
+    invocation: WorkflowInvocation[Any],
+    registry: Registry,
+    codec: Codec,
+    now: Micros,
+    workflow_id: str | None = None,
+    delay: float | timedelta | None = None,
+) -> Submission:
+    """Check what was handed in and make it ready to be stored.
+
+    Raises:
+        TypeError, ValueError: Something of it is wrong; the message says what to write instead.
+        UnknownWorkflowError: The workflow is not in the registry.
+        EncodingError: An argument cannot be stored.
+    """
+    if not isinstance(invocation, WorkflowInvocation):
+        raise TypeError(_not_a_workflow(invocation))
+    check_id(workflow_id)
+    _check_registered(invocation, registry)
+    try:
+        payload = codec.encode(dict(invocation.arguments))
+    except EncodingError as error:
+        raise EncodingError(f"an argument of workflow {invocation.name!r}: {error}") from None
+    starts_at = None if delay is None else now + _duration(delay)
+    timeout, version = invocation.options.timeout, invocation.definition.version
+    deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
+    id, seed = workflow_id or new_id(now), os.urandom(SEED_LENGTH)
+    return Submission(id, invocation.name, payload, seed, now, starts_at, deadline_at, version)
+
+
+def check_id(workflow_id: str | None) -> str | None:
+    """The id, which can be stored.
+
+    Raises:
+        TypeError, ValueError: It cannot.
+    """
+    if workflow_id is not None and (not isinstance(workflow_id, str) or not workflow_id):
+        raise TypeError(f"a workflow id is a non-empty string, not {workflow_id!r}")
+    if workflow_id is not None and not is_text(workflow_id):
+        raise ValueError(
+            f"workflow id {workflow_id!r} holds half a surrogate pair, which is no text that can be stored"
+        )
+    return workflow_id
+
+
+def signal_name(name: object) -> str:
+    """The name of a signal.
+
+    Raises:
+        TypeError, ValueError: It is no name.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a signal's name is a string, not {name!r}: signal('approve', payload)")
+    if not name or not is_text(name):
+        raise ValueError(f"{name!r} is no name for a signal: give it a non-empty one, such as 'approve'")
+    return name
+
+
+def signal_of(given: object, codec: Codec, now: Micros) -> Signal:
+    """The signal that is there when a workflow starts.
+
+    Raises:
+        TypeError, ValueError, EncodingError: It is no pair of a name and a payload that can be stored.
+    """
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise TypeError(f"signal= takes the name and the payload: signal=('approve', payload), not {given!r}")
+    name, payload = given
+    return Signal(1, signal_name(name), signal_payload(name, payload, codec), now)
+
+
+def signal_payload(name: str, payload: object, codec: Codec) -> Payload:
+    """What a signal carries, as it is stored.
+
+    Raises:
+        EncodingError: It cannot be stored.
+    """
+    try:
+        return codec.encode(payload)
+    except EncodingError as error:
+        raise EncodingError(f"the payload of signal {name!r}: {error}") from None
+
+
+def reason_payload(reason: object, codec: Codec) -> Payload | None:
+    """Why a workflow is to end, as it is stored.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if reason is None:
+        return None
+    if not isinstance(reason, str):
+        raise TypeError(f"reason is a string, not {reason!r}")
+    return codec.encode(reason)
+
+
+def same_invocation(
+    record: WorkflowRecord, submission: Submission, definition: Definition[..., Any], codec: Codec
+) -> bool:
+    """Whether what is on disk is what was handed in now."""
+    name, given = record.submitted
+    if name != submission.name or given == submission.input:
+        return name == submission.name
+    there, asked = codec.decode(given), codec.decode(submission.input)
+    if isinstance(there, dict) and isinstance(asked, dict):
+        there, asked = definition.completed(there), definition.completed(asked)
+    return same_value(there, asked)
+
+
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a string that a database can hold, and so could be an id or a name in it."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def new_id(moment: Micros) -> str:
+    """A UUID of version 7: ids that are made one after another lie side by side in the file."""
+    digits = (os.urandom(10) + (moment // 1000).to_bytes(6, "big")).hex()
+    variant = "89ab"[int(digits[3], 16) & 3]
+    return f"{digits[20:28]}-{digits[28:]}-7{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
+
+
+def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -> None:
+    """What runs after a restart is found by name, so it has to be what was meant."""
+    known, meant = registry.workflow(invocation.name), invocation.definition
+    if known is not meant and (known.__module__, known.__qualname__) != (meant.__module__, meant.__qualname__):
+        raise ValueError(
+            f"workflow {invocation.name!r} was registered again since: you have {meant.place}, "
+            f"and the registry has {known.place}. Give one of them another name."
+        )
+
+
+def _duration(delay: object) -> Micros:
+    if isinstance(delay, timedelta):
+        seconds: float = delay.total_seconds()
+    elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
+        seconds = delay
+    else:
+        raise TypeError(f"delay is seconds or a timedelta, not {delay!r}")
+    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
+        raise ValueError(f"delay is 0 seconds to a hundred years, not {delay!r}")
+    return to_micros(timedelta(seconds=seconds))
+
+
+def _not_a_workflow(given: object) -> str:
+    if isinstance(given, Workflow):
+        return f"workflow {given.name!r} was not called: submit({given.name}(...))"
+    if isinstance(given, ActivityInvocation):
+        return f"{given} is an activity, and only a workflow can be submitted: write a workflow that yields it"
+    return f"a workflow called with its arguments can be submitted, such as pipeline('database'), not {given!r}"

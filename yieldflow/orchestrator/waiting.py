@@ -1,0 +1,144 @@
+"""Who waits for the end of a workflow, and how they hear of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TypeAlias
+from weakref import WeakValueDictionary
+
+from .._core.history import WorkflowStatus
+from ..scheduler.turn import Ended
+from ..workers import lend
+
+#: Looks at a workflow until it has ended: yields for how many seconds, at most, news may be waited for before the next
+#: look, or None for as long as it takes.
+Looks: TypeAlias = Generator[float | None, None, Ended]
+
+
+class Watch:
+    """The news of one workflow, shared by all who hold a handle of it."""
+
+    __slots__ = ("__weakref__", "_calls", "_lock", "ended")
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self._calls: list[Callable[[], None]] = []
+        #: The last news; a workflow that is not done may go on after it.
+        self.ended: Ended | None = None
+
+    @property
+    def end(self) -> Ended | None:
+        """That the workflow is done, if that was told. Of any other end only the disk knows whether it still holds."""
+        ended = self.ended
+        return ended if ended is not None and ended.status is WorkflowStatus.DONE else None
+
+    @contextmanager
+    def listening(self, callback: Callable[[], None]) -> Iterator[None]:
+        """While the body runs, have ``callback`` called at all news, from another thread."""
+        # Without the lock: each is one step, and the garbage collector may come to the second on any thread.
+        self._calls.append(callback)
+        try:
+            yield
+        finally:
+            self._calls.remove(callback)
+
+    def clear(self) -> None:
+        """Old news are no news: what was told has been overtaken."""
+        with self._lock:
+            self.ended = None
+
+    @property
+    def calls(self) -> list[Callable[[], None]]:
+        """The callbacks to be called; the lock is held by the caller."""
+        return list(self._calls)
+
+
+class Watches:
+    """The watches of one orchestrator, by workflow. Those that nobody holds vanish."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_id: WeakValueDictionary[str, Watch] = WeakValueDictionary()
+
+    def of(self, workflow_id: str) -> Watch:
+        """The watch of a workflow."""
+        with self._lock:
+            watch = self._by_id.get(workflow_id)
+            if watch is None:
+                watch = self._by_id[workflow_id] = Watch(self._lock)
+            return watch
+
+    def tell(self, news: Iterable[Ended]) -> None:
+        """Pass on what has been committed."""
+        calls: list[Callable[[], None]] = []
+        with self._lock:
+            for ended in news:
+                watch = self._by_id.get(ended.workflow_id)
+                if watch is not None:
+                    watch.ended = ended
+                    calls += watch.calls
+        for call in calls:
+            call()
+
+    def wake_all(self) -> None:
+        """Have everybody look again, since nobody will tell them any more."""
+        with self._lock:
+            calls = [call for watch in list(self._by_id.values()) for call in watch.calls]
+        for call in calls:
+            call()
+
+
+# In both of the following the order is: be ready to be told, then look, then wait. So no news is missed.
+
+
+def wait(watch: Watch, looks: Looks, timeout: float | None) -> Ended | None:
+    """Wait for the end of a workflow; None where it has not ended within ``timeout`` seconds."""
+    if watch.end is not None:
+        return watch.end
+    deadline = None if timeout is None else time.monotonic() + timeout
+    told = threading.Event()
+    with watch.listening(told.set), ExitStack() as waiting:
+        lent = False
+        while True:
+            told.clear()
+            try:
+                patience = next(looks)
+            except StopIteration as found:
+                ended: Ended = found.value
+                return ended
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                patience = min(left, threading.TIMEOUT_MAX if patience is None else patience)
+            if not lent:
+                lent = True
+                waiting.enter_context(lend(told.set))
+            told.wait(patience)
+
+
+async def wait_async(watch: Watch, looks: Looks) -> Ended:
+    """Wait for the end of a workflow from a coroutine, without holding a thread."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def tell() -> None:
+        # Where the loop is closed, nobody waits in it any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(told.set)
+
+    with watch.listening(tell), lend(tell):
+        while True:
+            told.clear()
+            try:
+                patience = next(looks)
+            except StopIteration as found:
+                ended: Ended = found.value
+                return ended
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), patience)

@@ -1,0 +1,186 @@
+"""Events are applied to workflows in memory, and what they lead to is noted in the turn's checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from .._core.context import WorkflowInfo
+from .._core.errors import EncodingError
+from .._core.execution import Advance
+from .._core.history import (
+    CancelRequested,
+    Event,
+    Step,
+    StepEnded,
+    StepKind,
+    WorkflowStatus,
+    check_transition,
+)
+from ..notices import logger
+from ..store import Checkpoint
+from .children import child_of, is_given, next_run
+from .mail import Mail
+from .residents import Resident, why
+from .state import State
+from .turn import Ended, Turn, Unit, taken
+
+T = TypeVar("T")
+
+
+def apply(
+    state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint | None = None
+) -> bool:
+    """Apply one event, and what the workflow can receive at once because of it; False where it stalled instead.
+
+    Args:
+        unit: What the changes stand or fall with.
+        checkpoint: Where they are noted, if not in the unit's only one.
+    """
+    notes = unit.checkpoints[0] if checkpoint is None else checkpoint
+    if not _apply_one(state, resident, event, turn, unit, notes):
+        return False
+    return resident.mail is None or receive(state, resident, turn, unit, notes)
+
+
+def receive(state: State, resident: Resident, turn: Turn, unit: Unit, checkpoint: Checkpoint | None = None) -> bool:
+    """Let a workflow receive what lies there for it, as long as it waits for any of it."""
+    notes = unit.checkpoints[0] if checkpoint is None else checkpoint
+    while resident.mail is not None:
+        try:
+            ready = _ready(state, resident, resident.mail, turn)
+        except EncodingError as error:
+            stall(state, resident.info, why(error), turn, notes)
+            return False
+        if ready is None:
+            break
+        event, numbers = ready
+        # A signal that cannot be read stays where it is.
+        if not _apply_one(state, resident, event, turn, unit, notes, keep=not numbers):
+            return False
+        place = resident.execution.applied - 1
+        notes.received = joined(notes.received, [(number, place) for number in numbers])
+    return True
+
+
+def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
+    """Both, one behind the other."""
+    return [*some, *more] if some else more
+
+
+def _apply_one(
+    state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint, keep: bool = True
+) -> bool:
+    try:
+        advance = state.residents.apply(resident, event)
+    except BaseException as error:  # whatever it is, it is one workflow's
+        if isinstance(event, StepEnded) and keep:
+            checkpoint.recorded = joined(checkpoint.recorded, [event])
+        stall(state, resident.info, why(error), turn, checkpoint)
+        return False
+    resident.touched = turn.now
+    if not checkpoint.events:
+        checkpoint.place = resident.execution.applied - 1
+    checkpoint.events = *checkpoint.events, event
+    if advance.issued:
+        checkpoint.issued = joined(checkpoint.issued, advance.issued)
+        for step in advance.issued:
+            if step.kind is not StepKind.ACTIVITY and step.kind is not StepKind.SLEEP:
+                note_issued(state, resident, step, turn, checkpoint)
+    if advance.cancelled:
+        place = resident.execution.applied - 1
+        checkpoint.cancelled = joined(checkpoint.cancelled, [(number, place) for number in advance.cancelled])
+    if advance.cancelling:
+        info = resident.info
+        unit.cancelling = joined(
+            unit.cancelling, [(info.workflow_id, info.run, number) for number in advance.cancelling]
+        )
+    if state.probation.on_trial(resident.info.workflow_id):
+        checkpoint.recovery_attempts = 0
+    if isinstance(event, CancelRequested):
+        resident.cancelled = event
+    if advance.end is not None:
+        check_transition(resident.status, advance.end.status)
+        checkpoint.status, checkpoint.outcome = advance.end
+        if advance.end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
+            checkpoint.reason = resident.cancelled.reason
+    _note_wishes(state, resident, advance, checkpoint)
+    return True
+
+
+def _note_wishes(state: State, resident: Resident, advance: Advance, checkpoint: Checkpoint) -> None:
+    """What a workflow said of itself and of its next run."""
+    if advance.progress is not None:
+        checkpoint.progress = advance.progress
+    if advance.patches:
+        checkpoint.patches = joined(checkpoint.patches, advance.patches)
+    if advance.continuation is not None:
+        checkpoint.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
+
+
+def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkpoint: Checkpoint) -> None:
+    """A step that is neither an activity nor a sleep."""
+    leaf = resident.execution.open.get(step.number)
+    if leaf is None:
+        return
+    if resident.mail is None:
+        resident.mail = Mail()
+    if step.kind is not StepKind.CHILD:
+        resident.mail.expect(step)
+        return
+    child = child_of(resident.info, resident.seed, leaf, turn.now)
+    # An id that was made of the parent's can be nobody else's.
+    if is_given(leaf) and _is_taken(state, child.workflow_id, turn):
+        failure = state.codec.encode_failure(taken(child.workflow_id))
+        resident.mail.refused.append(StepEnded(step.number, failure, turn.now))
+        return
+    checkpoint.children = joined(checkpoint.children, [child])
+    turn.born.add(child.workflow_id)
+
+
+def _is_taken(state: State, workflow_id: str, turn: Turn) -> bool:
+    return workflow_id in state.known or workflow_id in turn.born or state.store.record(workflow_id) is not None
+
+
+def _ready(state: State, resident: Resident, mail: Mail, turn: Turn) -> tuple[StepEnded, Sequence[int]] | None:
+    """What the workflow can receive now: a refusal of a child, or signals, with the signals' numbers."""
+    while mail.refused:
+        refusal = mail.refused.popleft()
+        if refusal.step in resident.execution.open:
+            return refusal, ()
+    found = mail.next(resident.execution.open)
+    if found is None:
+        return None
+    step, signals, as_list = found
+    numbers = [signal.number for signal in signals]
+    if not as_list:
+        return StepEnded(step, signals[0].payload, turn.now), numbers
+    values = [state.codec.decode(signal.payload) for signal in signals]
+    return StepEnded(step, state.codec.encode(values), turn.now), numbers
+
+
+def stall(
+    state: State,
+    info: WorkflowInfo,
+    reason: str,
+    turn: Turn,
+    checkpoint: Checkpoint | None = None,
+    *,
+    before: str | None = None,
+) -> None:
+    """Set a workflow aside until somebody acts; nothing of it is lost. ``before``: why it is stalled already."""
+    workflow_id, probation = info.workflow_id, state.probation
+    spent = probation.spent(workflow_id)
+    state.residents.drop(workflow_id)
+    state.stalled.add(workflow_id, info.name)
+    if reason == before:
+        # On disk already, so that nobody hears of it by the commit.
+        state.tell([Ended(workflow_id, WorkflowStatus.STALLED, None, reason)])
+        if spent or not probation.on_trial(workflow_id):
+            return
+    checkpoint = checkpoint or turn.unit(workflow_id, info.run).checkpoints[0]
+    if probation.on_trial(workflow_id) and not spent:
+        checkpoint.recovery_attempts = 0
+    if reason != before:
+        logger.error("workflow %r (%s) is stalled: %s", info.name, workflow_id, reason)
+        checkpoint.status, checkpoint.reason = WorkflowStatus.STALLED, reason

@@ -1,0 +1,66 @@
+"""Steps that are on disk begin: activities go to the workers, sleeps to the timers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .._core.errors import Cancelled
+from .._core.history import Codec, Micros, Step, StepKind
+from .._core.nodes import Leaf
+from ..store import Request, RequestKind
+from ..workers import Attempt, Completed, Key
+from .children import child_id
+from .residents import Resident
+from .state import State
+from .timers import Timer
+from .turn import Ask, Turn, nobody
+
+
+def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn) -> None:
+    """Have steps that are on disk begin, where they are still waited for."""
+    info, waiting = resident.info, resident.execution.open
+    for step in steps:
+        leaf = waiting.get(step.number)
+        if leaf is None:
+            continue
+        key = (info.workflow_id, info.run, step.number)
+        if leaf.definition is not None:
+            if state.dispatching and key not in state.under_way:
+                attempt = state.under_way[key] = Attempt(key, 1, leaf.definition, step.input)
+                if leaf.cancelled:
+                    _end(state, attempt)
+                else:
+                    state.queued[key] = attempt
+                    turn.attempts.append(attempt)
+        elif step.kind is StepKind.SLEEP:
+            state.timers.set(Timer(step.due_at or 0, *key))
+
+
+def cancel_begun(state: State, key: Key, turn: Turn) -> None:
+    """End a step that its workflow still waits for: a child is asked to, an activity that has not begun never will."""
+    resident = state.residents.get(key[0])
+    leaf = resident.execution.open.get(key[2]) if resident is not None else None
+    if resident is None or leaf is None:
+        return
+    if leaf.step.kind is StepKind.CHILD:
+        cancel_child(state, resident, leaf, turn)
+    elif (attempt := state.queued.pop(key, None)) is not None:
+        _end(state, attempt)
+
+
+def cancel_child(state: State, resident: Resident, leaf: Leaf, turn: Turn) -> None:
+    """Ask a child to end, in the next turn."""
+    reason = state.codec.encode(f"its parent {resident.info.workflow_id} no longer waits for it")
+    request = Request(child_id(resident.info, leaf), RequestKind.CANCEL, turn.now, payload=reason)
+    state.again.append(Ask(request, nobody))
+
+
+def orphaned(codec: Codec, workflow_id: str, parent: str, now: Micros) -> Ask:
+    """What has a workflow end because its parent was terminated."""
+    reason = codec.encode(f"its parent {parent} was terminated")
+    return Ask(Request(workflow_id, RequestKind.CANCEL, now, payload=reason), nobody)
+
+
+def _end(state: State, attempt: Attempt) -> None:
+    """An activity that never began ends as cancelled."""
+    state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled())))

@@ -1,0 +1,66 @@
+"""Workflows that wait long leave memory, where dropping their generators runs nobody's code.
+
+A generator suspended inside a ``try`` or ``with`` would run its ``finally`` when it is dropped, so such a workflow
+stays. One that has left is built again, by replay, when what it waits for comes up.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+from .._core.history import Micros, StepKind, WorkflowStatus
+from .residents import Resident
+from .state import State
+
+#: For how long nothing has happened in a workflow, and nothing is due, before it may leave.
+IDLE: Micros = 60_000_000
+#: How often all are looked through, and how many at most in one turn.
+ROUND: Micros = 10_000_000
+LOOKS = 1_000
+
+
+class Eviction:
+    """Looks through the workflows in memory, a few in each turn."""
+
+    def __init__(self) -> None:
+        self._next_round: Micros = 0
+        self._ahead: Iterator[Resident] = iter(())
+
+    def sweep(self, state: State, now: Micros) -> None:
+        """Let some of those go that may leave."""
+        if now < self._next_round:
+            return
+        for looks, resident in enumerate(self._ahead):
+            if _may_leave(state, resident, now):
+                _let_go(state, resident)
+            if looks == LOOKS:
+                return
+        self._ahead = iter(list(state.residents))
+        self._next_round = now + ROUND
+
+
+def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
+    workflow_id, execution = resident.info.workflow_id, resident.execution
+    return (
+        now - resident.touched >= IDLE
+        and state.residents.get(workflow_id) is resident
+        and not execution.over
+        and not state.probation.on_trial(workflow_id)
+        and all(_is_patient(leaf.step.kind, leaf.step.due_at, now) for leaf in execution.open.values())
+        and execution.closes_silently(gc.get_referents)
+    )
+
+
+def _is_patient(kind: StepKind, due_at: Micros | None, now: Micros) -> bool:
+    """Whether a step may be waited for outside memory."""
+    return kind is not StepKind.ACTIVITY and (due_at is None or due_at - now >= IDLE)
+
+
+def _let_go(state: State, resident: Resident) -> None:
+    workflow_id = resident.info.workflow_id
+    state.residents.drop(workflow_id)
+    if resident.status is WorkflowStatus.SUSPENDED:
+        state.suspended.add(workflow_id)
+    else:
+        state.dormant[workflow_id] = None

@@ -1,0 +1,116 @@
+"""The thread round the scheduler: an inbox, a clock, a watchdog, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from .._core.history import Micros
+from ..notices import logger
+from .scheduler import GLANCE, Scheduler
+from .turn import Message
+
+#: At most so many messages are taken into one turn, so that workers get new tasks while others are committed.
+BATCH = 512
+#: Seconds between the watchdog's looks, and the number of looks after which a drive is too long.
+LOOK = 0.25
+TOO_LONG = 4
+
+
+def clock() -> Micros:
+    """The present, by the system's clock."""
+    return time.time_ns() // 1000
+
+
+class Loop:
+    """Runs a scheduler on a thread of its own.
+
+    Args:
+        scheduler: What is run.
+        inbox: The only way in. A None in it means: stop after what stands before it.
+        ended: Called once when the thread has ended, by a stop or by a defect.
+    """
+
+    def __init__(self, scheduler: Scheduler, inbox: SimpleQueue[Message | None], ended: Callable[[], None]) -> None:
+        self._scheduler = scheduler
+        self._inbox = inbox
+        self._ended = ended
+        self._over = threading.Event()
+        #: Whether it ended by a defect.
+        self.broken = False
+        self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
+        self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+        self._watchdog.start()
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether the caller runs on the scheduler's thread."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def running(self) -> bool:
+        """Whether messages are still taken."""
+        return not self._over.is_set()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End the thread after what is in the inbox; False where it did not end within ``timeout`` seconds."""
+        self._inbox.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while self._once():
+                pass
+        except BaseException as error:
+            self.broken = True
+            logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
+        finally:
+            self._over.set()
+            self._ended()
+
+    def _once(self) -> bool:
+        """Wait for something to do and do it; False when told to stop."""
+        batch: list[Message] = []
+        go_on = True
+        try:
+            # Never longer than to the next glance, also if the clock is set back while this is reckoned.
+            left = min(self._scheduler.next_due() - clock(), GLANCE)
+            message = self._inbox.get(timeout=max(left, 0) / 1e6)
+            while True:
+                if message is None:
+                    go_on = False
+                    break
+                batch.append(message)
+                if len(batch) == BATCH:
+                    break
+                message = self._inbox.get_nowait()
+        except Empty:
+            pass
+        self._scheduler.turn(batch, clock())
+        return go_on
+
+    def _watch(self) -> None:
+        """Warn of workflow code that blocks the scheduler's thread, with where it is."""
+        seen: tuple[int, str] | None = None
+        looks = 0
+        while not self._over.wait(LOOK):
+            driven = self._scheduler.driven
+            looks = looks + 1 if driven is not None and driven == seen else 0
+            seen = driven
+            if looks == TOO_LONG and driven is not None:
+                frame = sys._current_frames().get(self._thread.ident or 0)
+                stack = "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"
+                logger.warning(
+                    "workflow %s has kept the scheduler's thread for over a second, and all others wait: "
+                    "move the work into an activity. It is here:\n%s",
+                    driven[1], stack,
+                )  # fmt: skip

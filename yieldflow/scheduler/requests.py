@@ -1,0 +1,223 @@
+"""What is asked of a workflow from outside: signals, cancelling, terminating, suspending, resuming."""
+
+from __future__ import annotations
+
+from .._core.errors import (
+    Cancelled,
+    DamagedRowError,
+    StorageError,
+    WorkflowEndedError,
+    WorkflowNotFoundError,
+    WorkflowStalledError,
+    YieldflowError,
+)
+from .._core.history import CancelRequested, Signal, StepEnded, WorkflowStatus
+from ..notices import logger
+from ..store import Parent, Request, RequestKind
+from .applying import apply, joined, receive
+from .dispatching import orphaned
+from .residents import Resident
+from .state import State
+from .taking_up import go_on
+from .turn import Ask, Turn, Unit, nobody
+
+
+def handle(state: State, message: Ask, turn: Turn) -> None:
+    """Carry out what is asked, or have it wait until the workflow is in memory."""
+    request = message.request
+    workflow_id = request.workflow_id
+    try:
+        _check(state, request)
+        resident = state.residents.get(workflow_id)
+        over = turn.is_last_of(workflow_id) or (resident is not None and resident.execution.over)
+        if over or workflow_id in turn.born:
+            # It ends, begins its next run, or is put on disk, with this turn.
+            state.again.append(message)
+        elif resident is not None or not _must_be_built(state, request):
+            _carry_out(state, message, resident, turn)
+        else:
+            state.wake(workflow_id)
+            state.later.setdefault(workflow_id, []).append(message)
+    except WorkflowStalledError as error:
+        if message.reply is nobody and request.number is None:
+            # Its parent wants it to end: it hears of that when it goes on.
+            state.later.setdefault(workflow_id, []).append(message)
+        else:
+            _refuse(state, message, error, turn)
+    except YieldflowError as error:
+        _refuse(state, message, error, turn)
+
+
+def _carry_out(state: State, message: Ask, resident: Resident | None, turn: Turn) -> None:
+    request = message.request
+    unit = turn.unit(request.workflow_id, resident.info.run if resident is not None else 0)
+    _CARRY_OUT[request.kind](state, request, resident, turn, unit)
+    if request.kind is RequestKind.CANCEL and resident is not None and resident.cancelled is None:
+        # What came while it was suspended was the last that it waited for, or it stalled on that.
+        state.again.append(message)
+        return
+    if request.number is not None:
+        unit.checkpoints[0].handled = joined(unit.checkpoints[0].handled, [request.number])
+    unit.causes.append(message)
+
+
+def _check(state: State, request: Request) -> None:
+    """Raise where the workflow cannot be asked this."""
+    workflow_id, kind = request.workflow_id, request.kind
+    if workflow_id not in state.known:
+        record = state.store.record(workflow_id)
+        if record is None:
+            raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
+        if record.status.ended:
+            raise WorkflowEndedError(f"workflow {workflow_id} has ended ({record.status}): it takes no {kind} any more")
+        state.known.add(workflow_id)
+        if record.status is WorkflowStatus.SUSPENDED:
+            state.suspended.add(workflow_id)
+        else:
+            state.to_build[workflow_id] = None
+    if workflow_id in state.stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
+        raise WorkflowStalledError(
+            f"workflow {workflow_id} is stalled, so its code cannot run to clean up: put the code right and call "
+            "retry(), or end it without cleanup by terminate()"
+        )
+
+
+def _must_be_built(state: State, request: Request) -> bool:
+    """Whether a workflow that is not in memory has to be, for this."""
+    workflow_id = request.workflow_id
+    if request.kind is not RequestKind.CANCEL or workflow_id in state.delayed:
+        return False
+    record = state.store.record(workflow_id) if workflow_id in state.suspended else None
+    return record is None or record.started_at is not None
+
+
+def _refuse(state: State, message: Ask, error: YieldflowError, turn: Turn) -> None:
+    request = message.request
+    turn.replies.append((message.reply, error))
+    if request.number is None:
+        return
+    if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
+        state.back_off.failed(error, turn.now)
+        state.again.append(message)
+        return
+    logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
+    unit = turn.unit(request.workflow_id)
+    unit.checkpoints[0].handled = joined(unit.checkpoints[0].handled, [request.number])
+    unit.causes.append(message)
+
+
+# ---------------------------------------------------------------------- each kind
+
+
+def _signal(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+    workflow_id, checkpoint = request.workflow_id, unit.checkpoints[0]
+    payload = request.payload if request.payload is not None else state.codec.encode(None)
+    if resident is None:
+        # The store gives it the next number.
+        checkpoint.signals = joined(checkpoint.signals, [Signal(0, request.name or "", payload, turn.now)])
+        if not (workflow_id in state.suspended or workflow_id in state.delayed or workflow_id in state.stalled):
+            state.wake(workflow_id)
+        return
+    mail = resident.mailbox
+    signal = Signal(mail.last + 1, request.name or "", payload, turn.now)
+    mail.put(signal)
+    checkpoint.signals = joined(checkpoint.signals, [signal])
+    if resident.status is WorkflowStatus.PROCESSING:
+        receive(state, resident, turn, unit)
+
+
+def _cancel(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+    workflow_id, reason = request.workflow_id, _reason(state, request)
+    if resident is None:
+        # It has not started.
+        _end(state, [], 0, unit, reason)
+        return
+    if resident.status is WorkflowStatus.SUSPENDED:
+        _resume(state, request, resident, turn, unit)
+    goes_on = state.residents.get(workflow_id) is resident and not resident.execution.over
+    if goes_on and resident.cancelled is None:
+        apply(state, resident, CancelRequested(turn.now, reason), turn, unit)
+
+
+def _terminate(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+    workflow_id = request.workflow_id
+    if resident is not None:
+        recorded = {event.step for event in resident.recorded}
+        run, place = resident.info.run, resident.execution.applied
+        steps = [step for step in resident.execution.open if step not in recorded]
+    else:
+        loaded = state.store.load(workflow_id)
+        if loaded is None:
+            return
+        run, place = loaded.record.run, len(loaded.history.events)
+        ended = (event.step for event in (*loaded.history.events, *loaded.recorded) if isinstance(event, StepEnded))
+        closed = loaded.history.dropped.union(ended)
+        steps = [step.number for step in loaded.history.steps if step.number not in closed]
+    children = _children_to_cancel(state, workflow_id, run)
+    children += [child.workflow_id for child in unit.checkpoints[0].children if _goes_with_parent(child.parent)]
+    unit.checkpoints[0].run = run
+    _end(state, steps, place, unit, _reason(state, request) or "terminated")
+    if resident is not None:
+        resident.status = WorkflowStatus.CANCELLED
+    unit.after = joined(unit.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
+
+
+def _children_to_cancel(state: State, workflow_id: str, run: int) -> list[str]:
+    """The children of a run that do not go on without it."""
+    records = (state.store.record(child) for child in state.store.open_children(workflow_id, run))
+    return [record.id for record in records if record is not None and _goes_with_parent(record.parent)]
+
+
+def _goes_with_parent(parent: Parent | None) -> bool:
+    return parent is not None and parent.on_parent_end == "cancel"
+
+
+def _end(state: State, steps: list[int], place: int, unit: Unit, reason: str | None) -> None:
+    """End a workflow without its code, of which so many events were applied."""
+    checkpoint = unit.checkpoints[0]
+    checkpoint.status, checkpoint.reason = WorkflowStatus.CANCELLED, reason
+    checkpoint.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
+    checkpoint.cancelled = joined(checkpoint.cancelled, [(step, place) for step in steps])
+
+
+def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+    workflow_id = request.workflow_id
+    if workflow_id in state.suspended:
+        return
+    unit.checkpoints[0].status = WorkflowStatus.SUSPENDED
+    if resident is not None:
+        resident.status = WorkflowStatus.SUSPENDED
+        return
+    state.dormant.pop(workflow_id, None)
+    state.delayed.discard(workflow_id)
+    state.suspended.add(workflow_id)
+
+
+def _resume(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+    workflow_id = request.workflow_id
+    if resident is not None:
+        if resident.status is WorkflowStatus.SUSPENDED:
+            unit.checkpoints[0].status = resident.status = WorkflowStatus.PROCESSING
+            recorded, resident.recorded = resident.recorded, []
+            go_on(state, resident, recorded, turn)
+    elif workflow_id in state.suspended:
+        unit.checkpoints[0].status = WorkflowStatus.PROCESSING
+        state.suspended.discard(workflow_id)
+        state.to_build[workflow_id] = None
+    elif workflow_id in state.stalled:
+        state.again += state.stalled.release(workflow_id)
+        state.to_build[workflow_id] = None
+
+
+def _reason(state: State, request: Request) -> str | None:
+    reason = None if request.payload is None else state.codec.decode(request.payload)
+    return reason if isinstance(reason, str) else None
+
+
+_CARRY_OUT = {
+    RequestKind.SIGNAL: _signal,
+    RequestKind.CANCEL: _cancel,
+    RequestKind.TERMINATE: _terminate,
+    RequestKind.SUSPEND: _suspend,
+    RequestKind.RESUME: _resume,
+}

@@ -1,0 +1,312 @@
+"""The one thread's work: a turn takes what has arrived and the time, and leaves a commit and what follows from it.
+
+Theory of operation. `Scheduler.turn` does, in this order:
+
+1. build workflows that are to go on and are not in memory (`taking_up`);
+2. apply each message of the inbox, and each timer that is due, to its workflow (`applying`, `requests`);
+3. write one transaction with all that changed (`committing`);
+4. only then dispatch activities, answer callers, and tell who waits for an end (`dispatching`).
+
+A turn is a function of (inbox, time): store and workers are handed in, and nothing here knows of a thread. If the
+transaction fails, what is in memory is wrong and the disk is right: the workflows of the turn are dropped, to be built
+again by replay, and the outcomes that had arrived are kept for a later turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from .._core.context import WorkflowInfo
+from .._core.definitions import Registry
+from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
+from .._core.history import CancelRequested, Codec, Micros, Started, StepEnded, WorkflowStatus
+from ..store import Checkpoint, Store, Submission
+from ..workers import Attempt, Completed, Workers
+from .applying import apply, joined, stall
+from .children import outcome_for_parent
+from .committing import commit
+from .eviction import Eviction
+from .requests import handle
+from .residents import Resident, why
+from .state import State
+from .taking_up import learn, set_deadline, take_up
+from .timers import DEADLINE, Timer
+from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Submit, Turn, nobody, taken
+
+#: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
+GLANCE: Micros = 25_000
+
+
+class Scheduler:
+    """Drives all workflows of one store.
+
+    Args:
+        store: Where they are kept.
+        workers: Where activities run; their outcomes come back as messages.
+        codec: How values are stored.
+        registry: Where workflows are found by name.
+        tell: Called after each commit with the workflows that ended or stalled in it.
+        max_workers: How many activities run at once.
+        max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Workers,
+        codec: Codec,
+        registry: Registry,
+        tell: Callable[[list[Ended]], None],
+        *,
+        max_workers: int = 5,
+        max_recovery_attempts: int = 10,
+    ) -> None:
+        self._state = State(store, workers, codec, registry, tell, max_workers, max_recovery_attempts)
+        self._nothing = codec.encode(None)
+        self._eviction = Eviction()
+        self._glance_at: Micros = 0
+        #: How many registrations were taken in.
+        self.registrations = 0
+
+    # ------------------------------------------------------------------ the verbs
+
+    def recover(self, now: Micros) -> None:
+        """Learn of every unfinished workflow; the next turns take them up.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        for pending in self._state.store.unfinished():
+            learn(self._state, pending, now)
+
+    def turn(self, inbox: Iterable[Message], now: Micros) -> None:
+        """Take in what has arrived by ``now``, commit, dispatch."""
+        state, turn = self._state, Turn(now)
+        if now < state.latest:
+            # The clock was set back: what was due soon is not to wait until that time comes again.
+            self._glance_at = state.back_off.until = now
+        state.latest = now
+        if now >= self._glance_at:
+            self._glance(turn)
+        if state.waits_to_go_on and now >= state.back_off.until:
+            take_up(state, turn)
+            again, state.again = state.again, []
+            for postponed in again:
+                self._go_on_with(postponed, turn)
+        for message in inbox:
+            self._take_in(message, turn)
+        for timer in state.timers.due(now):
+            self._fire(timer, turn)
+        if turn.units:
+            commit(state, turn.units, turn)
+        # Last, since from here on the workers' threads compete with this one.
+        for attempt in turn.attempts:
+            state.workers.submit(attempt)
+        for reply, error in turn.replies:
+            reply(error)
+        self._eviction.sweep(state, now)
+
+    def next_due(self) -> Micros:
+        """When the next turn is due if nothing arrives."""
+        state = self._state
+        due = min(self._glance_at, state.timers.next_due)
+        return min(due, state.back_off.until) if state.waits_to_go_on else due
+
+    @property
+    def dispatching(self) -> bool:
+        """False once nothing more is to begin."""
+        return self._state.dispatching
+
+    @dispatching.setter
+    def dispatching(self, value: bool) -> None:
+        self._state.dispatching = value
+
+    @property
+    def driven(self) -> tuple[int, str] | None:
+        """What is being driven now, for a watchdog: a number for each drive, and the workflow's id."""
+        return self._state.residents.driven
+
+    def wants(self, attempt: Attempt) -> bool:
+        """Whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
+        queued = self._state.queued
+        return queued.get(attempt.key) is attempt and queued.pop(attempt.key, None) is attempt
+
+    def has_stalled(self, workflow_id: str) -> bool:
+        """Whether a workflow was tried in this session and cannot go on. Any thread may ask."""
+        return workflow_id in self._state.stalled
+
+    def settle_counts(self) -> None:
+        """At a clean stop: nobody is to blame for what is unfinished."""
+        state = self._state
+        counted = [*state.probation.counted(), *(found for found, count in state.dormant.items() if count)]
+        checkpoints = [Checkpoint(workflow_id, recovery_attempts=0) for workflow_id in counted]
+        if checkpoints:
+            state.store.commit(checkpoints)
+
+    def close(self) -> None:
+        """Let go of every generator."""
+        self._state.residents.close()
+
+    # ------------------------------------------------------------------ messages
+
+    def _glance(self, turn: Turn) -> None:
+        """Find what clients wrote."""
+        state = self._state
+        self._glance_at = turn.now + GLANCE
+        try:
+            arrivals = state.store.arrivals()
+        except StorageError as error:
+            state.back_off.failed(error, turn.now)
+            self._glance_at = state.back_off.until
+            return
+        for workflow_id in arrivals.workflows:
+            if workflow_id not in state.known:
+                state.known.add(workflow_id)
+                state.to_build[workflow_id] = None
+        for request in arrivals.requests:
+            if request.number is not None and request.number not in state.taken_in:
+                state.taken_in.add(request.number)
+                state.again.append(Ask(request, nobody))
+
+    def _take_in(self, message: Message, turn: Turn) -> None:
+        if isinstance(message, Completed):
+            self._complete(message, turn)
+        elif isinstance(message, Submit):
+            self._submit(message, turn)
+        elif isinstance(message, Ask):
+            handle(self._state, message, turn)
+        elif isinstance(message, Look):
+            self._glance(turn)
+        else:
+            for workflow_id in self._state.stalled.waiting_for(message.name):
+                self._state.again += self._state.stalled.release(workflow_id)
+                self._state.to_build[workflow_id] = None
+            self.registrations += 1
+
+    def _go_on_with(self, postponed: Postponed, turn: Turn) -> None:
+        if isinstance(postponed, Completed):
+            self._complete(postponed, turn)
+        elif isinstance(postponed, Ask):
+            handle(self._state, postponed, turn)
+        elif isinstance(postponed, Newborn):
+            self._begin_child(postponed.submission, turn)
+        else:
+            self._end_child(postponed, turn)
+
+    # ------------------------------------------------------------------ new workflows
+
+    def _submit(self, submit: Submit, turn: Turn) -> None:
+        state = self._state
+        wanted = self._first_taken(submit.submissions, turn)
+        if wanted is not None:
+            first = turn.creating(wanted)
+            if first is not None:
+                first.rivals += ((submit, wanted),)
+            else:
+                turn.replies.append((submit.reply, taken(wanted)))
+            return
+        unit = turn.submission(submit)
+        for new in submit.submissions:
+            checkpoint = Checkpoint(new.workflow_id, 1, new, turn.now)
+            unit.checkpoints.append(checkpoint)
+            state.known.add(new.workflow_id)
+            turn.born.add(new.workflow_id)
+            if not state.probation.over or (new.starts_at is not None and new.starts_at > turn.now):
+                state.delayed.add(new.workflow_id)
+                continue
+            resident = self._admit(new, turn, checkpoint)
+            if resident is not None:
+                apply(state, resident, Started(turn.now), turn, unit, checkpoint)
+
+    def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
+        """The first id that another workflow has, or another of the same submissions."""
+        seen: set[str] = set()
+        for new in submissions:
+            id = new.workflow_id
+            if id in seen or id in self._state.known or id in turn.born:
+                return id
+            seen.add(id)
+        return None
+
+    def _begin_child(self, new: Submission, turn: Turn) -> None:
+        """Start a workflow that its parent has put on disk."""
+        state, workflow_id = self._state, new.workflow_id
+        if workflow_id in state.residents or workflow_id in state.to_build or workflow_id not in state.known:
+            return
+        if workflow_id in state.suspended:
+            return
+        unit = turn.unit(workflow_id, 1)
+        resident = self._admit(new, turn, unit.checkpoints[0])
+        if resident is not None:
+            apply(state, resident, Started(turn.now), turn, unit)
+
+    def _admit(self, new: Submission, turn: Turn, checkpoint: Checkpoint) -> Resident | None:
+        """Take a new workflow into memory; None where it stalls at once."""
+        try:
+            resident = self._state.residents.admit(new)
+        except (UnknownWorkflowError, EncodingError) as error:
+            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), why(error), turn, checkpoint)
+            return None
+        if resident.deadline_at is not None:
+            set_deadline(self._state, resident)
+        return resident
+
+    # ------------------------------------------------------------------ what workflows waited for
+
+    def _complete(self, completed: Completed, turn: Turn) -> None:
+        """Apply an activity's outcome, unless nobody waits for it any more."""
+        state, (attempt, outcome) = self._state, completed
+        if state.under_way.get(attempt.key) is not attempt:
+            return
+        workflow_id, run, step = attempt.key
+        if workflow_id in state.to_build:
+            state.again.append(completed)
+            return
+        resident = state.residents.get(workflow_id)
+        unit = turn.unit(workflow_id, run)
+        unit.causes.append(completed)
+        if resident is not None and step not in resident.execution.open:
+            # Cancelled in this turn: too late only if that is committed.
+            return
+        event = StepEnded(step, outcome, turn.now, attempt.number)
+        if resident is not None and resident.status is WorkflowStatus.PROCESSING:
+            apply(state, resident, event, turn, unit)
+            return
+        if turn.is_last_of(workflow_id):
+            return
+        unit.checkpoints[0].recorded = joined(unit.checkpoints[0].recorded, [event])
+        if resident is not None:
+            resident.recorded = [*resident.recorded, event]
+
+    def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
+        """Give a child's end to its parent; one that is not in memory finds it when it is built."""
+        state, (workflow_id, run, step) = self._state, ended.key
+        resident = state.residents.get(workflow_id)
+        if resident is None:
+            if workflow_id in state.dormant:
+                state.wake(workflow_id)
+            return
+        goes_on = resident.info.run == run and resident.status is WorkflowStatus.PROCESSING
+        if goes_on and step in resident.execution.open:
+            outcome = outcome_for_parent(state.codec, ended.child_id, ended.status, ended.outcome, ended.reason)
+            apply(state, resident, StepEnded(step, outcome, turn.now), turn, turn.unit(workflow_id, run))
+
+    def _fire(self, timer: Timer, turn: Turn) -> None:
+        """Let what was waited for come: a sleep ends, time runs out, or a workflow not in memory is to go on."""
+        state, workflow_id, step = self._state, timer.workflow_id, timer.step
+        if workflow_id in state.dormant or workflow_id in state.delayed:
+            state.wake(workflow_id)
+            return
+        resident = state.residents.get(workflow_id)
+        if resident is None or resident.info.run != timer.run or resident.status is not WorkflowStatus.PROCESSING:
+            return
+        if step == DEADLINE:
+            # The time that it was given may have been another when the timer was set.
+            in_force = resident.deadline_at == timer.due_at
+            if in_force and resident.cancelled is None and not resident.execution.over:
+                out_of_time = CancelRequested(turn.now, None, resident.timeout)
+                apply(state, resident, out_of_time, turn, turn.unit(workflow_id, timer.run))
+            return
+        leaf = resident.execution.open.get(step)
+        if leaf is not None and leaf.step.due_at == timer.due_at:
+            apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.unit(workflow_id, timer.run))

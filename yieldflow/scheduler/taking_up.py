@@ -1,0 +1,186 @@
+"""Workflows that are not in memory are read from the store, built by replay, and go on: recovered, new or woken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .._core.context import WorkflowInfo
+from .._core.errors import DamagedRowError, RefusedValueError, StorageError
+from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
+from .._core.nodes import Leaf
+from ..store import Checkpoint, Loaded, Pending, WorkflowRecord
+from .applying import apply, note_issued, receive, stall
+from .children import child_id, invocation_of, outcome_for_parent
+from .dispatching import cancel_child, dispatch, orphaned
+from .residents import Resident, why
+from .state import State
+from .timers import DEADLINE, START, Timer, timers_of, waits_quietly
+from .turn import Turn
+
+
+def learn(state: State, pending: Pending, now: Micros) -> None:
+    """Note an unfinished workflow that the session finds at its start."""
+    workflow_id = pending.workflow_id
+    state.known.add(workflow_id)
+    if pending.status is WorkflowStatus.SUSPENDED:
+        state.suspended.add(workflow_id)
+    elif waits_quietly(pending, now):
+        for timer in timers_of(pending):
+            state.timers.set(timer)
+        state.dormant[workflow_id] = pending.recovery_attempts
+    else:
+        state.probation.add(workflow_id, pending.recovery_attempts)
+    if pending.orphan_of is not None:
+        state.again.append(orphaned(state.codec, workflow_id, pending.orphan_of, now))
+
+
+def take_up(state: State, turn: Turn) -> None:
+    """Build what is to go on; of what was recovered, it is written down first that it is taken up."""
+    probation = state.probation
+    admitted = probation.admit(turn.now)
+    try:
+        _mark(state, [(found, count) for found, count in admitted if not probation.spent(found)])
+    except StorageError as error:
+        for workflow_id, count in admitted:
+            probation.passed(workflow_id)
+            probation.add(workflow_id, count)
+        state.back_off.failed(error, turn.now)
+        return
+    build, state.to_build = [*state.to_build, *dict(admitted)], {}
+    for place, workflow_id in enumerate(build):
+        try:
+            loaded = state.store.load(workflow_id)
+        except DamagedRowError as error:
+            stall(state, WorkflowInfo(workflow_id, "unknown", 1), why(error), turn)
+            continue
+        except StorageError as error:
+            state.to_build.update(dict.fromkeys(build[place:]))
+            state.back_off.failed(error, turn.now)
+            return
+        if loaded is None:
+            state.forget(workflow_id)
+        elif workflow_id not in state.residents:
+            _build(state, loaded, turn)
+        state.again += state.later.pop(workflow_id, ())
+
+
+def _mark(state: State, admitted: list[tuple[str, int]]) -> None:
+    """Write down that these are taken up. One that is no longer there holds up no other."""
+    marks = [Checkpoint(workflow_id, recovery_attempts=count + 1) for workflow_id, count in admitted]
+    try:
+        if marks:
+            state.store.commit(marks)
+    except RefusedValueError:
+        if len(admitted) > 1:
+            for one in admitted:
+                _mark(state, [one])
+
+
+def _build(state: State, loaded: Loaded, turn: Turn) -> None:
+    """Put a workflow into memory and let it go on from where its history ends."""
+    record, probation = loaded.record, state.probation
+    info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
+    before = record.reason if record.status is WorkflowStatus.STALLED else None
+    if record.status.ended:
+        state.forget(record.id)
+        return
+    # It is needed in memory only to be cancelled.
+    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or record.id not in state.later):
+        probation.passed(record.id)
+        state.suspended.add(record.id)
+        return
+    if record.recovery_attempts == 0:
+        # Somebody had it go on since.
+        probation.passed(record.id)
+    if probation.spent(record.id):
+        stall(state, info, probation.too_many(record.recovery_attempts), turn, before=before)
+        return
+    if record.started_at is None and record.starts_at is not None and record.starts_at > turn.now:
+        delay(state, record.id, record.run, record.starts_at)
+        return
+    try:
+        resident = state.residents.rebuild(loaded)
+    except BaseException as error:  # whatever it is, it is one workflow's
+        stall(state, info, why(error), turn, before=before)
+        return
+    if record.status is WorkflowStatus.SUSPENDED:
+        resident.recorded = loaded.recorded
+        state.suspended.discard(record.id)
+        return
+    if record.status is WorkflowStatus.STALLED:
+        resident.status = WorkflowStatus.PROCESSING
+        turn.unit(record.id, record.run).checkpoints[0].status = WorkflowStatus.PROCESSING
+    if record.started_at is None:
+        unit = turn.unit(record.id, record.run)
+        apply(state, resident, Started(turn.now), turn, unit)
+        set_deadline(state, resident)
+    else:
+        go_on(state, resident, loaded.recorded, turn)
+        _spare_sleeper(state, resident, turn)
+
+
+def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], turn: Turn) -> None:
+    """Have what is open begin, and give the workflow what came meanwhile."""
+    info, waiting = resident.info, resident.execution.open
+    set_deadline(state, resident)
+    came = {event.step: event for event in recorded if event.step in waiting}
+    leaves = list(waiting.values())
+    dispatch(state, resident, [leaf.step for leaf in leaves if leaf.step.number not in came], turn)
+    children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD]
+    ended = state.store.ended_children(info.workflow_id, info.run) if children else []
+    if children:
+        _begin_missing(state, resident, children, {child.id for child in ended}, turn)
+    events = [*came.values(), *_ends(state, ended, turn)]
+    unit = turn.unit(info.workflow_id, info.run) if events or resident.mail is not None else None
+    for event in events:
+        if event.step in waiting and unit is not None and not apply(state, resident, event, turn, unit):
+            return
+    if unit is not None and not receive(state, resident, turn, unit):
+        return
+    for leaf in children:
+        asked = invocation_of(leaf).options.on_parent_end == "cancel"
+        if leaf.cancelled and asked and leaf.step.number in waiting:
+            cancel_child(state, resident, leaf, turn)
+
+
+def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], ended: set[str], turn: Turn) -> None:
+    """Start the children that are waited for and are on no disk: a fork has begun none itself."""
+    info = resident.info
+    there = ended.union(state.store.open_children(info.workflow_id, info.run))
+    for leaf in children:
+        if child_id(info, leaf) not in there:
+            note_issued(state, resident, leaf.step, turn, turn.unit(info.workflow_id, info.run).checkpoints[0])
+
+
+def _ends(state: State, ended: Sequence[WorkflowRecord], turn: Turn) -> list[StepEnded]:
+    return [
+        StepEnded(
+            child.parent.step,
+            outcome_for_parent(state.codec, child.id, child.status, child.outcome, child.reason),
+            turn.now,
+        )
+        for child in ended
+        if child.parent is not None
+    ]
+
+
+def set_deadline(state: State, resident: Resident) -> None:
+    """Have a workflow's time run out when it does."""
+    if resident.deadline_at is not None and resident.cancelled is None:
+        info = resident.info
+        state.timers.set(Timer(resident.deadline_at, info.workflow_id, info.run, DEADLINE))
+
+
+def _spare_sleeper(state: State, resident: Resident, turn: Turn) -> None:
+    """One that only sleeps has nothing at work that could take the process down."""
+    info = resident.info
+    quiet = all(leaf.definition is None for leaf in resident.execution.open.values())
+    if state.probation.on_trial(info.workflow_id) and quiet:
+        turn.unit(info.workflow_id, info.run).checkpoints[0].recovery_attempts = 0
+
+
+def delay(state: State, workflow_id: str, run: int, starts_at: Micros) -> None:
+    """Wait outside memory for the start."""
+    state.probation.passed(workflow_id)
+    state.delayed.add(workflow_id)
+    state.timers.set(Timer(starts_at, workflow_id, run, START))

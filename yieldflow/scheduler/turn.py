@@ -1,0 +1,149 @@
+"""What goes into a turn of the scheduler, what it gathers, and what is told after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from .._core.errors import WorkflowAlreadyExistsError
+from .._core.history import Micros, Outcome, WorkflowStatus
+from ..store import Checkpoint, Request, Submission
+from ..workers import Attempt, Completed, Key
+
+#: Hears that something is settled: None once it is on disk, or what went wrong.
+Reply: TypeAlias = Callable[[Exception | None], None]
+
+
+class Submit(NamedTuple):
+    """A caller wants workflows put on disk, all or none."""
+
+    submissions: Sequence[Submission]
+    reply: Reply
+
+
+class Ask(NamedTuple):
+    """A caller asks something of a workflow."""
+
+    request: Request
+    reply: Reply
+
+
+class Registered(NamedTuple):
+    """A workflow was registered under this name: those that stalled may go on."""
+
+    name: str
+
+
+class Look(NamedTuple):
+    """Others wrote to the store: look now rather than at the next glance."""
+
+
+class Newborn(NamedTuple):
+    """A child is on disk, and is to start."""
+
+    submission: Submission
+
+
+class ChildEnded(NamedTuple):
+    """A child of a workflow has ended."""
+
+    #: The parent's id, its run, and its step.
+    key: Key
+    child_id: str
+    status: WorkflowStatus
+    outcome: Outcome | None
+    reason: str | None = None
+
+
+#: What the inbox holds.
+Message: TypeAlias = Submit | Ask | Registered | Look | Completed
+#: What may have to wait for another turn.
+Postponed: TypeAlias = Completed | Ask | Newborn | ChildEnded
+
+
+def nobody(error: Exception | None) -> None:
+    """The reply to what nobody waits for."""
+
+
+class Ended(NamedTuple):
+    """What is told of a workflow that ended or stalled, once that is on disk."""
+
+    workflow_id: str
+    status: WorkflowStatus
+    outcome: Outcome | None = None
+    #: Why it stalled, or was cancelled.
+    reason: str | None = None
+
+
+class Unit:
+    """What stands or falls together in a commit: the changes of one workflow, or one submission."""
+
+    __slots__ = ("after", "cancelling", "causes", "checkpoints", "rivals", "submit")
+
+    def __init__(self, checkpoints: list[Checkpoint], submit: Submit | None = None) -> None:
+        self.checkpoints = checkpoints
+        #: The messages behind the changes, kept to be tried again if the commit fails.
+        self.causes: list[Completed | Ask] = []
+        #: Steps that are to be ended, workflow, run and step: nobody but their workflows waits for them any more.
+        self.cancelling: Sequence[Key] = ()
+        #: What follows for other workflows, once the unit is on disk.
+        self.after: Sequence[Postponed] = ()
+        self.submit = submit
+        #: Later submissions of the turn that want an id of this one, and which.
+        self.rivals: tuple[tuple[Submit, str], ...] = ()
+
+    def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
+        """What the callers are to hear once the unit is on disk, or has failed with ``error``."""
+        if self.submit is None:
+            return [(cause.reply, error) for cause in self.causes if isinstance(cause, Ask)]
+        return [(self.submit.reply, error), *((rival.reply, error or taken(id)) for rival, id in self.rivals)]
+
+
+def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
+    """What a submitter is told whose id another workflow has."""
+    return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
+
+
+class Turn:
+    """What a turn has gathered so far."""
+
+    __slots__ = ("_by_workflow", "attempts", "born", "now", "replies", "units")
+
+    def __init__(self, now: Micros) -> None:
+        self.now = now
+        self.units: list[Unit] = []
+        #: What is on disk and to be begun once the turn is over.
+        self.attempts: list[Attempt] = []
+        #: Answers that wait until the turn is over.
+        self.replies: list[tuple[Reply, Exception | None]] = []
+        #: Ids of workflows that are new in this turn.
+        self.born: set[str] = set()
+        self._by_workflow: dict[str, Unit] = {}
+
+    def unit(self, workflow_id: str, run: int = 0) -> Unit:
+        """The unit of a workflow that is on disk already; ``run`` may be left out where the changes ask for none."""
+        found = self._by_workflow.get(workflow_id)
+        if found is None:
+            found = Unit([Checkpoint(workflow_id, run, None, self.now)])
+            self._by_workflow[workflow_id] = found
+            self.units.append(found)
+        elif run:
+            found.checkpoints[0].run = run
+        return found
+
+    def is_last_of(self, workflow_id: str) -> bool:
+        """Whether the workflow ends with this turn."""
+        unit = self._by_workflow.get(workflow_id)
+        status = None if unit is None else unit.checkpoints[0].status
+        return status is not None and status.ended
+
+    def creating(self, workflow_id: str) -> Unit | None:
+        """The unit of this turn in which a workflow is new."""
+        new = (unit for unit in self.units if unit.submit is not None)
+        return next((unit for unit in new if any(one.workflow_id == workflow_id for one in unit.checkpoints)), None)
+
+    def submission(self, submit: Submit) -> Unit:
+        """A unit for workflows that are new."""
+        unit = Unit([], submit)
+        self.units.append(unit)
+        return unit

@@ -1,0 +1,170 @@
+"""What clients change of workflows that have ended or stalled, and what they ask of others. Each in a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from .._core.errors import (
+    WorkflowAlreadyExistsError,
+    WorkflowEndedError,
+    WorkflowNotEndedError,
+    WorkflowNotFoundError,
+)
+from .._core.history import ENDED, Micros, WorkflowStatus
+from ..store import Request, RequestKind, Submission
+from .rows import Row, stored_text, wide_row
+from .writing import INSERT_SUBMISSION
+
+SELECT_STATUS = "select status, run from workflows where id = ?"
+SELECT_PARENT = "select p.id, p.status from workflows as w join workflows as p on p.id = w.parent where w.id = ?"
+SELECT_CHILDREN = "select id, status from workflows where parent = ?"
+
+INSERT_REQUEST = """
+insert into workflow_inputs (workflow_id, kind, received_at, name, payload) values (?, ?, ?, ?, ?)
+"""
+
+# ---------------------------------------------------------------------- rewinding
+
+DELETE_LATER_STEPS = "delete from activity_executions where workflow_id = ? and run = ? and turn >= ?"
+# What gave a signal to the workflow is not kept: the signal waits again.
+KEEP_RECORDED = """
+update activity_executions set applied = null
+where workflow_id = ? and run = ? and applied = ? and kind <> 'wait_signal' and kind <> 'take_signals'
+"""
+REOPEN_STEPS = """
+update activity_executions
+set status = 'scheduled', attempt = 1, applied = null, dropped = null, finished_at = null, output = null, error = null,
+    error_type = null, error_traceback = null
+where workflow_id = ?1 and run = ?2 and (applied >= ?3 or dropped >= ?3)
+"""
+RETURN_SIGNALS = "update signals set received = null where workflow_id = ? and received >= ?"
+FORGET_APPLIED = "delete from workflow_inputs where workflow_id = ? and applied >= ?"
+REOPEN_WORKFLOW = """
+update workflows
+set status = 'processing', reason = null, output = null, error = null, error_type = null, error_traceback = null,
+    finished_at = null, deadline_at = null, recovery_attempts = 0,
+    started_at = case when ?2 > 0 then started_at end
+where id = ?1
+"""
+
+# ---------------------------------------------------------------------- forking
+
+COPY_WORKFLOW = """
+update workflows set (run, started_at, patches) = (select run, started_at, patches from workflows where id = ?2)
+where id = ?1
+"""
+# A step has kept what became of it before the place, and is open otherwise.
+COPY_STEPS = """
+insert into activity_executions (workflow_id, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
+                                 attempt, applied, dropped, finished_at, output, error, error_type, error_traceback)
+select ?1, run, step, kind, name, turn, due_at, scheduled_at, source, input, 'scheduled',
+       1, null, null, null, null, null, null, null
+from activity_executions
+where workflow_id = ?2 and run = ?3 and turn < ?4
+  and (applied >= ?4 or dropped >= ?4 or (applied is null and status <> 'cancelled'))
+union all
+select ?1, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
+       attempt, applied, dropped, finished_at, output, error, error_type, error_traceback
+from activity_executions
+where workflow_id = ?2 and run = ?3 and turn < ?4 and (applied < ?4 or (status = 'cancelled' and dropped < ?4))
+"""
+COPY_SIGNALS = """
+insert into signals (workflow_id, number, name, sent_at, received, payload)
+select ?1, number, name, sent_at, case when received < ?3 then received end, payload from signals where workflow_id = ?2
+"""
+COPY_APPLIED = """
+insert into workflow_inputs (workflow_id, run, kind, received_at, applied, name, timeout, payload)
+select ?1, run, kind, received_at, applied, name, timeout, payload from workflow_inputs
+where workflow_id = ?2 and applied < ?3
+"""
+
+# ---------------------------------------------------------------------- deleting
+
+DELETE_ALL = (
+    "delete from workflows where id = ?",
+    "delete from activity_executions where workflow_id = ?",
+    "delete from workflow_inputs where workflow_id = ?",
+    "delete from signals where workflow_id = ?",
+)
+
+
+def ask(connection: sqlite3.Connection, requests: Sequence[Request]) -> None:
+    """Leave requests for the owner."""
+    for request in requests:
+        status, _ = _status(connection, request.workflow_id)
+        if status in ENDED:
+            raise WorkflowEndedError(f"workflow {request.workflow_id} has ended ({status}): it takes nothing any more")
+    connection.executemany(INSERT_REQUEST, [_request_row(request) for request in requests])
+
+
+def rewind(
+    connection: sqlite3.Connection, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros
+) -> None:
+    """Have a workflow go on from before the event at ``place``."""
+    status, current = _status(connection, workflow_id)
+    if status not in ENDED and status != WorkflowStatus.STALLED:
+        raise WorkflowNotEndedError(f"workflow {workflow_id} is {status}: only one that ended or stalled can go back")
+    if current != run:
+        raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {current} by now, not in run {run}")
+    if reapply:
+        connection.execute(KEEP_RECORDED, (workflow_id, run, place))
+    connection.execute(DELETE_LATER_STEPS, (workflow_id, run, place))
+    connection.execute(REOPEN_STEPS, (workflow_id, run, place))
+    connection.execute(RETURN_SIGNALS, (workflow_id, place))
+    connection.execute(FORGET_APPLIED, (workflow_id, place))
+    connection.execute(REOPEN_WORKFLOW, (workflow_id, place))
+    _resume(connection, workflow_id, at)
+
+
+def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int, new: Submission) -> None:
+    """Add a copy of a workflow as it stood before the event at ``place``."""
+    _, current = _status(connection, workflow_id)
+    if current != run:
+        raise WorkflowNotFoundError(f"workflow {workflow_id} is in run {current} by now: run {run} is not kept")
+    if connection.execute(SELECT_STATUS, (stored_text(new.workflow_id),)).fetchone():
+        raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
+    copy = new.workflow_id
+    connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), None))
+    if place > 0:
+        connection.execute(COPY_WORKFLOW, (copy, workflow_id))
+        connection.execute(COPY_STEPS, (copy, workflow_id, run, place))
+        connection.execute(COPY_APPLIED, (copy, workflow_id, place))
+    connection.execute(COPY_SIGNALS, (copy, workflow_id, place))
+    _resume(connection, copy, new.created_at)
+
+
+def delete(connection: sqlite3.Connection, workflow_ids: Sequence[str]) -> int:
+    """Delete ended workflows and their descendants; how many were deleted."""
+    doomed = {workflow_id: _status(connection, workflow_id)[0] for workflow_id in workflow_ids}
+    parents = [row for child in doomed for row in connection.execute(SELECT_PARENT, (child,))]
+    generation = list(doomed)
+    while generation:
+        children = [row for parent in generation for row in connection.execute(SELECT_CHILDREN, (parent,))]
+        generation = [child for child, _ in children if child not in doomed]
+        doomed.update(children)
+    for workflow_id, status in (*doomed.items(), *parents):
+        if status not in ENDED:
+            raise WorkflowNotEndedError(
+                f"workflow {workflow_id} is {status}: it and its children can be deleted once it has ended"
+            )
+    for statement in DELETE_ALL:
+        connection.executemany(statement, [(workflow_id,) for workflow_id in doomed])
+    return len(doomed)
+
+
+def _status(connection: sqlite3.Connection, workflow_id: str) -> tuple[str, int]:
+    """Status and run of a workflow."""
+    row: Row | None = connection.execute(SELECT_STATUS, (stored_text(workflow_id),)).fetchone()
+    if row is None:
+        raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
+    return row[0], row[1]
+
+
+def _request_row(request: Request) -> Row:
+    name = None if request.name is None else stored_text(request.name)
+    return request.workflow_id, request.kind.value, request.at, name, request.payload
+
+
+def _resume(connection: sqlite3.Connection, workflow_id: str, at: Micros) -> None:
+    connection.execute(INSERT_REQUEST, _request_row(Request(workflow_id, RequestKind.RESUME, at)))

@@ -1,0 +1,139 @@
+"""Reading workflows: what the scheduler asks, and what the row of a workflow says."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from .._core.history import Micros, WorkflowStatus
+from ..store import Loaded, Pending, Request
+from .rows import REQUEST_KINDS, WORKFLOW_STATUSES, loaded, request, stored_text
+from .schema import UNFINISHED
+
+# What is derived from the steps: how many outcomes were applied, when one last changed, which activity is awaited.
+SELECT_WORKFLOWS = """
+select id, name, status, run, seed, input, progress, output, error, error_type, error_traceback, reason,
+       created_at, starts_at, started_at, finished_at, recovery_attempts, parent, parent_run, parent_step,
+       on_parent_end, version, deadline_at, patches, first_name, first_input,
+       (select count(applied) from activity_executions as s where s.workflow_id = w.id and s.run = w.run),
+       (select max(max(scheduled_at, ifnull(finished_at, 0))) from activity_executions as s
+        where s.workflow_id = w.id and s.run = w.run),
+       (select s.name from activity_executions as s
+        where s.workflow_id = w.id and s.run = w.run and s.status = 'scheduled' and s.kind = 'activity'
+        order by s.step limit 1)
+from workflows as w
+"""
+SELECT_WORKFLOW = SELECT_WORKFLOWS + "where id = ?"
+
+SELECT_STEPS = """
+select step, kind, name, status, attempt, turn, applied, due_at, scheduled_at, finished_at, source, input,
+       output, error, error_type, error_traceback, dropped
+from activity_executions
+where workflow_id = ? and run = ifnull(?, (select run from workflows where id = workflow_id))
+order by step
+"""
+SELECT_APPLIED = """
+select applied, received_at, payload, timeout from workflow_inputs
+where workflow_id = ? and run = ? and applied is not null
+"""
+SELECT_SIGNALS = """
+select number, name, payload, sent_at from signals indexed by signals_waiting
+where workflow_id = ? and received is null
+order by number
+"""
+SELECT_LAST_SIGNAL = "select ifnull(max(number), 0) from signals where workflow_id = ?"
+
+# Left to itself SQLite takes the index that gives the order, which knows every workflow that ever was.
+SELECT_UNFINISHED = f"""
+select id, status, run, starts_at, started_at, recovery_attempts, deadline_at,
+       exists (select 1 from signals as s indexed by signals_waiting
+               where s.workflow_id = w.id and s.received is null),
+       (select p.id from workflows as p where p.id = w.parent and w.on_parent_end = 'cancel' and not (p.{UNFINISHED}))
+from workflows as w indexed by workflows_not_done
+where {UNFINISHED}
+order by created_at, number
+"""
+# `cross join` has SQLite begin with the workflows, of which the index knows those that are not done.
+SELECT_OPEN_STEPS = f"""
+select id, step, due_at, kind, s.status
+from (select id, run from workflows indexed by workflows_not_done where {UNFINISHED}) as w
+cross join activity_executions as s on s.workflow_id = w.id and s.run = w.run
+where s.applied is null and s.status <> 'cancelled'
+"""
+
+SELECT_ARRIVALS = f"""
+select id, number, seed from workflows indexed by workflows_not_done
+where {UNFINISHED} and started_at is null and status = 'processing' and number > ?
+order by created_at, number
+"""
+SELECT_ANCHOR = "select 1 from workflows where number = ? and id = ? and seed = ?"
+SELECT_REQUESTS = """
+select number, workflow_id, kind, received_at, name, payload from workflow_inputs where applied is null order by number
+"""
+
+SELECT_ENDED_CHILDREN = f"""
+{SELECT_WORKFLOWS}
+where parent = ? and parent_run = ? and not ({UNFINISHED})
+order by finished_at, number
+"""
+SELECT_OPEN_CHILDREN = f"""
+select id from workflows where parent = ? and parent_run = ? and {UNFINISHED} order by created_at, number
+"""
+
+
+def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
+    """All that a workflow is built from; None where there is no such workflow."""
+    row = connection.execute(SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
+    if row is None:
+        return None
+    run = row[3]
+    return loaded(
+        row,
+        connection.execute(SELECT_STEPS, (workflow_id, run)),
+        connection.execute(SELECT_APPLIED, (workflow_id, run)),
+        connection.execute(SELECT_SIGNALS, (workflow_id,)),
+        connection.execute(SELECT_LAST_SIGNAL, (workflow_id,)).fetchone()[0],
+    )
+
+
+def unfinished(connection: sqlite3.Connection) -> list[Pending]:
+    """Every workflow that has not ended, oldest first."""
+    sleeps: dict[str, list[tuple[int, Micros]]] = {}
+    busy: set[str] = set()
+    listening: set[str] = set()
+    for workflow_id, step, due_at, kind, status in connection.execute(SELECT_OPEN_STEPS):
+        if status != "scheduled":
+            # Its outcome is on disk, to be applied.
+            busy.add(workflow_id)
+        elif due_at is not None:
+            sleeps.setdefault(workflow_id, []).append((step, due_at))
+        elif kind == "wait_signal":
+            listening.add(workflow_id)
+        else:
+            busy.add(workflow_id)
+    found: list[Pending] = []
+    for workflow_id, status, run, starts_at, started_at, attempts, deadline_at, mail, orphan_of in connection.execute(
+        SELECT_UNFINISHED
+    ):
+        waits = workflow_id in sleeps or workflow_id in listening
+        active = workflow_id in busy or not waits or (bool(mail) and workflow_id in listening)
+        found.append(
+            Pending(
+                workflow_id=workflow_id,
+                # A damaged row keeps nobody else from going on: `load` tells what is wrong with it.
+                status=WORKFLOW_STATUSES.get(status, WorkflowStatus.STALLED),
+                run=run,
+                starts_at=None if started_at is not None else starts_at,
+                started=started_at is not None,
+                active=started_at is not None and active,
+                sleeps=sleeps.get(workflow_id, ()),
+                recovery_attempts=attempts,
+                deadline_at=deadline_at,
+                orphan_of=orphan_of,
+            )
+        )
+    return found
+
+
+def requests(connection: sqlite3.Connection) -> list[Request]:
+    """Everything asked and not carried out yet; what is damaged keeps nothing else from being found."""
+    return [request(row) for row in connection.execute(SELECT_REQUESTS) if row[2] in REQUEST_KINDS]

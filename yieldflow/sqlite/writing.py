@@ -1,0 +1,237 @@
+"""The statements that put checkpoints and submissions on disk, and the rows that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepStatus, WorkflowStatus
+from ..store import Checkpoint, Submission
+from .rows import (
+    Row,
+    failure_columns,
+    outcome_columns,
+    quoted,
+    signal_row,
+    stored_text,
+    wide_row,
+    workflow_row,
+)
+
+#: A statement and the rows that it is carried out with, in the order to be carried out.
+Writes: TypeAlias = list[tuple[str, list[Row]]]
+
+# What every workflow and step goes through has statements of its own: to bind a parameter costs as much as to write it.
+INSERT_WORKFLOW = """
+insert into workflows (id, name, status, created_at, starts_at, started_at, seed, input)
+values (?, ?, 'processing', ?, ?, ?, ?, ?)
+"""
+INSERT_SUBMISSION = """
+insert into workflows (id, name, status, created_at, starts_at, started_at, seed, input, version, deadline_at, parent,
+                       parent_run, parent_step, on_parent_end)
+values (?, ?, 'processing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+START_WORKFLOW = "update workflows set started_at = ?, run = ? where id = ?"
+COMPLETE_WORKFLOW = """
+update workflows set status = 'done', reason = null, finished_at = ?, output = ?, error = null, error_type = null,
+                     error_traceback = null
+where id = ?
+"""
+CHANGE_STATUS = """
+update workflows set status = ?, reason = ?, finished_at = ?, output = ?, error = ?, error_type = ?,
+                     error_traceback = ?
+where id = ?
+"""
+COUNT_RECOVERY = "update workflows set recovery_attempts = ? where id = ?"
+SET_PROGRESS = "update workflows set progress = ? where id = ?"
+# The names come as the inside of a JSON list; not every SQLite that Python is built with has functions for JSON.
+ADD_PATCHES = """
+update workflows
+set patches = '[' || ifnull(substr(patches, 2, length(patches) - 2) || ', ', '') || ? || ']'
+where id = ?
+"""
+
+INSERT_STEP = """
+insert into activity_executions (workflow_id, run, step, kind, name, status, turn, due_at, scheduled_at, source, input)
+values (?, ?, ?, ?, ?, 'scheduled', ?, ?, ?, ?, ?)
+"""
+# An outcome is applied once: a step that has ended is not found, and the checkpoint refused.
+END_STEP = """
+update activity_executions set status = 'done', output = ?, finished_at = ?, attempt = ?, applied = ?
+where workflow_id = ? and run = ? and step = ? and applied is null
+"""
+FAIL_STEP = """
+update activity_executions set status = 'failed', output = ?, error = ?, error_type = ?, error_traceback = ?,
+                               finished_at = ?, attempt = ?, applied = ?
+where workflow_id = ? and run = ? and step = ? and applied is null
+"""
+# A workflow that stalls at the same outcome again records it again.
+RECORD_OUTCOME = """
+update activity_executions set status = ?, output = ?, error = ?, error_type = ?, error_traceback = ?,
+                               finished_at = ?, attempt = ?
+where workflow_id = ? and run = ? and step = ? and applied is null and status <> 'cancelled'
+"""
+CANCEL_STEP = """
+update activity_executions set status = 'cancelled', finished_at = ?, dropped = ?, output = null, error = null,
+                               error_type = null, error_traceback = null
+where workflow_id = ? and run = ? and step = ? and applied is null and status <> 'cancelled'
+"""
+
+# Where there is no such workflow nothing is inserted, and the checkpoint refused.
+INSERT_SIGNAL = """
+insert into signals (workflow_id, number, name, sent_at, payload)
+select ?1, ifnull(nullif(?2, 0), (select ifnull(max(number), 0) + 1 from signals where workflow_id = ?1)), ?3, ?4, ?5
+from workflows where id = ?1
+"""
+RECEIVE_SIGNAL = "update signals set received = ? where workflow_id = ? and number = ? and received is null"
+INSERT_CANCEL = """
+insert into workflow_inputs (workflow_id, run, kind, received_at, applied, timeout, payload)
+select ?1, ?2, 'cancel', ?3, ?4, ?5, ?6 from workflows where id = ?1
+"""
+DELETE_REQUEST = "delete from workflow_inputs where number = ? and applied is null"
+
+DELETE_STEPS = "delete from activity_executions where workflow_id = ?"
+DELETE_APPLIED = "delete from workflow_inputs where workflow_id = ? and applied is not null"
+DELETE_RECEIVED = "delete from signals where workflow_id = ? and received is not null"
+CONTINUE_WORKFLOW = """
+update workflows set run = run + 1, status = 'processing', started_at = null, finished_at = null, patches = null,
+                     reason = null, output = null, error = null, error_type = null, error_traceback = null,
+                     first_name = ifnull(first_name, name), first_input = ifnull(first_input, input),
+                     name = ?, input = ?, seed = ?, version = ?
+where id = ? and run = ?
+"""
+
+#: Statements that may find nothing to change: whoever deletes a workflow takes its requests along, for one.
+LENIENT = frozenset({DELETE_REQUEST, DELETE_STEPS, DELETE_APPLIED, DELETE_RECEIVED})
+#: Statements whose rows begin with the id of a new workflow.
+CREATING = frozenset({INSERT_WORKFLOW, INSERT_SUBMISSION})
+
+#: What only some checkpoints have, in the order in which it has to be carried out.
+_RARE = (
+    INSERT_SIGNAL,
+    RECEIVE_SIGNAL,
+    DELETE_REQUEST,
+    SET_PROGRESS,
+    ADD_PATCHES,
+    RECORD_OUTCOME,
+    DELETE_STEPS,
+    DELETE_APPLIED,
+    DELETE_RECEIVED,
+    CONTINUE_WORKFLOW,
+)
+
+
+def submitted(submissions: Sequence[Submission]) -> Writes:
+    """What adds workflows that no turn has driven."""
+    return _inserts([(new, None) for new in submissions])
+
+
+def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
+    """What carries out checkpoints."""
+    created: list[tuple[Submission, Micros | None]] = []
+    started: list[Row] = []
+    issued: list[Row] = []
+    ended: list[Row] = []
+    failed: list[Row] = []
+    cancelled: list[Row] = []
+    wanted: list[Row] = []
+    for checkpoint in checkpoints:
+        workflow_id, run, at, place = checkpoint.workflow_id, checkpoint.run, checkpoint.at, checkpoint.place
+        if checkpoint.created is not None:
+            created.append((checkpoint.created, checkpoint.started_at))
+        elif place == 0 and checkpoint.started_at is not None:
+            started.append((checkpoint.started_at, run, workflow_id))
+        for order, event in enumerate(checkpoint.events, place):
+            if isinstance(event, StepEnded):
+                number, outcome, ended_at, attempt = event
+                if isinstance(outcome, Failure):
+                    failed.append((*failure_columns(outcome), ended_at, attempt, order, workflow_id, run, number))
+                else:
+                    ended.append((outcome, ended_at, attempt, order, workflow_id, run, number))
+            elif isinstance(event, CancelRequested):
+                reason = event.reason and stored_text(event.reason)
+                wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
+        for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
+            where = source if source.isascii() else stored_text(source)
+            issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
+        for number, dropped in checkpoint.cancelled:
+            cancelled.append((at, dropped, workflow_id, run, number))
+        if checkpoint.children:
+            created += [(child, None) for child in checkpoint.children]
+    return [
+        *_inserts(created),
+        (START_WORKFLOW, started),
+        (INSERT_STEP, issued),
+        (END_STEP, ended),
+        (FAIL_STEP, failed),
+        (CANCEL_STEP, cancelled),
+        (INSERT_CANCEL, wanted),
+        *_statuses(checkpoints),
+        *_rare(checkpoints),
+    ]
+
+
+def _inserts(created: list[tuple[Submission, Micros | None]]) -> Writes:
+    """What adds workflows: one statement for all, since the order in which they are added shows."""
+    wide = [
+        new
+        for new, _ in created
+        if new.parent is not None or new.version is not None or new.deadline_at is not None or new.signals
+    ]
+    if not wide:
+        return [(INSERT_WORKFLOW, [workflow_row(new, started_at) for new, started_at in created])]
+    signals = [signal_row(new.workflow_id, signal) for new in wide for signal in new.signals]
+    rows = [wide_row(new, started_at) for new, started_at in created]
+    return [(INSERT_SUBMISSION, rows), (INSERT_SIGNAL, signals)]
+
+
+def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
+    """Where workflows stand from now on."""
+    done = WorkflowStatus.DONE
+    completed: list[Row] = [(each.at, each.outcome, each.workflow_id) for each in checkpoints if each.status is done]
+    statuses: list[Row] = []
+    for each in checkpoints:
+        if each.status is not None and each.status is not done:
+            reason = None if each.reason is None else stored_text(each.reason)
+            columns = outcome_columns(each.outcome)
+            statuses.append((each.status.value, reason, each.finished_at, *columns, each.workflow_id))
+    recovered: list[Row] = [
+        (each.recovery_attempts, each.workflow_id) for each in checkpoints if each.recovery_attempts is not None
+    ]
+    return [(COMPLETE_WORKFLOW, completed), (CHANGE_STATUS, statuses), (COUNT_RECOVERY, recovered)]
+
+
+def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
+    """What most checkpoints leave alone, and have to be asked for by as little as can be."""
+    found = [
+        each
+        for each in checkpoints
+        if each.signals
+        or each.received
+        or each.handled
+        or each.recorded
+        or each.patches
+        or each.progress is not None
+        or each.continued is not None
+    ]
+    writes: dict[str, list[Row]] = {statement: [] for statement in _RARE} if found else {}
+    for checkpoint in found:
+        workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        writes[INSERT_SIGNAL] += [signal_row(workflow_id, signal) for signal in checkpoint.signals]
+        writes[RECEIVE_SIGNAL] += [(place, workflow_id, number) for number, place in checkpoint.received]
+        writes[DELETE_REQUEST] += [(number,) for number in checkpoint.handled]
+        if checkpoint.progress is not None:
+            writes[SET_PROGRESS].append((checkpoint.progress, workflow_id))
+        if checkpoint.patches:
+            writes[ADD_PATCHES].append((quoted(checkpoint.patches), workflow_id))
+        for number, outcome, at, attempt in checkpoint.recorded:
+            status = StepStatus.FAILED if isinstance(outcome, Failure) else StepStatus.DONE
+            columns = outcome_columns(outcome)
+            writes[RECORD_OUTCOME].append((status.value, *columns, at, attempt, workflow_id, run, number))
+        if checkpoint.continued is not None:
+            name, arguments, seed, version = checkpoint.continued
+            for statement in (DELETE_STEPS, DELETE_APPLIED, DELETE_RECEIVED):
+                writes[statement].append((workflow_id,))
+            next_run = name, arguments, seed, version and stored_text(version), workflow_id, run
+            writes[CONTINUE_WORKFLOW].append(next_run)
+    return list(writes.items())
