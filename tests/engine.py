@@ -29,6 +29,7 @@ from yieldflow.store import (
     Pending,
     Request,
     RequestKind,
+    Rewind,
     StepRecord,
     Store,
     Submission,
@@ -117,8 +118,18 @@ class WatchedStore:
     def ask(self, requests: Sequence[Request]) -> None:
         self.inner.ask(requests)
 
-    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
-        self.inner.rewind(workflow_id, run, place, reapply=reapply, at=at)
+    def rewind(
+        self,
+        workflow_id: str,
+        run: int,
+        place: int,
+        *,
+        reapply: bool,
+        at: Micros,
+        children: Sequence[Rewind] = (),
+        undone: Sequence[str] = (),
+    ) -> None:
+        self.inner.rewind(workflow_id, run, place, reapply=reapply, at=at, children=children, undone=undone)
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
         self.inner.fork(workflow_id, run, place, new)

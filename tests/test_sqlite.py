@@ -51,7 +51,8 @@ def submission(workflow_id: str) -> Submission:
 
 
 def begun(workflow_id: str, due_at: int | None = None, source: str = "shop.py:7", text: str = "[]") -> Checkpoint:
-    step = Step(0, StepKind.ACTIVITY, "charge", text, 0, source, due_at)
+    kind = StepKind.ACTIVITY if due_at is None else StepKind.SLEEP
+    step = Step(0, kind, "charge", text, 0, source, due_at)
     return Checkpoint(workflow_id, created=submission(workflow_id), at=1000, events=[Started(1000)], issued=[step])
 
 

@@ -39,6 +39,7 @@ from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Checkpoint,
     Continued,
+    Rewind,
     Store,
 )
 
@@ -155,8 +156,8 @@ class Change(NamedTuple):
 
 CHANGES = st.builds(
     Change,
-    st.sampled_from("xyz"),
-    st.sampled_from(["ask", "rewind", "fork", "delete"]),
+    st.sampled_from(["x", "y", "z", "x/1", "y/1"]),
+    st.sampled_from(["ask", "rewind", "rewind all", "fork", "delete"]),
     st.integers(0, 4),
     st.booleans(),
 )
@@ -172,6 +173,10 @@ def change(store: Store, number: int, asked_for: Change) -> str:
             store.ask([asked(workflow_id, payload="1", name="a")])
         elif kind == "rewind":
             store.rewind(workflow_id, run, place, reapply=reapply, at=5000)
+        elif kind == "rewind all":
+            children = [Rewind(each.id, each.run, place, reapply) for each in store.ended_children(workflow_id, run)]
+            goals, undone = children[:place], [each.workflow_id for each in children[place:]]
+            store.rewind(workflow_id, run, place, reapply=reapply, at=5000, children=goals, undone=undone)
         elif kind == "fork":
             store.fork(workflow_id, run, place, submission(copy, 5000 + number))
         else:

@@ -37,7 +37,7 @@ from yieldflow._core.errors import (
     WorkflowNotFoundError,
 )
 from yieldflow._core.history import CancelRequested, History, Started, Step, StepKind, StepStatus, WorkflowStatus
-from yieldflow.store import Arrivals, Checkpoint, Continued, Loaded, Request, RequestKind, Store
+from yieldflow.store import Arrivals, Checkpoint, Continued, Loaded, Parent, Request, RequestKind, Rewind, Store
 
 NOTHING = History([], [])
 EVERY_END = frozenset({WorkflowStatus.DONE, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED})
@@ -257,6 +257,118 @@ def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
     assert store.arrivals().requests == []
 
 
+# ---------------------------------------------------------------------- going back with children
+
+
+def with_children(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED) -> None:
+    """A failed workflow "w" with ended children, of which "c" has a child itself."""
+    store.commit([begun("w", 1000, act(0)), begun("other")])
+    store.commit([Checkpoint("w", children=[child("c", 1), child("d", 2)])])
+    store.commit([begun_again("c", act(0)), begun_again("d", act(0))])
+    store.commit([Checkpoint("d", children=[child("d/e", of="d")])])
+    for each in ("c", "d/e", "d", "w"):
+        store.commit([over(each, status)])
+    store.arrivals()
+
+
+def begun_again(workflow_id: str, *steps: Step) -> Checkpoint:
+    """The first turn of a workflow that is on disk."""
+    return Checkpoint(workflow_id, events=[Started(1000)], issued=list(steps), at=1000)
+
+
+def test_children_go_back_with_their_parent(store: Store) -> None:
+    """A workflow and children of it go on together, and those to be started anew are gone with their descendants."""
+    with_children(store)
+    store.rewind("w", 1, 1, reapply=False, at=5000, children=[Rewind("c", 1, 0, False)], undone=["d"])
+
+    assert ids(store, oldest_first=True) == ["w", "other", "c"]
+    assert [pending.workflow_id for pending in store.unfinished()] == ["w", "other", "c"]
+    assert (record_of(store, "w").started_at, record_of(store, "c").started_at) == (1000, None)
+    assert told(store.arrivals().requests) == [("w", "resume"), ("c", "resume")]
+    store.commit([over("w")])
+    assert {each.workflow_id: each.orphan_of for each in store.unfinished()} == {"other": None, "c": "w"}
+
+
+@pytest.mark.parametrize(
+    ("children", "undone", "error", "named"),
+    [
+        ([Rewind("c", 1, 1, False), Rewind("other", 1, 1, False)], ["d"], WorkflowNotEndedError, "other is processing"),
+        ([Rewind("c", 2, 1, False)], ["d"], WorkflowNotEndedError, "c is in run 1 by now"),
+        ([Rewind("none", 1, 1, False)], ["d"], WorkflowNotFoundError, "'none'"),
+        ([Rewind("c", 1, 1, False)], ["d", "none"], WorkflowNotFoundError, "'none'"),
+        ([Rewind("c", 1, 1, False)], ["d", "other"], WorkflowNotEndedError, "w cannot go back.*other is processing"),
+    ],
+    ids=["a child lives", "in another run", "a child is gone", "an undone one is gone", "an undone one lives"],
+)
+def test_all_go_back_or_none(
+    store: Store, children: list[Rewind], undone: list[str], error: type[Exception], named: str
+) -> None:
+    """Where one of them cannot go back or be deleted, all is as it was, and the error names that one."""
+    with_children(store)
+    every = ids(store)
+    before = seen(store, *every)
+
+    with pytest.raises(error, match=named):
+        store.rewind("w", 1, 1, reapply=False, at=5000, children=children, undone=undone)
+    assert seen(store, *every) == before
+    store.submit([submission("v")])
+    assert store.arrivals().requests == []
+
+
+def test_the_children_of_a_stalled_workflow_are_started_anew(store: Store) -> None:
+    """A workflow that stalled has not ended, and can go back before the start of its children all the same."""
+    with_children(store)
+    store.rewind("w", 1, 1, reapply=False, at=5000)
+    store.commit([Checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.rewind("w", 1, 1, reapply=False, at=6000, undone=["c", "d"])
+
+    assert ids(store) == ["other", "w"]
+
+
+def test_a_child_that_goes_on_by_itself_is_no_orphan(store: Store) -> None:
+    """A child that was rewound after its parent ended goes on without it, until the parent is rewound too."""
+    with_children(store)
+
+    def orphans() -> dict[str, str | None]:
+        return {pending.workflow_id: pending.orphan_of for pending in store.unfinished()}
+
+    store.rewind("c", 1, 1, reapply=False, at=5000)
+    parent = record_of(store, "c").parent
+    alone = orphans()
+    store.rewind("w", 1, 1, reapply=False, at=6000)
+    together = record_of(store, "c").parent
+    store.commit([over("w", WorkflowStatus.CANCELLED)])
+
+    assert parent == Parent("w", 1, 1, "abandon")
+    assert alone == {"other": None, "c": None}
+    assert together == Parent("w", 1, 1, "cancel")
+    assert orphans() == {"other": None, "c": "w"}
+
+
+def test_a_child_of_an_earlier_run_goes_on_by_itself(store: Store) -> None:
+    """So does one that was rewound when its parent was in another run, whenever that ends."""
+    store.commit([begun("w"), begun("p")])
+    store.commit([Checkpoint("w", children=[child("c")]), Checkpoint("p", children=[child("d", of="p")])])
+    store.commit([over("c", WorkflowStatus.FAILED), over("d", WorkflowStatus.FAILED)])
+    store.commit([Checkpoint("w", continued=Continued("order", "{}", b""))])
+    for each in ("c", "d"):
+        store.rewind(each, 1, 0, reapply=False, at=5000)
+    store.commit([over("w", run=2), over("p")])
+
+    assert {each.workflow_id: each.orphan_of for each in store.unfinished()} == {"c": None, "d": "p"}
+
+
+def test_what_was_chosen_for_a_child_stays(store: Store) -> None:
+    """A child that was to go on anyway still is to after it and its parent were rewound."""
+    store.commit([begun("w")])
+    store.commit([Checkpoint("w", children=[child("c")._replace(parent=Parent("w", 1, 0, "abandon"))])])
+    store.commit([over("c", WorkflowStatus.FAILED), over("w", WorkflowStatus.FAILED)])
+    for each in ("c", "w"):
+        store.rewind(each, 1, 0, reapply=False, at=5000)
+
+    assert record_of(store, "c").parent == Parent("w", 1, 0, "abandon")
+
+
 # ---------------------------------------------------------------------- copies
 
 
@@ -409,6 +521,25 @@ def test_what_lives_is_not_deleted(store: Store) -> None:
     with pytest.raises(WorkflowNotEndedError, match="late child"):
         store.delete(["w", "over"])
     assert "w" in ids(store)
+
+
+def test_children_of_an_earlier_run_may_go(store: Store) -> None:
+    """What an earlier run of a workflow started nobody waits for: it may be deleted while the workflow lives on."""
+    store.commit([begun("w"), begun("awaited")])
+    store.commit([Checkpoint("w", children=[child("c1"), child("c2"), child("alive")])])
+    store.commit([over(each, WorkflowStatus.DONE, 2000) for each in ("c1", "c2")])
+    before = store.purgeable(None, EVERY_END)
+    store.commit([Checkpoint("w", continued=Continued("order", "{}", b""))])
+    store.commit([Checkpoint("w", run=2, children=[child("new", run=2)])])
+    store.commit([over("new", WorkflowStatus.DONE, 2000)])
+
+    assert before == []
+    assert store.purgeable(None, EVERY_END) == ["c1", "c2"]
+    assert store.delete(["c1"]) == 1
+    for refused in ("alive", "new"):
+        with pytest.raises(WorkflowNotEndedError):
+            store.delete(["c2", refused])
+    assert ids(store, parent="w") == ["new", "alive", "c2"]
 
 
 def test_what_is_submitted_after_a_deletion_arrives(store: Store) -> None:

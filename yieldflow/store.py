@@ -182,6 +182,17 @@ class StepRecord:
     finished_at: Micros | None
 
 
+class Rewind(NamedTuple):
+    """How far a workflow is to go back: see `Store.rewind`."""
+
+    workflow_id: str
+    run: int
+    #: The place of the first event to be undone,
+    place: int
+    #: and whether its outcome stays recorded, to be applied again.
+    reapply: bool
+
+
 class Pending(NamedTuple):
     """What a new session must know of an unfinished workflow, without building it."""
 
@@ -198,7 +209,7 @@ class Pending(NamedTuple):
     recovery_attempts: int
     deadline_at: Micros | None = None
     #: The parent with which it was to end, where that has ended: it was terminated, and the process died before its
-    #: children were asked to.
+    #: children were asked to. None of a child that was rewound since its parent ended.
     orphan_of: str | None = None
 
 
@@ -335,7 +346,17 @@ class Store(Protocol):
             WorkflowEndedError: It has ended. Nothing was written.
         """
 
-    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
+    def rewind(
+        self,
+        workflow_id: str,
+        run: int,
+        place: int,
+        *,
+        reapply: bool,
+        at: Micros,
+        children: Sequence[Rewind] = (),
+        undone: Sequence[str] = (),
+    ) -> None:
         """Have an ended or stalled workflow go on from before the event at ``place``, and leave a request to resume.
 
         What was applied from there on is undone: steps issued because of it are deleted, outcomes applied then are
@@ -344,9 +365,14 @@ class Store(Protocol):
         ``place`` itself stays recorded, to be applied again (unless it was a signal: that waits again). The outcome of
         the workflow, its reason and its deadline are cleared, and its recovery attempts are counted anew.
 
+        In the same transaction ``children``, each behind its parent, go back in the same way, and ``undone``, children
+        that are to be started anew, are deleted with their descendants. What goes back while its parent does not wait
+        for it no longer ends with that, until the parent goes back too.
+
         Raises:
-            WorkflowNotFoundError: There is no such workflow.
-            WorkflowNotEndedError: It is neither ended nor stalled, or is in another run by now. Nothing was changed.
+            WorkflowNotFoundError: There is no such workflow. Nothing was changed.
+            WorkflowNotEndedError: One that is to go back is neither ended nor stalled, or is in another run by now; or
+                one that is to be deleted has not ended. Nothing was changed.
         """
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
@@ -367,12 +393,15 @@ class Store(Protocol):
 
         Raises:
             WorkflowNotFoundError: One is not there. Nothing was deleted.
-            WorkflowNotEndedError: One, or a descendant, has not ended; or the parent of one has not, and may not have
-                received its result yet. Nothing was deleted.
+            WorkflowNotEndedError: One, or a descendant, has not ended; or the run of the parent that started one has
+                not, and may not have received its result yet. Nothing was deleted.
         """
 
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
-        """Workflows that ended so, before that time (None: at any), and whose parent, if any, has ended or is gone."""
+        """Workflows that ended so, before that time (None: at any), and that no parent may wait for.
+
+        A parent waits for none once it has ended, is gone, or is in another run.
+        """
 
     def snapshot(self, workflow_id: str) -> Loaded | None:
         """The same as `load`, for any thread."""

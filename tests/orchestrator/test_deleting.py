@@ -20,6 +20,7 @@ from yieldflow import (
     WorkflowNotFoundError,
     WorkflowStatus,
     activity,
+    continue_as_new,
     sleep,
     start,
     wait_signal,
@@ -171,6 +172,25 @@ def test_a_child_whose_result_is_still_wanted(orchestrator: Orchestrator, regist
     handle.result(WAIT)
 
     assert orchestrator.delete("child") == 1
+
+
+def test_children_of_a_run_that_is_over(orchestrator: Orchestrator, registry: Registry, family: Any) -> None:
+    """The children of an endless workflow can be deleted once it is in another run; those of its present run stay."""
+
+    @workflow(registry=registry)
+    def endless(run: int) -> Flow[None]:
+        yield family(f"child {run}", {}, []).with_options(workflow_id=f"child {run}")
+        if run == 4:
+            yield wait_signal("end")
+        yield from continue_as_new(endless(run + 1))
+
+    handle = orchestrator.submit(endless(1), workflow_id="endless")
+    until_waiting(handle, "end")
+    assert orchestrator.delete("child 1") == 1
+    with pytest.raises(WorkflowNotEndedError):
+        orchestrator.delete("child 4")
+    assert orchestrator.purge() == 2
+    assert [entry["id"] for entry in orchestrator.list_workflows()] == ["child 4", "endless"]
 
 
 # ---------------------------------------------------------------------- purge

@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
+from yieldflow.sqlite.schema import MIGRATIONS
 
 
 def _rows(database: Path) -> dict[str, list[Any]]:
@@ -189,6 +192,40 @@ def test_another_process_owns_the_file(database: Path) -> None:
         handle.signal("approve", 2)
         assert handle.result(WAIT) == [1, 2]
     client.stop()
+
+
+#: A workflow that waits, as version 1 of the schema wrote it.
+WAITING_1 = (
+    "insert into workflows (id, name, status, created_at, started_at, seed, input) values "
+    "('w', 'job', 'processing', 1, 2, zeroblob(16), '{}')",
+    "insert into activity_executions (workflow_id, run, step, kind, name, status, turn, scheduled_at, source, input) "
+    "values ('w', 1, 0, 'activity', 'act', 'scheduled', 0, 2, 'shop.py:3', '{\"label\": \"a\"}')",
+)
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_a_file_of_an_older_version_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owned: bool) -> None:
+    """A file that an older yieldflow owns is checked as it stands and not brought up to date; no copy of it stays."""
+    database, scratch = tmp_path / "old.db", tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with closing(sqlite3.connect(database, isolation_level=None)) as owner:
+        for statement in (*MIGRATIONS[1], "pragma user_version = 1", "pragma journal_mode = wal", *WAITING_1):
+            owner.execute(statement)
+        if not owned:
+            owner.close()
+        content = database.read_bytes()
+        fits = Orchestrator(database, registry=Code("a").registry).check_replay()
+        other = Orchestrator(database, registry=Code("b").registry).check_replay()
+
+        assert (fits.checked, fits.problems) == (1, ())
+        assert [problem.workflow_id for problem in other.problems] == ["w"]
+        assert database.read_bytes() == content
+        if owned:
+            owner.execute("update workflows set status = 'done', output = '1'")
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (1,)
+    assert list(scratch.iterdir()) == []
 
 
 def test_an_empty_file(database: Path) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.orchestrator.shop import (
     WAIT,
+    Declined,
     Works,
     failed,
     until,
+    until_waiting,
 )
 from yieldflow import (
     Flow,
@@ -20,6 +25,7 @@ from yieldflow import (
     WorkflowCancelledError,
     WorkflowNotEndedError,
     WorkflowStatus,
+    YieldflowError,
     gather,
     start,
     wait_signal,
@@ -117,6 +123,96 @@ def test_a_child_that_compensated(orchestrator: Orchestrator, registry: Registry
     handle.retry()
 
     assert handle.result(WAIT) == ["flight", "hotel", "car"]
+
+
+def test_a_child_that_was_retried_by_itself_outlives_a_restart(
+    database: Path, registry: Registry, works: Works
+) -> None:
+    """A child that goes on by itself, since it was retried after its parent had ended, goes on at the next start."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[object]:
+        yield works.do("work")
+        return (yield from wait_signal("go"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[str]:
+        with suppress(Declined):
+            yield child().with_options(workflow_id="child")
+        return "without it"
+
+    works.broken.add("work")
+    with Orchestrator(database, registry=registry) as orchestrator:
+        assert orchestrator.submit(parent()).result(WAIT) == "without it"
+        works.broken.clear()
+        handle = orchestrator.handle("child")
+        handle.retry()
+        until_waiting(handle, "go")
+    with Orchestrator(database, registry=registry) as orchestrator:
+        orchestrator.handle("child").signal("go", "on")
+
+        assert orchestrator.handle("child").result(WAIT) == "on"
+
+
+def test_a_refused_retry_changes_nothing(database: Path, registry: Registry, works: Works, trip: Any) -> None:
+    """Where one child cannot be retried, no other has been, and what would be started anew has not been deleted."""
+
+    @workflow(registry=registry)
+    def later() -> Flow[str]:
+        return (yield from works.do("later"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[None]:
+        names = {"plain": trip(), "compensates": trip(compensate=True)}
+        yield gather(*(one.with_options(workflow_id=name) for name, one in names.items()), return_exceptions=True)
+        yield later().with_options(workflow_id="later")
+        raise ValueError("falls over")
+
+    works.broken.add("car")
+    with Orchestrator(database, registry=registry) as orchestrator:
+        handle = failed(orchestrator, parent(), ValueError)
+        before = orchestrator.list_workflows()
+        works.broken.clear()
+        with pytest.raises(RetryRefusedError, match="workflow compensates cannot be retried"):
+            handle.retry(from_step=0)
+
+        assert orchestrator.list_workflows() == before
+    with Orchestrator(database, registry=registry) as orchestrator:
+        assert orchestrator.list_workflows() == before
+
+
+@pytest.mark.parametrize("refused", ["parent", "child"])
+def test_a_retry_that_breaks_off_changes_nothing(
+    database: Path, registry: Registry, works: Works, trip: Any, refused: str
+) -> None:
+    """Where it breaks off, at the parent or at a child, neither is retried: none goes on without the other."""
+
+    @workflow(registry=registry)
+    def parent() -> Flow[object]:
+        return (yield from trip().with_options(workflow_id="child"))
+
+    works.broken.add("car")
+    with Orchestrator(database, registry=registry) as orchestrator:
+        handle = orchestrator.submit(parent(), workflow_id="parent")
+        with pytest.raises(Declined):
+            handle.result(WAIT)
+        works.broken.clear()
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute(
+                f"create trigger refusal before update of status on workflows when new.id = '{refused}' "
+                "begin select raise(abort, 'as the test wants it'); end"
+            )
+        with pytest.raises(YieldflowError, match="as the test wants it"):
+            handle.retry()
+        assert {entry["id"]: entry["status"] for entry in orchestrator.list_workflows()} == {
+            "parent": "failed",
+            "child": "failed",
+        }
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("drop trigger refusal")
+        handle.retry()
+
+        assert handle.result(WAIT) == ["flight", "hotel", "car"]
 
 
 def test_a_parent_goes_back_before_its_child(orchestrator: Orchestrator, registry: Registry, works: Works) -> None:

@@ -49,7 +49,7 @@ class Driving:
             self.fruitful.add((id(made[1]), made[2]))
 
 
-class _Place:
+class Place:
     """What is being driven in one context."""
 
     __slots__ = ("occupant",)
@@ -60,24 +60,32 @@ class _Place:
 
 # Set once in each context and never again: the garbage collector may let go of an execution while another is driven,
 # also in the midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
-_place: ContextVar[_Place | None] = ContextVar("yieldflow_driving", default=None)
+_place: ContextVar[Place | None] = ContextVar("yieldflow_driving", default=None)
 
 
 def driving() -> Driving | None:
     """What is being driven in this context; None where nothing is."""
-    place = _place.get()
-    return None if place is None else place.occupant
+    there = _place.get()
+    return None if there is None else there.occupant
+
+
+def place() -> Place:
+    """What tells what is driven in this context."""
+    found = _place.get()
+    if found is None:
+        found = Place()
+        _place.set(found)
+    return found
 
 
 def drive(new: Driving | None) -> Driving | None:
     """Have ``new`` be what is driven in this context; what was driven before."""
-    place = _place.get()
-    if place is None:
+    there = _place.get()
+    if there is None:
         if new is None:
             return None
-        place = _Place()
-        _place.set(place)
-    before, place.occupant = place.occupant, new
+        there = place()
+    before, there.occupant = there.occupant, new
     return before
 
 

@@ -31,7 +31,7 @@ from .commands import (
     show,
 )
 from .concurrency import CancelTask, Start, Task
-from .context import Driving, WorkflowInfo, drive, note_used, unyielded
+from .context import Driving, WorkflowInfo, drive, note_used, place, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -171,7 +171,8 @@ class Execution(Steps):
         recorded = self.applied < len(self._history.events)
         self._driving.replaying = recorded
         self._advance = advance = Advance()
-        before = drive(self._driving)
+        here = place()
+        before, here.occupant = here.occupant, self._driving
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -188,7 +189,7 @@ class Execution(Steps):
                 found = unyielded(self._driving, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
-            drive(before)
+            here.occupant = before
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE

@@ -84,6 +84,28 @@ def rewound_step(step: StepRecord, place: int, reapply: bool) -> StepRecord:
     return step
 
 
+def rewound_workflow(row: WorkflowRecord, place: int, parent: WorkflowRecord | None) -> WorkflowRecord:
+    """The row of a workflow that goes on; with a parent that does not wait for it, it no longer ends with that."""
+    waited_for = parent is None or not (parent.status.ended or is_of_earlier_run(row, parent))
+    if row.parent is not None and row.parent.on_parent_end == "cancel" and not waited_for:
+        row = replace(row, parent=row.parent._replace(on_parent_end="abandon"))
+    return replace(
+        row,
+        status=WorkflowStatus.PROCESSING,
+        outcome=None,
+        reason=None,
+        finished_at=None,
+        deadline_at=None,
+        recovery_attempts=0,
+        started_at=row.started_at if place > 0 else None,
+    )
+
+
+def is_of_earlier_run(row: WorkflowRecord, parent: WorkflowRecord) -> bool:
+    """Whether the run of its parent that started a workflow was followed by another."""
+    return row.parent is not None and parent.run > row.parent.run
+
+
 def copied_step(step: StepRecord, place: int) -> StepRecord:
     """The row as it is in a copy that stands before the event at ``place``."""
     if _from(place, step.applied) or _from(place, step.dropped) or is_open(step):

@@ -29,9 +29,11 @@ from ..store import (
     Continued,
     Filter,
     Loaded,
+    Parent,
     Pending,
     Request,
     RequestKind,
+    Rewind,
     StepRecord,
     Submission,
     WorkflowRecord,
@@ -43,6 +45,7 @@ from .rows import (
     derived,
     dropped_step,
     ended_step,
+    is_of_earlier_run,
     is_open,
     is_wanted,
     loaded,
@@ -51,6 +54,7 @@ from .rows import (
     pending,
     returned,
     rewound_step,
+    rewound_workflow,
 )
 
 
@@ -76,6 +80,8 @@ class MemoryStore:
         #: What a failing change has to put back: the table, the key, and the value before (None where none was).
         self._undo: list[tuple[dict[Any, Any], object, object | None]] = []
         self._others_wrote = True
+        #: Of children that were rewound by themselves: how they were to end with their parents.
+        self._released: dict[str, Parent] = {}
         #: What `arrivals` told of.
         self._told_of: set[str] = set()
 
@@ -160,33 +166,30 @@ class MemoryStore:
             for request in requests:
                 self._leave(request)
 
-    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
-        """Have an ended or stalled workflow go on from before the event at ``place``."""
+    def rewind(
+        self,
+        workflow_id: str,
+        run: int,
+        place: int,
+        *,
+        reapply: bool,
+        at: Micros,
+        children: Sequence[Rewind] = (),
+        undone: Sequence[str] = (),
+    ) -> None:
+        """Have an ended or stalled workflow, and children of it, go on from before an event."""
         with self._transaction(by_client=True):
-            row = self._found(workflow_id)
-            if not row.status.ended and row.status is not WorkflowStatus.STALLED:
-                raise WorkflowNotEndedError(
-                    f"workflow {workflow_id} is {row.status}: only one that ended or stalled can go back"
-                )
-            if row.run != run:
-                raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {row.run} by now, not in run {run}")
-            steps = self._steps.get((workflow_id, run), {})
-            kept = {number: rewound_step(step, place, reapply) for number, step in steps.items() if step.turn < place}
-            self._put(self._steps, (workflow_id, run), kept)
-            self._put(self._signals, workflow_id, returned(self._signals.get(workflow_id, {}), place))
-            self._put(self._cancels, workflow_id, before_place(self._cancels.get(workflow_id, {}), place))
-            again = replace(
-                row,
-                status=WorkflowStatus.PROCESSING,
-                outcome=None,
-                reason=None,
-                finished_at=None,
-                deadline_at=None,
-                recovery_attempts=0,
-                started_at=row.started_at if place > 0 else None,
-            )
-            self._put(self._workflows, workflow_id, again)
-            self._leave(Request(workflow_id, RequestKind.RESUME, at))
+            for goal in (Rewind(workflow_id, run, place, reapply), *children):
+                self._go_back(goal)
+                self._leave(Request(goal.workflow_id, RequestKind.RESUME, at))
+            doomed = self._with_descendants(undone)
+            for row in doomed.values():
+                if not row.status.ended:
+                    raise WorkflowNotEndedError(
+                        f"workflow {workflow_id} cannot go back before the start of a child that still runs: "
+                        f"workflow {row.id} is {row.status}"
+                    )
+            self._forget(doomed)
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
         """Add a workflow that is a copy of another as it stood before the event at ``place``."""
@@ -209,16 +212,7 @@ class MemoryStore:
     def delete(self, workflow_ids: Sequence[str]) -> int:
         """Delete ended workflows with all that is theirs, and their descendants; how many were deleted."""
         with self._transaction(by_client=True):
-            doomed = {workflow_id: self._found(workflow_id) for workflow_id in workflow_ids}
-            children: dict[str, list[WorkflowRecord]] = {}
-            for row in self._workflows.values():
-                if row.parent is not None:
-                    children.setdefault(row.parent.workflow_id, []).append(row)
-            generation = list(doomed)
-            while generation:
-                born = [child for parent in generation for child in children.get(parent, ())]
-                generation = [child.id for child in born if child.id not in doomed]
-                doomed.update((child.id, child) for child in born)
+            doomed = self._with_descendants(workflow_ids)
             for row in doomed.values():
                 if not row.status.ended or (row.id in workflow_ids and self._awaited(row)):
                     raise WorkflowNotEndedError(
@@ -250,7 +244,7 @@ class MemoryStore:
             return [self._record(row.id) for row in found[:limit]]
 
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
-        """Workflows that ended so, before that time (None: at any), and whose parent, if any, has ended or is gone."""
+        """Workflows that ended so, before that time (None: at any), and that no parent may wait for."""
         with self._lock:
             ended = [row for row in self._oldest_first() if row.status.ended and row.status in statuses]
             old = [row for row in ended if before is None or (row.finished_at or 0) < before]
@@ -289,9 +283,22 @@ class MemoryStore:
         return None if row.parent is None else self._workflows.get(row.parent.workflow_id)
 
     def _awaited(self, row: WorkflowRecord) -> bool:
-        """Whether a workflow has a parent that has not ended."""
+        """Whether the run that started a workflow has not ended."""
         parent = self._parent_of(row)
-        return parent is not None and not parent.status.ended
+        return parent is not None and not parent.status.ended and not is_of_earlier_run(row, parent)
+
+    def _with_descendants(self, workflow_ids: Sequence[str]) -> dict[str, WorkflowRecord]:
+        found = {workflow_id: self._found(workflow_id) for workflow_id in workflow_ids}
+        children: dict[str, list[WorkflowRecord]] = {}
+        for row in self._workflows.values():
+            if row.parent is not None:
+                children.setdefault(row.parent.workflow_id, []).append(row)
+        generation = list(found)
+        while generation:
+            born = [child for parent in generation for child in children.get(parent, ())]
+            generation = [child.id for child in born if child.id not in found]
+            found.update((child.id, child) for child in born)
+        return found
 
     def _sorted_steps(self, record: WorkflowRecord) -> list[StepRecord]:
         steps = self._steps.get((record.id, record.run), {})
@@ -331,6 +338,28 @@ class MemoryStore:
                 table[key] = value
         self._undo.clear()
 
+    def _go_back(self, goal: Rewind) -> None:
+        workflow_id, run, place, reapply = goal
+        row = self._found(workflow_id)
+        if not row.status.ended and row.status is not WorkflowStatus.STALLED:
+            raise WorkflowNotEndedError(
+                f"workflow {workflow_id} is {row.status}: only one that ended or stalled can go back"
+            )
+        if row.run != run:
+            raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {row.run} by now, not in run {run}")
+        steps = self._steps.get((workflow_id, run), {})
+        kept = {number: rewound_step(step, place, reapply) for number, step in steps.items() if step.turn < place}
+        self._put(self._steps, (workflow_id, run), kept)
+        self._put(self._signals, workflow_id, returned(self._signals.get(workflow_id, {}), place))
+        self._put(self._cancels, workflow_id, before_place(self._cancels.get(workflow_id, {}), place))
+        again = rewound_workflow(row, place, self._parent_of(row))
+        self._put(self._workflows, workflow_id, again)
+        if row.parent is not None and again.parent != row.parent:
+            self._put(self._released, workflow_id, row.parent)
+        for child in self._children(workflow_id, run):
+            if child.id in self._released:
+                self._put(self._workflows, child.id, replace(child, parent=self._released[child.id]))
+
     def _forget(self, doomed: dict[str, WorkflowRecord]) -> None:
         """Delete all of these workflows; nothing may fail after it."""
         for workflow_id in doomed:
@@ -338,6 +367,7 @@ class MemoryStore:
             self._signals.pop(workflow_id, None)
             self._cancels.pop(workflow_id, None)
             self._patches.pop(workflow_id, None)
+            self._released.pop(workflow_id, None)
             self._told_of.discard(workflow_id)
         self._steps = {key: steps for key, steps in self._steps.items() if key[0] not in doomed}
         self._requests = {

@@ -6,9 +6,9 @@ import os
 from collections.abc import Generator
 from typing import Any, Generic, TypeVar
 
-from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError, WorkflowNotEndedError
+from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, WorkflowStatus, reseeded, to_datetime
-from ..store import Filter, RequestKind, Submission
+from ..store import Filter, RequestKind, Rewind, Submission
 from .access import Access
 from .rewinding import children_of_retry, place_of_fork, place_of_retry, time_limit
 from .submissions import check_id, new_id, reason_payload, signal_name, signal_payload
@@ -188,29 +188,16 @@ class WorkflowHandle(Generic[R_co]):
         """
         access = self._access
         access.check_place("retry()")
-        loaded = access.snapshot(self.id)
-        place, reapply = place_of_retry(loaded, from_step)
-        run, now = loaded.record.run, access.now()
-        self._retry_children(run, place)
-        access.query(lambda store: store.rewind(self.id, run, place, reapply=reapply, at=now))
+        now = access.now()
+        goals: list[Rewind] = []
+        undone: list[str] = []
+        # All is decided before anything is changed, so that nothing is where it is refused.
+        _plan(access, self.id, from_step, goals, undone)
+        (_, run, place, reapply), *children = goals
+        access.query(
+            lambda store: store.rewind(self.id, run, place, reapply=reapply, at=now, children=children, undone=undone)
+        )
         access.nudge()
-
-    def _retry_children(self, run: int, place: int) -> None:
-        """Have the children go on whose ends are received anew, and delete those that are started anew."""
-        access = self._access
-        children = access.query(lambda store: store.records(Filter(parent=self.id)))
-        if not children:
-            return
-        steps = access.query(lambda store: store.steps(self.id))
-        retried, undone = children_of_retry(run, place, steps, children)
-        try:
-            access.query(lambda store: store.delete(undone))
-        except WorkflowNotEndedError as error:
-            raise WorkflowNotEndedError(
-                f"workflow {self.id} cannot go back before the start of a child that still runs: {error}"
-            ) from None
-        for child in retried:
-            WorkflowHandle[Any](access, child).retry()
 
     def fork(self, step: int, workflow_id: str | None = None) -> WorkflowHandle[R_co]:
         """Begin a new workflow as a copy of this one as it stood when a step was issued; this one is left alone.
@@ -253,3 +240,19 @@ class WorkflowHandle(Generic[R_co]):
             ) from None
         access.nudge()
         return copy
+
+
+def _plan(access: Access, workflow_id: str, from_step: int | None, goals: list[Rewind], undone: list[str]) -> None:
+    """Add how far a workflow goes back for a retry, then its children that go on too, and those to be deleted."""
+    loaded = access.snapshot(workflow_id)
+    place, reapply = place_of_retry(loaded, from_step)
+    run = loaded.record.run
+    goals.append(Rewind(workflow_id, run, place, reapply))
+    children = access.query(lambda store: store.records(Filter(parent=workflow_id)))
+    if not children:
+        return
+    steps = access.query(lambda store: store.steps(workflow_id))
+    retried, deleted = children_of_retry(run, place, steps, children)
+    undone += deleted
+    for child in retried:
+        _plan(access, child, None, goals, undone)

@@ -327,8 +327,8 @@ class Orchestrator:
 
         Raises:
             WorkflowNotFoundError: One of them is not there.
-            WorkflowNotEndedError: One of them, a descendant or the parent has not ended: wait for it, or `terminate`
-                it.
+            WorkflowNotEndedError: One of them, a descendant, or the run of the parent that started it has not ended:
+                wait for it, or `terminate` it.
             TypeError: They are no ids.
         """
         self._access.check_place("delete()")
@@ -342,7 +342,7 @@ class Orchestrator:
     ) -> int:
         """Delete ended workflows that ended long enough ago, with their descendants.
 
-        A workflow one of whose descendants has not ended stays, and so do the children of a parent that has not.
+        A workflow one of whose descendants has not ended stays, and so do the children of a parent's run that has not.
 
         Args:
             older_than: Seconds, or a `timedelta`, since they ended; None for any time.

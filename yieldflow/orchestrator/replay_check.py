@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 
 from .._core.definitions import Registry
 from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, WorkflowStatus
 from ..scheduler.residents import Residents, why
-from ..store import Filter
+from ..store import Filter, Store, WorkflowRecord
 
 #: The statuses of workflows that have still to go on.
 UNFINISHED = frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED})
@@ -52,29 +53,35 @@ class ReplayReport:
 def check_replay(path: str, registry: Registry, codec: Codec) -> ReplayReport:
     """Replay every unfinished workflow of a file, and let go of it again; nothing is written.
 
+    A file of an older version is not brought up to date, since its owner may be running still: a copy of it is.
+
     Raises:
         DatabaseOpenError: There is no such file, or it cannot be used.
     """
     if not os.path.exists(path):
         raise DatabaseOpenError(f"{path}: does not exist, so there is nothing to replay: mend the path")
-    from ..sqlite import SqliteStore
+    from tempfile import TemporaryDirectory
 
-    store = SqliteStore(path)
-    problems: list[ReplayProblem] = []
-    try:
+    from ..sqlite import SqliteStore
+    from ..sqlite.opening import unmigrated
+
+    with TemporaryDirectory(prefix="yieldflow-") as folder, closing(SqliteStore(unmigrated(path, folder))) as store:
         found = store.records(Filter(statuses=UNFINISHED, oldest_first=True))
-        for record in found:
-            residents = Residents(codec, registry)
-            try:
-                loaded = store.load(record.id)
-                if loaded is not None:
-                    residents.rebuild(loaded)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # whatever it is, it is one workflow's
-                problems.append(ReplayProblem(record.id, record.name, record.status, why(error)))
-            finally:
-                residents.close()
-        return ReplayReport(len(found), tuple(problems))
+        problems = [problem for record in found for problem in _replay(store, record, registry, codec)]
+    return ReplayReport(len(found), tuple(problems))
+
+
+def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> list[ReplayProblem]:
+    """Replay one workflow; what stands in the way, if anything does."""
+    residents = Residents(codec, registry)
+    try:
+        loaded = store.load(record.id)
+        if loaded is not None:
+            residents.rebuild(loaded)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever it is, it is one workflow's
+        return [ReplayProblem(record.id, record.name, record.status, why(error))]
     finally:
-        store.close()
+        residents.close()
+    return []

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from .._core.context import WorkflowInfo
-from .._core.errors import EncodingError
-from .._core.execution import Advance
+from .._core.errors import EncodingError, StorageError
 from .._core.history import (
     CancelRequested,
     Event,
@@ -64,8 +63,11 @@ def receive(state: State, resident: Resident, turn: Turn, unit: Unit, checkpoint
 
 
 def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
-    """Both, one behind the other."""
-    return [*some, *more] if some else more
+    """Both, one behind the other. Where ``some`` is a list, it grows: a turn of many changes stays linear."""
+    if isinstance(some, list):
+        some += more
+        return some
+    return [*some, *more]
 
 
 def _apply_one(
@@ -81,9 +83,14 @@ def _apply_one(
     resident.touched = turn.now
     if not checkpoint.events:
         checkpoint.place = resident.execution.applied - 1
-    checkpoint.events = *checkpoint.events, event
+        checkpoint.events = (event,)
+    else:
+        checkpoint.events = joined(checkpoint.events, (event,))
+    if checkpoint.recorded and isinstance(event, StepEnded):
+        # It came in this turn, while the workflow was suspended.
+        checkpoint.recorded = [kept for kept in checkpoint.recorded if kept.step != event.step]
     if advance.issued:
-        checkpoint.issued = joined(checkpoint.issued, advance.issued)
+        checkpoint.issued = joined(checkpoint.issued, advance.issued) if checkpoint.issued else advance.issued
         for step in advance.issued:
             if step.kind is not StepKind.ACTIVITY and step.kind is not StepKind.SLEEP:
                 note_issued(state, resident, step, turn, checkpoint)
@@ -104,18 +111,13 @@ def _apply_one(
         checkpoint.status, checkpoint.outcome = advance.end
         if advance.end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
             checkpoint.reason = resident.cancelled.reason
-    _note_wishes(state, resident, advance, checkpoint)
-    return True
-
-
-def _note_wishes(state: State, resident: Resident, advance: Advance, checkpoint: Checkpoint) -> None:
-    """What a workflow said of itself and of its next run."""
+    elif advance.continuation is not None:
+        checkpoint.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
     if advance.progress is not None:
         checkpoint.progress = advance.progress
     if advance.patches:
         checkpoint.patches = joined(checkpoint.patches, advance.patches)
-    if advance.continuation is not None:
-        checkpoint.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
+    return True
 
 
 def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkpoint: Checkpoint) -> None:
@@ -139,7 +141,13 @@ def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkp
 
 
 def _is_taken(state: State, workflow_id: str, turn: Turn) -> bool:
-    return workflow_id in state.known or workflow_id in turn.born or state.store.record(workflow_id) is not None
+    """Whether a workflow has an id already, as far as can be seen now; the commit sees it all."""
+    if workflow_id in state.known or workflow_id in turn.born:
+        return True
+    try:
+        return state.store.record(workflow_id) is not None
+    except StorageError:
+        return False
 
 
 def _ready(state: State, resident: Resident, mail: Mail, turn: Turn) -> tuple[StepEnded, Sequence[int]] | None:

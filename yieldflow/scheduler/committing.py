@@ -44,13 +44,16 @@ def _committed(state: State, units: list[Unit], turn: Turn) -> None:
             if isinstance(cause, Completed):
                 state.under_way.pop(cause.attempt.key, None)
                 state.queued.pop(cause.attempt.key, None)
-        if unit.submit is not None or unit.causes:
+            else:
+                turn.replies.append((cause.reply, None))
+        if unit.submit is not None:
             turn.replies += unit.answers(None)
         for checkpoint in unit.checkpoints:
             _settle(state, checkpoint, turn, ended)
         for key in unit.cancelling:
             cancel_begun(state, key, turn)
-        state.again += unit.after
+        if unit.after:
+            state.again += unit.after
     if ended:
         state.tell(ended)
 
@@ -66,7 +69,8 @@ def _settle(state: State, checkpoint: Checkpoint, turn: Turn, ended: list[Ended]
             state.queued.pop(key, None)
     if checkpoint.recovery_attempts == 0:
         state.probation.passed(workflow_id)
-    state.taken_in.difference_update(checkpoint.handled)
+    if checkpoint.handled:
+        state.taken_in.difference_update(checkpoint.handled)
     for child in checkpoint.children:
         state.known.add(child.workflow_id)
         state.again.append(Newborn(child))
@@ -93,6 +97,9 @@ def _let_go(state: State, checkpoint: Checkpoint) -> None:
         state.residents.log_failure(checkpoint)
         if resident.deadline_at is not None:
             state.timers.forget(workflow_id, resident.info.run, DEADLINE)
+    else:
+        for what in (START, DEADLINE):
+            state.timers.forget(workflow_id, checkpoint.run or 1, what)
     parent = resident.parent if resident is not None else _parent_of(state, workflow_id)
     if parent is not None and checkpoint.status is not None:
         key = parent[:3]
@@ -123,6 +130,9 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
     """The store works, but will not have this unit."""
     if unit.submit is not None:
         _undo(state, unit)
+        if isinstance(error, WorkflowAlreadyExistsError):
+            # A client's may be among them, which a glance passed over for these.
+            state.to_build.update(dict.fromkeys(checkpoint.workflow_id for checkpoint in unit.checkpoints))
         turn.replies += unit.answers(error)
         return
     refused, alone = unit.checkpoints[0], Turn(turn.now)
@@ -141,7 +151,7 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
         checkpoint.status, checkpoint.reason = refused.status, refused.reason
     for cause in unit.causes:
         if isinstance(cause, Completed):
-            state.stalled.keep(cause)
+            _keep(state, cause)
         elif cause.reply is nobody and refused.events:
             # It may have been what the workflow did next that is refused.
             state.again.append(cause)
@@ -150,6 +160,16 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
     turn.replies += unit.answers(error)
     if alone.units:
         commit(state, alone.units, turn)
+
+
+def _keep(state: State, completed: Completed) -> None:
+    """Keep an outcome that the store will not have, as long as the session lasts."""
+    workflow_id = completed.attempt.workflow_id
+    if workflow_id in state.stalled:
+        state.stalled.keep(completed)
+    else:
+        name = completed.attempt.definition.name
+        logger.error("an outcome of activity %r of workflow %s cannot be stored: it runs again", name, workflow_id)
 
 
 def _has_taken_id(state: State, checkpoint: Checkpoint) -> bool:

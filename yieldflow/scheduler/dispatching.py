@@ -25,7 +25,7 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
             continue
         key = (info.workflow_id, info.run, step.number)
         if leaf.definition is not None:
-            if state.dispatching and key not in state.under_way:
+            if state.dispatching and (key not in state.under_way or _is_of_another_step(state, key, leaf)):
                 attempt = state.under_way[key] = Attempt(key, 1, leaf.definition, step.input)
                 if leaf.cancelled:
                     _end(state, attempt)
@@ -34,6 +34,12 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
                     turn.attempts.append(attempt)
         elif step.kind is StepKind.SLEEP:
             state.timers.set(Timer(step.due_at or 0, *key))
+
+
+def _is_of_another_step(state: State, key: Key, leaf: Leaf) -> bool:
+    """Whether what is under way is an attempt at what had the step's number before a rewind."""
+    attempt, step = state.under_way[key], leaf.step
+    return attempt.definition.name != step.name or attempt.input != step.input
 
 
 def cancel_begun(state: State, key: Key, turn: Turn) -> None:

@@ -18,7 +18,7 @@ from .applying import apply, joined, receive
 from .dispatching import orphaned
 from .residents import Resident
 from .state import State
-from .taking_up import go_on
+from .taking_up import family_of, go_on
 from .turn import Ask, Turn, Unit, nobody
 
 
@@ -151,7 +151,7 @@ def _terminate(state: State, request: Request, resident: Resident | None, turn: 
             return
         run, place = loaded.record.run, len(loaded.history.events)
         ended = (event.step for event in (*loaded.history.events, *loaded.recorded) if isinstance(event, StepEnded))
-        closed = loaded.history.dropped.union(ended)
+        closed = loaded.history.dropped.union(ended, (event.step for event in unit.checkpoints[0].recorded))
         steps = [step.number for step in loaded.history.steps if step.number not in closed]
     children = _children_to_cancel(state, workflow_id, run)
     children += [child.workflow_id for child in unit.checkpoints[0].children if _goes_with_parent(child.parent)]
@@ -197,9 +197,11 @@ def _resume(state: State, request: Request, resident: Resident | None, turn: Tur
     workflow_id = request.workflow_id
     if resident is not None:
         if resident.status is WorkflowStatus.SUSPENDED:
+            # First, since it may fail.
+            family = family_of(state, resident)
             unit.checkpoints[0].status = resident.status = WorkflowStatus.PROCESSING
             recorded, resident.recorded = resident.recorded, []
-            go_on(state, resident, recorded, turn)
+            go_on(state, resident, recorded, family, turn)
     elif workflow_id in state.suspended:
         unit.checkpoints[0].status = WorkflowStatus.PROCESSING
         state.suspended.discard(workflow_id)

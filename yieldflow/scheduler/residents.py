@@ -122,7 +122,8 @@ class Residents:
         execution = self._execution(info, new.input, new.seed, NO_HISTORY)
         resident = Resident(info, execution, new.seed, WorkflowStatus.PROCESSING)
         resident.parent = parent
-        resident.limit(new.deadline_at, new.starts_at or new.created_at)
+        if new.deadline_at is not None:
+            resident.limit(new.deadline_at, new.starts_at or new.created_at)
         if new.signals:
             resident.mail = Mail(new.signals)
         return self._add(resident)

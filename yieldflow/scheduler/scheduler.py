@@ -31,7 +31,7 @@ from .residents import Resident, why
 from .state import State
 from .taking_up import learn, set_deadline, take_up
 from .timers import DEADLINE, Timer
-from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Submit, Turn, nobody, taken
+from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody, taken
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
@@ -94,7 +94,10 @@ class Scheduler:
             for postponed in again:
                 self._go_on_with(postponed, turn)
         for message in inbox:
-            self._take_in(message, turn)
+            if isinstance(message, Completed):
+                self._complete(message, turn)
+            else:
+                self._take_in(message, turn)
         for timer in state.timers.due(now):
             self._fire(timer, turn)
         if turn.units:
@@ -168,13 +171,11 @@ class Scheduler:
                 state.taken_in.add(request.number)
                 state.again.append(Ask(request, nobody))
 
-    def _take_in(self, message: Message, turn: Turn) -> None:
-        if isinstance(message, Completed):
-            self._complete(message, turn)
-        elif isinstance(message, Submit):
+    def _take_in(self, message: Submit | Ask | Registered | Look, turn: Turn) -> None:
+        if isinstance(message, Submit):
             self._submit(message, turn)
         elif isinstance(message, Ask):
-            handle(self._state, message, turn)
+            self._ask(message, turn)
         elif isinstance(message, Look):
             self._glance(turn)
         else:
@@ -182,6 +183,15 @@ class Scheduler:
                 self._state.again += self._state.stalled.release(workflow_id)
                 self._state.to_build[workflow_id] = None
             self.registrations += 1
+
+    def _ask(self, message: Ask, turn: Turn) -> None:
+        """Carry out what is asked, behind what clients asked of the same workflow before."""
+        self._glance(turn)
+        workflow_id = message.request.workflow_id
+        if any(isinstance(one, Ask) and one.request.workflow_id == workflow_id for one in self._state.again):
+            self._state.again.append(message)
+        else:
+            handle(self._state, message, turn)
 
     def _go_on_with(self, postponed: Postponed, turn: Turn) -> None:
         if isinstance(postponed, Completed):
@@ -276,7 +286,7 @@ class Scheduler:
             return
         unit.checkpoints[0].recorded = joined(unit.checkpoints[0].recorded, [event])
         if resident is not None:
-            resident.recorded = [*resident.recorded, event]
+            resident.recorded = joined(resident.recorded, (event,))
 
     def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
         """Give a child's end to its parent; one that is not in memory finds it when it is built."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .._core.context import WorkflowInfo
 from .._core.errors import DamagedRowError, RefusedValueError, StorageError
@@ -107,6 +108,13 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         resident.recorded = loaded.recorded
         state.suspended.discard(record.id)
         return
+    try:
+        family = family_of(state, resident)
+    except StorageError as error:
+        state.residents.drop(record.id)
+        state.to_build[record.id] = None
+        state.back_off.failed(error, turn.now)
+        return
     if record.status is WorkflowStatus.STALLED:
         resident.status = WorkflowStatus.PROCESSING
         turn.unit(record.id, record.run).checkpoints[0].status = WorkflowStatus.PROCESSING
@@ -115,22 +123,42 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         apply(state, resident, Started(turn.now), turn, unit)
         set_deadline(state, resident)
     else:
-        go_on(state, resident, loaded.recorded, turn)
+        go_on(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
 
 
-def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], turn: Turn) -> None:
+class Family(NamedTuple):
+    """The children of a run as they stand on disk."""
+
+    ended: Sequence[WorkflowRecord] = ()
+    open: Sequence[str] = ()
+
+
+def family_of(state: State, resident: Resident) -> Family:
+    """The children of a workflow that waits for any.
+
+    Raises:
+        StorageError: They cannot be read.
+    """
+    if not any(leaf.step.kind is StepKind.CHILD for leaf in resident.execution.open.values()):
+        return Family()
+    key = resident.info.workflow_id, resident.info.run
+    return Family(state.store.ended_children(*key), state.store.open_children(*key))
+
+
+def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], family: Family, turn: Turn) -> None:
     """Have what is open begin, and give the workflow what came meanwhile."""
     info, waiting = resident.info, resident.execution.open
     set_deadline(state, resident)
     came = {event.step: event for event in recorded if event.step in waiting}
     leaves = list(waiting.values())
-    dispatch(state, resident, [leaf.step for leaf in leaves if leaf.step.number not in came], turn)
-    children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD]
-    ended = state.store.ended_children(info.workflow_id, info.run) if children else []
-    if children:
-        _begin_missing(state, resident, children, {child.id for child in ended}, turn)
-    events = [*came.values(), *_ends(state, ended, turn)]
+    # What was issued in this very turn begins when it is on disk.
+    fresh = turn.issued_by(info.workflow_id)
+    steps = [leaf.step for leaf in leaves if leaf.step.number not in came and leaf.step.number not in fresh]
+    dispatch(state, resident, steps, turn)
+    children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
+    _begin_missing(state, resident, children, family, turn)
+    events = [*came.values(), *_ends(state, family.ended, turn)]
     unit = turn.unit(info.workflow_id, info.run) if events or resident.mail is not None else None
     for event in events:
         if event.step in waiting and unit is not None and not apply(state, resident, event, turn, unit):
@@ -143,10 +171,10 @@ def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], turn:
             cancel_child(state, resident, leaf, turn)
 
 
-def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], ended: set[str], turn: Turn) -> None:
+def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], family: Family, turn: Turn) -> None:
     """Start the children that are waited for and are on no disk: a fork has begun none itself."""
     info = resident.info
-    there = ended.union(state.store.open_children(info.workflow_id, info.run))
+    there = {child.id for child in family.ended}.union(family.open)
     for leaf in children:
         if child_id(info, leaf) not in there:
             note_issued(state, resident, leaf.step, turn, turn.unit(info.workflow_id, info.run).checkpoints[0])

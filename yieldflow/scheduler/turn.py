@@ -137,6 +137,11 @@ class Turn:
         status = None if unit is None else unit.checkpoints[0].status
         return status is not None and status.ended
 
+    def issued_by(self, workflow_id: str) -> set[int]:
+        """The steps that a workflow has issued in this turn so far."""
+        unit = self._by_workflow.get(workflow_id)
+        return set() if unit is None else {step.number for step in unit.checkpoints[0].issued}
+
     def creating(self, workflow_id: str) -> Unit | None:
         """The unit of this turn in which a workflow is new."""
         new = (unit for unit in self.units if unit.submit is not None)

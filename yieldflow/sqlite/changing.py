@@ -12,12 +12,17 @@ from .._core.errors import (
     WorkflowNotFoundError,
 )
 from .._core.history import ENDED, Micros, WorkflowStatus
-from ..store import Request, RequestKind, Submission
-from .rows import Row, stored_text, wide_row
+from ..store import Request, RequestKind, Rewind, Submission
+from .rows import RELEASED, Row, stored_text, wide_row
+from .schema import UNFINISHED
 from .writing import INSERT_SUBMISSION
 
 SELECT_STATUS = "select status, run from workflows where id = ?"
-SELECT_PARENT = "select p.id, p.status from workflows as w join workflows as p on p.id = w.parent where w.id = ?"
+# Of an earlier run of its parent nobody waits for it any more.
+SELECT_PARENT = """
+select p.id, p.status from workflows as w join workflows as p on p.id = w.parent
+where w.id = ? and not p.run > w.parent_run
+"""
 SELECT_CHILDREN = "select id, status from workflows where parent = ?"
 
 INSERT_REQUEST = """
@@ -46,6 +51,17 @@ set status = 'processing', reason = null, output = null, error = null, error_typ
     finished_at = null, deadline_at = null, recovery_attempts = 0,
     started_at = case when ?2 > 0 then started_at end
 where id = ?1
+"""
+
+# It ends with its parent as it was to once that waits for it again.
+RELEASE_FROM_PARENT = f"""
+update workflows set on_parent_end = '{RELEASED}'
+where id = ? and on_parent_end = 'cancel'
+  and exists (select 1 from workflows as p
+              where p.id = workflows.parent and (not (p.{UNFINISHED}) or p.run > workflows.parent_run))
+"""
+BIND_CHILDREN = f"""
+update workflows set on_parent_end = 'cancel' where parent = ? and parent_run = ? and on_parent_end = '{RELEASED}'
 """
 
 # ---------------------------------------------------------------------- forking
@@ -99,9 +115,22 @@ def ask(connection: sqlite3.Connection, requests: Sequence[Request]) -> None:
 
 
 def rewind(
-    connection: sqlite3.Connection, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros
+    connection: sqlite3.Connection, goal: Rewind, *, at: Micros, children: Sequence[Rewind], undone: Sequence[str]
 ) -> None:
-    """Have a workflow go on from before the event at ``place``."""
+    """Have a workflow, and children of it, go on from before an event."""
+    for each in (goal, *children):
+        _go_back(connection, each)
+        _resume(connection, each.workflow_id, at)
+    try:
+        _delete(connection, undone)
+    except WorkflowNotEndedError as error:
+        raise WorkflowNotEndedError(
+            f"workflow {goal.workflow_id} cannot go back before the start of a child that still runs: {error}"
+        ) from None
+
+
+def _go_back(connection: sqlite3.Connection, goal: Rewind) -> None:
+    workflow_id, run, place, reapply = goal
     status, current = _status(connection, workflow_id)
     if status not in ENDED and status != WorkflowStatus.STALLED:
         raise WorkflowNotEndedError(f"workflow {workflow_id} is {status}: only one that ended or stalled can go back")
@@ -114,7 +143,8 @@ def rewind(
     connection.execute(RETURN_SIGNALS, (workflow_id, place))
     connection.execute(FORGET_APPLIED, (workflow_id, place))
     connection.execute(REOPEN_WORKFLOW, (workflow_id, place))
-    _resume(connection, workflow_id, at)
+    connection.execute(RELEASE_FROM_PARENT, (workflow_id,))
+    connection.execute(BIND_CHILDREN, (workflow_id, run))
 
 
 def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int, new: Submission) -> None:
@@ -136,21 +166,32 @@ def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int,
 
 def delete(connection: sqlite3.Connection, workflow_ids: Sequence[str]) -> int:
     """Delete ended workflows and their descendants; how many were deleted."""
+    for child in workflow_ids:
+        for parent in connection.execute(SELECT_PARENT, (stored_text(child),)).fetchall():
+            _check_ended(*parent)
+    return _delete(connection, workflow_ids)
+
+
+def _delete(connection: sqlite3.Connection, workflow_ids: Sequence[str]) -> int:
+    """Delete them, whether their parents have ended or not."""
     doomed = {workflow_id: _status(connection, workflow_id)[0] for workflow_id in workflow_ids}
-    parents = [row for child in doomed for row in connection.execute(SELECT_PARENT, (child,))]
     generation = list(doomed)
     while generation:
         children = [row for parent in generation for row in connection.execute(SELECT_CHILDREN, (parent,))]
         generation = [child for child, _ in children if child not in doomed]
         doomed.update(children)
-    for workflow_id, status in (*doomed.items(), *parents):
-        if status not in ENDED:
-            raise WorkflowNotEndedError(
-                f"workflow {workflow_id} is {status}: it and its children can be deleted once it has ended"
-            )
+    for workflow_id, status in doomed.items():
+        _check_ended(workflow_id, status)
     for statement in DELETE_ALL:
         connection.executemany(statement, [(workflow_id,) for workflow_id in doomed])
     return len(doomed)
+
+
+def _check_ended(workflow_id: str, status: str) -> None:
+    if status not in ENDED:
+        raise WorkflowNotEndedError(
+            f"workflow {workflow_id} is {status}: it and its children can be deleted once it has ended"
+        )
 
 
 def _status(connection: sqlite3.Connection, workflow_id: str) -> tuple[str, int]:

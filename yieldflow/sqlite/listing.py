@@ -17,7 +17,9 @@ SELECT_PLACE = "select created_at, number from workflows where id = ?"
 SELECT_PURGEABLE = f"""
 select id from workflows as w indexed by {{index}}
 where {{condition}} and finished_at < ifnull(?, {2**63 - 1})
-  and (parent is null or not exists (select 1 from workflows as p where p.id = w.parent and p.{UNFINISHED}))
+  and (parent is null
+       or not exists (select 1 from workflows as p
+                      where p.id = w.parent and p.{UNFINISHED} and not p.run > w.parent_run))
 order by created_at, number
 """
 
@@ -40,7 +42,7 @@ def listed(connection: sqlite3.Connection, which: Filter) -> list[Row]:
 
 
 def purgeable(connection: sqlite3.Connection, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
-    """Workflows that ended so before that time and whose parent, if any, has ended or is gone, oldest first."""
+    """Workflows that ended so before that time, and that no parent may wait for, oldest first."""
     ends = statuses & ENDED
     if not ends:
         return []

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from urllib.parse import quote
 
 from .._core.errors import DatabaseOpenError
@@ -61,6 +62,29 @@ def prepare(path: str, busy_timeout: float) -> None:
                 connection.close()
         except sqlite3.Error as error:
             raise DatabaseOpenError(f"{path}: cannot be opened: {error}{advice(error)}") from error
+
+
+def unmigrated(path: str, folder: str, busy_timeout: float = 5.0) -> str:
+    """What to open in order to read ``path`` and leave it as it is: a copy in ``folder`` where the schema is older.
+
+    Raises:
+        DatabaseOpenError: It cannot be used.
+    """
+    path = resolve(path)
+    _check_place(path)
+    _check_content(path)
+    copy = os.path.join(folder, os.path.basename(path))
+    try:
+        with closing(
+            sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout)
+        ) as source:
+            if _pragma(source, "user_version") >= SCHEMA_VERSION:
+                return path
+            with closing(sqlite3.connect(uri(copy, "mode=rwc"), uri=True, isolation_level=None)) as target:
+                source.backup(target)
+    except sqlite3.Error as error:
+        raise DatabaseOpenError(f"{path}: cannot be read: {error}{advice(error)}") from error
+    return copy
 
 
 def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connection:

@@ -37,7 +37,14 @@ WORKFLOW_STATUSES = {status.value: status for status in WorkflowStatus}
 STEP_STATUSES = {status.value: status for status in StepStatus}
 STEP_KINDS = {kind.value: kind for kind in StepKind}
 REQUEST_KINDS = {kind.value: kind for kind in RequestKind}
-ON_PARENT_END: dict[str, OnParentEnd] = {"cancel": "cancel", "wait": "wait", "abandon": "abandon"}
+#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
+RELEASED = "released"
+ON_PARENT_END: dict[str, OnParentEnd] = {
+    "cancel": "cancel",
+    "wait": "wait",
+    "abandon": "abandon",
+    RELEASED: "abandon",
+}
 
 
 def stored_text(text: str) -> StoredText:

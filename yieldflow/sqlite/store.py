@@ -20,6 +20,7 @@ from ..store import (
     Loaded,
     Pending,
     Request,
+    Rewind,
     StepRecord,
     Submission,
     WorkflowRecord,
@@ -128,10 +129,21 @@ class SqliteStore:
         with self._lock, self._transaction(self._reader):
             changing.ask(self._reader, requests)
 
-    def rewind(self, workflow_id: str, run: int, place: int, *, reapply: bool, at: Micros) -> None:
-        """Have an ended or stalled workflow go on from before the event at ``place``."""
+    def rewind(
+        self,
+        workflow_id: str,
+        run: int,
+        place: int,
+        *,
+        reapply: bool,
+        at: Micros,
+        children: Sequence[Rewind] = (),
+        undone: Sequence[str] = (),
+    ) -> None:
+        """Have an ended or stalled workflow, and children of it, go on from before an event."""
+        goal = Rewind(workflow_id, run, place, reapply)
         with self._lock, self._transaction(self._reader):
-            changing.rewind(self._reader, workflow_id, run, place, reapply=reapply, at=at)
+            changing.rewind(self._reader, goal, at=at, children=children, undone=undone)
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
         """Add a workflow that is a copy of another as it stood before the event at ``place``."""
@@ -156,7 +168,7 @@ class SqliteStore:
         return [workflow_record(row) for row in rows]
 
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
-        """Workflows that ended so, before that time (None: at any), and whose parent, if any, has ended or is gone."""
+        """Workflows that ended so, before that time (None: at any), and that no parent may wait for."""
         with self._lock, self._translated():
             return listing.purgeable(self._reader, before, statuses)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepStatus, WorkflowStatus
+from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import Checkpoint, Submission
 from .rows import (
     Row,
@@ -51,6 +51,10 @@ set patches = '[' || ifnull(substr(patches, 2, length(patches) - 2) || ', ', '')
 where id = ?
 """
 
+INSERT_ACTIVITY = """
+insert into activity_executions (workflow_id, run, step, kind, name, status, turn, scheduled_at, source, input)
+values (?, ?, ?, 'activity', ?, 'scheduled', ?, ?, ?, ?)
+"""
 INSERT_STEP = """
 insert into activity_executions (workflow_id, run, step, kind, name, status, turn, due_at, scheduled_at, source, input)
 values (?, ?, ?, ?, ?, 'scheduled', ?, ?, ?, ?, ?)
@@ -130,6 +134,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     """What carries out checkpoints."""
     created: list[tuple[Submission, Micros | None]] = []
     started: list[Row] = []
+    activities: list[Row] = []
     issued: list[Row] = []
     ended: list[Row] = []
     failed: list[Row] = []
@@ -153,7 +158,10 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
         for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
             where = source if source.isascii() else stored_text(source)
-            issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
+            if kind is StepKind.ACTIVITY:
+                activities.append((workflow_id, run, number, name, turn, at, where, arguments))
+            else:
+                issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
         for number, dropped in checkpoint.cancelled:
             cancelled.append((at, dropped, workflow_id, run, number))
         if checkpoint.children:
@@ -161,6 +169,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     return [
         *_inserts(created),
         (START_WORKFLOW, started),
+        (INSERT_ACTIVITY, activities),
         (INSERT_STEP, issued),
         (END_STEP, ended),
         (FAIL_STEP, failed),
