@@ -41,7 +41,7 @@ REOPEN_STEPS = """
 update activity_executions
 set status = 'scheduled', attempt = 1, applied = null, dropped = null, finished_at = null, output = null, error = null,
     error_type = null, error_traceback = null
-where workflow_id = ?1 and run = ?2 and (applied >= ?3 or dropped >= ?3)
+where workflow_id = :id and run = :run and (applied >= :place or dropped >= :place)
 """
 RETURN_SIGNALS = "update signals set received = null where workflow_id = ? and received >= ?"
 FORGET_APPLIED = "delete from workflow_inputs where workflow_id = ? and applied >= ?"
@@ -49,8 +49,8 @@ REOPEN_WORKFLOW = """
 update workflows
 set status = 'processing', reason = null, output = null, error = null, error_type = null, error_traceback = null,
     finished_at = null, deadline_at = null, recovery_attempts = 0,
-    started_at = case when ?2 > 0 then started_at end
-where id = ?1
+    started_at = case when :place > 0 then started_at end
+where id = :id
 """
 
 # It ends with its parent as it was to once that waits for it again.
@@ -67,32 +67,34 @@ update workflows set on_parent_end = 'cancel' where parent = ? and parent_run = 
 # ---------------------------------------------------------------------- forking
 
 COPY_WORKFLOW = """
-update workflows set (run, started_at, patches) = (select run, started_at, patches from workflows where id = ?2)
-where id = ?1
+update workflows set (run, started_at, patches) = (select run, started_at, patches from workflows where id = :id)
+where id = :copy
 """
 # A step has kept what became of it before the place, and is open otherwise.
 COPY_STEPS = """
 insert into activity_executions (workflow_id, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
                                  attempt, applied, dropped, finished_at, output, error, error_type, error_traceback)
-select ?1, run, step, kind, name, turn, due_at, scheduled_at, source, input, 'scheduled',
+select :copy, run, step, kind, name, turn, due_at, scheduled_at, source, input, 'scheduled',
        1, null, null, null, null, null, null, null
 from activity_executions
-where workflow_id = ?2 and run = ?3 and turn < ?4
-  and (applied >= ?4 or dropped >= ?4 or (applied is null and status <> 'cancelled'))
+where workflow_id = :id and run = :run and turn < :place
+  and (applied >= :place or dropped >= :place or (applied is null and status <> 'cancelled'))
 union all
-select ?1, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
+select :copy, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
        attempt, applied, dropped, finished_at, output, error, error_type, error_traceback
 from activity_executions
-where workflow_id = ?2 and run = ?3 and turn < ?4 and (applied < ?4 or (status = 'cancelled' and dropped < ?4))
+where workflow_id = :id and run = :run and turn < :place
+  and (applied < :place or (status = 'cancelled' and dropped < :place))
 """
 COPY_SIGNALS = """
 insert into signals (workflow_id, number, name, sent_at, received, payload)
-select ?1, number, name, sent_at, case when received < ?3 then received end, payload from signals where workflow_id = ?2
+select :copy, number, name, sent_at, case when received < :place then received end, payload from signals
+where workflow_id = :id
 """
 COPY_APPLIED = """
 insert into workflow_inputs (workflow_id, run, kind, received_at, applied, name, timeout, payload)
-select ?1, run, kind, received_at, applied, name, timeout, payload from workflow_inputs
-where workflow_id = ?2 and applied < ?3
+select :copy, run, kind, received_at, applied, name, timeout, payload from workflow_inputs
+where workflow_id = :id and applied < :place
 """
 
 # ---------------------------------------------------------------------- deleting
@@ -139,10 +141,10 @@ def _go_back(connection: sqlite3.Connection, goal: Rewind) -> None:
     if reapply:
         connection.execute(KEEP_RECORDED, (workflow_id, run, place))
     connection.execute(DELETE_LATER_STEPS, (workflow_id, run, place))
-    connection.execute(REOPEN_STEPS, (workflow_id, run, place))
+    connection.execute(REOPEN_STEPS, {"id": workflow_id, "run": run, "place": place})
     connection.execute(RETURN_SIGNALS, (workflow_id, place))
     connection.execute(FORGET_APPLIED, (workflow_id, place))
-    connection.execute(REOPEN_WORKFLOW, (workflow_id, place))
+    connection.execute(REOPEN_WORKFLOW, {"id": workflow_id, "place": place})
     connection.execute(RELEASE_FROM_PARENT, (workflow_id,))
     connection.execute(BIND_CHILDREN, (workflow_id, run))
 
@@ -155,12 +157,13 @@ def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int,
     if connection.execute(SELECT_STATUS, (stored_text(new.workflow_id),)).fetchone():
         raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
     copy = new.workflow_id
+    given = {"copy": copy, "id": workflow_id, "run": run, "place": place}
     connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), None))
     if place > 0:
-        connection.execute(COPY_WORKFLOW, (copy, workflow_id))
-        connection.execute(COPY_STEPS, (copy, workflow_id, run, place))
-        connection.execute(COPY_APPLIED, (copy, workflow_id, place))
-    connection.execute(COPY_SIGNALS, (copy, workflow_id, place))
+        connection.execute(COPY_WORKFLOW, given)
+        connection.execute(COPY_STEPS, given)
+        connection.execute(COPY_APPLIED, given)
+    connection.execute(COPY_SIGNALS, given)
     _resume(connection, copy, new.created_at)
 
 

@@ -84,13 +84,17 @@ where workflow_id = ? and run = ? and step = ? and applied is null and status <>
 # Where there is no such workflow nothing is inserted, and the checkpoint refused.
 INSERT_SIGNAL = """
 insert into signals (workflow_id, number, name, sent_at, payload)
-select ?1, ifnull(nullif(?2, 0), (select ifnull(max(number), 0) + 1 from signals where workflow_id = ?1)), ?3, ?4, ?5
-from workflows where id = ?1
+select id, ifnull(nullif(given.number, 0), (select ifnull(max(number), 0) + 1 from signals where workflow_id = id)),
+       given.name, sent_at, payload
+from (select ? as workflow, ? as number, ? as name, ? as sent_at, ? as payload) as given
+join workflows on id = workflow
 """
 RECEIVE_SIGNAL = "update signals set received = ? where workflow_id = ? and number = ? and received is null"
 INSERT_CANCEL = """
 insert into workflow_inputs (workflow_id, run, kind, received_at, applied, timeout, payload)
-select ?1, ?2, 'cancel', ?3, ?4, ?5, ?6 from workflows where id = ?1
+select id, given.run, 'cancel', received_at, applied, timeout, payload
+from (select ? as workflow, ? as run, ? as received_at, ? as applied, ? as timeout, ? as payload) as given
+join workflows on id = workflow
 """
 DELETE_REQUEST = "delete from workflow_inputs where number = ? and applied is null"
 
