@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
 import stat
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -756,3 +758,15 @@ def test_opening_a_second_time_drops_no_lock(path: Path, store: SqliteStore) -> 
         SqliteStore(path).close()
         program.tell("lock")
         assert [program.line(), program.line()] == ["ready", "database is locked"]
+
+
+def test_a_store_that_nobody_closed_is_closed_when_it_is_let_go_of(path: Path) -> None:
+    """Who forgets to close a client leaves no open file behind, and no warning."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        forgotten = SqliteStore(path)
+        forgotten.submit([submission("w")])
+        del forgotten
+        gc.collect()
+    assert [str(warning.message) for warning in heard if issubclass(warning.category, ResourceWarning)] == []
+    assert not path.with_name(path.name + "-wal").exists()

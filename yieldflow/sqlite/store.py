@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
@@ -65,7 +65,9 @@ class SqliteStore:
             raise
         self._lock = threading.Lock()
         _open[id(self)] = self.path, os.getpid()
-        self._forget = weakref.finalize(self, _open.pop, id(self), None)
+        # A store that nobody closed is closed when it is let go of; at the exit of the interpreter it is left alone.
+        self._forget = weakref.finalize(self, _let_go, id(self), (self._reader, self._writer))
+        self._forget.atexit = False
         #: What `PRAGMA data_version` said when `arrivals` last looked.
         self._seen_version: int | None = None
         #: Number, id and seed of the last workflow that `arrivals` told of.
@@ -237,6 +239,13 @@ class SqliteStore:
 
 #: The stores that are open, as file and process. A forked child finds its parent's here.
 _open: dict[int, tuple[str, int]] = {}
+
+
+def _let_go(key: int, connections: Sequence[sqlite3.Connection]) -> None:
+    _open.pop(key, None)
+    for connection in connections:
+        with suppress(sqlite3.Error):
+            connection.close()
 
 
 def _refuse_after_fork(path: str) -> None:
