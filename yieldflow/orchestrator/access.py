@@ -21,7 +21,7 @@ from .._core.errors import (
 )
 from .._core.history import Failure, Micros, Payload, WorkflowStatus
 from ..scheduler.loop import clock
-from ..scheduler.turn import Ended
+from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import interrupted
 from .settings import Settings
@@ -97,10 +97,7 @@ class Access:
         Raises:
             WorkflowNotFoundError: There is none with that id.
         """
-        record = self.query(lambda store: store.record(workflow_id)) if is_text(workflow_id) else None
-        if record is None:
-            raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {workflow_id!r}")
-        return record
+        return self._found(workflow_id, lambda store: store.record(workflow_id))
 
     def snapshot(self, workflow_id: str) -> Loaded:
         """All that a workflow is built from.
@@ -108,27 +105,22 @@ class Access:
         Raises:
             WorkflowNotFoundError: There is none with that id.
         """
-        self.record(workflow_id)
-        loaded = self.query(lambda store: store.snapshot(workflow_id))
-        if loaded is None:
+        return self._found(workflow_id, lambda store: store.snapshot(workflow_id))
+
+    def _found(self, workflow_id: str, question: Callable[[SqliteStore], T | None]) -> T:
+        answer = self.query(question) if is_text(workflow_id) else None
+        if answer is None:
             raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {workflow_id!r}")
-        return loaded
+        return answer
 
     # ------------------------------------------------------------------ to the owner
 
     def put(self, submissions: list[Submission]) -> None:
         """Put workflows on disk, by the owner's commit where this is the owner."""
-        session = self.session
-        if session is not None:
-            try:
-                session.submit(submissions)
-                return
-            except OrchestratorStoppedError:
-                # Where that was a stop, this is a client once the stop is over.
-                with self.lifetime:
-                    if self.session is session:
-                        raise
-        self.query(lambda store: store.submit(submissions))
+        self._settle(
+            lambda session: session.submit(submissions),
+            lambda: self.query(lambda store: store.submit(submissions)),
+        )
 
     def request(
         self, workflow_id: str, kind: RequestKind, name: str | None = None, payload: Payload | None = None
@@ -140,26 +132,27 @@ class Access:
         """
         self.check_place(f"{kind}()")
         request = Request(workflow_id, kind, self.now(), name, payload)
+        self._settle(lambda session: session.ask(request), lambda: self._leave(request))
+
+    def _settle(self, as_owner: Callable[[Session], None], as_client: Callable[[], None]) -> None:
+        """Have something written: by the session, where there is one, or as a client."""
         session = self.session
         if session is not None:
             try:
-                session.ask(request)
+                as_owner(session)
                 return
             except OrchestratorStoppedError:
                 # Where that was a stop, this is a client once the stop is over.
                 with self.lifetime:
                     if self.session is session:
                         raise
-        self._leave(request)
+        as_client()
 
     def _leave(self, request: Request) -> None:
         """Leave a request on disk, for the owner, who has nobody to tell that it cannot be carried out."""
         record = self.record(request.workflow_id)
         if record.status is WorkflowStatus.STALLED and request.kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
-            raise WorkflowStalledError(
-                f"workflow {record.id} is stalled, so its code cannot run to clean up: put the code right and call "
-                "retry(), or end it without cleanup by terminate()"
-            )
+            raise cannot_clean_up(record.id)
         self.query(lambda store: store.ask([request]))
 
     def nudge(self) -> None:

@@ -19,7 +19,7 @@ from .dispatching import orphaned
 from .residents import Resident
 from .state import State
 from .taking_up import family_of, go_on
-from .turn import Ask, Turn, Unit, nobody
+from .turn import Ask, Turn, Unit, cannot_clean_up, nobody
 
 
 def handle(state: State, message: Ask, turn: Turn) -> None:
@@ -76,10 +76,7 @@ def _check(state: State, request: Request) -> None:
         else:
             state.to_build[workflow_id] = None
     if workflow_id in state.stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
-        raise WorkflowStalledError(
-            f"workflow {workflow_id} is stalled, so its code cannot run to clean up: put the code right and call "
-            "retry(), or end it without cleanup by terminate()"
-        )
+        raise cannot_clean_up(workflow_id)
 
 
 def _must_be_built(state: State, request: Request) -> bool:

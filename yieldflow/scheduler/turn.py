@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from .._core.errors import WorkflowAlreadyExistsError
+from .._core.errors import WorkflowAlreadyExistsError, WorkflowStalledError
 from .._core.history import Micros, Outcome, WorkflowStatus
 from ..store import Checkpoint, Request, Submission
 from ..workers import Attempt, Completed, Key
@@ -102,6 +102,14 @@ class Unit:
 def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
     """What a submitter is told whose id another workflow has."""
     return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
+
+
+def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:
+    """What somebody is told who asks a stalled workflow to end or to pause."""
+    return WorkflowStalledError(
+        f"workflow {workflow_id} is stalled, so its code cannot run to clean up: put the code right and call "
+        "retry(), or end it without cleanup by terminate()"
+    )
 
 
 class Turn:
