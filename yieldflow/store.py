@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from ._core.errors import WorkflowAlreadyExistsError
 from ._core.history import (
     Event,
     History,
@@ -285,6 +286,11 @@ class Checkpoint:
     def finished_at(self) -> Micros | None:
         """When the workflow ended, if in this turn."""
         return self.at if self.status is not None and self.status.ended else None
+
+
+def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
+    """What whoever adds a workflow is told where another has its id."""
+    return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
 
 
 class Store(Protocol):

@@ -10,7 +10,6 @@ from typing import Any
 
 from .._core.errors import (
     RefusedValueError,
-    WorkflowAlreadyExistsError,
     WorkflowEndedError,
     WorkflowNotEndedError,
     WorkflowNotFoundError,
@@ -37,6 +36,7 @@ from ..store import (
     StepRecord,
     Submission,
     WorkflowRecord,
+    taken,
 )
 from .rows import (
     Kept,
@@ -380,7 +380,7 @@ class MemoryStore:
 
     def _create(self, new: Submission) -> None:
         if new.workflow_id in self._workflows:
-            raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
+            raise taken(new.workflow_id)
         self._put(self._workflows, new.workflow_id, new_workflow(new))
         for signal in new.signals:
             self._keep(new.workflow_id, signal)

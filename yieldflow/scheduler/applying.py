@@ -17,12 +17,12 @@ from .._core.history import (
     check_transition,
 )
 from ..notices import logger
-from ..store import Checkpoint
+from ..store import Checkpoint, taken
 from .children import child_of, is_given, next_run
 from .mail import Mail
 from .residents import Resident, why
 from .state import State
-from .turn import Ended, Turn, Unit, taken
+from .turn import Ended, Turn, Unit
 
 T = TypeVar("T")
 

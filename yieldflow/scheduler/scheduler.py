@@ -20,7 +20,7 @@ from .._core.context import WorkflowInfo
 from .._core.definitions import Registry
 from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Micros, Started, StepEnded, WorkflowStatus
-from ..store import Checkpoint, Store, Submission
+from ..store import Checkpoint, Store, Submission, taken
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, joined, stall
 from .children import outcome_for_parent
@@ -31,7 +31,7 @@ from .residents import Resident, why
 from .state import State
 from .taking_up import learn, set_deadline, take_up
 from .timers import DEADLINE, Timer
-from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody, taken
+from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000

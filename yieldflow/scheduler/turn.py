@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from .._core.errors import WorkflowAlreadyExistsError, WorkflowStalledError
+from .._core.errors import WorkflowStalledError
 from .._core.history import Micros, Outcome, WorkflowStatus
-from ..store import Checkpoint, Request, Submission
+from ..store import Checkpoint, Request, Submission, taken
 from ..workers import Attempt, Completed, Key
 
 #: Hears that something is settled: None once it is on disk, or what went wrong.
@@ -97,11 +97,6 @@ class Unit:
         if self.submit is None:
             return [(cause.reply, error) for cause in self.causes if isinstance(cause, Ask)]
         return [(self.submit.reply, error), *((rival.reply, error or taken(id)) for rival, id in self.rivals)]
-
-
-def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
-    """What a submitter is told whose id another workflow has."""
-    return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
 
 
 def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:

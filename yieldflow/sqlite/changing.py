@@ -6,13 +6,12 @@ import sqlite3
 from collections.abc import Sequence
 
 from .._core.errors import (
-    WorkflowAlreadyExistsError,
     WorkflowEndedError,
     WorkflowNotEndedError,
     WorkflowNotFoundError,
 )
 from .._core.history import ENDED, Micros, WorkflowStatus
-from ..store import Request, RequestKind, Rewind, Submission
+from ..store import Request, RequestKind, Rewind, Submission, taken
 from .rows import RELEASED, Row, stored_text, wide_row
 from .schema import UNFINISHED
 from .writing import INSERT_SUBMISSION
@@ -155,7 +154,7 @@ def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int,
     if current != run:
         raise WorkflowNotFoundError(f"workflow {workflow_id} is in run {current} by now: run {run} is not kept")
     if connection.execute(SELECT_STATUS, (stored_text(new.workflow_id),)).fetchone():
-        raise WorkflowAlreadyExistsError(f"there is a workflow with the id {new.workflow_id!r} already")
+        raise taken(new.workflow_id)
     copy = new.workflow_id
     given = {"copy": copy, "id": workflow_id, "run": run, "place": place}
     connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), None))

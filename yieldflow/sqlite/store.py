@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
+from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError
 from .._core.history import Micros, WorkflowStatus
 from ..store import (
     EVERYTHING,
@@ -24,6 +24,7 @@ from ..store import (
     StepRecord,
     Submission,
     WorkflowRecord,
+    taken,
 )
 from . import changing, listing, opening, reading, writing
 from .rows import step_record, stored_text, workflow_record
@@ -279,5 +280,5 @@ def _check_taken(connection: sqlite3.Connection, new_ids: Sequence[str]) -> None
     seen: set[str] = set()
     for workflow_id in new_ids:
         if workflow_id in seen or connection.execute(SELECT_TAKEN, (stored_text(workflow_id),)).fetchone():
-            raise WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
+            raise taken(workflow_id)
         seen.add(workflow_id)
