@@ -144,6 +144,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     failed: list[Row] = []
     cancelled: list[Row] = []
     wanted: list[Row] = []
+    changed: list[Checkpoint] = []
     for checkpoint in checkpoints:
         workflow_id, run, at, place = checkpoint.workflow_id, checkpoint.run, checkpoint.at, checkpoint.place
         if checkpoint.created is not None:
@@ -170,8 +171,10 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
             cancelled.append((at, dropped, workflow_id, run, number))
         if checkpoint.children:
             created += [(child, None) for child in checkpoint.children]
+        if checkpoint.status is not None or checkpoint.recovery_attempts is not None:
+            changed.append(checkpoint)
     return [
-        *_inserts(created),
+        *(_inserts(created) if created else ()),
         (START_WORKFLOW, started),
         (INSERT_ACTIVITY, activities),
         (INSERT_STEP, issued),
@@ -179,7 +182,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
         (FAIL_STEP, failed),
         (CANCEL_STEP, cancelled),
         (INSERT_CANCEL, wanted),
-        *_statuses(checkpoints),
+        *(_statuses(changed) if changed else ()),
         *_rare(checkpoints),
     ]
 
@@ -227,7 +230,9 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
         or each.progress is not None
         or each.continued is not None
     ]
-    writes: dict[str, list[Row]] = {statement: [] for statement in _RARE} if found else {}
+    if not found:
+        return []
+    writes: dict[str, list[Row]] = {statement: [] for statement in _RARE}
     for checkpoint in found:
         workflow_id, run = checkpoint.workflow_id, checkpoint.run
         writes[INSERT_SIGNAL] += [signal_row(workflow_id, signal) for signal in checkpoint.signals]
