@@ -56,6 +56,13 @@ def ship(key: Any) -> Flow[str]:
     return (yield from fetch(key))  # type: ignore[no-any-return]  # an activity of Any
 
 
+def two_steps(key: str) -> Flow[str]:
+    """One step after the other, as a branch or a helper."""
+    first = yield from fetch(f"{key}1")
+    second = yield from fetch(f"{key}2")
+    return f"{first}{second}"
+
+
 def careful(key: str, journal: list[str] | None = None) -> Flow[Any]:
     """Works, and in any case cleans up by a step of its own."""
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.driver import Drive, careful, fetch, pay
+from tests.core.driver import Drive, careful, fetch, pay, two_steps
 from yieldflow import (
     Cancelled,
     CommandError,
@@ -21,12 +21,6 @@ from yieldflow import (
     sleep,
     start,
 )
-
-
-def two_steps(key: str) -> Flow[str]:
-    first = yield from fetch(f"{key}1")
-    second = yield from fetch(f"{key}2")
-    return f"{first}{second}"
 
 
 def test_cancel_resumes_at_once(drive: Drive) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.driver import Drive, careful, clean_up, fetch, pay, registry
+from tests.core.driver import Drive, careful, clean_up, fetch, pay, registry, two_steps
 from yieldflow import (
     Cancelled,
     Command,
@@ -34,12 +34,6 @@ def racing(*members: Any) -> Callable[[], Flow[Any]]:
         return (yield race(*(member() if callable(member) else member for member in members)))
 
     return body
-
-
-def two_steps(key: str) -> Flow[str]:
-    first = yield from fetch(f"{key}1")
-    second = yield from fetch(f"{key}2")
-    return f"{first}{second}"
 
 
 # ---------------------------------------------------------------------- the first

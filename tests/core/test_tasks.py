@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.driver import Drive, careful, clean_up, fetch, ship
+from tests.core.driver import Drive, careful, clean_up, fetch, ship, two_steps
 from yieldflow import (
     CommandError,
     Flow,
@@ -21,12 +21,6 @@ from yieldflow import (
     start,
     wait_for,
 )
-
-
-def two_steps(key: str) -> Flow[str]:
-    first = yield from fetch(f"{key}1")
-    second = yield from fetch(f"{key}2")
-    return f"{first}{second}"
 
 
 def failing(key: str) -> Flow[None]:

@@ -19,6 +19,7 @@ from yieldflow import (
     StepStatus,
     WorkflowCancelledError,
     WorkflowEndedError,
+    WorkflowInvocation,
     WorkflowNotFoundError,
     WorkflowStalledError,
     WorkflowStatus,
@@ -119,8 +120,8 @@ def test_a_cancelled_workflow_may_return_all_the_same(orchestrator: Orchestrator
     assert (handle.describe().status, handle.describe().reason) == (WorkflowStatus.DONE, None)
 
 
-def test_a_second_cancel_changes_nothing(orchestrator: Orchestrator, registry: Registry, gate: Gate) -> None:
-    """`Cancelled` is thrown once: a second cancel does not disturb the cleanup, and the first reason stays."""
+def lingering(registry: Registry, gate: Gate) -> WorkflowInvocation[None]:
+    """A workflow that sleeps, and whose cleanup takes until the gate is open."""
 
     @activity(registry=registry)
     def clean() -> None:
@@ -133,7 +134,12 @@ def test_a_second_cancel_changes_nothing(orchestrator: Orchestrator, registry: R
         finally:
             yield clean()
 
-    handle = orchestrator.submit(job())
+    return job()
+
+
+def test_a_second_cancel_changes_nothing(orchestrator: Orchestrator, registry: Registry, gate: Gate) -> None:
+    """`Cancelled` is thrown once: a second cancel does not disturb the cleanup, and the first reason stays."""
+    handle = orchestrator.submit(lingering(registry, gate))
     handle.cancel("first")
     gate.await_entry()
     handle.cancel("second")
@@ -168,19 +174,7 @@ def test_terminate_says_so_where_no_reason_is_given(store: Orchestrator) -> None
 
 def test_terminate_during_the_cleanup(orchestrator: Orchestrator, registry: Registry, gate: Gate) -> None:
     """What does not end by cancelling is ended by terminating, whatever its cleanup waits for."""
-
-    @activity(registry=registry)
-    def clean() -> None:
-        gate.pass_through()
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        try:
-            yield sleep(DAY)
-        finally:
-            yield clean()
-
-    handle = orchestrator.submit(job())
+    handle = orchestrator.submit(lingering(registry, gate))
     handle.cancel("please")
     gate.await_entry()
     handle.terminate("now")

@@ -108,7 +108,8 @@ def _let_go(state: State, checkpoint: Checkpoint) -> None:
     if resident is not None and not resident.execution.over:
         # It was terminated, and is still at its yields.
         state.residents.drop(workflow_id)
-    state.residents.forget(workflow_id)
+    else:
+        state.residents.forget(workflow_id)
     state.forget(workflow_id)
 
 

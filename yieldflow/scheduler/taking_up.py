@@ -159,12 +159,13 @@ def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], famil
     children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
     _begin_missing(state, resident, children, family, turn)
     events = [*came.values(), *_ends(state, family.ended, turn)]
-    unit = turn.unit(info.workflow_id, info.run) if events or resident.mail is not None else None
-    for event in events:
-        if event.step in waiting and unit is not None and not apply(state, resident, event, turn, unit):
+    if events or resident.mail is not None:
+        unit = turn.unit(info.workflow_id, info.run)
+        for event in events:
+            if event.step in waiting and not apply(state, resident, event, turn, unit):
+                return
+        if not receive(state, resident, turn, unit):
             return
-    if unit is not None and not receive(state, resident, turn, unit):
-        return
     for leaf in children:
         asked = invocation_of(leaf).options.on_parent_end == "cancel"
         if leaf.cancelled and asked and leaf.step.number in waiting:
