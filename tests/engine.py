@@ -212,11 +212,16 @@ class Desk:
 
     def __init__(self, watch: Callable[[Attempt], None]) -> None:
         self.tasks: list[Attempt] = []
+        #: What nobody waits for any more.
+        self.abandoned: list[Attempt] = []
         self._watch = watch
 
     def submit(self, task: Attempt) -> None:
         self._watch(task)
         self.tasks.append(task)
+
+    def abandon(self, attempt: Attempt, timed_out: bool) -> None:
+        self.abandoned.append(attempt)
 
 
 def submission(

@@ -488,7 +488,7 @@ PLAIN: list[BaseException] = [
     PermissionError(13, "Permission denied"),
     OSError("odd"),
     UnicodeEncodeError("ascii", "é", 0, 1, "not in range"),
-    ActivityError("shop.errors.Declined", "no funds", "Traceback ...\n"),
+    ActivityError("no funds", "shop.errors.Declined", "Traceback ...\n"),
     WorkflowCancelledError("by the operator"),
     EncodingError("cannot store it"),
     Cancelled(),

@@ -23,7 +23,7 @@ from yieldflow import (
 from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import Payload
 from yieldflow.scheduler.turn import Message
-from yieldflow.workers import Attempt
+from yieldflow.workers import Attempt, Completed, Key
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
@@ -609,6 +609,12 @@ def test_result_that_cannot_be_read_is_not_lost(host: Host, store: WatchedStore,
 # ---------------------------------------------------------------------- late outcomes
 
 
+def of_another(completed: Completed, key: Key) -> Completed:
+    """The same outcome, as that of another step."""
+    attempt = completed.attempt
+    return completed._replace(attempt=Attempt(key, 1, attempt.definition, attempt.input))
+
+
 def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
     """What arrives for a cancelled step, another run, an ended workflow, or twice, changes nothing."""
     host.submit(first_failure("slow", "slower"), "w")
@@ -616,13 +622,13 @@ def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
     host.settle(host.do("bad"))
     assert [step.status.value for step in store.steps("w")] == ["failed", "cancelled", "cancelled", "scheduled"]
     host.settle(slow)
-    host.settle(slow._replace(attempt=slow.attempt._replace(key=("w", 2, 3))))
+    host.settle(of_another(slow, ("w", 2, 3)))
     instead = host.do("instead")
     host.settle(instead, instead)
     before = rows(store)
     commits = len(store.commits)
     host.settle(slower, instead)
-    host.settle(instead._replace(attempt=instead.attempt._replace(key=("nobody", 1, 3))))
+    host.settle(of_another(instead, ("nobody", 1, 3)))
     assert (rows(store), len(store.commits), len(host.told)) == (before, commits, 1)
     assert host.output("w") == "INSTEAD"
 

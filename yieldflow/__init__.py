@@ -17,18 +17,16 @@ from ._core.commands import (
 from ._core.concurrency import Task, cancel, gather, race, start, wait_for
 from ._core.context import WorkflowInfo
 from ._core.continuing import continue_as_new
+from ._core.decorators import activity, workflow
 from ._core.definitions import (
     Activity,
     ActivityInvocation,
-    Registry,
     Workflow,
     WorkflowInvocation,
-    activity,
-    default_registry,
-    workflow,
 )
 from ._core.errors import (
     ActivityError,
+    ActivityTimeoutError,
     Cancelled,
     CommandError,
     DamagedRowError,
@@ -46,6 +44,7 @@ from ._core.errors import (
     TaskCancelledError,
     UnknownWorkflowError,
     WaitTimeoutError,
+    WorkerDiedError,
     WorkflowAlreadyExistsError,
     WorkflowCancelledError,
     WorkflowEndedError,
@@ -57,16 +56,23 @@ from ._core.errors import (
     YieldflowError,
 )
 from ._core.history import StepKind, StepStatus, WorkflowStatus
+from ._core.registry import Registry, default_registry
+from ._core.retry import RetryPolicy
 from .logger import WorkflowLogger, get_logger
 from .orchestrator.handle import WorkflowHandle
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.views import StepDescription, WaitingDescription, WorkflowDescription
+from .workers.attempt import AttemptInfo
+from .workers.context import ActivityContext, activity_context
 
 __all__ = [
     "Activity",
+    "ActivityContext",
     "ActivityError",
     "ActivityInvocation",
+    "ActivityTimeoutError",
+    "AttemptInfo",
     "Cancelled",
     "Command",
     "CommandError",
@@ -85,6 +91,7 @@ __all__ = [
     "ReplayProblem",
     "ReplayReport",
     "ResultTimeoutError",
+    "RetryPolicy",
     "RetryRefusedError",
     "StepDescription",
     "StepKind",
@@ -95,6 +102,7 @@ __all__ = [
     "UnknownWorkflowError",
     "WaitTimeoutError",
     "WaitingDescription",
+    "WorkerDiedError",
     "Workflow",
     "WorkflowAlreadyExistsError",
     "WorkflowCancelledError",
@@ -112,6 +120,7 @@ __all__ = [
     "WorkflowTimeoutError",
     "YieldflowError",
     "activity",
+    "activity_context",
     "cancel",
     "continue_as_new",
     "default_registry",

@@ -237,11 +237,26 @@ def wrapping(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-@pytest.mark.parametrize("function", [coroutine_function, async_generator_function, wrapping(coroutine_function)])
-def test_an_async_function_is_no_activity(function: Any) -> None:
-    """An activity is called and returns: an async function is refused with what to write instead."""
-    with pytest.raises(TypeError, match=r"async function.*plain one that calls asyncio\.run"):
-        activity(function, registry=Registry())
+@pytest.mark.parametrize(
+    "function", [coroutine_function, wrapping(coroutine_function), functools.partial(coroutine_function)]
+)
+def test_an_async_function_is_an_activity_of_the_event_loop(function: Any) -> None:
+    """An async function is an activity like any other, and runs on the event loop, and nowhere else."""
+    assert activity(function, name="async", registry=Registry()).options.executor == "async"
+    with pytest.raises(ValueError, match=r"async function, which runs on the event loop: make it a plain `def`"):
+        activity(function, name="async in a process", registry=Registry(), executor="process")
+
+
+def test_a_plain_function_is_none_of_the_event_loop() -> None:
+    """`executor="async"` asks for an async function."""
+    with pytest.raises(ValueError, match="is a plain function: write `async def`"):
+        activity(lambda: None, name="plain", registry=Registry(), executor="async")
+
+
+def test_an_async_generator_is_no_activity() -> None:
+    """What yields is no activity, async or not."""
+    with pytest.raises(TypeError, match="contains a yield: return a list instead"):
+        activity(async_generator_function, registry=Registry())
 
 
 @pytest.mark.parametrize("function", [generator_function, wrapping(generator_function)])

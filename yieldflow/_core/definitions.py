@@ -1,20 +1,20 @@
-"""`workflow` and `activity`: what they make of a function, what calling that makes, and where it is found by name."""
+"""What `workflow` and `activity` make of a function, and what calling that makes."""
 
 from __future__ import annotations
 
-import difflib
+import functools
 import inspect
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
-from .commands import Command, show, show_values
+from .commands import Command, show_values
 from .context import note_made
-from .errors import DuplicateDefinitionError, UnknownWorkflowError
 from .history import OnParentEnd
-from .options import ActivityOptions, OnCancel, WorkflowOptions, timeout_seconds
+from .options import ASYNC, THREAD, ActivityOptions, CallOptions, WorkflowOptions
+from .retry import duration
 
 # Whoever needs a definition of either kind finds it here.
 from .signatures import Definition as Definition
@@ -25,30 +25,57 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Activity(Definition[P, R_co]):
-    """A function that does the work: it may do anything, and runs outside the workflow. Made by `activity`."""
+    """A function that does the work: it may do anything, and runs outside the workflow. Made by `activity`.
+
+    Of an ``async def`` the type says that it returns a coroutine; its invocations resume with what that returns.
+    """
 
     kind = "activity"
-    #: The function itself.
+    #: The function itself: plain, or async.
     fn: Callable[P, R_co]
 
     def __init__(self, fn: Callable[P, R_co], name: str | None = None, options: ActivityOptions | None = None) -> None:
         super().__init__(fn, name)
         self.options = options or ActivityOptions()
         plain = inspect.unwrap(self.fn)
-        if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
-            raise TypeError(
-                f"activity {self.name!r} is an async function, which activities cannot be yet: "
-                "make it a plain one that calls asyncio.run(...)"
-            )
-        if inspect.isgeneratorfunction(plain):
+        if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
             raise TypeError(
                 f"activity {self.name!r} contains a yield: return a list instead, or make it a workflow with @workflow"
             )
+        self.options = self._placed(is_async(self.fn))
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]:
+    def _placed(self, on_event_loop: bool) -> ActivityOptions:
+        """The options, with the event loop as the executor of what can run nowhere else."""
+        executor = self.options.executor
+        if on_event_loop and executor in (THREAD, ASYNC):
+            return replace(self.options, executor=ASYNC)
+        if on_event_loop:
+            raise ValueError(
+                f"activity {self.name!r} is an async function, which runs on the event loop: make it a plain `def` to "
+                f"have it run in executor={executor!r}"
+            )
+        if executor == ASYNC:
+            raise ValueError(f"activity {self.name!r} is a plain function: write `async def`, or leave executor= out")
+        return self.options
+
+    @overload
+    def __call__(
+        self: Activity[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+    ) -> ActivityInvocation[R]: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[Any]:
         invocation = ActivityInvocation(self, self.bind(args, kwargs))
         note_made(invocation, (args, kwargs))
         return invocation
+
+
+def is_async(fn: object) -> bool:
+    """Whether calling ``fn`` makes a coroutine: an ``async def``, an object whose ``__call__`` is one."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    plain = inspect.unwrap(fn) if callable(fn) else fn
+    return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(getattr(plain, "__call__", None))  # noqa: B004  # of an instance
 
 
 class Workflow(Definition[P, R_co]):
@@ -152,22 +179,28 @@ class ActivityInvocation(Invocation[R_co]):
         own: ActivityOptions | None = getattr(self, "_options", None)
         return self.definition.options if own is None else own
 
-    def with_options(self, *, on_cancel: OnCancel | None = None) -> Self:
-        """The same call with other options. They take no part in equality.
+    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+        """The same call with other options. They take no part in equality, and what is left out or None is as it was.
 
         Args:
+            retry: A `RetryPolicy`; ``RetryPolicy(maximum_attempts=1)`` for none.
+            timeout: Seconds, or a `timedelta`, that one attempt may take.
+            schedule_to_close_timeout: Seconds, or a `timedelta`, for all attempts together.
+            schedule_to_start_timeout: Seconds, or a `timedelta`, that an attempt may wait for a worker.
+            heartbeat_timeout: Seconds, or a `timedelta`, between two heartbeats.
             on_cancel: What becomes of the activity if its branch is cancelled while it is under way: ``"abandon"``
-                leaves it to itself, ``"wait"`` waits for its end before the cancellation goes on. None: as it is.
+                leaves it to itself, ``"wait"`` waits for its end before the cancellation goes on.
 
         Raises:
-            ValueError: ``on_cancel`` is something else.
+            TypeError: There is no such option, or it is of another type.
+            ValueError: An option is not what it should be.
 
         Example:
-            >>> receipt = yield from charge("o-1", cents=500).with_options(on_cancel="wait")
+            >>> receipt = yield from charge("o-1", cents=500).with_options(retry=RetryPolicy(), timeout=5)
         """
-        options = self.options if on_cancel is None else replace(self.options, on_cancel=on_cancel)
+        changed = self.options.but("with_options()", CallOptions.__annotations__, options)
         made = type(self)(self.definition, self._arguments)
-        _set(made, "_options", options)
+        _set(made, "_options", changed)
         note_made(made, self)
         return made
 
@@ -210,237 +243,9 @@ class WorkflowInvocation(Invocation[R_co]):
         """
         given: dict[str, Any] = {"workflow_id": workflow_id, "on_parent_end": on_parent_end}
         if timeout is not None:
-            given["timeout"] = timeout_seconds(timeout)
+            given["timeout"] = duration("timeout", timeout)
         options = replace(self.options, **{name: value for name, value in given.items() if value is not None})
         made = type(self)(self.definition, self._arguments)
         _set(made, "_options", options)
         note_made(made, self)
         return made
-
-
-# ---------------------------------------------------------------------- the registry
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """The definitions of one kind, by name."""
-
-    kind: str
-    by_name: dict[str, Definition[..., Any]]
-
-    def add(self, definition: Definition[..., Any]) -> None:
-        there = self.by_name.get(definition.name)
-        if there is not None and not _may_replace(there, definition):
-            raise DuplicateDefinitionError(
-                f"two definitions of {self.kind} {definition.name!r}: {there.place} and {definition.place}. "
-                f"Give one another name: @{self.kind}(name='...')"
-            )
-        self.by_name[definition.name] = definition
-
-
-def _may_replace(there: Definition[..., Any], new: Definition[..., Any]) -> bool:
-    """A reload or a notebook cell defines the same again; a local definition is as short-lived as its function."""
-    if (there.__module__, there.__qualname__) == (new.__module__, new.__qualname__):
-        return True
-    return "<locals>" in there.__qualname__ or "<locals>" in new.__qualname__
-
-
-class Registry:
-    """Where definitions are found by name.
-
-    Most programs need only the default one, which `workflow` and `activity` fill.
-
-    Example:
-        >>> registry = Registry()
-        >>> @workflow(registry=registry)
-        ... def pipeline() -> Flow[None]: ...
-        >>> Orchestrator("pipeline.db", registry=registry)
-    """
-
-    def __init__(self) -> None:
-        self._workflows = _Names("workflow", {})
-        self._activities = _Names("activity", {})
-        self._listeners: list[Callable[[str], None]] = []
-
-    @property
-    def workflows(self) -> Mapping[str, Workflow[..., Any]]:
-        """The workflows by name."""
-        return MappingProxyType(self._workflows.by_name)  # type: ignore[arg-type]  # add() put only workflows there
-
-    @property
-    def activities(self) -> Mapping[str, Activity[..., Any]]:
-        """The activities by name."""
-        return MappingProxyType(self._activities.by_name)  # type: ignore[arg-type]  # add() put only activities there
-
-    def add(self, definition: Activity[..., Any] | Workflow[..., Any]) -> None:
-        """Make ``definition`` known by its name.
-
-        Raises:
-            DuplicateDefinitionError: Another one has that name.
-        """
-        if isinstance(definition, Activity):
-            self._activities.add(definition)
-            return
-        self._workflows.add(definition)
-        for listener in tuple(self._listeners):
-            listener(definition.name)
-
-    def workflow(self, name: str) -> Workflow[..., Any]:
-        """The workflow of that name.
-
-        Raises:
-            UnknownWorkflowError: There is none; the message names those that there are, the nearest first.
-        """
-        found = self._workflows.by_name.get(name)
-        if found is None:
-            raise UnknownWorkflowError(self._unknown(name))
-        return found  # type: ignore[return-value]  # add() put only workflows there
-
-    def _unknown(self, name: object) -> str:
-        names = sorted(self.workflows)
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        there = ", ".join(repr(known) for known in names) if names else "none"
-        return (
-            f"no workflow named {name!r} is registered.{hint} Registered: {there}. Import the module that defines it."
-        )
-
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Have ``listener(name)`` called at each registration of a workflow.
-
-        Returns:
-            A function that ends it.
-        """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-
-#: The registry that `workflow` and `activity` fill unless told otherwise.
-default_registry = Registry()
-
-# ---------------------------------------------------------------------- the decorators
-
-
-@overload
-def activity(
-    fn: Callable[P, R],
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    on_cancel: OnCancel = "abandon",
-) -> Activity[P, R]: ...
-@overload
-def activity(
-    fn: str | None = None,
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    on_cancel: OnCancel = "abandon",
-) -> Callable[[Callable[P, R]], Activity[P, R]]: ...
-def activity(
-    fn: Callable[..., Any] | str | None = None,
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    on_cancel: OnCancel = "abandon",
-) -> Any:
-    """Make an activity of a function: a step of a workflow that may do anything and runs at least once.
-
-    Bare, with ``()``, with a name, or with keywords; on a bound method as ``activity(bank.charge, name="charge")``.
-
-    Args:
-        fn: The function; or the name, as in ``@activity("charge")``.
-        name: The name on disk; the function's own if left out.
-        registry: Where it is registered; the default registry if left out.
-        on_cancel: What becomes of it if its branch is cancelled while it is under way: ``"abandon"`` leaves it to
-            itself, ``"wait"`` waits for its end before the cancellation goes on. Money wants ``"wait"``.
-
-    Raises:
-        DuplicateDefinitionError: Another activity has that name.
-        TypeError: Not a function, or one that cannot be an activity.
-        ValueError: ``on_cancel`` is something else.
-
-    Example:
-        >>> @activity
-        ... def charge(order: str, cents: int) -> str: ...
-        >>> charge("o-1", cents=500)
-        charge(order='o-1', cents=500)
-    """
-    options = ActivityOptions(on_cancel)
-    return _define(lambda function, known_as: Activity(function, known_as, options), fn, name, registry)
-
-
-@overload
-def workflow(
-    fn: Callable[P, Generator[Any, Any, R]],
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    version: str | None = None,
-    timeout: float | timedelta | None = None,
-) -> Workflow[P, R]: ...
-@overload
-def workflow(
-    fn: str | None = None,
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    version: str | None = None,
-    timeout: float | timedelta | None = None,
-) -> Callable[[Callable[P, Generator[Any, Any, R]]], Workflow[P, R]]: ...
-def workflow(
-    fn: Callable[..., Any] | str | None = None,
-    /,
-    *,
-    name: str | None = None,
-    registry: Registry | None = None,
-    version: str | None = None,
-    timeout: float | timedelta | None = None,
-) -> Any:
-    """Make a workflow of a generator function: each ``yield`` of it is a checkpoint.
-
-    Bare, with ``()``, with a name, or with keywords.
-
-    Args:
-        fn: The generator function; or the name, as in ``@workflow("pipeline")``.
-        name: The name on disk; the function's own if left out.
-        registry: Where it is registered; the default registry if left out.
-        version: What to call this state of the code: kept with each workflow, and shown where the code no longer fits.
-        timeout: Seconds that it may take from its start, or a `timedelta`; then it is cancelled, and fails with
-            `WorkflowTimeoutError`.
-
-    Raises:
-        DuplicateDefinitionError: Another workflow has that name.
-        TypeError: Not a generator function, or ``version`` or ``timeout`` is not what it should be.
-        ValueError: ``timeout`` is not positive, or too long.
-
-    Example:
-        >>> @workflow
-        ... def order(order_id: str, cents: int) -> Flow[str]:
-        ...     receipt = yield from charge(order_id, cents)
-        ...     return receipt
-    """
-    if version is not None and not isinstance(version, str):
-        raise TypeError(f"version= is a string, not {show(version)}")
-    options = WorkflowOptions(timeout=None if timeout is None else timeout_seconds(timeout))
-    return _define(lambda function, known_as: Workflow(function, known_as, version, options), fn, name, registry)
-
-
-def _define(
-    make: Callable[[Callable[..., Any], str | None], Any],
-    fn: Callable[..., Any] | str | None,
-    name: str | None,
-    registry: Registry | None,
-) -> Any:
-    if fn is None or isinstance(fn, str):
-        if isinstance(fn, str) and name is not None:
-            raise TypeError(f"two names were given, {fn!r} and {name!r}: leave one out")
-        return lambda function: _define(make, function, fn if name is None else name, registry)
-    definition = make(fn, name)
-    (default_registry if registry is None else registry).add(definition)
-    return definition

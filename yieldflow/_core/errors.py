@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class YieldflowError(Exception):
     """The base of every error that yieldflow raises."""
@@ -72,23 +74,62 @@ class RecordedFailure(YieldflowError):
     """A failure whose own exception cannot be built again: what is known of it.
 
     Args:
-        type_name: The exception's type, with its module: ``"shop.errors.CardDeclined"``.
         message: ``str()`` of the exception.
+        type_name: The exception's type, with its module: ``"shop.errors.CardDeclined"``; left out where this is the
+            exception itself.
         traceback: The traceback as text, as it was where the exception was raised.
     """
 
-    def __init__(self, type_name: str, message: str, traceback: str = "") -> None:
-        super().__init__(type_name, message, traceback)
-        self.type_name = type_name
+    def __init__(self, message: str = "", type_name: str | None = None, traceback: str = "") -> None:
+        super().__init__(message, type_name, traceback)
         self.message = message
+        self.type_name = f"yieldflow.{type(self).__name__}" if type_name is None else type_name
         self.traceback = traceback
+        self._of_another = type_name is not None
 
     def __str__(self) -> str:
+        if not self._of_another:
+            return self.message
         return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
 
 class ActivityError(RecordedFailure):
-    """An activity failed with an exception that cannot be built again here."""
+    """An activity failed: with an exception that cannot be built again here, or with this one, which it raised.
+
+    An activity raises it to say what is to follow:
+
+    Args:
+        message: What happened.
+        retryable: False where no further attempt can help: then there is none, whatever the retry policy says.
+        retry_after: Seconds, or a `timedelta`, until the next attempt, in place of the policy's wait (a server's
+            ``Retry-After``, say). Without a policy there is no next attempt.
+
+    Example:
+        >>> raise ActivityError("the card has expired", retryable=False)
+        >>> raise ActivityError("the bank is busy", retry_after=30)
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        type_name: str | None = None,
+        traceback: str = "",
+        retryable: bool = True,
+        retry_after: float | timedelta | None = None,
+    ) -> None:
+        super().__init__(message, type_name, traceback)
+        seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else retry_after
+        self.args = (message, type_name, traceback, retryable, seconds)
+        self.retryable = retryable
+        self.retry_after = seconds
+
+
+class ActivityTimeoutError(YieldflowError, TimeoutError):
+    """An activity took longer than it was given: the message says which of its timeouts it was, and how long."""
+
+
+class WorkerDiedError(YieldflowError):
+    """The process in which an activity ran died: the message says of what. What the activity did is unknown."""
 
 
 class WorkflowFailedError(RecordedFailure):

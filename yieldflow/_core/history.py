@@ -245,7 +245,7 @@ class Codec(Protocol):
         """``error`` as a failure; never raises."""
 
     def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
-        """The exception that ``failure`` records, or ``otherwise(type_name, message, traceback)`` where none was kept.
+        """The exception that ``failure`` records, or ``otherwise(message, type_name, traceback)`` where none was kept.
 
         `EncodingError` where one was kept and cannot be built again.
         """

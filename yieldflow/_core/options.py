@@ -5,26 +5,91 @@ Options take no part in equality or in replay's comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-from .commands import LONGEST_SLEEP, seconds_of, show
+from .commands import show
 from .history import OnParentEnd
+from .retry import RetryPolicy, check_count, duration
 
 #: What becomes of an activity under way whose branch is cancelled.
 OnCancel: TypeAlias = Literal["abandon", "wait"]
 
+#: The executors that an orchestrator has by itself.
+THREAD, PROCESS, ASYNC = "thread", "process", "async"
+
+
+class CallOptions(TypedDict, total=False):
+    """What may be said of one call of an activity. See `activity` for the meaning of each."""
+
+    retry: RetryPolicy | None
+    timeout: float | timedelta | None
+    schedule_to_close_timeout: float | timedelta | None
+    schedule_to_start_timeout: float | timedelta | None
+    heartbeat_timeout: float | timedelta | None
+    on_cancel: OnCancel | None
+
+
+class ActivityKeywords(CallOptions, total=False):
+    """What may be said of an activity where it is defined. See `activity` for the meaning of each."""
+
+    executor: str
+    max_concurrent: int | None
+
+
+#: The options that are lengths of time.
+_TIMEOUTS = ("timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
+
 
 @dataclass(frozen=True, slots=True)
 class ActivityOptions:
-    """The options of an activity."""
+    """The options of an activity. Times are in seconds; None is for any time."""
 
     on_cancel: OnCancel = "abandon"
+    retry: RetryPolicy | None = None
+    #: Of one attempt, from when a worker begins it.
+    timeout: float | None = None
+    #: Of all attempts together, the waits between them included.
+    schedule_to_close_timeout: float | None = None
+    #: Of waiting for a worker.
+    schedule_to_start_timeout: float | None = None
+    #: Between two heartbeats of an attempt.
+    heartbeat_timeout: float | None = None
+    #: Where it runs.
+    executor: str = THREAD
+    #: How many attempts at it are under way at once, in one orchestrator.
+    max_concurrent: int | None = None
+    #: Whether any time is limited.
+    timed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        _check_choice("on_cancel", self.on_cancel, get_args(OnCancel))
+        check_choice("on_cancel", self.on_cancel, get_args(OnCancel))
+        if self.retry is not None and not isinstance(self.retry, RetryPolicy):
+            raise TypeError(f"retry= takes a RetryPolicy, as in retry=RetryPolicy(), not {show(self.retry)}")
+        if not isinstance(self.executor, str) or not self.executor:
+            raise TypeError(f"executor= is the name of an executor, not {show(self.executor)}")
+        if self.max_concurrent is not None:
+            check_count("max_concurrent", self.max_concurrent)
+        object.__setattr__(self, "timed", any(getattr(self, name) is not None for name in _TIMEOUTS))
+
+    def but(self, who: str, known: Iterable[str], given: Mapping[str, Any]) -> ActivityOptions:
+        """The same with those changed that are given; None leaves one as it is.
+
+        Args:
+            who: Whose options they are, for messages.
+            known: The names of those that may be given.
+            given: The options by name.
+
+        Raises:
+            TypeError, ValueError: One is not known, or not what it should be; the message says which.
+        """
+        check_known(who, known, given)
+        seconds = {name: duration(name, given[name]) for name in _TIMEOUTS if given.get(name) is not None}
+        rest = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **{**rest, **seconds})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +103,22 @@ class WorkflowOptions:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("on_parent_end", self.on_parent_end, get_args(OnParentEnd))
+        check_choice("on_parent_end", self.on_parent_end, get_args(OnParentEnd))
         if self.workflow_id is not None and (not isinstance(self.workflow_id, str) or not self.workflow_id):
             raise TypeError(f"a workflow id is a non-empty string, not {show(self.workflow_id)}")
 
 
-def timeout_seconds(timeout: float | timedelta) -> float:
-    """A workflow's timeout in seconds.
-
-    Raises:
-        TypeError: It is neither a number nor a `timedelta`.
-        ValueError: It is not positive, or too long.
-    """
-    seconds = seconds_of("timeout=", timeout)
-    if not 0 < seconds <= LONGEST_SLEEP.total_seconds():
-        raise ValueError(f"timeout= takes more than 0 seconds and at most a hundred years, not {show(timeout)}")
-    return seconds
+def check_known(who: str, known: Iterable[str], given: Iterable[str]) -> None:
+    """Refuse an option that there is not, and name the nearest that there is."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else f": it takes {', '.join(names)}"
+            raise TypeError(f"{who} takes no {name!r}{hint}")
 
 
-def _check_choice(option: str, given: object, choices: Sequence[str]) -> None:
+def check_choice(option: str, given: object, choices: Sequence[str]) -> None:
+    """Refuse what is none of the choices."""
     if given not in choices:
         raise ValueError(f"{option}= is {' or '.join(map(repr, choices))}, not {show(given)}")

@@ -65,13 +65,13 @@ class _JsonFirst:
     def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
         """The exception that ``failure`` records, with the recorded traceback as its only note.
 
-        Where no exception was kept: ``otherwise(type_name, message, traceback)``, with the same note.
+        Where no exception was kept: ``otherwise(message, type_name, traceback)``, with the same note.
 
         Raises:
             EncodingError: One was kept and cannot be built again.
         """
         if failure.exception is None:
-            error = otherwise(failure.type_name, failure.message, failure.traceback)
+            error = otherwise(failure.message, failure.type_name, failure.traceback)
         else:
             try:
                 error = self._decode_exception(failure.type_name, failure.exception)

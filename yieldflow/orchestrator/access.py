@@ -206,7 +206,8 @@ class Access:
         try:
             error = self.codec.decode_failure(ended.outcome, WorkflowFailedError)
         except EncodingError:
-            error = WorkflowFailedError(*ended.outcome[:3])
+            failure = ended.outcome
+            error = WorkflowFailedError(failure.message, failure.type_name, failure.traceback)
         with suppress(Exception):
             error.add_note(f"in workflow {ended.workflow_id}")
         raise error

@@ -10,10 +10,12 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from .._core.commands import Command
-from .._core.definitions import Registry, WorkflowInvocation
+from .._core.definitions import WorkflowInvocation
 from .._core.errors import MisplacedCallError, WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
+from .._core.registry import Registry
 from ..store import Submission
+from ..workers import here
 from .access import Access
 from .handle import WorkflowHandle
 from .listing import ids_of, make_filter, purge, purge_bounds
@@ -105,7 +107,8 @@ class Orchestrator:
         """
         self._access.check_place("stop()")
         session = self._access.session
-        if session is not None and session.workers.on_worker:
+        place = here()
+        if session is not None and place is not None and place.engine is session:
             raise MisplacedCallError(
                 "stop() waits for running activities, so an activity that calls it would wait for itself"
             )

@@ -6,9 +6,9 @@ import os
 from contextlib import closing
 from dataclasses import dataclass
 
-from .._core.definitions import Registry
 from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, WorkflowStatus
+from .._core.registry import Registry
 from ..scheduler.residents import Residents, why
 from ..store import Filter, Store, WorkflowRecord
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from .._core.errors import OrchestratorStoppedError, StorageError
+from .._core.history import Codec, Payload
 from ..notices import logger
 from ..scheduler.loop import Loop, clock
 from ..scheduler.scheduler import Scheduler
-from ..scheduler.turn import Ask, Look, Message, Registered, Reply, Submit
+from ..scheduler.turn import Ask, Beat, Look, Message, Registered, Reply, Submit
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission
-from ..workers import Attempt, ThreadWorkers
+from ..workers import Attempt, Completed, Pools
 from .settings import Settings
 from .waiting import Watches
 
@@ -37,9 +39,8 @@ class Session:
         try:
             self._watches = watches
             self._inbox: SimpleQueue[Message | None] = SimpleQueue()
-            self.workers = ThreadWorkers(
-                settings.max_workers, self._inbox.put, settings.codec, lambda attempt: self._scheduler.wants(attempt)
-            )
+            self.codec: Codec = settings.codec
+            self.workers = Pools(settings.max_workers, settings.max_processes, settings.executors, self)
             self._scheduler = Scheduler(
                 store,
                 self.workers,
@@ -58,7 +59,7 @@ class Session:
                 self._loop.start()
             except BaseException:
                 self._unsubscribe()
-                self.workers.stop(0)
+                self.workers.close()
                 raise
         except BaseException:
             self._ownership.release()
@@ -68,6 +69,28 @@ class Session:
     def _register(self, name: str) -> None:
         self._registrations += 1
         self._inbox.put(Registered(name))
+
+    # ------------------------------------------------------------------ the engine of the workers
+
+    def begin(self, attempt: Attempt) -> bool:
+        """Whether an attempt is to begin; from here on it has."""
+        if not self._scheduler.wants(attempt):
+            return False
+        attempt.begun_at = clock()
+        return True
+
+    def beat(self, attempt: Attempt, details: Payload) -> None:
+        """Note an attempt's heartbeat."""
+        attempt.beat = (details, clock())
+        if not attempt.watched:
+            attempt.watched = True
+            self._inbox.put(Beat(attempt))
+
+    def deliver(self, completed: Completed) -> None:
+        """Take in what became of an attempt."""
+        self._inbox.put(completed)
+
+    # ------------------------------------------------------------------ for callers
 
     @property
     def running(self) -> bool:
@@ -159,13 +182,17 @@ class Session:
 
     def _stop_workers(self, timeout: float | None) -> list[Attempt]:
         """Wait for running activities, and say so where that takes a while; those that are left."""
-        left = self.workers.stop(SILENCE if timeout is None else min(SILENCE, timeout))
+        began = time.monotonic()
+        deadline = None if timeout is None else began + timeout
+        self.workers.close()
+        left = self.workers.join(began + SILENCE if deadline is None else min(began + SILENCE, deadline))
         if left and (timeout is None or timeout > SILENCE):
             for attempt in left:
                 logger.warning(
                     "stopping waits for activity %r of workflow %s", attempt.definition.name, attempt.workflow_id
                 )
-            left = self.workers.stop(None if timeout is None else timeout - SILENCE)
+            left = self.workers.join(deadline)
+        self.workers.kill()
         return left
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from .._core.definitions import Registry, default_registry
 from .._core.history import Codec
+from .._core.options import ASYNC, PROCESS, THREAD
+from .._core.registry import Registry, default_registry
+from .._core.retry import check_count
 from ..codec import codec_named
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class Settings:
     codec_name: str
     durability: Literal["full", "normal"]
     max_recovery_attempts: int
+    given_executors: Mapping[str, Executor] | None = None
+    given_processes: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.db_path, (str, os.PathLike)):
@@ -34,8 +42,15 @@ class Settings:
         if self.durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {self.durability!r}")
         codec_named(self.codec_name)
-        _check_count("max_workers", self.max_workers)
-        _check_count("max_recovery_attempts", self.max_recovery_attempts)
+        check_count("max_workers", self.max_workers)
+        check_count("max_recovery_attempts", self.max_recovery_attempts)
+        if self.given_processes is not None:
+            check_count("max_processes", self.given_processes)
+        for name, executor in self.executors.items():
+            if name in (THREAD, PROCESS, ASYNC):
+                raise ValueError(f"executors= has {name!r}, which every orchestrator has already: choose another name")
+            if not callable(getattr(executor, "submit", None)):
+                raise TypeError(f"executors[{name!r}] is a concurrent.futures.Executor, not {executor!r}")
 
     @property
     def path(self) -> str:
@@ -48,13 +63,16 @@ class Settings:
         return default_registry if self.given_registry is None else self.given_registry
 
     @property
+    def executors(self) -> Mapping[str, Executor]:
+        """Executors that were handed over, by name."""
+        return {} if self.given_executors is None else self.given_executors
+
+    @property
+    def max_processes(self) -> int:
+        """How many worker processes there are at most."""
+        return self.given_processes or os.cpu_count() or 1
+
+    @property
     def codec(self) -> Codec:
         """How values are stored."""
         return codec_named(self.codec_name)
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} is a whole number, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} is at least 1, not {value!r}")

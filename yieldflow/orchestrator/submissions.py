@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from .._core.commands import LONGEST_SLEEP
-from .._core.definitions import ActivityInvocation, Definition, Registry, Workflow, WorkflowInvocation
+from .._core.definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
 from .._core.errors import EncodingError
 from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, to_micros
+from .._core.registry import Registry
 from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
 

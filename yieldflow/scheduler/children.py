@@ -6,10 +6,11 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from .._core.context import WorkflowInfo
-from .._core.definitions import Registry, WorkflowInvocation
+from .._core.definitions import WorkflowInvocation
 from .._core.errors import WorkflowCancelledError
 from .._core.history import SEED_LENGTH, Codec, Continuation, Micros, Outcome, WorkflowStatus, seed_at, to_micros
 from .._core.nodes import Leaf
+from .._core.registry import Registry
 from ..store import Continued, Parent, Submission
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._core.definitions import ActivityInvocation
 from .._core.errors import Cancelled
 from .._core.history import Codec, Micros, Step, StepKind
 from .._core.nodes import Leaf
@@ -24,9 +25,12 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
         if leaf is None:
             continue
         key = (info.workflow_id, info.run, step.number)
-        if leaf.definition is not None:
+        command = leaf.command
+        if isinstance(command, ActivityInvocation):
             if state.dispatching and (key not in state.under_way or _is_of_another_step(state, key, leaf)):
-                attempt = state.under_way[key] = Attempt(key, 1, leaf.definition, step.input)
+                attempt = state.under_way[key] = Attempt(
+                    key, 1, command.definition, step.input, command.options, resident.seed, step.turn
+                )
                 if leaf.cancelled:
                     _end(state, attempt)
                 else:

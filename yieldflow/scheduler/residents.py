@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .._core.context import WorkflowInfo
-from .._core.definitions import Registry
 from .._core.errors import EncodingError, ReplayMismatchError, StorageError, UnknownWorkflowError
 from .._core.execution import Advance, Execution
 from .._core.history import (
@@ -23,6 +22,7 @@ from .._core.history import (
     StepEnded,
     WorkflowStatus,
 )
+from .._core.registry import Registry
 from ..notices import logger
 from ..store import Checkpoint, Loaded, Parent, Submission, WorkflowRecord
 from ..workers import Completed

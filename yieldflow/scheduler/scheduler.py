@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from .._core.context import WorkflowInfo
-from .._core.definitions import Registry
 from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Micros, Started, StepEnded, WorkflowStatus
+from .._core.registry import Registry
 from ..store import Checkpoint, Store, Submission, taken
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, joined, stall
@@ -31,7 +31,7 @@ from .residents import Resident, why
 from .state import State
 from .taking_up import learn, set_deadline, take_up
 from .timers import DEADLINE, Timer
-from .turn import Ask, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody
+from .turn import Ask, Beat, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
@@ -171,13 +171,15 @@ class Scheduler:
                 state.taken_in.add(request.number)
                 state.again.append(Ask(request, nobody))
 
-    def _take_in(self, message: Submit | Ask | Registered | Look, turn: Turn) -> None:
+    def _take_in(self, message: Submit | Ask | Registered | Look | Beat, turn: Turn) -> None:
         if isinstance(message, Submit):
             self._submit(message, turn)
         elif isinstance(message, Ask):
             self._ask(message, turn)
         elif isinstance(message, Look):
             self._glance(turn)
+        elif isinstance(message, Beat):
+            pass
         else:
             for workflow_id in self._state.stalled.waiting_for(message.name):
                 self._state.again += self._state.stalled.release(workflow_id)
@@ -265,7 +267,7 @@ class Scheduler:
 
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
-        state, (attempt, outcome) = self._state, completed
+        state, attempt, outcome = self._state, completed.attempt, completed.outcome
         if state.under_way.get(attempt.key) is not attempt:
             return
         workflow_id, run, step = attempt.key

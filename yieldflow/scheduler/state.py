@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .._core.definitions import Registry
 from .._core.history import Codec, Micros
+from .._core.registry import Registry
 from ..store import Store
 from ..workers import Attempt, Key, Workers
 from .recovery import Probation

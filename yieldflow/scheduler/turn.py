@@ -38,6 +38,12 @@ class Look(NamedTuple):
     """Others wrote to the store: look now rather than at the next glance."""
 
 
+class Beat(NamedTuple):
+    """An attempt that nobody looks after has sent a heartbeat."""
+
+    attempt: Attempt
+
+
 class Newborn(NamedTuple):
     """A child is on disk, and is to start."""
 
@@ -56,7 +62,7 @@ class ChildEnded(NamedTuple):
 
 
 #: What the inbox holds.
-Message: TypeAlias = Submit | Ask | Registered | Look | Completed
+Message: TypeAlias = Submit | Ask | Registered | Look | Beat | Completed
 #: What may have to wait for another turn.
 Postponed: TypeAlias = Completed | Ask | Newborn | ChildEnded
 

@@ -1,0 +1,243 @@
+"""One attempt at an activity, what becomes of it, and what whoever runs it asks of the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+from .._core.definitions import Activity
+from .._core.errors import ActivityError, EncodingError
+from .._core.history import Codec, Micros, Outcome, Payload, seed_at
+from .._core.options import ActivityOptions
+from .._core.retry import RetryPolicy, may_retry
+from ..notices import logger
+
+#: Workflow, run and step.
+Key: TypeAlias = tuple[str, int, int]
+
+DEFAULTS = ActivityOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptInfo:
+    """Which attempt it is: what an activity and a tracer are told of it."""
+
+    workflow_id: str
+    #: The workflow's run, from 1.
+    run: int
+    #: The workflow's step, from 0.
+    step: int
+    #: The name of the activity.
+    activity: str
+    #: From 1. An attempt that the death of the process cut short is made again under the same number.
+    attempt: int
+    #: The same for every attempt at the step, also after a crash, and no other step has it.
+    idempotency_key: str
+
+
+class Attempt:
+    """One attempt at an activity, from its dispatch to its end. Compared by identity.
+
+    Args:
+        key: Workflow, run and step.
+        number: From 1.
+        definition: The activity.
+        input: The arguments by name, as they are stored.
+        options: Those of the call.
+        seed: That of the workflow's run.
+        turn: That of the step.
+    """
+
+    __slots__ = (
+        "beat",
+        "begun_at",
+        "cancelled",
+        "deadline_at",
+        "definition",
+        "details",
+        "dispatched_at",
+        "input",
+        "key",
+        "number",
+        "options",
+        "seed",
+        "turn",
+        "watched",
+    )
+
+    def __init__(
+        self,
+        key: Key,
+        number: int,
+        definition: Activity[..., Any],
+        input: Payload,
+        options: ActivityOptions = DEFAULTS,
+        seed: bytes = b"",
+        turn: int = 0,
+    ) -> None:
+        self.key = key
+        self.number = number
+        self.definition = definition
+        self.input = input
+        self.options = options
+        self.seed = seed
+        self.turn = turn
+        #: The details of the last heartbeat of the attempt before.
+        self.details: Payload | None = None
+        #: Of those whose time is limited: when it was handed to the workers, and when all attempts are to be over.
+        self.dispatched_at: Micros = 0
+        self.deadline_at: Micros | None = None
+        # Written by the scheduler, and read by whoever runs it: each is one reference.
+        #: Whether nobody waits for it any more, or it is asked to end.
+        self.cancelled = False
+        # Written by whoever runs it, and read by the scheduler.
+        #: When a worker began it; None while none has.
+        self.begun_at: Micros | None = None
+        #: The details and the time of its latest heartbeat.
+        self.beat: tuple[Payload, Micros] | None = None
+        #: Whether the scheduler looks for heartbeats by itself, so that none need tell it.
+        self.watched = False
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow that asks for it."""
+        return self.key[0]
+
+    @property
+    def step(self) -> int:
+        """The workflow's step."""
+        return self.key[2]
+
+    @property
+    def info(self) -> AttemptInfo:
+        """What may be told of it."""
+        workflow_id, run, step = self.key
+        return AttemptInfo(workflow_id, run, step, self.definition.name, self.number, self._idempotency_key)
+
+    @property
+    def _idempotency_key(self) -> str:
+        _, run, step = self.key
+        digest = blake2b(f"activity {run} {step}".encode(), key=seed_at(self.seed, self.turn), digest_size=16).digest()
+        return str(UUID(bytes=digest, version=4))
+
+    def __repr__(self) -> str:
+        return f"<attempt {self.number} at {self.definition.name} of {self.key}>"
+
+
+class Ending(NamedTuple):
+    """How an attempt came out."""
+
+    outcome: Outcome
+    #: Of a failure: False where no further attempt may follow,
+    retryable: bool = True
+    #: and the seconds until the next one, where it asked for some.
+    retry_after: float | None = None
+
+
+class Completed(NamedTuple):
+    """What became of an attempt."""
+
+    attempt: Attempt
+    outcome: Outcome
+    retryable: bool = True
+    retry_after: float | None = None
+    #: Whether time ran out: it may be running still.
+    timed_out: bool = False
+
+
+class Engine(Protocol):
+    """What whoever runs activities asks of the engine. Any thread may call."""
+
+    @property
+    def codec(self) -> Codec:
+        """How arguments and results are stored."""
+
+    def begin(self, attempt: Attempt) -> bool:
+        """Called right before an attempt is begun: False where nobody waits for it any more, and it is let be."""
+
+    def beat(self, attempt: Attempt, details: Payload) -> None:
+        """An attempt says that it lives, and how far it is."""
+
+    def deliver(self, completed: Completed) -> None:
+        """An attempt has ended."""
+
+
+class Workers(Protocol):
+    """What the scheduler asks of whatever runs activities."""
+
+    def submit(self, attempt: Attempt) -> None:
+        """Run ``attempt`` some time, and deliver its outcome; attempts are begun in the order submitted."""
+
+    def abandon(self, attempt: Attempt, timed_out: bool) -> None:
+        """Nobody waits for ``attempt`` any more, and it may be running: end it if that can be done.
+
+        Args:
+            attempt: Its ``cancelled`` is set.
+            timed_out: Whether its time ran out; else it was cancelled.
+        """
+
+
+class Pool(Workers, Protocol):
+    """What runs activities of one kind."""
+
+    def close(self) -> None:
+        """Begin nothing more, and wake the activities that wait for workflows. Never taken back."""
+
+    def join(self, deadline: float | None) -> list[Attempt]:
+        """After `close`: wait for what runs, until ``time.monotonic()`` is ``deadline``, if any.
+
+        Returns:
+            The attempts that are still running.
+        """
+
+    def kill(self) -> None:
+        """After `join`: end what is still running, as far as that can be done, without waiting for it."""
+
+
+def run(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | None, codec: Codec) -> Ending:
+    """Run an activity; whatever it does, the answer is how it came out."""
+    try:
+        arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
+    except BaseException as error:
+        return Ending(codec.encode_failure(error), retryable=False)
+    try:
+        result = definition.call(arguments)
+    except BaseException as error:
+        return failed(error, definition, policy, codec)
+    return returned(result, definition, codec)
+
+
+def returned(result: object, definition: Activity[..., Any], codec: Codec) -> Ending:
+    """How an activity came out that returned. What cannot be stored is not tried again: it was done."""
+    try:
+        return Ending(codec.encode(result))
+    except EncodingError as error:
+        problem = EncodingError(f"what activity {definition.name!r} returned: {error}")
+        return Ending(codec.encode_failure(problem), retryable=False)
+    except BaseException as error:
+        return Ending(codec.encode_failure(error), retryable=False)
+
+
+def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPolicy | None, codec: Codec) -> Ending:
+    """How an activity came out that raised."""
+    asked = error.retry_after if isinstance(error, ActivityError) else None
+    if not isinstance(asked, (int, float)) or not asked >= 0:
+        asked = None
+    try:
+        retryable = may_retry(policy, error)
+    except BaseException as problem:
+        # Nobody knows whether it may be tried again, so it is not.
+        logger.error(
+            "non_retryable of activity %r raised %r when it was asked about %r: it is not tried again",
+            definition.name, type(problem).__name__, type(error).__name__, exc_info=problem,
+        )  # fmt: skip
+        retryable = False
+    return Ending(codec.encode_failure(error), retryable, asked)
+
+
+def perform(attempt: Attempt, codec: Codec) -> Completed:
+    """Run one attempt in this thread."""
+    ending = run(attempt.definition, attempt.input, attempt.options.retry, codec)
+    return Completed(attempt, *ending)

@@ -1,0 +1,227 @@
+"""Activities on threads.
+
+The pool is our own and not `concurrent.futures`' for three reasons: the interpreter must exit without waiting for
+running activities or draining what is queued, a thread that waits for another workflow must be able to lend its place,
+and a hand-over must cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from .._core.context import place as driving_place
+from .._core.history import Failure
+from .attempt import Attempt, Engine, perform
+from .context import ActivityContext, settle
+
+
+class _Seat:
+    """What one thread of a pool is at."""
+
+    __slots__ = ("abandoned", "attempt", "interrupted_once", "pool", "waiting")
+
+    #: Nobody else waits while it blocks.
+    on_event_loop = False
+
+    def __init__(self, pool: ThreadWorkers) -> None:
+        self.pool = pool
+        self.attempt: Attempt | None = None
+        #: How many waits of the attempt lend this place: more than one where it awaits several workflows at once.
+        self.waiting = 0
+        #: Whether the attempt was told to wait no longer, since the pool stops.
+        self.interrupted_once = False
+        #: Whether the attempt's time ran out, and another thread works in its place.
+        self.abandoned = False
+
+    @property
+    def engine(self) -> Engine:
+        return self.pool.engine
+
+    @property
+    def waits(self) -> _Seat:
+        return self
+
+    @property
+    def context(self) -> ActivityContext | None:
+        attempt, engine = self.attempt, self.pool.engine
+        if attempt is None:
+            return None
+        return ActivityContext(
+            attempt.info,
+            engine.codec,
+            attempt.details,
+            lambda details: engine.beat(attempt, details),
+            lambda: attempt.cancelled,
+        )
+
+    def interrupted(self) -> bool:
+        if self.pool.stopping:
+            self.interrupted_once = True
+        return self.pool.stopping
+
+    def begin(self, wake: Callable[[], None]) -> None:
+        self.pool.begin_wait(self, wake)
+
+    def end(self, wake: Callable[[], None]) -> None:
+        self.pool.end_wait(self, wake)
+
+
+class ThreadWorkers:
+    """Runs activities on daemon threads.
+
+    Args:
+        count: How many activities run at once.
+        engine: What they run for.
+    """
+
+    def __init__(self, count: int, engine: Engine) -> None:
+        self._count = count
+        self.engine = engine
+        self._pid = os.getpid()
+        # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
+        self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
+        # Guards the three below, and the seats, which are changed and read in a few instructions.
+        # The garbage collector may end a wait on a thread that holds it.
+        self._lock = threading.RLock()
+        self._threads: dict[threading.Thread, _Seat] = {}
+        #: How many threads are to end once they have nothing to do: those lent for came back.
+        self._surplus = 0
+        #: What wakes those that wait.
+        self._wakes: list[Callable[[], None]] = []
+        #: Whether nothing more begins. Never taken back.
+        self.stopping = False
+
+    def start(self) -> None:
+        """Start the threads."""
+        with self._lock:
+            for _ in range(self._count):
+                self._spawn()
+
+    def submit(self, attempt: Attempt) -> None:
+        """Queue an attempt; attempts begin in the order queued."""
+        self._queue.put(attempt)
+
+    def abandon(self, attempt: Attempt, timed_out: bool) -> None:
+        """A thread cannot be ended. Where the attempt's time ran out, another thread takes its place."""
+        if not timed_out:
+            return
+        with self._lock:
+            seat = next((seat for seat in self._threads.values() if seat.attempt is attempt), None)
+            if seat is not None and not seat.abandoned and not self.stopping:
+                seat.abandoned = True
+                # One that waits has lent its place already.
+                if not seat.waiting:
+                    self._spawn()
+
+    def running(self) -> list[Attempt]:
+        """The attempts that are being made, those left out whose time ran out."""
+        with self._lock:
+            return [seat.attempt for seat in self._seats() if seat.attempt is not None]
+
+    def abandoned(self) -> list[Attempt]:
+        """The attempts whose time ran out, and that still keep a thread."""
+        with self._lock:
+            seats = [seat for seat in self._threads.values() if seat.abandoned]
+            return [seat.attempt for seat in seats if seat.attempt is not None]
+
+    def close(self) -> None:
+        """Begin nothing more, and have those that wait for a workflow give up: their failure counts for nothing."""
+        with self._lock:
+            # From here on no thread is added, so that those counted are all.
+            self.stopping = True
+            count, wakes = len(self._threads), list(self._wakes)
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            pass
+        for _ in range(count):
+            self._queue.put(None)
+        for wake in wakes:
+            wake()
+
+    def join(self, deadline: float | None) -> list[Attempt]:
+        """Wait for what runs, but for what was abandoned; the attempts that are still running."""
+        with self._lock:
+            threads = [thread for thread, seat in self._threads.items() if not seat.abandoned]
+        for thread in threads:
+            left = None if deadline is None else deadline - time.monotonic()
+            thread.join(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
+        return self.running()
+
+    def kill(self) -> None:
+        """Nothing ends a thread but its own function, or the process."""
+
+    # ------------------------------------------------------------------ places that are lent
+
+    def begin_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
+        """Have another thread take the place of one that waits."""
+        with self._lock:
+            stopping = self.stopping
+            # Further waits of the same attempt find its place taken.
+            if not seat.waiting and not seat.abandoned and not stopping:
+                self._spawn()
+            seat.waiting += 1
+            self._wakes.append(wake)
+        if stopping:
+            wake()
+
+    def end_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
+        """Have one thread less, since one that waited goes on."""
+        with self._lock:
+            self._wakes.remove(wake)
+            seat.waiting -= 1
+            if seat.waiting == 0 and not seat.abandoned:
+                self._surplus += 1
+
+    # ------------------------------------------------------------------ the threads
+
+    def _seats(self) -> list[_Seat]:
+        return [seat for seat in self._threads.values() if not seat.abandoned]
+
+    def _spawn(self) -> None:
+        """Add a thread; the lock is held by the caller."""
+        seat = _Seat(self)
+        thread = threading.Thread(target=self._work, args=(seat,), name="yieldflow-worker", daemon=True)
+        thread.start()
+        self._threads[thread] = seat
+
+    def _work(self, seat: _Seat) -> None:
+        # In this order: see `driving_place`'s module on what must not come in the midst of the other.
+        driving_place()
+        settle(seat)
+        engine = self.engine
+        codec = engine.codec
+        try:
+            while (attempt := self._queue.get()) is not None and not self.stopping:
+                if not engine.begin(attempt):
+                    continue
+                seat.attempt = attempt
+                completed = perform(attempt, codec)
+                if os.getpid() != self._pid:
+                    # The activity forked, and the child came back from it: that is no worker.
+                    os._exit(0)
+                if attempt.options.timed:
+                    # Whoever abandons it either comes before this, or finds it gone.
+                    with self._lock:
+                        seat.attempt = None
+                else:
+                    seat.attempt = None
+                if not (seat.interrupted_once and isinstance(completed.outcome, Failure)):
+                    engine.deliver(completed)
+                if seat.abandoned or (self._surplus and self._retire()):
+                    return
+        finally:
+            with self._lock:
+                del self._threads[threading.current_thread()]
+
+    def _retire(self) -> bool:
+        with self._lock:
+            if self._surplus:
+                self._surplus -= 1
+                return True
+            return False
