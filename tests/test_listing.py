@@ -17,7 +17,7 @@ from yieldflow._core.errors import WorkflowNotFoundError
 from yieldflow._core.history import WorkflowStatus
 from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
-from yieldflow.store import EVERYTHING, Checkpoint, Filter, Store
+from yieldflow.store import EVERYTHING, Checkpoint, Current, Filter, Store
 
 
 @pytest.fixture(params=STORES)
@@ -190,7 +190,7 @@ def test_a_page_behind_a_deleted_workflow_is_refused(store: Store) -> None:
 def test_what_is_derived_is_in_every_listing(store: Store) -> None:
     """Whichever way a workflow is found, its record says the same."""
     store.commit([begun("w", 1000, act(0, "first")), Checkpoint("c", created=child("c", of="w"))])
-    record = replace(record_of(store), current_activity="first")
+    record = replace(record_of(store), current=Current("first", 1))
 
     for which in (Filter(name="order", oldest_first=True), Filter(id_prefix="w"), Filter(oldest_first=True, limit=1)):
         assert store.records(which)[0] == record

@@ -40,6 +40,7 @@ from yieldflow._core.history import (
 from yieldflow.store import (
     Checkpoint,
     Continued,
+    Current,
     Parent,
     Store,
 )
@@ -127,7 +128,7 @@ def test_outcomes_may_be_recorded_before_they_are_applied(store: Store) -> None:
     after = loaded(store)
 
     assert before.recorded == [late[2], late[1], late[0]]
-    assert (before.history.events, record.step, record.current_activity) == ([Started(1000)], 0, "charge")
+    assert (before.history.events, record.step, record.current) == ([Started(1000)], 0, Current("charge", 1))
     assert step_of(store, 0).status is StepStatus.DONE
     assert (after.recorded, after.history.events) == ([late[2]], [Started(1000), late[0]])
     assert (step_of(store, 2).status, step_of(store, 2).outcome) == (StepStatus.CANCELLED, None)
@@ -140,7 +141,7 @@ def test_a_recorded_activity_is_current_no_longer(store: Store) -> None:
     store.commit([begun("w", 1000, act(0, "first"), act(1, "second"))])
     store.commit([Checkpoint("w", recorded=[ended(0, 1100)])])
 
-    assert record_of(store).current_activity == "second"
+    assert record_of(store).current == Current("second", 1)
 
 
 def test_progress_and_patches_are_kept(store: Store) -> None:

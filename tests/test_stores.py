@@ -99,7 +99,7 @@ def test_a_new_workflow_is_read_as_it_was_written(store: Store) -> None:
         finished_at=None,
         updated_at=1000,
         step=0,
-        current_activity=None,
+        current=None,
         recovery_attempts=0,
     )
     assert store.record("w") == expected
@@ -119,7 +119,7 @@ def test_one_checkpoint_may_hold_a_whole_life(store: Store) -> None:
     record = record_of(store)
     steps = store.steps("w")
     assert (record.status, record.outcome, record.finished_at, record.started_at) == ("done", "99", 1003, 1000)
-    assert (record.step, record.current_activity, record.updated_at, record.recovery_attempts) == (2, None, 1003, 4)
+    assert (record.step, record.current, record.updated_at, record.recovery_attempts) == (2, None, 1003, 4)
     assert [step.status for step in steps] == ["failed", "done", "cancelled", "cancelled"]
     assert [step.outcome for step in steps] == [FAILURE, "17", None, None]
     assert [step.applied for step in steps] == [2, 1, None, None]
@@ -417,7 +417,9 @@ def test_a_status_says_where_the_workflow_is(store: Store) -> None:
     store.commit([Checkpoint("w", place=2, events=[ended(3, 1700, FAILURE)], cancelled=[(2, 2)], at=1650)])
     last = record_of(store)
 
-    described = [(record.current_activity, record.step, record.updated_at) for record in (at_first, then, last)]
+    described = [
+        (record.current and record.current.name, record.step, record.updated_at) for record in (at_first, then, last)
+    ]
     assert described == [("first", 0, 1000), ("second", 1, 1600), (None, 2, 1700)]
     assert store.records() == [last]
     assert loaded(store).record == last

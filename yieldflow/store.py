@@ -10,14 +10,16 @@ may rewind, fork or delete them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from ._core.errors import WorkflowAlreadyExistsError
 from ._core.history import (
     Event,
+    Failure,
     History,
     Micros,
     OnParentEnd,
@@ -124,6 +126,17 @@ class Filter:
 EVERYTHING = Filter()
 
 
+class Current(NamedTuple):
+    """The activity that a workflow waits for."""
+
+    name: str
+    attempt: int
+    #: Type and message of the last attempt's failure.
+    last_error: str | None = None
+    #: When the attempt is, or was, due; None for the first one.
+    due_at: Micros | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class WorkflowRecord:
     """A workflow as it stands on disk."""
@@ -154,8 +167,8 @@ class WorkflowRecord:
     updated_at: Micros
     #: How many outcomes were applied.
     step: int
-    #: The name of the open activity with the lowest step number.
-    current_activity: str | None
+    #: The open activity with the lowest step number.
+    current: Current | None
     #: Sessions in a row that took this workflow up and ended without a checkpoint of it.
     recovery_attempts: int
 
@@ -178,9 +191,15 @@ class StepRecord:
     applied: int | None
     #: Of a cancelled step: the place of the event with which the workflow ceased to wait for it.
     dropped: int | None
+    #: When a sleep ends, or the next attempt at an activity is, or was, due.
     due_at: Micros | None
     scheduled_at: Micros
     finished_at: Micros | None
+    #: Of an open activity: why its last attempt failed, and when.
+    last_failure: Failure | None = None
+    failed_at: Micros | None = None
+    #: The details of the last heartbeat.
+    heartbeat: Payload | None = None
 
 
 class Rewind(NamedTuple):
@@ -214,6 +233,23 @@ class Pending(NamedTuple):
     orphan_of: str | None = None
 
 
+class OpenAttempt(NamedTuple):
+    """How far an open activity is."""
+
+    #: Which attempt it is at, from 1.
+    number: int
+    #: When that is due; None for the first one, which is due at once.
+    due_at: Micros | None = None
+    #: The details of the last heartbeat.
+    details: Payload | None = None
+    #: Until when its life is known: the latest time that its row has.
+    known_until: Micros = 0
+    #: When its step was issued.
+    scheduled_at: Micros = 0
+    #: When all attempts are to be over, where that was reckoned already.
+    deadline_at: Micros | None = None
+
+
 class Loaded(NamedTuple):
     """Everything that a workflow is built from."""
 
@@ -225,6 +261,19 @@ class Loaded(NamedTuple):
     signals: Sequence[Signal] = ()
     #: The highest number that a signal of it has on disk, received or not; 0 where there is none.
     last_signal: int = 0
+    #: The open activities of which something is on disk, by step.
+    attempts: Mapping[int, OpenAttempt] = MappingProxyType({})
+
+
+class Retried(NamedTuple):
+    """An attempt that failed and is followed by another."""
+
+    step: int
+    failure: Failure
+    #: When it failed.
+    at: Micros
+    #: Which one follows, and when.
+    following: OpenAttempt
 
 
 class Continued(NamedTuple):
@@ -255,6 +304,10 @@ class Checkpoint:
     cancelled: Sequence[tuple[int, int]] = ()
     #: Outcomes to be kept for later, since the workflow cannot receive them now.
     recorded: Sequence[StepEnded] = ()
+    #: Attempts that failed, and are followed by others.
+    retried: Sequence[Retried] = ()
+    #: Heartbeats: (step, details).
+    heartbeats: Sequence[tuple[int, Payload]] = ()
     #: Workflows that it starts: they are put on disk with it.
     children: Sequence[Submission] = ()
     #: Signals to be kept (one with the number 0 gets the next that is free),

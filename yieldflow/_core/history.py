@@ -29,6 +29,11 @@ def to_micros(duration: timedelta) -> Micros:
     return duration // _MICROSECOND
 
 
+def in_micros(seconds: float) -> Micros:
+    """``seconds`` in whole microseconds."""
+    return to_micros(timedelta(seconds=seconds))
+
+
 def to_datetime(moment: Micros) -> datetime:
     """``moment`` as an aware `datetime` in UTC, exactly."""
     return EPOCH + timedelta(microseconds=moment)

@@ -20,7 +20,7 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from ..store import Filter, Loaded, Pending, StepRecord, Submission, WorkflowRecord
+from ..store import Current, Filter, Loaded, OpenAttempt, Pending, Retried, StepRecord, Submission, WorkflowRecord
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def new_step(step: Step, at: Micros) -> StepRecord:
 def ended_step(before: StepRecord, event: StepEnded, place: int | None) -> StepRecord:
     """The row of a step whose outcome was recorded, and applied at ``place``."""
     return replace(
-        before,
+        _without_last_failure(before),
         status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
         attempt=event.attempt,
         outcome=event.outcome,
@@ -71,7 +71,25 @@ def ended_step(before: StepRecord, event: StepEnded, place: int | None) -> StepR
 
 def dropped_step(before: StepRecord, place: int, at: Micros) -> StepRecord:
     """The row of a step that its workflow no longer waits for."""
+    before = _without_last_failure(before)
     return replace(before, status=StepStatus.CANCELLED, outcome=None, dropped=place, finished_at=at)
+
+
+def retried_step(before: StepRecord, retried: Retried) -> StepRecord:
+    """The row of a step of which an attempt failed, and another follows."""
+    following = retried.following
+    return replace(
+        before,
+        attempt=following.number,
+        due_at=following.due_at,
+        last_failure=retried.failure,
+        failed_at=retried.at,
+        heartbeat=following.details,
+    )
+
+
+def _without_last_failure(step: StepRecord) -> StepRecord:
+    return replace(step, last_failure=None, failed_at=None)
 
 
 def rewound_step(step: StepRecord, place: int, reapply: bool) -> StepRecord:
@@ -149,9 +167,22 @@ def loaded(
     recorded.sort(key=lambda event: event.at)
     events: list[Event] = [] if record.started_at is None else [Started(record.started_at)]
     events += [event for _, event in placed]
-    issued = [Step(step.step, step.kind, step.name, step.input, step.turn, step.source, step.due_at) for step in steps]
+    issued = [_issued(step) for step in steps]
+    open_ones = (step for step in steps if step.status is StepStatus.SCHEDULED and step.kind is StepKind.ACTIVITY)
+    attempts = {step.step: _open_attempt(step) for step in open_ones}
     dropped = frozenset(step.step for step in steps if step.status is StepStatus.CANCELLED)
-    return Loaded(record, History(events, issued, patches, dropped), recorded, signals, last_signal)
+    return Loaded(record, History(events, issued, patches, dropped), recorded, signals, last_signal, attempts)
+
+
+def _open_attempt(step: StepRecord) -> OpenAttempt:
+    known_until = max(step.scheduled_at, step.failed_at or 0, step.due_at or 0)
+    return OpenAttempt(step.attempt, step.due_at, step.heartbeat, known_until, step.scheduled_at)
+
+
+def _issued(step: StepRecord) -> Step:
+    """The step as it was issued; when an attempt is due is no part of that."""
+    due_at = None if step.kind is StepKind.ACTIVITY else step.due_at
+    return Step(step.step, step.kind, step.name, step.input, step.turn, step.source, due_at)
 
 
 def pending(row: WorkflowRecord, steps: Iterable[StepRecord], mail: bool, parent: WorkflowRecord | None) -> Pending:
@@ -199,7 +230,7 @@ def new_workflow(new: Submission) -> WorkflowRecord:
         finished_at=None,
         updated_at=new.created_at,
         step=0,
-        current_activity=None,
+        current=None,
         recovery_attempts=0,
     )
 
@@ -207,14 +238,19 @@ def new_workflow(new: Submission) -> WorkflowRecord:
 def derived(row: WorkflowRecord, steps: Sequence[StepRecord]) -> WorkflowRecord:
     """The row with what its steps tell."""
     times = [row.created_at, row.started_at, row.finished_at]
-    times += [moment for step in steps for moment in (step.scheduled_at, step.finished_at)]
-    unended = (step for step in steps if step.status is StepStatus.SCHEDULED)
+    times += [moment for step in steps for moment in (step.scheduled_at, step.finished_at, step.failed_at)]
+    unended = (step for step in steps if step.status is StepStatus.SCHEDULED and step.kind is StepKind.ACTIVITY)
     return replace(
         row,
         updated_at=max(moment for moment in times if moment is not None),
         step=sum(step.applied is not None for step in steps),
-        current_activity=next((step.name for step in unended if step.kind is StepKind.ACTIVITY), None),
+        current=next((_current(step) for step in unended), None),
     )
+
+
+def _current(step: StepRecord) -> Current:
+    failure = step.last_failure
+    return Current(step.name, step.attempt, None if failure is None else failure.summary, step.due_at)
 
 
 def is_wanted(row: WorkflowRecord, which: Filter) -> bool:
@@ -235,5 +271,13 @@ def _from(place: int, moment: int | None) -> bool:
 
 def _reopened(step: StepRecord) -> StepRecord:
     return replace(
-        step, status=StepStatus.SCHEDULED, attempt=1, outcome=None, applied=None, dropped=None, finished_at=None
+        _without_last_failure(step),
+        status=StepStatus.SCHEDULED,
+        attempt=1,
+        outcome=None,
+        applied=None,
+        dropped=None,
+        finished_at=None,
+        heartbeat=None,
+        due_at=None if step.kind is StepKind.ACTIVITY else step.due_at,
     )

@@ -19,6 +19,7 @@ from .._core.history import (
     Micros,
     Signal,
     StepEnded,
+    StepStatus,
     WorkflowStatus,
 )
 from ..store import (
@@ -52,6 +53,7 @@ from .rows import (
     new_step,
     new_workflow,
     pending,
+    retried_step,
     returned,
     rewound_step,
     rewound_workflow,
@@ -428,6 +430,14 @@ class MemoryStore:
             if number not in steps or not is_open(steps[number]):
                 raise self._not_open(workflow_id, number)
             self._put(steps, number, dropped_step(steps[number], place, checkpoint.at))
+        for retried in checkpoint.retried:
+            number = retried.step
+            if number not in steps or steps[number].status is not StepStatus.SCHEDULED:
+                raise self._not_open(workflow_id, number)
+            self._put(steps, number, retried_step(steps[number], retried))
+        for number, details in checkpoint.heartbeats:
+            if number in steps and steps[number].status is StepStatus.SCHEDULED:
+                self._put(steps, number, replace(steps[number], heartbeat=details))
         for event in checkpoint.recorded:
             if event.step not in steps or not is_open(steps[event.step]):
                 raise self._not_open(workflow_id, event.step)

@@ -24,8 +24,14 @@ class WaitingDescription:
     source: str
     #: Since when it is waited for.
     since: datetime
-    #: When a sleep ends.
+    #: When a sleep ends, or the next attempt at an activity is due.
     due_at: datetime | None
+    #: Of an activity: which attempt is under way or to come, from 1.
+    attempt: int = 1
+    #: Of an activity: why the attempt before it failed: type and message.
+    last_error: str | None = None
+    #: Of an activity: the details of its last heartbeat.
+    heartbeat: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,12 @@ class WorkflowDescription:
     run: int
     #: The activity that it waits for; of several, the first issued.
     current_activity: str | None
+    #: Which attempt at that activity is under way or to come, from 1,
+    attempt: int | None
+    #: why the attempt before it failed: type and message,
+    last_error: str | None
+    #: and when it is due, or was; None for the first.
+    next_attempt_at: datetime | None
     #: The arguments by name.
     input: object
     #: What it returned.
@@ -86,22 +98,28 @@ class StepDescription:
     source: str
     #: The place of its outcome in the order applied, from 1.
     applied: int | None
-    #: When a sleep ends.
+    #: When a sleep ends, or the last attempt at an activity was due.
     due_at: datetime | None
     scheduled_at: datetime
     finished_at: datetime | None
+    #: Of an open activity: why its last attempt failed: type and message.
+    last_error: str | None = None
 
 
 def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescription, ...] = ()) -> WorkflowDescription:
     """The view of a workflow's row."""
     output, message, traceback = _outcome(record.outcome)
+    current = None if record.status.ended else record.current
     return WorkflowDescription(
         id=record.id,
         name=record.name,
         status=record.status,
         step=record.step,
         run=record.run,
-        current_activity=None if record.status.ended else record.current_activity,
+        current_activity=None if current is None else current.name,
+        attempt=None if current is None else current.attempt,
+        last_error=None if current is None else current.last_error,
+        next_attempt_at=None if current is None else _time(current.due_at),
         input=preview(record.input),
         output=output,
         progress=None if record.progress is None else preview(record.progress),
@@ -130,6 +148,9 @@ def describe_waiting(records: Iterable[StepRecord]) -> tuple[WaitingDescription,
             record.source,
             to_datetime(record.scheduled_at),
             _time(record.due_at),
+            record.attempt,
+            None if record.last_failure is None else record.last_failure.summary,
+            None if record.heartbeat is None else preview(record.heartbeat),
         )
         for record in records
         if record.status is StepStatus.SCHEDULED
@@ -154,6 +175,7 @@ def describe_step(record: StepRecord) -> StepDescription:
         due_at=_time(record.due_at),
         scheduled_at=to_datetime(record.scheduled_at),
         finished_at=_time(record.finished_at),
+        last_error=None if record.last_failure is None else record.last_failure.summary,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from .._core.context import WorkflowInfo
 from .._core.errors import EncodingError, StorageError
@@ -22,9 +21,7 @@ from .children import child_of, is_given, next_run
 from .mail import Mail
 from .residents import Resident, why
 from .state import State
-from .turn import Ended, Turn, Unit
-
-T = TypeVar("T")
+from .turn import Ended, Turn, Unit, joined
 
 
 def apply(
@@ -62,14 +59,6 @@ def receive(state: State, resident: Resident, turn: Turn, unit: Unit, checkpoint
     return True
 
 
-def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
-    """Both, one behind the other. Where ``some`` is a list, it grows: a turn of many changes stays linear."""
-    if isinstance(some, list):
-        some += more
-        return some
-    return [*some, *more]
-
-
 def _apply_one(
     state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint, keep: bool = True
 ) -> bool:
@@ -95,6 +84,9 @@ def _apply_one(
             if step.kind is not StepKind.ACTIVITY and step.kind is not StepKind.SLEEP:
                 note_issued(state, resident, step, turn, checkpoint)
     if advance.cancelled:
+        if checkpoint.retried:
+            # An attempt failed in this turn, and none is to follow any more.
+            checkpoint.retried = [one for one in checkpoint.retried if one.step not in advance.cancelled]
         place = resident.execution.applied - 1
         checkpoint.cancelled = joined(checkpoint.cancelled, [(number, place) for number in advance.cancelled])
     if advance.cancelling:

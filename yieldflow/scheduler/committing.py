@@ -8,6 +8,7 @@ from ..notices import logger
 from ..store import Checkpoint, Parent
 from ..workers import Completed
 from .applying import stall
+from .attempts import abandon, follow
 from .children import has_given_id
 from .dispatching import cancel_begun, dispatch
 from .residents import why
@@ -42,8 +43,7 @@ def _committed(state: State, units: list[Unit], turn: Turn) -> None:
     for unit in units:
         for cause in unit.causes:
             if isinstance(cause, Completed):
-                state.under_way.pop(cause.attempt.key, None)
-                state.queued.pop(cause.attempt.key, None)
+                _forget_attempt(state, cause, turn)
             else:
                 turn.replies.append((cause.reply, None))
         if unit.submit is not None:
@@ -58,15 +58,28 @@ def _committed(state: State, units: list[Unit], turn: Turn) -> None:
         state.tell(ended)
 
 
+def _forget_attempt(state: State, completed: Completed, turn: Turn) -> None:
+    """What became of an attempt is on disk."""
+    attempt = completed.attempt
+    if completed.timed_out:
+        abandon(state, attempt, turn, timed_out=True)
+        return
+    state.under_way.pop(attempt.key, None)
+    state.queued.pop(attempt.key, None)
+    if attempt.options.timed or attempt.watched:
+        state.timers.forget(*attempt.key)
+
+
 def _settle(state: State, checkpoint: Checkpoint, turn: Turn, ended: list[Ended]) -> None:
     """Have memory follow what is on disk now."""
     workflow_id, run, status = checkpoint.workflow_id, checkpoint.run, checkpoint.status
     for step, _ in checkpoint.cancelled:
         key = (workflow_id, run, step)
-        if state.under_way.pop(key, None) is None:
+        attempt = state.under_way.get(key)
+        if attempt is not None:
+            abandon(state, attempt, turn, timed_out=False)
+        if attempt is None or attempt.options.timed or attempt.watched:
             state.timers.forget(*key)
-        else:
-            state.queued.pop(key, None)
     if checkpoint.recovery_attempts == 0:
         state.probation.passed(workflow_id)
     if checkpoint.handled:
@@ -85,6 +98,8 @@ def _settle(state: State, checkpoint: Checkpoint, turn: Turn, ended: list[Ended]
     elif (resident := state.residents.get(workflow_id)) is not None:
         if checkpoint.issued and resident.status is WorkflowStatus.PROCESSING:
             dispatch(state, resident, checkpoint.issued, turn)
+        for retried in checkpoint.retried:
+            follow(state, resident, retried.step, retried.following)
     elif checkpoint.created is not None and workflow_id in state.delayed:
         state.timers.set(Timer(checkpoint.created.starts_at or turn.now, workflow_id, run, START))
 
@@ -189,6 +204,10 @@ def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) ->
         # A caller hears of it and may ask again.
         state.again += [cause for cause in unit.causes if not isinstance(cause, Ask) or cause.reply is nobody]
         _undo(state, unit)
+        for step, _ in unit.checkpoints[0].heartbeats if unit.submit is None else ():
+            attempt = state.under_way.get((unit.checkpoints[0].workflow_id, unit.checkpoints[0].run, step))
+            if attempt is not None:
+                attempt.written = None
         if unit.submit is None:
             state.to_build[unit.checkpoints[0].workflow_id] = None
         turn.replies += unit.answers(error)

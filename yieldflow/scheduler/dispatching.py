@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .._core.definitions import ActivityInvocation
-from .._core.errors import Cancelled
 from .._core.history import Codec, Micros, Step, StepKind
 from .._core.nodes import Leaf
 from ..store import Request, RequestKind
-from ..workers import Attempt, Completed, Key
+from ..workers import Attempt, Key
+from .attempts import abandon, begin, end_cancelled
 from .children import child_id
+from .limits import watch
 from .residents import Resident
 from .state import State
 from .timers import Timer
@@ -27,22 +28,22 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
         key = (info.workflow_id, info.run, step.number)
         command = leaf.command
         if isinstance(command, ActivityInvocation):
-            if state.dispatching and (key not in state.under_way or _is_of_another_step(state, key, leaf)):
-                attempt = state.under_way[key] = Attempt(
-                    key, 1, command.definition, step.input, command.options, resident.seed, step.turn
-                )
-                if leaf.cancelled:
-                    _end(state, attempt)
-                else:
-                    state.queued[key] = attempt
-                    turn.attempts.append(attempt)
+            there = state.under_way.get(key)
+            if there is not None and _is_of_another_step(there, leaf):
+                abandon(state, there, turn, timed_out=False)
+                there = None
+            if there is not None:
+                # Nobody has looked at it while its workflow was not in memory.
+                watch(state, there, turn.now)
+            elif state.dispatching:
+                begin(state, resident, leaf, command, turn)
         elif step.kind is StepKind.SLEEP:
             state.timers.set(Timer(step.due_at or 0, *key))
 
 
-def _is_of_another_step(state: State, key: Key, leaf: Leaf) -> bool:
+def _is_of_another_step(attempt: Attempt, leaf: Leaf) -> bool:
     """Whether what is under way is an attempt at what had the step's number before a rewind."""
-    attempt, step = state.under_way[key], leaf.step
+    step = leaf.step
     return attempt.definition.name != step.name or attempt.input != step.input
 
 
@@ -54,8 +55,14 @@ def cancel_begun(state: State, key: Key, turn: Turn) -> None:
         return
     if leaf.step.kind is StepKind.CHILD:
         cancel_child(state, resident, leaf, turn)
-    elif (attempt := state.queued.pop(key, None)) is not None:
-        _end(state, attempt)
+    elif (attempt := state.under_way.get(key)) is not None:
+        attempt.cancelled = True
+        if state.queued.pop(key, None) is not None:
+            turn.attempts += state.lanes.leave(attempt)
+            end_cancelled(state, attempt)
+    elif isinstance(leaf.command, ActivityInvocation):
+        # It waits for its next attempt, which there will not be.
+        begin(state, resident, leaf, leaf.command, turn)
 
 
 def cancel_child(state: State, resident: Resident, leaf: Leaf, turn: Turn) -> None:
@@ -69,8 +76,3 @@ def orphaned(codec: Codec, workflow_id: str, parent: str, now: Micros) -> Ask:
     """What has a workflow end because its parent was terminated."""
     reason = codec.encode(f"its parent {parent} was terminated")
     return Ask(Request(workflow_id, RequestKind.CANCEL, now, payload=reason), nobody)
-
-
-def _end(state: State, attempt: Attempt) -> None:
-    """An activity that never began ends as cancelled."""
-    state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled())))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 
-from .._core.history import Micros, StepKind, WorkflowStatus
+from .._core.history import Micros, Step, StepKind, WorkflowStatus
 from .residents import Resident
 from .state import State
 
@@ -47,14 +47,20 @@ def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
         and state.residents.get(workflow_id) is resident
         and not execution.over
         and not state.probation.on_trial(workflow_id)
-        and all(_is_patient(leaf.step.kind, leaf.step.due_at, now) for leaf in execution.open.values())
+        and all(_is_patient(resident, leaf.step, now) for leaf in execution.open.values())
         and execution.closes_silently(gc.get_referents)
     )
 
 
-def _is_patient(kind: StepKind, due_at: Micros | None, now: Micros) -> bool:
-    """Whether a step may be waited for outside memory."""
-    return kind is not StepKind.ACTIVITY and (due_at is None or due_at - now >= IDLE)
+def _is_patient(resident: Resident, step: Step, now: Micros) -> bool:
+    """Whether a step may be waited for outside memory: one that is at work may not."""
+    due_at = step.due_at
+    if step.kind is StepKind.ACTIVITY:
+        following = resident.attempts.get(step.number)
+        if following is None or following.due_at is None:
+            return False
+        due_at = following.due_at
+    return due_at is None or due_at - now >= IDLE
 
 
 def _let_go(state: State, resident: Resident) -> None:

@@ -14,12 +14,12 @@ from .._core.errors import (
 from .._core.history import CancelRequested, Signal, StepEnded, WorkflowStatus
 from ..notices import logger
 from ..store import Parent, Request, RequestKind
-from .applying import apply, joined, receive
+from .applying import apply, receive
 from .dispatching import orphaned
 from .residents import Resident
 from .state import State
 from .taking_up import family_of, go_on
-from .turn import Ask, Turn, Unit, cannot_clean_up, nobody
+from .turn import Ask, Turn, Unit, cannot_clean_up, joined, nobody
 
 
 def handle(state: State, message: Ask, turn: Turn) -> None:
@@ -175,6 +175,7 @@ def _end(state: State, steps: list[int], place: int, unit: Unit, reason: str | N
     checkpoint.status, checkpoint.reason = WorkflowStatus.CANCELLED, reason
     checkpoint.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
     checkpoint.cancelled = joined(checkpoint.cancelled, [(step, place) for step in steps])
+    checkpoint.retried = ()
 
 
 def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:

@@ -24,7 +24,7 @@ from .._core.history import (
 )
 from .._core.registry import Registry
 from ..notices import logger
-from ..store import Checkpoint, Loaded, Parent, Submission, WorkflowRecord
+from ..store import Checkpoint, Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 from ..workers import Completed
 from .mail import RECEIVING, Mail
 
@@ -38,6 +38,7 @@ class Resident:
     """A workflow in memory."""
 
     __slots__ = (
+        "attempts",
         "cancelled",
         "deadline_at",
         "execution",
@@ -65,6 +66,8 @@ class Resident:
         self.timeout: float | None = None
         #: Its signals and children, where it has to do with any.
         self.mail: Mail | None = None
+        #: How far its open activities are, where one of them is past its first attempt, or was read from disk.
+        self.attempts: dict[int, OpenAttempt] = {}
         #: The request to end that was applied.
         self.cancelled: CancelRequested | None = None
         #: Outcomes that came while it was suspended.
@@ -155,6 +158,7 @@ class Residents:
         resident.parent = record.parent
         resident.limit(record.deadline_at, record.starts_at or record.created_at)
         resident.cancelled = next((event for event in history.events if isinstance(event, CancelRequested)), None)
+        resident.attempts = dict(loaded.attempts)
         self._sort_mail(resident, loaded)
         return self._add(resident)
 

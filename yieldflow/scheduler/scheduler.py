@@ -18,20 +18,37 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .._core.context import WorkflowInfo
 from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
-from .._core.history import CancelRequested, Codec, Micros, Started, StepEnded, WorkflowStatus
+from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Checkpoint, Store, Submission, taken
 from ..workers import Attempt, Completed, Workers
-from .applying import apply, joined, stall
+from .applying import apply, stall
+from .attempts import retry
 from .children import outcome_for_parent
 from .committing import commit
+from .dispatching import dispatch
 from .eviction import Eviction
+from .limits import look, note_beats, watch
 from .requests import handle
 from .residents import Resident, why
 from .state import State
 from .taking_up import learn, set_deadline, take_up
 from .timers import DEADLINE, Timer
-from .turn import Ask, Beat, ChildEnded, Ended, Look, Message, Newborn, Postponed, Registered, Submit, Turn, nobody
+from .turn import (
+    Ask,
+    Beat,
+    ChildEnded,
+    Ended,
+    Look,
+    Message,
+    Newborn,
+    Postponed,
+    Registered,
+    Submit,
+    Turn,
+    joined,
+    nobody,
+)
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
@@ -105,6 +122,8 @@ class Scheduler:
         # Last, since from here on the workers' threads compete with this one.
         for attempt in turn.attempts:
             state.workers.submit(attempt)
+        for attempt, timed_out in turn.abandoned:
+            state.workers.abandon(attempt, timed_out)
         for reply, error in turn.replies:
             reply(error)
         self._eviction.sweep(state, now)
@@ -179,7 +198,7 @@ class Scheduler:
         elif isinstance(message, Look):
             self._glance(turn)
         elif isinstance(message, Beat):
-            pass
+            self._note(message.attempt, turn)
         else:
             for workflow_id in self._state.stalled.waiting_for(message.name):
                 self._state.again += self._state.stalled.release(workflow_id)
@@ -268,6 +287,8 @@ class Scheduler:
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
         state, attempt, outcome = self._state, completed.attempt, completed.outcome
+        if attempt.options.max_concurrent is not None:
+            turn.attempts += state.lanes.leave(attempt)
         if state.under_way.get(attempt.key) is not attempt:
             return
         workflow_id, run, step = attempt.key
@@ -280,15 +301,26 @@ class Scheduler:
         if resident is not None and step not in resident.execution.open:
             # Cancelled in this turn: too late only if that is committed.
             return
+        is_last = turn.is_last_of(workflow_id)
+        if isinstance(outcome, Failure) and not is_last and retry(state, resident, completed, turn, unit):
+            return
+        if resident is not None:
+            resident.attempts.pop(step, None)
         event = StepEnded(step, outcome, turn.now, attempt.number)
         if resident is not None and resident.status is WorkflowStatus.PROCESSING:
             apply(state, resident, event, turn, unit)
             return
-        if turn.is_last_of(workflow_id):
+        if is_last:
             return
         unit.checkpoints[0].recorded = joined(unit.checkpoints[0].recorded, [event])
         if resident is not None:
             resident.recorded = joined(resident.recorded, (event,))
+
+    def _note(self, attempt: Attempt, turn: Turn) -> None:
+        """Have an attempt's heartbeat be written, and look for further ones from now on."""
+        if self._state.under_way.get(attempt.key) is attempt:
+            note_beats(attempt, turn)
+            watch(self._state, attempt, turn.now)
 
     def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
         """Give a child's end to its parent; one that is not in memory finds it when it is built."""
@@ -306,6 +338,12 @@ class Scheduler:
     def _fire(self, timer: Timer, turn: Turn) -> None:
         """Let what was waited for come: a sleep ends, time runs out, or a workflow not in memory is to go on."""
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
+        attempt = state.under_way.get((workflow_id, timer.run, step))
+        if attempt is not None:
+            completed = look(state, attempt, turn)
+            if completed is not None:
+                self._complete(completed, turn)
+            return
         if workflow_id in state.dormant or workflow_id in state.delayed:
             state.wake(workflow_id)
             return
@@ -320,5 +358,7 @@ class Scheduler:
                 apply(state, resident, out_of_time, turn, turn.unit(workflow_id, timer.run))
             return
         leaf = resident.execution.open.get(step)
-        if leaf is not None and leaf.step.due_at == timer.due_at:
+        if leaf is not None and leaf.definition is not None:
+            dispatch(state, resident, [leaf.step], turn)
+        elif leaf is not None and leaf.step.due_at == timer.due_at:
             apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.unit(workflow_id, timer.run))

@@ -19,6 +19,7 @@ from .._core.history import Codec, Micros
 from .._core.registry import Registry
 from ..store import Store
 from ..workers import Attempt, Key, Workers
+from .lanes import Lanes
 from .recovery import Probation
 from .residents import Residents, Stalled
 from .timers import BackOff, Timers
@@ -77,6 +78,7 @@ class State:
         self.later: dict[str, list[Ask]] = {}
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.
         self.taken_in: set[int] = set()
+        self.lanes = Lanes()
         self.back_off = BackOff()
         #: The time of the turn before.
         self.latest: Micros = 0

@@ -203,8 +203,8 @@ def set_deadline(state: State, resident: Resident) -> None:
 def _spare_sleeper(state: State, resident: Resident, turn: Turn) -> None:
     """One that only sleeps has nothing at work that could take the process down."""
     info = resident.info
-    quiet = all(leaf.definition is None for leaf in resident.execution.open.values())
-    if state.probation.on_trial(info.workflow_id) and quiet:
+    at_work = any((info.workflow_id, info.run, number) in state.under_way for number in resident.execution.open)
+    if state.probation.on_trial(info.workflow_id) and not at_work:
         turn.unit(info.workflow_id, info.run).checkpoints[0].recovery_attempts = 0
 
 

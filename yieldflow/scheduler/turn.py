@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from .._core.errors import WorkflowStalledError
 from .._core.history import Micros, Outcome, WorkflowStatus
 from ..store import Checkpoint, Request, Submission, taken
 from ..workers import Attempt, Completed, Key
+
+T = TypeVar("T")
 
 #: Hears that something is settled: None once it is on disk, or what went wrong.
 Reply: TypeAlias = Callable[[Exception | None], None]
@@ -81,6 +83,14 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
+def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
+    """Both, one behind the other. Where ``some`` is a list, it grows: a turn of many changes stays linear."""
+    if isinstance(some, list):
+        some += more
+        return some
+    return [*some, *more]
+
+
 class Unit:
     """What stands or falls together in a commit: the changes of one workflow, or one submission."""
 
@@ -116,13 +126,15 @@ def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:
 class Turn:
     """What a turn has gathered so far."""
 
-    __slots__ = ("_by_workflow", "attempts", "born", "now", "replies", "units")
+    __slots__ = ("_by_workflow", "abandoned", "attempts", "born", "now", "replies", "units")
 
     def __init__(self, now: Micros) -> None:
         self.now = now
         self.units: list[Unit] = []
         #: What is on disk and to be begun once the turn is over.
         self.attempts: list[Attempt] = []
+        #: What may be running, and nobody waits for any more; and whether its time ran out.
+        self.abandoned: list[tuple[Attempt, bool]] = []
         #: Answers that wait until the turn is over.
         self.replies: list[tuple[Reply, Exception | None]] = []
         #: Ids of workflows that are new in this turn.

@@ -39,7 +39,7 @@ where workflow_id = ? and run = ? and applied = ? and kind <> 'wait_signal' and 
 REOPEN_STEPS = """
 update activity_executions
 set status = 'scheduled', attempt = 1, applied = null, dropped = null, finished_at = null, output = null, error = null,
-    error_type = null, error_traceback = null
+    error_type = null, error_traceback = null, heartbeat = null, due_at = case when kind <> 'activity' then due_at end
 where workflow_id = :id and run = :run and (applied >= :place or dropped >= :place)
 """
 RETURN_SIGNALS = "update signals set received = null where workflow_id = ? and received >= ?"
@@ -73,8 +73,8 @@ where id = :copy
 COPY_STEPS = """
 insert into activity_executions (workflow_id, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
                                  attempt, applied, dropped, finished_at, output, error, error_type, error_traceback)
-select :copy, run, step, kind, name, turn, due_at, scheduled_at, source, input, 'scheduled',
-       1, null, null, null, null, null, null, null
+select :copy, run, step, kind, name, turn, case when kind <> 'activity' then due_at end, scheduled_at, source, input,
+       'scheduled', 1, null, null, null, null, null, null, null
 from activity_executions
 where workflow_id = :id and run = :run and turn < :place
   and (applied >= :place or dropped >= :place or (applied is null and status <> 'cancelled'))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .._core.errors import WorkflowNotFoundError
 from .._core.history import ENDED, Micros, WorkflowStatus
 from ..store import Filter
-from .reading import SELECT_WORKFLOWS
+from .reading import SELECT_WORKFLOWS, selecting
 from .rows import Row, stored_text
 from .schema import NOT_DONE, UNFINISHED
 
@@ -66,31 +66,32 @@ def query(which: Filter, after: tuple[int, int] | None = None) -> tuple[str, lis
         parameters.extend(values)
 
     if which.parent is not None:
-        add("parent = ?", stored_text(which.parent))
+        add("w.parent = ?", stored_text(which.parent))
     if which.name is not None:
-        add("name = ?", stored_text(which.name))
+        add("w.name = ?", stored_text(which.name))
     if which.statuses is not None:
         add(_any_of(which.statuses))
     if which.id_prefix:
-        add("id >= ?", stored_text(which.id_prefix))
+        add("w.id >= ?", stored_text(which.id_prefix))
         end = _end(which.id_prefix)
         if end is not None:
-            add("id < ?", end)
+            add("w.id < ?", end)
     if which.created_from is not None:
-        add("created_at >= ?", which.created_from)
+        add("w.created_at >= ?", which.created_from)
     if which.created_before is not None:
-        add("created_at < ?", which.created_before)
+        add("w.created_at < ?", which.created_before)
     if after is not None:
         # The first half is for the index, which knows nothing of pairs.
         sign = ">" if which.oldest_first else "<"
-        add(f"created_at {sign}= ? and (created_at {sign} ? or number {sign} ?)", after[0], *after)
+        add(f"w.created_at {sign}= ? and (w.created_at {sign} ? or w.number {sign} ?)", after[0], *after)
     direction = "asc" if which.oldest_first else "desc"
-    order = f"order by created_at {direction}, number {direction}"
-    rest = f"indexed by {index} where {' and '.join(terms) or 'true'} {order} limit {_limit(which)}"
+    order = f"order by w.created_at {direction}, w.number {direction}"
+    rest = f"where {' and '.join(terms) or 'true'} {order} limit {_limit(which)}"
     if in_order:
-        return f"{SELECT_WORKFLOWS.rstrip()} {rest}", parameters
+        return f"{selecting(index)}{rest}", parameters
     # What has to be sorted is sorted by number alone, before anything is derived from the steps.
-    return f"{SELECT_WORKFLOWS}where number in (select number from workflows {rest}) {order}", parameters
+    numbers = f"select w.number from workflows as w indexed by {index} {rest}"
+    return f"{SELECT_WORKFLOWS}where w.number in ({numbers}) {order}", parameters
 
 
 def _index(which: Filter) -> tuple[str, bool]:
@@ -107,8 +108,8 @@ def _index(which: Filter) -> tuple[str, bool]:
 def _any_of(statuses: Iterable[WorkflowStatus]) -> str:
     """The condition, with that of the partial index where it holds."""
     wanted = frozenset(statuses)
-    term = f"status in ({', '.join(repr(status.value) for status in sorted(wanted))})"
-    return term if WorkflowStatus.DONE in wanted else f"{term} and {NOT_DONE}"
+    term = f"w.status in ({', '.join(repr(status.value) for status in sorted(wanted))})"
+    return term if WorkflowStatus.DONE in wanted else f"{term} and w.{NOT_DONE}"
 
 
 def _end(prefix: str) -> str | bytes | None:

@@ -9,24 +9,39 @@ from ..store import Loaded, Pending, Request
 from .rows import REQUEST_KINDS, WORKFLOW_STATUSES, loaded, request, stored_text
 from .schema import UNFINISHED
 
-# What is derived from the steps: how many outcomes were applied, when one last changed, which activity is awaited.
-SELECT_WORKFLOWS = """
-select id, name, status, run, seed, input, progress, output, error, error_type, error_traceback, reason,
-       created_at, starts_at, started_at, finished_at, recovery_attempts, parent, parent_run, parent_step,
-       on_parent_end, version, deadline_at, patches, first_name, first_input,
+# What is derived from the steps stands last: how many outcomes were applied, when one last changed, and which activity
+# is awaited.
+_COLUMNS = """
+select w.id, w.name, w.status, w.run, w.seed, w.input, w.progress, w.output, w.error, w.error_type, w.error_traceback,
+       w.reason, w.created_at, w.starts_at, w.started_at, w.finished_at, w.recovery_attempts, w.parent, w.parent_run,
+       w.parent_step, w.on_parent_end, w.version, w.deadline_at, w.patches, w.first_name, w.first_input,
        (select count(applied) from activity_executions as s where s.workflow_id = w.id and s.run = w.run),
        (select max(max(scheduled_at, ifnull(finished_at, 0))) from activity_executions as s
         where s.workflow_id = w.id and s.run = w.run),
-       (select s.name from activity_executions as s
-        where s.workflow_id = w.id and s.run = w.run and s.status = 'scheduled' and s.kind = 'activity'
-        order by s.step limit 1)
-from workflows as w
+       c.name, c.attempt, c.error, c.error_type, c.due_at
 """
-SELECT_WORKFLOW = SELECT_WORKFLOWS + "where id = ?"
+# One look for all that is told of it.
+_CURRENT = """
+left join activity_executions as c
+  on c.workflow_id = w.id and c.run = w.run
+ and c.step = (select s.step from activity_executions as s
+               where s.workflow_id = w.id and s.run = w.run and s.status = 'scheduled' and s.kind = 'activity'
+               order by s.step limit 1)
+"""
+
+
+def selecting(index: str | None = None) -> str:
+    """The statement that reads workflows, by an index where one is named; what follows may say which, of ``w``."""
+    by = "" if index is None else f" indexed by {index}"
+    return f"{_COLUMNS}from workflows as w{by}{_CURRENT}"
+
+
+SELECT_WORKFLOWS = selecting()
+SELECT_WORKFLOW = SELECT_WORKFLOWS + "where w.id = ?"
 
 SELECT_STEPS = """
 select step, kind, name, status, attempt, turn, applied, due_at, scheduled_at, finished_at, source, input,
-       output, error, error_type, error_traceback, dropped
+       output, error, error_type, error_traceback, dropped, heartbeat
 from activity_executions
 where workflow_id = ? and run = ifnull(?, (select run from workflows where id = workflow_id))
 order by step
@@ -72,8 +87,8 @@ select number, workflow_id, kind, received_at, name, payload from workflow_input
 
 SELECT_ENDED_CHILDREN = f"""
 {SELECT_WORKFLOWS}
-where parent = ? and parent_run = ? and not ({UNFINISHED})
-order by finished_at, number
+where w.parent = ? and w.parent_run = ? and not (w.status <> 'done' and w.status > 'failed')
+order by w.finished_at, w.number
 """
 SELECT_OPEN_CHILDREN = f"""
 select id from workflows where parent = ? and parent_run = ? and {UNFINISHED} order by created_at, number

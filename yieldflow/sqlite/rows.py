@@ -24,7 +24,7 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from ..store import Loaded, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
+from ..store import Current, Loaded, OpenAttempt, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
 
 #: A row as sqlite3 gives it. Which types its columns have is known to the statement that selects them.
 Row: TypeAlias = tuple[Any, ...]
@@ -151,8 +151,15 @@ def workflow_record(row: Row) -> WorkflowRecord:
         recovery_attempts=row[16],
         step=row[26],
         updated_at=max(row[12], row[14] or 0, row[15] or 0, row[27] or 0),
-        current_activity=row[28],
+        current=None if row[28] is None else _current(*row[28:33]),
     )
+
+
+def _current(
+    name: str, attempt: int, error: StoredText | None, kind: StoredText | None, due_at: Micros | None
+) -> Current:
+    failure = outcome(None, error, kind, None)
+    return Current(name, attempt, failure.summary if isinstance(failure, Failure) else None, due_at)
 
 
 def _parent(workflow_id: str, parent_id: str, run: int, step: int, at_end: str) -> Parent:
@@ -174,6 +181,8 @@ def step_record(row: Row) -> StepRecord:
         kind, status = STEP_KINDS[row[1]], STEP_STATUSES[row[3]]
     except KeyError as error:
         raise _damaged_step(row, f"there is no kind or status {error}") from None
+    value = outcome(row[12], row[13], row[14], row[15])
+    is_open = status is StepStatus.SCHEDULED
     return StepRecord(
         step=row[0],
         kind=kind,
@@ -185,10 +194,13 @@ def step_record(row: Row) -> StepRecord:
         dropped=row[16],
         due_at=row[7],
         scheduled_at=row[8],
-        finished_at=row[9],
+        finished_at=None if is_open else row[9],
         source=restored_text(row[10]),
         input=row[11],
-        outcome=outcome(row[12], row[13], row[14], row[15]),
+        outcome=None if is_open else value,
+        last_failure=value if is_open and isinstance(value, Failure) else None,
+        failed_at=row[9] if is_open else None,
+        heartbeat=row[17],
     )
 
 
@@ -199,18 +211,28 @@ def loaded(row: Row, steps: Iterable[Row], inputs: Iterable[Row], signals: Itera
     placed: list[tuple[int, Event]] = []
     recorded: list[StepEnded] = []
     dropped: set[int] = set()
+    attempts: dict[int, OpenAttempt] = {}
     for step in steps:
-        number, kind_name, name, status, attempt, turn, applied, due_at, _, _, source, arguments = step[:12]
+        number, kind_name, name, status, attempt, turn, applied, due_at, scheduled_at, failed_at, source, arguments = (
+            step[:12]
+        )
         kind = STEP_KINDS.get(kind_name)
         if kind is None:
             raise _damaged_step(step, f"there is no kind {kind_name!r}")
-        issued.append(Step(number, kind, name, arguments, turn, restored_text(source), due_at))
+        is_activity = kind is StepKind.ACTIVITY
+        # That of an activity is no part of what was asked for.
+        ends_at = None if is_activity else due_at
+        issued.append(Step(number, kind, name, arguments, turn, restored_text(source), ends_at))
         if applied is not None:
             placed.append((applied, _ended(step, attempt)))
         elif status == "cancelled":
             dropped.add(number)
         elif status != "scheduled":
             recorded.append(_ended(step, attempt))
+        elif is_activity:
+            attempts[number] = OpenAttempt(
+                attempt, due_at, step[17], max(scheduled_at, failed_at or 0, due_at or 0), scheduled_at
+            )
     for applied, at, reason, timeout in inputs:
         placed.append((applied, CancelRequested(at, None if reason is None else restored_text(reason), timeout)))
     placed.sort(key=lambda pair: pair[0])
@@ -219,7 +241,9 @@ def loaded(row: Row, steps: Iterable[Row], inputs: Iterable[Row], signals: Itera
     events += [event for _, event in placed]
     patches = frozenset() if row[23] is None else frozenset(json.loads(row[23]))
     waiting = [Signal(number, restored_text(name), payload, at) for number, name, payload, at in signals]
-    return Loaded(record, History(events, issued, patches, frozenset(dropped)), recorded, waiting, last_signal)
+    return Loaded(
+        record, History(events, issued, patches, frozenset(dropped)), recorded, waiting, last_signal, attempts
+    )
 
 
 def _ended(row: Row, attempt: int) -> StepEnded:

@@ -180,6 +180,12 @@ create table signals (
 """
 CREATE_WAITING_SIGNALS = "create index signals_waiting on signals (workflow_id, number) where received is null"
 
+# ---------------------------------------------------------------------- version 3
+
+# While a step is open, its columns tell of the attempt before: `error`, `error_type` and `error_traceback` why it
+# failed, `finished_at` when; `attempt` is the one that is under way or to follow, and `due_at` when it is due.
+ADD_HEARTBEAT = "alter table activity_executions add column heartbeat text"  # the details of the last heartbeat
+
 #: The statements that lead to each version from the one before; version 0 is an empty file. What has been released
 #: is never changed, only followed by another version.
 MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -215,6 +221,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         CREATE_SIGNALS,
         CREATE_WAITING_SIGNALS,
     ),
+    3: (ADD_HEARTBEAT,),
 }
 
 #: The version that this library writes; the file keeps its own in ``PRAGMA user_version``.

@@ -69,6 +69,20 @@ update activity_executions set status = 'failed', output = ?, error = ?, error_t
                                finished_at = ?, attempt = ?, applied = ?
 where workflow_id = ? and run = ? and step = ? and applied is null
 """
+# What the attempts before left is told no longer.
+END_LATER_ATTEMPT = """
+update activity_executions set status = 'done', output = ?, finished_at = ?, attempt = ?, applied = ?,
+                               error = null, error_type = null, error_traceback = null
+where workflow_id = ? and run = ? and step = ? and applied is null
+"""
+RETRY_STEP = """
+update activity_executions set error = ?, error_type = ?, error_traceback = ?, finished_at = ?, attempt = ?, due_at = ?,
+                               heartbeat = ?
+where workflow_id = ? and run = ? and step = ? and status = 'scheduled'
+"""
+SET_HEARTBEAT = """
+update activity_executions set heartbeat = ? where workflow_id = ? and run = ? and step = ? and status = 'scheduled'
+"""
 # A workflow that stalls at the same outcome again records it again.
 RECORD_OUTCOME = """
 update activity_executions set status = ?, output = ?, error = ?, error_type = ?, error_traceback = ?,
@@ -110,12 +124,14 @@ where id = ? and run = ?
 """
 
 #: Statements that may find nothing to change: whoever deletes a workflow takes its requests along, for one.
-LENIENT = frozenset({DELETE_REQUEST, DELETE_STEPS, DELETE_APPLIED, DELETE_RECEIVED})
+LENIENT = frozenset({SET_HEARTBEAT, DELETE_REQUEST, DELETE_STEPS, DELETE_APPLIED, DELETE_RECEIVED})
 #: Statements whose rows begin with the id of a new workflow.
 CREATING = frozenset({INSERT_WORKFLOW, INSERT_SUBMISSION})
 
 #: What only some checkpoints have, in the order in which it has to be carried out.
 _RARE = (
+    RETRY_STEP,
+    SET_HEARTBEAT,
     INSERT_SIGNAL,
     RECEIVE_SIGNAL,
     DELETE_REQUEST,
@@ -141,6 +157,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     activities: list[Row] = []
     issued: list[Row] = []
     ended: list[Row] = []
+    ended_later: list[Row] = []
     failed: list[Row] = []
     cancelled: list[Row] = []
     wanted: list[Row] = []
@@ -157,7 +174,9 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 if isinstance(outcome, Failure):
                     failed.append((*failure_columns(outcome), ended_at, attempt, order, workflow_id, run, number))
                 else:
-                    ended.append((outcome, ended_at, attempt, order, workflow_id, run, number))
+                    (ended if attempt == 1 else ended_later).append(
+                        (outcome, ended_at, attempt, order, workflow_id, run, number)
+                    )
             elif isinstance(event, CancelRequested):
                 reason = event.reason and stored_text(event.reason)
                 wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
@@ -179,6 +198,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
         (INSERT_ACTIVITY, activities),
         (INSERT_STEP, issued),
         (END_STEP, ended),
+        (END_LATER_ATTEMPT, ended_later),
         (FAIL_STEP, failed),
         (CANCEL_STEP, cancelled),
         (INSERT_CANCEL, wanted),
@@ -226,6 +246,8 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
         or each.received
         or each.handled
         or each.recorded
+        or each.retried
+        or each.heartbeats
         or each.patches
         or each.progress is not None
         or each.continued is not None
@@ -235,6 +257,12 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
     writes: dict[str, list[Row]] = {statement: [] for statement in _RARE}
     for checkpoint in found:
         workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        for number, failure, at, following in checkpoint.retried:
+            _, error, kind, trace = failure_columns(failure)
+            next_one = following.number, following.due_at, following.details
+            writes[RETRY_STEP].append((error, kind, trace, at, *next_one, workflow_id, run, number))
+        for number, details in checkpoint.heartbeats:
+            writes[SET_HEARTBEAT].append((details, workflow_id, run, number))
         writes[INSERT_SIGNAL] += [signal_row(workflow_id, signal) for signal in checkpoint.signals]
         writes[RECEIVE_SIGNAL] += [(place, workflow_id, number) for number, place in checkpoint.received]
         writes[DELETE_REQUEST] += [(number,) for number in checkpoint.handled]

@@ -1,6 +1,6 @@
 """Where activities run: threads, an event loop, worker processes, and executors that were handed over."""
 
-from .attempt import Attempt, AttemptInfo, Completed, Engine, Key, Pool, Workers, perform
+from .attempt import Attempt, AttemptInfo, Completed, Engine, Key, Pool, Workers, failed, perform
 from .context import ActivityContext, activity_context, here, interrupted, lend
 from .pools import Pools
 
@@ -15,6 +15,7 @@ __all__ = [
     "Pools",
     "Workers",
     "activity_context",
+    "failed",
     "here",
     "interrupted",
     "lend",

@@ -58,6 +58,7 @@ class Attempt:
         "definition",
         "details",
         "dispatched_at",
+        "followed_in",
         "input",
         "key",
         "number",
@@ -65,6 +66,7 @@ class Attempt:
         "seed",
         "turn",
         "watched",
+        "written",
     )
 
     def __init__(
@@ -99,6 +101,11 @@ class Attempt:
         self.beat: tuple[Payload, Micros] | None = None
         #: Whether the scheduler looks for heartbeats by itself, so that none need tell it.
         self.watched = False
+        # The scheduler's own.
+        #: The heartbeat whose details are on disk.
+        self.written: tuple[Payload, Micros] | None = None
+        #: The turn in which it was found that another follows.
+        self.followed_in: object = None
 
     @property
     def workflow_id(self) -> str:

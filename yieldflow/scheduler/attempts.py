@@ -1,0 +1,120 @@
+"""Attempts at activities: they begin when they are due, and are followed by others where they fail."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from .._core.definitions import ActivityInvocation
+from .._core.errors import Cancelled
+from .._core.history import Failure, Micros, WorkflowStatus, in_micros, seed_at
+from .._core.nodes import Leaf
+from .._core.retry import next_delay
+from ..store import OpenAttempt, Retried
+from ..workers import Attempt, Completed
+from .limits import watch
+from .residents import Resident
+from .state import State
+from .timers import Timer
+from .turn import Turn, Unit, joined
+
+# ---------------------------------------------------------------------- they begin
+
+
+def begin(state: State, resident: Resident, leaf: Leaf, command: ActivityInvocation[object], turn: Turn) -> None:
+    """Have the attempt that an activity is at begin; or, where it is not due yet, wait until it is."""
+    step, now = leaf.step, turn.now
+    key = (resident.info.workflow_id, resident.info.run, step.number)
+    attempt = Attempt(key, 1, command.definition, step.input, command.options, resident.seed, step.turn)
+    there = resident.attempts.get(step.number)
+    if there is not None:
+        if there.due_at is not None and there.due_at > now and not leaf.cancelled:
+            state.timers.set(Timer(there.due_at, *key))
+            return
+        attempt.number, attempt.details = there.number, there.details
+    state.under_way[key] = attempt
+    if leaf.cancelled:
+        end_cancelled(state, attempt)
+        return
+    state.queued[key] = attempt
+    options = attempt.options
+    if options.timed:
+        attempt.dispatched_at = now
+        attempt.deadline_at = _deadline(options.schedule_to_close_timeout, there, now)
+        watch(state, attempt, now)
+    if options.max_concurrent is None or state.lanes.enter(attempt, options.max_concurrent):
+        turn.attempts.append(attempt)
+
+
+def abandon(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+    """Nobody waits for an attempt any more: one that has not begun never will, and the others are told."""
+    attempt.cancelled = True
+    state.under_way.pop(attempt.key, None)
+    begun = state.queued.pop(attempt.key, None) is None
+    if begun:
+        turn.abandoned.append((attempt, timed_out))
+    # One that was cancelled while it ran keeps its place until it has ended.
+    if timed_out or not begun:
+        turn.attempts += state.lanes.leave(attempt)
+
+
+def end_cancelled(state: State, attempt: Attempt) -> None:
+    """An activity that never began ends as cancelled."""
+    state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
+
+
+def _deadline(total: float | None, there: OpenAttempt | None, now: Micros) -> Micros | None:
+    """When all attempts are to be over.
+
+    Of one that is read from disk nobody knows how long no orchestrator was started. So its clock goes on from what is
+    on disk: the last attempt's end, or its due time. That an hour without a process makes no retry fail is worth more
+    than the time for which a lost attempt was under way.
+    """
+    if total is None:
+        return None
+    if there is None:
+        return now + in_micros(total)
+    if there.deadline_at is not None:
+        return there.deadline_at
+    return there.scheduled_at + in_micros(total) + max(0, now - there.known_until)
+
+
+# ---------------------------------------------------------------------- they are followed by others
+
+
+def retry(state: State, resident: Resident | None, completed: Completed, turn: Turn, unit: Unit) -> bool:
+    """Have an attempt that failed be followed by another; False where its failure is the activity's."""
+    attempt, failure = completed.attempt, completed.outcome
+    step, checkpoint, policy = attempt.step, unit.checkpoints[0], attempt.options.retry
+    if attempt.followed_in is turn:
+        # Its time ran out in this turn too.
+        return True
+    leaf = resident.execution.open.get(step) if resident is not None else None
+    is_final = not completed.retryable or attempt.cancelled or (leaf is not None and leaf.cancelled)
+    if is_final or not isinstance(failure, Failure):
+        return False
+    delay = next_delay(policy, attempt.number, completed.retry_after, _chance(attempt))
+    if delay is None:
+        return False
+    due_at = turn.now + in_micros(delay)
+    if attempt.deadline_at is not None and due_at >= attempt.deadline_at:
+        return False
+    details = attempt.details if attempt.beat is None else attempt.beat[0]
+    following = OpenAttempt(attempt.number + 1, due_at, details, deadline_at=attempt.deadline_at)
+    checkpoint.retried = joined(checkpoint.retried, [Retried(step, failure, turn.now, following)])
+    attempt.followed_in = turn
+    return True
+
+
+def follow(state: State, resident: Resident, step: int, following: OpenAttempt) -> None:
+    """Wait for the attempt that follows one whose failure is on disk."""
+    resident.attempts[step] = following
+    if resident.status is WorkflowStatus.PROCESSING and following.due_at is not None:
+        state.timers.set(Timer(following.due_at, resident.info.workflow_id, resident.info.run, step))
+
+
+def _chance(attempt: Attempt) -> float:
+    """What the jitter of the next wait goes by: the same however often it is asked."""
+    _, run, step = attempt.key
+    what = f"retry {run} {step} {attempt.number}"
+    digest = blake2b(what.encode(), key=seed_at(attempt.seed, attempt.turn), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
