@@ -62,7 +62,8 @@ from .logger import WorkflowLogger, get_logger
 from .orchestrator.handle import WorkflowHandle
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
-from .orchestrator.views import StepDescription, WaitingDescription, WorkflowDescription
+from .orchestrator.views import Health, StepDescription, WaitingDescription, WorkflowDescription
+from .tracing import Tracer
 from .workers.attempt import AttemptInfo
 from .workers.context import ActivityContext, activity_context
 
@@ -82,6 +83,7 @@ __all__ = [
     "DuplicateDefinitionError",
     "EncodingError",
     "Flow",
+    "Health",
     "InternalError",
     "MisplacedCallError",
     "Orchestrator",
@@ -99,6 +101,7 @@ __all__ = [
     "StorageError",
     "Task",
     "TaskCancelledError",
+    "Tracer",
     "UnknownWorkflowError",
     "WaitTimeoutError",
     "WaitingDescription",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .._core.commands import Command
 from .._core.definitions import WorkflowInvocation
@@ -15,6 +15,7 @@ from .._core.errors import MisplacedCallError, WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
 from .._core.registry import Registry
 from ..store import Submission
+from ..tracing import Tracer
 from ..workers import here
 from .access import Access
 from .handle import WorkflowHandle
@@ -22,7 +23,10 @@ from .listing import ids_of, make_filter, purge, purge_bounds
 from .replay_check import ReplayReport, check_replay
 from .settings import Settings
 from .submissions import make_submission, same_invocation, signal_of
-from .views import describe_workflow, status_dict
+from .views import Health, describe_workflow, status_dict
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 R = TypeVar("R")
 #: Seconds that the scheduler's thread is given to end when the interpreter exits.
@@ -45,6 +49,11 @@ class Orchestrator:
             the process, and a loss of power may take the latest commits.
         max_recovery_attempts: After so many starts in a row at which a workflow was at work when the process died, with
             nothing to show for it, the workflow is set aside as stalled.
+        executors: `concurrent.futures` executors by name, for activities with ``@activity(executor=name)``. They stay
+            the caller's: nobody else shuts them down.
+        max_processes: How many worker processes there are at most, for activities with ``executor="process"``; as many
+            as there are processors if left out.
+        tracer: A `Tracer`, which is told of every start and end of workflows and attempts.
 
     Raises:
         TypeError, ValueError: An argument is wrong; the message says which.
@@ -64,8 +73,23 @@ class Orchestrator:
         codec: Literal["pickle", "json"] = "pickle",
         durability: Literal["full", "normal"] = "full",
         max_recovery_attempts: int = 10,
+        executors: Mapping[str, Executor] | None = None,
+        max_processes: int | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
-        self._access = Access(Settings(db_path, max_workers, registry, codec, durability, max_recovery_attempts))
+        self._access = Access(
+            Settings(
+                db_path,
+                max_workers,
+                registry,
+                codec,
+                durability,
+                max_recovery_attempts,
+                executors,
+                max_processes,
+                tracer,
+            )
+        )
 
     def __repr__(self) -> str:
         return (
@@ -316,6 +340,16 @@ class Orchestrator:
         which = make_filter(name, status, id_prefix, parent, created_after, created_before, oldest_first, limit, after)
         records = [] if which is None else self._access.query(lambda store: store.records(which))
         return [status_dict(describe_workflow(record)) for record in records]
+
+    def health(self) -> Health:
+        """How much is going on in this orchestrator.
+
+        Returns:
+            Whether it is started, how many attempts at activities run and wait, and those whose time ran out and that
+            still keep a thread.
+        """
+        session = self._access.session
+        return Health(False) if session is None else session.health()
 
     # ------------------------------------------------------------------ deleting
 

@@ -14,8 +14,10 @@ from ..scheduler.scheduler import Scheduler
 from ..scheduler.turn import Ask, Beat, Look, Message, Registered, Reply, Submit
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission
+from ..tracing import Tracing
 from ..workers import Attempt, Completed, Pools
 from .settings import Settings
+from .views import Health
 from .waiting import Watches
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
@@ -40,6 +42,7 @@ class Session:
             self._watches = watches
             self._inbox: SimpleQueue[Message | None] = SimpleQueue()
             self.codec: Codec = settings.codec
+            self._tracing = None if settings.tracer is None else Tracing(settings.tracer)
             self.workers = Pools(settings.max_workers, settings.max_processes, settings.executors, self)
             self._scheduler = Scheduler(
                 store,
@@ -49,6 +52,7 @@ class Session:
                 watches.tell,
                 max_workers=settings.max_workers,
                 max_recovery_attempts=settings.max_recovery_attempts,
+                tracing=self._tracing,
             )
             self._scheduler.recover(clock())
             self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
@@ -77,6 +81,8 @@ class Session:
         if not self._scheduler.wants(attempt):
             return False
         attempt.begun_at = clock()
+        if self._tracing is not None:
+            self._tracing.begun(attempt)
         return True
 
     def beat(self, attempt: Attempt, details: Payload) -> None:
@@ -88,6 +94,8 @@ class Session:
 
     def deliver(self, completed: Completed) -> None:
         """Take in what became of an attempt."""
+        if self._tracing is not None:
+            self._tracing.completed(completed)
         self._inbox.put(completed)
 
     # ------------------------------------------------------------------ for callers
@@ -100,6 +108,12 @@ class Session:
     def has_stalled(self, workflow_id: str) -> bool:
         """Whether a workflow was tried in this session, with all that is registered by now, and cannot go on."""
         return self._registrations == self._scheduler.registrations and self._scheduler.has_stalled(workflow_id)
+
+    def health(self) -> Health:
+        """How much is going on."""
+        under_way, waiting = self._scheduler.load
+        abandoned = tuple(attempt.info for attempt in self.workers.threads.abandoned())
+        return Health(True, under_way - waiting, waiting, abandoned)
 
     @property
     def on_thread(self) -> bool:

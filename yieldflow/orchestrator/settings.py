@@ -12,6 +12,7 @@ from .._core.options import ASYNC, PROCESS, THREAD
 from .._core.registry import Registry, default_registry
 from .._core.retry import check_count
 from ..codec import codec_named
+from ..tracing import Tracer
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -33,6 +34,7 @@ class Settings:
     max_recovery_attempts: int
     given_executors: Mapping[str, Executor] | None = None
     given_processes: int | None = None
+    tracer: Tracer | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.db_path, (str, os.PathLike)):
@@ -46,6 +48,8 @@ class Settings:
         check_count("max_recovery_attempts", self.max_recovery_attempts)
         if self.given_processes is not None:
             check_count("max_processes", self.given_processes)
+        if self.tracer is not None and not isinstance(self.tracer, Tracer):
+            raise TypeError(f"tracer is a Tracer: derive your class from it; {self.tracer!r} is none")
         for name, executor in self.executors.items():
             if name in (THREAD, PROCESS, ASYNC):
                 raise ValueError(f"executors= has {name!r}, which every orchestrator has already: choose another name")

@@ -10,6 +10,7 @@ from typing import Any
 from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, WorkflowStatus, to_datetime
 from ..codec import preview
 from ..store import StepRecord, WorkflowRecord
+from ..workers.attempt import AttemptInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,20 @@ class StepDescription:
     finished_at: datetime | None
     #: Of an open activity: why its last attempt failed: type and message.
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an orchestrator is."""
+
+    #: Whether it is started; if not, all the rest is nothing.
+    started: bool
+    #: Attempts at activities that are being made, in threads, processes and everywhere.
+    running: int = 0
+    #: Attempts that wait for a worker.
+    waiting: int = 0
+    #: Attempts whose time ran out, and that still keep a thread, since a thread cannot be killed.
+    abandoned: tuple[AttemptInfo, ...] = ()
 
 
 def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescription, ...] = ()) -> WorkflowDescription:

@@ -13,6 +13,7 @@ from .children import has_given_id
 from .dispatching import cancel_begun, dispatch
 from .residents import why
 from .state import State
+from .telling import trace
 from .timers import DEADLINE, START, Timer
 from .turn import Ask, ChildEnded, Ended, Newborn, Turn, Unit, nobody
 
@@ -40,6 +41,8 @@ def commit(state: State, units: list[Unit], turn: Turn) -> None:
 
 def _committed(state: State, units: list[Unit], turn: Turn) -> None:
     ended: list[Ended] = []
+    if state.tracing is not None:
+        trace(state, state.tracing, units)
     for unit in units:
         for cause in unit.causes:
             if isinstance(cause, Completed):

@@ -21,6 +21,7 @@ from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Checkpoint, Store, Submission, taken
+from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, stall
 from .attempts import retry
@@ -65,6 +66,7 @@ class Scheduler:
         tell: Called after each commit with the workflows that ended or stalled in it.
         max_workers: How many activities run at once.
         max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
+        tracing: Who is told of starts and ends; None for nobody.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class Scheduler:
         *,
         max_workers: int = 5,
         max_recovery_attempts: int = 10,
+        tracing: Tracing | None = None,
     ) -> None:
-        self._state = State(store, workers, codec, registry, tell, max_workers, max_recovery_attempts)
+        self._state = State(store, workers, codec, registry, tell, max_workers, max_recovery_attempts, tracing)
         self._nothing = codec.encode(None)
         self._eviction = Eviction()
         self._glance_at: Micros = 0
@@ -147,6 +150,11 @@ class Scheduler:
     def driven(self) -> tuple[int, str] | None:
         """What is being driven now, for a watchdog: a number for each drive, and the workflow's id."""
         return self._state.residents.driven
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many attempts are under way, and how many of them no worker has begun. Any thread may ask."""
+        return len(self._state.under_way), len(self._state.queued)
 
     def wants(self, attempt: Attempt) -> bool:
         """Whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""

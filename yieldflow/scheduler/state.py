@@ -18,6 +18,7 @@ from collections.abc import Callable
 from .._core.history import Codec, Micros
 from .._core.registry import Registry
 from ..store import Store
+from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
 from .lanes import Lanes
 from .recovery import Probation
@@ -37,6 +38,7 @@ class State:
         tell: Called after each commit with the workflows that ended or stalled in it.
         max_workers: How many activities run at once.
         max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
+        tracing: Who is told of starts and ends; None for nobody.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class State:
         tell: Callable[[list[Ended]], None],
         max_workers: int,
         max_recovery_attempts: int,
+        tracing: Tracing | None = None,
     ) -> None:
         self.store = store
         self.workers = workers
         self.codec = codec
         self.registry = registry
         self.tell = tell
+        self.tracing = tracing
         self.residents = Residents(codec, registry)
         self.timers = Timers()
         self.probation = Probation(max_workers, max_recovery_attempts)
