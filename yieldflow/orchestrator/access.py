@@ -23,7 +23,7 @@ from .._core.history import Failure, Micros, Payload, WorkflowStatus
 from ..scheduler.loop import clock
 from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
-from ..workers import interrupted
+from ..workers import here, interrupted
 from .settings import Settings
 from .submissions import is_text
 from .waiting import Looks, Watch, Watches
@@ -231,4 +231,13 @@ class Access:
             raise MisplacedCallError(
                 f"{call} was called in a forked child of the process that made this orchestrator: begin the process "
                 'anew instead, as multiprocessing.get_context("spawn") does, and make one there, as a client'
+            )
+
+    def check_may_block(self, call: str) -> None:
+        """Refuse to wait where that holds up all that is waited for."""
+        place = here()
+        if place is not None and place.on_event_loop:
+            raise MisplacedCallError(
+                f"{call} was called in an async activity, where it would hold up the event loop and every activity on "
+                "it: write `await handle` instead, or `await asyncio.to_thread(handle.result)`"
             )

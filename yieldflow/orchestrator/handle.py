@@ -50,8 +50,10 @@ class WorkflowHandle(Generic[R_co]):
             WorkflowCancelledError: It was cancelled.
             WorkflowStalledError: It cannot go on until somebody acts; the message says why.
             OrchestratorStoppedError: The orchestrator stopped meanwhile; the workflow goes on at the next start.
+            MisplacedCallError: This is an async activity: write ``await handle``.
         """
         self._access.check_place("result()")
+        self._access.check_may_block("result()")
         # What has been told needs no waiting.
         ended = self._watch.end or wait(self._watch, self._access.looks(self._watch, self.id), timeout)
         if ended is None:

@@ -239,6 +239,7 @@ class Orchestrator:
         Raises:
             The same as `submit` and `WorkflowHandle.result`.
         """
+        self._access.check_may_block("run()")
         return self.submit(invocation).result()
 
     def invoke_workflow(self, name: str, /, **kwargs: object) -> str:

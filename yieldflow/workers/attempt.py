@@ -216,6 +216,19 @@ def run(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | No
     return returned(result, definition, codec)
 
 
+async def run_async(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | None, codec: Codec) -> Ending:
+    """The same for an activity that is an ``async def``. Cancelled, it has failed with that."""
+    try:
+        arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
+    except BaseException as error:
+        return Ending(codec.encode_failure(error), retryable=False)
+    try:
+        result = await definition.call(arguments)
+    except BaseException as error:
+        return failed(error, definition, policy, codec)
+    return returned(result, definition, codec)
+
+
 def returned(result: object, definition: Activity[..., Any], codec: Codec) -> Ending:
     """How an activity came out that returned. What cannot be stored is not tried again: it was done."""
     try:

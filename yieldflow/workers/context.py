@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
-from .attempt import AttemptInfo
+from .attempt import Attempt, AttemptInfo, Engine
 
 
 class ActivityContext:
@@ -86,6 +86,17 @@ class ActivityContext:
         self._beat(self._codec.encode(details))
 
 
+def context_of(attempt: Attempt, engine: Engine) -> ActivityContext:
+    """What an attempt that runs in this process may know and say."""
+    return ActivityContext(
+        attempt.info,
+        engine.codec,
+        attempt.details,
+        lambda details: engine.beat(attempt, details),
+        lambda: attempt.cancelled,
+    )
+
+
 class Waits(Protocol):
     """What a place lends while its activity waits for a workflow."""
 
@@ -113,7 +124,7 @@ class Place(Protocol):
 
     @property
     def on_event_loop(self) -> bool:
-        """Whether other activities stand still while this one blocks its thread."""
+        """Whether the calling thread is an event loop's, so that other activities stand still while it is blocked."""
 
     def interrupted(self) -> bool:
         """Whether the activity is to give up waiting, since its orchestrator stops."""

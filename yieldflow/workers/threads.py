@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from .._core.context import place as driving_place
 from .._core.history import Failure
 from .attempt import Attempt, Engine, perform
-from .context import ActivityContext, settle
+from .context import ActivityContext, context_of, settle
 
 
 class _Seat:
@@ -47,16 +47,8 @@ class _Seat:
 
     @property
     def context(self) -> ActivityContext | None:
-        attempt, engine = self.attempt, self.pool.engine
-        if attempt is None:
-            return None
-        return ActivityContext(
-            attempt.info,
-            engine.codec,
-            attempt.details,
-            lambda details: engine.beat(attempt, details),
-            lambda: attempt.cancelled,
-        )
+        attempt = self.attempt
+        return None if attempt is None else context_of(attempt, self.pool.engine)
 
     def interrupted(self) -> bool:
         if self.pool.stopping:

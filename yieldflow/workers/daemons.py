@@ -1,0 +1,99 @@
+"""The threads behind `asyncio.to_thread` in activities."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """Runs calls on daemon threads, as many as asyncio's own executor has.
+
+    Asyncio's own is waited for when the interpreter exits, so that one call that never returns would keep it for ever.
+    And there, all threads may wait for workflows whose activities need one of them: here, one that waits is replaced.
+
+    It is a `ThreadPoolExecutor` by name only, since event loops take no other.
+    """
+
+    def __init__(self) -> None:
+        # Nothing of the base is used, so nothing of it is set up.
+        self._limit = min(32, (os.cpu_count() or 1) + 4)
+        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        # Guards what follows. The garbage collector may end a wait on a thread that holds it.
+        self._changed = threading.Condition(threading.RLock())
+        self._members: set[threading.Thread] = set()
+        self._idle = 0
+        self._over = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a call some time."""
+        future: Future[T] = Future()
+        with self._changed:
+            if self._over:
+                raise RuntimeError("the event loop of the activities has ended")
+            self._calls.append((future, lambda: fn(*args, **kwargs)))
+            self._staff()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Begin nothing more, and wait for nothing."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def lend(self) -> bool:
+        """Have another thread for others while the calling one waits; whether it is one of these."""
+        with self._changed:
+            if threading.current_thread() not in self._members:
+                return False
+            self._limit += 1
+            self._staff()
+            return True
+
+    def take_back(self) -> None:
+        """That wait is over."""
+        with self._changed:
+            self._limit -= 1
+
+    def _staff(self) -> None:
+        """Have somebody take the next call; the lock is held by the caller."""
+        if self._idle:
+            # Here and not where it wakes: until then it must not be counted on a second time.
+            self._idle -= 1
+            self._changed.notify()
+        elif self._calls and len(self._members) < self._limit:
+            thread = threading.Thread(target=self._work, name="yieldflow-to-thread", daemon=True)
+            self._members.add(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        while (found := self._next(me)) is not None:
+            future, call = found
+            if future.set_running_or_notify_cancel():
+                try:
+                    result = call()
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+            # An idle thread is to keep nothing alive.
+            del found, future, call
+
+    def _next(self, me: threading.Thread) -> tuple[Future[Any], Callable[[], Any]] | None:
+        """The next call; None where this thread is to end."""
+        with self._changed:
+            while not self._over and len(self._members) <= self._limit:
+                if self._calls:
+                    return self._calls.popleft()
+                self._idle += 1
+                self._changed.wait()
+            self._members.discard(me)
+            return None
