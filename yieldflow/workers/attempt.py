@@ -18,6 +18,9 @@ from ..notices import logger
 Key: TypeAlias = tuple[str, int, int]
 
 DEFAULTS = ActivityOptions()
+#: The longest result: SQLite holds a billion bytes in a row, in which there is more (text beyond ASCII takes up to four
+#: bytes a character, and is left to SQLite to refuse).
+LARGEST = 900_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,13 @@ async def run_async(definition: Activity[..., Any], input: Payload, policy: Retr
 def returned(result: object, definition: Activity[..., Any], codec: Codec) -> Ending:
     """How an activity came out that returned. What cannot be stored is not tried again: it was done."""
     try:
-        return Ending(codec.encode(result))
+        payload = codec.encode(result)
+        if len(payload) > LARGEST:
+            raise EncodingError(
+                f"{len(payload):,} bytes, and a database holds at most {LARGEST:,} in one value: put it into a file, "
+                "and return where that is"
+            )
+        return Ending(payload)
     except EncodingError as error:
         problem = EncodingError(f"what activity {definition.name!r} returned: {error}")
         return Ending(codec.encode_failure(problem), retryable=False)
