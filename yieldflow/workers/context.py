@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
@@ -66,7 +66,7 @@ class ActivityContext:
         return self._is_cancelled()
 
     @property
-    def heartbeat_details(self) -> object:
+    def heartbeat_details(self) -> Any:
         """What the attempt before this one last gave to `heartbeat`; None where there is nothing."""
         return None if self._details is None else self._codec.decode(self._details)
 
