@@ -62,7 +62,7 @@ class Report(TypedDict):
 
 # ---------------------------------------------------------------------- the import
 
-PATIENT = RetryPolicy(initial_interval=0.05, maximum_interval=2)
+PATIENT = RetryPolicy(initial_interval=0.05, maximum_interval=0.5)
 
 
 def ask(path: str, body: object = None, **headers: str) -> Any:
@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A page of orders."""
         if self.server.fails():
-            self.answer(503, "try again later", **{"Retry-After": "0.1"})
+            self.answer(503, "try again later", **{"Retry-After": "0.05"})
             return
         page = int(self.path.partition("page=")[2])
         self.answer(200, self.server.orders[page * PAGE : (page + 1) * PAGE])
@@ -172,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
         """A payment."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.server.fails():
-            self.answer(503, "try again later", **{"Retry-After": "0.1"})
+            self.answer(503, "try again later", **{"Retry-After": "0.05"})
             return
         receipt = self.server.book(self.headers["Idempotency-Key"], body["order"], body["cents"])
         if self.server.fails():

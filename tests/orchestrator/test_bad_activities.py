@@ -165,6 +165,27 @@ def test_it_never_returns(database: Any, registry: Registry, gate: Gate) -> None
     )
 
 
+def test_it_never_returns_and_the_orchestrator_stops(
+    orchestrator: Orchestrator, registry: Registry, gate: Gate
+) -> None:
+    """A stop waits for an attempt as long as that has time, and no longer."""
+
+    @activity(registry=registry, timeout=0.5, retry=RetryPolicy(initial_interval=3600))
+    def hang() -> None:
+        gate.pass_through()
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield hang()
+
+    handle = orchestrator.submit(job())
+    gate.await_entry()
+    orchestrator.stop()
+    assert handle.describe().last_error == (
+        "ActivityTimeoutError: attempt 1 at activity 'hang' took longer than its timeout of 0.5 s"
+    )
+
+
 def test_it_is_told_that_its_time_is_over(orchestrator: Orchestrator, registry: Registry) -> None:
     """An activity that looks at `activity_context().cancelled` can end when nobody waits for it any more."""
     told = threading.Event()

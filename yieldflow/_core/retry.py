@@ -24,7 +24,8 @@ class RetryPolicy:
     Args:
         initial_interval: Seconds, or a `timedelta`, before the second attempt. 1 second.
         backoff_coefficient: What each further wait is multiplied by: 1 or more. 2.
-        maximum_interval: Seconds, or a `timedelta`, that no wait exceeds. 60 seconds.
+        maximum_interval: Seconds, or a `timedelta`, that no wait exceeds. 60 seconds, or the ``initial_interval``, if
+            that is longer.
         maximum_attempts: How many attempts there are at most, the first one counted. None, the default: as many as it
             takes; to bound the time instead, give the activity a ``schedule_to_close_timeout``.
         non_retryable: Failures that are final at once: an exception type, a tuple of them, or a function that is given
@@ -42,15 +43,19 @@ class RetryPolicy:
 
     initial_interval: float | timedelta = 1.0
     backoff_coefficient: float = 2.0
-    maximum_interval: float | timedelta = 60.0
+    maximum_interval: float | timedelta | None = None
     maximum_attempts: int | None = None
     non_retryable: type[BaseException] | NonRetryable = ()
     jitter: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("initial_interval", "maximum_interval"):
-            object.__setattr__(self, name, duration(name, getattr(self, name)))
-        if seconds_of("", self.maximum_interval) < seconds_of("", self.initial_interval):
+        first = duration("initial_interval", self.initial_interval)
+        longest = (
+            max(60.0, first) if self.maximum_interval is None else duration("maximum_interval", self.maximum_interval)
+        )
+        object.__setattr__(self, "initial_interval", first)
+        object.__setattr__(self, "maximum_interval", longest)
+        if longest < first:
             raise ValueError(
                 f"maximum_interval={show(self.maximum_interval)} is less than "
                 f"initial_interval={show(self.initial_interval)}: give a larger one"

@@ -102,6 +102,9 @@ def retry(state: State, resident: Resident | None, completed: Completed, turn: T
     following = OpenAttempt(attempt.number + 1, due_at, details, deadline_at=attempt.deadline_at)
     checkpoint.retried = joined(checkpoint.retried, [Retried(step, failure, turn.now, following)])
     attempt.followed_in = turn
+    if state.probation.on_trial(attempt.workflow_id):
+        # It failed, and the process lives.
+        checkpoint.recovery_attempts = 0
     return True
 
 

@@ -18,6 +18,9 @@ from .._core.history import Failure
 from .attempt import Attempt, Engine, perform
 from .context import ActivityContext, context_of, settle
 
+#: Seconds after which a stop looks whether it has to wait for a thread still.
+LOOK = 0.05
+
 
 class _Seat:
     """What one thread of a pool is at."""
@@ -103,10 +106,10 @@ class ThreadWorkers:
             return
         with self._lock:
             seat = next((seat for seat in self._threads.values() if seat.attempt is attempt), None)
-            if seat is not None and not seat.abandoned and not self.stopping:
+            if seat is not None and not seat.abandoned:
                 seat.abandoned = True
                 # One that waits has lent its place already.
-                if not seat.waiting:
+                if not seat.waiting and not self.stopping:
                     self._spawn()
 
     def running(self) -> list[Attempt]:
@@ -139,10 +142,14 @@ class ThreadWorkers:
     def join(self, deadline: float | None) -> list[Attempt]:
         """Wait for what runs, but for what was abandoned; the attempts that are still running."""
         with self._lock:
-            threads = [thread for thread, seat in self._threads.items() if not seat.abandoned]
-        for thread in threads:
-            left = None if deadline is None else deadline - time.monotonic()
-            thread.join(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
+            threads = list(self._threads.items())
+        for thread, seat in threads:
+            # Its time may run out meanwhile.
+            while thread.is_alive() and not seat.abandoned:
+                left = LOOK if deadline is None else min(LOOK, deadline - time.monotonic())
+                if left <= 0:
+                    break
+                thread.join(left)
         return self.running()
 
     def kill(self) -> None:
