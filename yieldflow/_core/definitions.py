@@ -75,7 +75,9 @@ def is_async(fn: object) -> bool:
     while isinstance(fn, functools.partial):
         fn = fn.func
     plain = inspect.unwrap(fn) if callable(fn) else fn
-    return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(getattr(plain, "__call__", None))  # noqa: B004  # of an instance
+    # Of a wrapper either may be the async one: itself, or what it wraps and whose coroutine it returns.
+    candidates = (fn, plain, getattr(plain, "__call__", None))  # noqa: B004  # of an instance
+    return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
 
 
 class Workflow(Definition[P, R_co]):
