@@ -86,7 +86,7 @@ def test_side_tasks_may_raise_what_ends_programs(orchestrator: Orchestrator, reg
         return "undisturbed"
 
     @workflow(registry=registry)
-    def job() -> Flow[list[str]]:
+    def job() -> Flow[Any]:
         return (yield from gather(careful(), careless(), careful()))
 
     assert orchestrator.submit(job()).result(WAIT) == ["undisturbed", "went on", "undisturbed"]

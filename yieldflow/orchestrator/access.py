@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -240,4 +241,14 @@ class Access:
             raise MisplacedCallError(
                 f"{call} was called in an async activity, where it would hold up the event loop and every activity on "
                 "it: write `await handle` instead, or `await asyncio.to_thread(handle.result)`"
+            )
+
+    def check_not_imported_anew(self) -> None:
+        """Refuse to start in a process that was spawned by the program and only imports its main module again."""
+        process = sys.modules.get("multiprocessing.process")
+        # What multiprocessing itself goes by when it refuses to start further processes there.
+        if process is not None and getattr(process.current_process(), "_inheriting", False):
+            raise MisplacedCallError(
+                "start() was called while a worker process imports the program's main module again, to find its "
+                'activities: put what starts the orchestrator under `if __name__ == "__main__":`'
             )

@@ -28,6 +28,9 @@ from .views import Health, describe_workflow, status_dict
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 R = TypeVar("R")
 #: Seconds that the scheduler's thread is given to end when the interpreter exits.
 EXIT_PATIENCE = 1.0
@@ -41,7 +44,7 @@ class Orchestrator:
 
     Args:
         db_path: The file; created where there is none.
-        max_workers: How many activities run at once.
+        max_workers: How many activities run at once on threads.
         registry: Where workflows are found by name; the default registry if left out.
         codec: How values are stored: ``"pickle"`` (JSON where that is exact, else a pickle) or ``"json"`` (pickles
             are refused both ways).
@@ -49,10 +52,11 @@ class Orchestrator:
             the process, and a loss of power may take the latest commits.
         max_recovery_attempts: After so many starts in a row at which a workflow was at work when the process died, with
             nothing to show for it, the workflow is set aside as stalled.
-        executors: `concurrent.futures` executors by name, for activities with ``@activity(executor=name)``. They stay
-            the caller's: nobody else shuts them down.
+        executors: Further places for activities, by name: ``@activity(executor="gpu")`` runs in
+            ``executors={"gpu": ...}``, which is any `concurrent.futures.Executor`. Each stays yours: it is never shut
+            down here.
         max_processes: How many worker processes there are at most, for activities with ``executor="process"``; as many
-            as there are processors if left out.
+            as the machine has processors if left out. They start when they are needed.
         tracer: A `Tracer`, which is told of every start and end of workflows and attempts.
 
     Raises:
@@ -104,8 +108,12 @@ class Orchestrator:
         Raises:
             DatabaseInUseError: Another orchestrator is started on the file; the message names its process.
             DatabaseOpenError: The file cannot be used; the message says why.
+            MisplacedCallError: A worker process called it, while it imported the program: the message says what to do.
+            ValueError: An activity of the registry is to run in an executor that there is not.
         """
         self._access.check_place("start()")
+        self._access.check_not_imported_anew()
+        self._access.settings.check_executors()
         from .session import Session
 
         with self._access.lifetime:

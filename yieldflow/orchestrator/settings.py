@@ -71,6 +71,21 @@ class Settings:
         """Executors that were handed over, by name."""
         return {} if self.given_executors is None else self.given_executors
 
+    def check_executors(self) -> None:
+        """Refuse an activity that could run nowhere.
+
+        Raises:
+            ValueError: It is to run in an executor that was not given.
+        """
+        known = (THREAD, ASYNC, PROCESS, *self.executors)
+        for definition in self.registry.activities.values():
+            name = definition.options.executor
+            if name not in known:
+                raise ValueError(
+                    f"activity {definition.name!r} is to run in executor={name!r}, which there is not: hand it over, "
+                    f"as in Orchestrator(executors={{{name!r}: ...}})"
+                )
+
     @property
     def max_processes(self) -> int:
         """How many worker processes there are at most."""

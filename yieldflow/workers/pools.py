@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._core.options import ASYNC, PROCESS, THREAD
-from .attempt import Attempt, Engine, Pool
+from .attempt import Attempt, Completed, Engine, Pool
 from .threads import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -42,8 +42,15 @@ class Pools:
         name = attempt.options.executor
         if name == THREAD:
             self.threads.submit(attempt)
+            return
+        try:
+            pool = self._pool(name)
+        except Exception as error:
+            # No thread or no file descriptor is left: that concerns the attempt, and not whoever submits.
+            if self._engine.begin(attempt):
+                self._engine.deliver(Completed(attempt, self._engine.codec.encode_failure(error)))
         else:
-            self._pool(name).submit(attempt)
+            pool.submit(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """Nobody waits for ``attempt`` any more: end it, if it is running and that can be done."""
@@ -85,4 +92,5 @@ class Pools:
             return ProcessWorkers(self._max_processes, self._engine)
         from .foreign import ForeignExecutor
 
-        return ForeignExecutor(name, self._executors.get(name), self._engine)
+        known = (THREAD, ASYNC, PROCESS, *self._executors)
+        return ForeignExecutor(name, self._executors.get(name), known, self._engine)

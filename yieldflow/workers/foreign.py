@@ -1,0 +1,181 @@
+"""Activities in an executor that was handed to the orchestrator."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from contextvars import copy_context
+from typing import TypeAlias
+
+from .._core.context import place as driving_place
+from .._core.errors import EncodingError, WorkerDiedError
+from .._core.history import Failure
+from .attempt import Attempt, Completed, Ending, Engine, perform
+from .child import Job, Parcel
+from .context import settle
+from .places import LonePlace, Wakes
+from .shipping import ship
+
+#: How an attempt came out; None where it never began.
+Answer: TypeAlias = Ending | None
+
+
+class ForeignExecutor:
+    """Runs activities in a `concurrent.futures.Executor`, which stays its owner's: it is not shut down.
+
+    Args:
+        name: What it is called.
+        executor: None where there is none of that name.
+        known: The names that there are.
+        engine: What the activities run for.
+    """
+
+    def __init__(self, name: str, executor: Executor | None, known: Iterable[str], engine: Engine) -> None:
+        self._name = name
+        self._executor = executor
+        self._known = known
+        self._engine = engine
+        self._waits = Wakes()
+        # Guards what is under way.
+        self._changed = threading.Condition(threading.RLock())
+        self._calls: dict[Attempt, _Call] = {}
+
+    def submit(self, attempt: Attempt) -> None:
+        """Hand an attempt to the executor."""
+        call = _Call(attempt, self._engine, self._waits)
+        if self._executor is None:
+            names = ", ".join(map(repr, self._known))
+            text = (
+                f"activity {attempt.definition.name!r} is to run in executor={self._name!r}, which there is not. There "
+                f"are: {names}. Hand it over, as in Orchestrator(executors={{{self._name!r}: ...}})"
+            )
+            self._answer(call, Ending(self._engine.codec.encode_failure(ValueError(text)), retryable=False))
+            return
+        if self._waits.stopping:
+            return
+        with self._changed:
+            self._calls[attempt] = call
+        try:
+            future = self._executor.submit(call)
+        except BaseException as error:
+            self._answer(call, self._refusal(attempt, error))
+        else:
+            call.future = future
+            future.add_done_callback(lambda future: self._take(call, future))
+
+    def abandon(self, attempt: Attempt, timed_out: bool) -> None:
+        """See that it does not begin; what has begun goes on, and what comes of it is dropped."""
+        with self._changed:
+            call = self._calls.get(attempt)
+        if call is not None and call.future is not None:
+            call.future.cancel()
+
+    def close(self) -> None:
+        """Begin nothing more, and have those that wait for a workflow give up: their failure counts for nothing."""
+        self._waits.stop()
+        with self._changed:
+            calls = list(self._calls.values())
+        for call in calls:
+            if call.future is not None:
+                call.future.cancel()
+
+    def join(self, deadline: float | None) -> list[Attempt]:
+        """Wait for what runs; the attempts that are still running."""
+        with self._changed:
+            while running := [attempt for attempt, call in self._calls.items() if call.begun]:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._changed.wait(None if left is None else min(left, threading.TIMEOUT_MAX))
+            return running
+
+    def kill(self) -> None:
+        """What runs there is its owner's to end."""
+
+    def _take(self, call: _Call, future: Future[Answer]) -> None:
+        """The executor is done with a call."""
+        if future.cancelled():
+            by_owner = not (call.attempt.cancelled or self._waits.stopping)
+            self._answer(call, self._refusal(call.attempt, None) if by_owner else None)
+            return
+        error = future.exception()
+        self._answer(call, future.result() if error is None else self._refusal(call.attempt, error))
+
+    def _refusal(self, attempt: Attempt, error: BaseException | None) -> Ending:
+        """How an attempt came out that the executor itself failed."""
+        reason = "it was cancelled" if error is None else f"{type(error).__name__}: {error}"
+        died = WorkerDiedError(f"executor {self._name!r} failed activity {attempt.definition.name!r}: {reason}")
+        died.__cause__ = error
+        return Ending(self._engine.codec.encode_failure(died))
+
+    def _answer(self, call: _Call, ending: Answer) -> None:
+        if ending is not None and not call.gave_up(ending) and (call.begun or call.begin()):
+            self._engine.deliver(Completed(call.attempt, *ending))
+        with self._changed:
+            # Last, since whoever waits for it takes it for delivered.
+            self._calls.pop(call.attempt, None)
+            self._changed.notify_all()
+
+
+class _Call:
+    """What the executor is given: makes the attempt where it is called, or is pickled and makes it elsewhere."""
+
+    def __init__(self, attempt: Attempt, engine: Engine, waits: Wakes) -> None:
+        self.attempt = attempt
+        self.future: Future[Answer] | None = None
+        self.begun = False
+        self._engine = engine
+        self._waits = waits
+        self._pid = os.getpid()
+        self._place = LonePlace(attempt, engine, waits)
+
+    def begin(self) -> bool:
+        """Whether it is to begin; from here on it has."""
+        self.begun = self.begun or (not self._waits.stopping and self._engine.begin(self.attempt))
+        return self.begun
+
+    def gave_up(self, ending: Ending) -> bool:
+        """Whether it failed since it was told of the stop: that counts for nothing."""
+        return self._place.interrupted_once and isinstance(ending.outcome, Failure)
+
+    def __call__(self) -> Answer:
+        if not self.begin():
+            return None
+        # Without a trace in the executor's thread, but for what `driving_place`'s module wants to be set there first.
+        driving_place()
+        completed = copy_context().run(self._perform)
+        if os.getpid() != self._pid:
+            # The activity forked, and the child came back from it: that is no worker.
+            os._exit(0)
+        return Ending(*completed[1:4])
+
+    def _perform(self) -> Completed:
+        settle(self._place)
+        try:
+            return perform(self.attempt, self._engine.codec)
+        finally:
+            self._place.over = True
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """The executor runs it in another process: what it needs there. It counts as begun from here on."""
+        attempt, codec = self.attempt, self._engine.codec
+        if not self.begin():
+            return _Answered, (None,)
+        try:
+            shipped = ship(attempt.definition, attempt.options.retry)
+        except EncodingError as error:
+            return _Answered, (Ending(codec.encode_failure(error), retryable=False),)
+        return Parcel, (Job(shipped, attempt.input, attempt.info, attempt.details), codec)
+
+
+class _Answered:
+    """In place of an attempt that is not to be made elsewhere: what its answer is."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self) -> Answer:
+        return self._answer

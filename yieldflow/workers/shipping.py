@@ -1,0 +1,122 @@
+"""How an activity gets into another process: by reference where that can import it, else by value."""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+from types import FunctionType
+from typing import Any
+
+from .._core.definitions import Activity, Workflow
+from .._core.errors import EncodingError
+from .._core.retry import RetryPolicy
+
+#: What a spawned process calls the program's main module while it imports it again.
+ANOTHER_MAIN = "__mp_main__"
+
+
+def ship(definition: Activity[..., Any], policy: RetryPolicy | None) -> bytes:
+    """What `unship` makes the same of in another process.
+
+    Raises:
+        EncodingError: It cannot be sent there; the message says why, and what to do.
+    """
+    try:
+        file = io.BytesIO()
+        _pickler()(file, protocol=5).dump((definition, policy))
+        return file.getvalue()
+    except Exception as error:
+        raise EncodingError(
+            f"activity {definition.name!r} cannot be sent to another process ({type(error).__name__}: {error}): define "
+            "it at the top level of a module, and open there what cannot be sent (locks, files, connections), or leave "
+            "out executor="
+        ) from error
+
+
+def unship(shipped: bytes, name: str) -> tuple[Activity[..., Any], RetryPolicy | None]:
+    """What was given to `ship` in the process that sent it.
+
+    Args:
+        shipped: What `ship` returned.
+        name: The activity's name, for messages.
+
+    Raises:
+        EncodingError: It cannot be had here; the message says why, and what to do.
+    """
+    import pickle
+
+    settle_main()
+    try:
+        shipment: tuple[Activity[..., Any], RetryPolicy | None] = pickle.loads(shipped)
+    except (Exception, SystemExit) as error:
+        raise EncodingError(
+            f"activity {name!r} cannot be had in another process ({type(error).__name__}: {error}): define it at the "
+            'top level of a module that can be imported there; in a script, outside `if __name__ == "__main__":`'
+        ) from error
+    return shipment
+
+
+@functools.cache
+def _pickler() -> Any:
+    import cloudpickle  # type: ignore[import-untyped]  # it ships no types
+
+    class Shipper(cloudpickle.Pickler):  # type: ignore[misc]  # an untyped base
+        """Takes by value what the other process cannot import."""
+
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, (Activity, Workflow)):
+                # By reference is what it says itself.
+                return NotImplemented if _is_there(obj, obj.__reduce__()) else _parts(obj)
+            # cloudpickle takes all of `__main__` by value: other classes than those that come back are caught by.
+            if isinstance(obj, (type, FunctionType)) and _is_there(obj, obj.__qualname__):
+                return NotImplemented
+            return super().reducer_override(obj)
+
+    return Shipper
+
+
+def _parts(definition: Activity[..., Any] | Workflow[..., Any]) -> tuple[type, tuple[object, ...]]:
+    """What makes a definition anew."""
+    if isinstance(definition, Activity):
+        return Activity, (definition.fn, definition.name, definition.options)
+    return Workflow, (definition.fn, definition.name, definition.version, definition.options)
+
+
+def _is_there(thing: Any, path: str) -> bool:
+    """Whether the path leads from its module to a thing, in the other process too."""
+    module = sys.modules.get(thing.__module__ or "")
+    if module is None or (module.__name__ == "__main__" and not _main_is_imported()):
+        return False
+    found: object = module
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found is thing
+
+
+def _main_is_imported() -> bool:
+    """Whether a spawned process imports the program's main module: a file, or a module that ``python -m`` ran."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name != "__main__" and not spec.name.endswith(".__main__")
+    return getattr(main, "__file__", None) is not None
+
+
+@functools.cache
+def settle_main() -> None:
+    """In a spawned process, have what the program's main module defines be of ``__main__``, as it is at home.
+
+    Else what is stored, and what the workflow sees, would name a module that is in spawned processes only.
+    """
+    pending = list(vars(sys.modules["__main__"]).values())
+    while pending:
+        thing = pending.pop()
+        if not isinstance(thing, (type, FunctionType, Activity)) or thing.__module__ != ANOTHER_MAIN:
+            continue
+        thing.__module__ = "__main__"
+        if isinstance(thing, type):
+            pending += vars(thing).values()
+        elif isinstance(thing, FunctionType):
+            # What is defined later, in a function, takes its module from there.
+            thing.__globals__["__name__"] = "__main__"
