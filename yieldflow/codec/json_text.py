@@ -37,10 +37,30 @@ def _writer() -> Callable[[object], str]:
 
 
 _write = _writer()
+_quote: Callable[[str], str] = json.encoder.encode_basestring
 _write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder()
 #: What `decode` calls once it has looked for white space, of which we write none.
 _scan: Callable[[str, int], tuple[object, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
+
+
+def _simple(value: dict[Any, Any]) -> str | None:
+    """The text of a dict of text and small numbers, looked at and written in one go; None for any other.
+
+    Most arguments are such. The text is the one that `_write` writes.
+    """
+    parts: list[str] = []
+    for key, item in value.items():
+        kind = type(item)
+        if type(key) is not str:
+            return None
+        if kind is str:
+            parts.append(f"{_quote(key)}:{_quote(item)}")
+        elif kind is int and -_SMALL < item < _SMALL:
+            parts.append(f"{_quote(key)}:{item}")
+        else:
+            return None
+    return f"{{{','.join(parts)}}}"
 
 
 def _is_flat(value: object) -> bool:
@@ -99,9 +119,10 @@ def to_json(value: object) -> str | None:
         return str(value)
     text = ""
     try:
-        if not _is_flat(value) and not _is_exact(value):
+        simple = _simple(value) if type(value) is dict else None
+        if simple is None and not _is_flat(value) and not _is_exact(value):
             return None
-        text = _write(value)
+        text = _write(value) if simple is None else simple
         if not text.isascii():
             text.encode()
         return text
