@@ -1,6 +1,6 @@
 """What the code being driven shares with whoever drives it, without either being handed to the other.
 
-While an execution drives a generator, `driving()` is its `Driving`. Commands note themselves there when they are
+While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note themselves there when they are
 made, so that one that is never yielded can be reported with the line that made it; the workflow's logger asks there
 whether it is a replay. Worker threads have contexts of their own, where it is None.
 """
@@ -32,15 +32,16 @@ class Driving:
 
     __slots__ = ("fruitful", "info", "made", "replaying")
 
-    def __init__(self, info: WorkflowInfo) -> None:
-        self.info = info
-        #: Whether what happens now has happened before.
-        self.replaying = False
-        #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
-        self.made: dict[int, tuple[object, CodeType, int]] = {}
-        #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
-        #: that is in it.)
-        self.fruitful: set[tuple[int, int]] = set()
+    # Set by the execution, which is one.
+
+    info: WorkflowInfo
+    #: Whether what happens now has happened before.
+    replaying: bool
+    #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
+    made: dict[int, tuple[object, CodeType, int]]
+    #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
+    #: that is in it.)
+    fruitful: set[tuple[int, int]]
 
     def use(self, command: object) -> None:
         """Note that somebody has ``command`` now."""

@@ -31,7 +31,7 @@ from .commands import (
     show,
 )
 from .concurrency import CancelTask, Start, Task
-from .context import Driving, WorkflowInfo, drive, note_used, place, unyielded
+from .context import WorkflowInfo, drive, note_used, place, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -124,10 +124,12 @@ class Execution(Steps):
         self._seed = seed
         self._codec = codec
         self._history = history
-        self._driving = Driving(info)
+        self.replaying = False
+        self.made = {}
+        self.fruitful = set()
         self._root = None
         self._runnable = []
-        self._later = []
+        self._later = ()
         #: Generators that became branches in this turn: until they are driven nothing shows it on them.
         self._taken: set[Body] | None = None
         self._now = 0
@@ -169,10 +171,10 @@ class Execution(Steps):
             EncodingError: The outcome, or the input, cannot be read back.
         """
         recorded = self.applied < len(self._history.events)
-        self._driving.replaying = recorded
+        self.replaying = recorded
         self._advance = advance = Advance()
         here = place()
-        before, here.occupant = here.occupant, self._driving
+        before, here.occupant = here.occupant, self
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -185,8 +187,8 @@ class Execution(Steps):
                     break
                 self._runnable.clear()
                 self._tell()
-            if self._driving.made:
-                found = unyielded(self._driving, ended=self.over)
+            if self.made:
+                found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
             here.occupant = before
@@ -295,7 +297,7 @@ class Execution(Steps):
 
     def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
         """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
-        self._driving.use(yielded)
+        self.use(yielded)
         begin = _BEGIN.get(type(yielded))
         try:
             if begin is None:
@@ -341,7 +343,7 @@ class Execution(Steps):
             # It was refused: that is told where it was to start.
             del tasks.running[task]
             return begun
-        return Task(command.command, task, self._driving), None
+        return Task(command.command, task, self), None
 
     def _begin_wait(self, command: Task[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
         task = self._node_of(command)
@@ -362,14 +364,14 @@ class Execution(Steps):
         task = self._node_of(command.task)
         if task.settled is None:
             if task.holds(yielder):
-                self._later.append(task)
+                self._later = added(self._later, task)
             else:
                 self._cancel(task)
         return NOTHING
 
     def _node_of(self, task: Task[Any]) -> TaskNode:
         node = task._node
-        if task._home is not self._driving or not isinstance(node, TaskNode):
+        if task._home is not self or not isinstance(node, TaskNode):
             raise CommandError(
                 f"{task} belongs to another workflow or another run: a task can be used only where it was started"
             )
@@ -393,9 +395,9 @@ class Execution(Steps):
             self._patches = {}
         taken = self._patches.get(command.name)
         if taken is None:
-            taken = not self._driving.replaying or command.name in self._history.patches
+            taken = not self.replaying or command.name in self._history.patches
             self._patches[command.name] = taken
-            if not self._driving.replaying:
+            if not self.replaying:
                 self._advance.patches = added(self._advance.patches, command.name)
         return taken, None
 

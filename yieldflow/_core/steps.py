@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
-from .context import Driving, WorkflowInfo
 from .definitions import ActivityInvocation, Definition, WorkflowInvocation
 from .errors import ActivityError, EncodingError, ReplayMismatchError
 from .groups import cancelled_because
@@ -23,16 +22,14 @@ from .tree import Tree, added
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_codec", "_driving", "_history", "_next_step", "_now", "applied", "info", "over")
+    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "over")
 
-    info: WorkflowInfo
     #: How many events were applied.
     applied: int
     #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
     over: bool
     _codec: Codec
     _history: History
-    _driving: Driving
     _now: Micros
     _next_step: int
 
@@ -103,7 +100,7 @@ class Steps(Tree):
             asked = command.options.on_parent_end == "cancel"
         else:
             return False
-        if self._driving.replaying:
+        if self.replaying:
             # What was done then counts, whatever the options are now.
             stays = leaf.step.number not in self._history.dropped
         if stays and asked:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .commands import show
 from .concurrency import show_yieldable
+from .context import Driving
 from .errors import Cancelled, InternalError, TaskCancelledError
 from .groups import GROUPS, Group, cancelled_because, failure_beneath
 from .history import Continuation, Outcome, Payload, Step, WorkflowStatus
@@ -61,7 +62,7 @@ def added(some: Sequence[T], one: T) -> Sequence[T]:
     return [*some, one]
 
 
-class Tree:
+class Tree(Driving):
     """The nodes of one execution."""
 
     __slots__ = ("_advance", "_later", "_root", "_runnable", "open")
@@ -74,7 +75,7 @@ class Tree:
     #: The branches to be driven in this turn, those that were driven included.
     _runnable: list[Branch]
     #: Tasks that have ended, or are to be cancelled, once every runnable branch has been driven.
-    _later: list[TaskNode]
+    _later: Sequence[TaskNode]
     #: What the event being applied has led to so far.
     _advance: Advance
 
@@ -207,7 +208,7 @@ class Tree:
         elif task.cancelled or settled[1] is not None:
             settled = None, TaskCancelledError(f"task {show_yieldable(task.command, 200)} was cancelled")
         task.settled = settled
-        self._later.append(task)
+        self._later = added(self._later, task)
 
     def _tell(self) -> None:
         """Tell of the tasks that have ended, and cancel those that asked for it themselves."""
@@ -218,7 +219,7 @@ class Tree:
             elif not task.told:
                 self._tell_waits(task, task.settled)
         branches = dict.fromkeys(task.branch for task in self._later)
-        self._later.clear()
+        self._later = ()
         for branch in branches:
             self._settle_alone(branch)
 
