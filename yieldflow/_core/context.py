@@ -1,8 +1,8 @@
 """What the code being driven shares with whoever drives it, without either being handed to the other.
 
-While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note themselves there when they are
-made, so that one that is never yielded can be reported with the line that made it; the workflow's logger asks there
-whether it is a replay. Worker threads have contexts of their own, where it is None.
+While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note
+themselves there when they are made, so that one that is never yielded can be reported with the line that made it; the
+workflow's logger asks there whether it is a replay. Worker threads have contexts of their own, where it is None.
 """
 
 from __future__ import annotations

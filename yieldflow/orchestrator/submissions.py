@@ -14,6 +14,9 @@ from .._core.registry import Registry
 from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
 
+#: How many random bytes go into an id.
+ID_RANDOMNESS = 10
+
 
 def make_submission(
     invocation: WorkflowInvocation[Any],
@@ -35,14 +38,16 @@ def make_submission(
     check_id(workflow_id)
     _check_registered(invocation, registry)
     try:
-        payload = codec.encode(dict(invocation.arguments))
+        payload = codec.encode(invocation._arguments)
     except EncodingError as error:
         raise EncodingError(f"an argument of workflow {invocation.name!r}: {error}") from None
     starts_at = None if delay is None else now + _duration(delay)
-    timeout, version = invocation.options.timeout, invocation.definition.version
+    timeout, definition = invocation.options.timeout, invocation.definition
     deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
-    id, seed = workflow_id or new_id(now), os.urandom(SEED_LENGTH)
-    return Submission(id, invocation.name, payload, seed, now, starts_at, deadline_at, version)
+    # Drawn at once: to ask the system costs as much as all that is made of it.
+    drawn = os.urandom(SEED_LENGTH + ID_RANDOMNESS)
+    id, seed = workflow_id or new_id(now, drawn[SEED_LENGTH:]), drawn[:SEED_LENGTH]
+    return Submission(id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
 
 
 def check_id(workflow_id: str | None) -> str | None:
@@ -131,16 +136,22 @@ def is_text(value: object) -> bool:
         return False
 
 
-def new_id(moment: Micros) -> str:
-    """A UUID of version 7: ids that are made one after another lie side by side in the file."""
-    digits = (os.urandom(10) + (moment // 1000).to_bytes(6, "big")).hex()
+def new_id(moment: Micros, drawn: bytes | None = None) -> str:
+    """A UUID of version 7: ids that are made one after another lie side by side in the file.
+
+    Args:
+        moment: The present.
+        drawn: `ID_RANDOMNESS` random bytes, where they are at hand.
+    """
+    digits = ((drawn or os.urandom(ID_RANDOMNESS)) + (moment // 1000).to_bytes(6, "big")).hex()
     variant = "89ab"[int(digits[3], 16) & 3]
     return f"{digits[20:28]}-{digits[28:]}-7{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
 
 
 def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -> None:
     """What runs after a restart is found by name, so it has to be what was meant."""
-    known, meant = registry.workflow(invocation.name), invocation.definition
+    meant = invocation.definition
+    known = registry.workflow(meant.name)
     if known is not meant and (known.__module__, known.__qualname__) != (meant.__module__, meant.__qualname__):
         raise ValueError(
             f"workflow {invocation.name!r} was registered again since: you have {meant.place}, "

@@ -53,7 +53,8 @@ class Loop:
     @property
     def on_thread(self) -> bool:
         """Whether the caller runs on the scheduler's thread."""
-        return threading.current_thread() is self._thread
+        # Idents are used again once a thread has ended; but to look at them first spares the others the rest.
+        return threading.get_ident() == self._thread.ident and threading.current_thread() is self._thread
 
     @property
     def running(self) -> bool:
