@@ -413,7 +413,7 @@ class Execution(Steps):
                 "Return from the branch, and yield it from the workflow"
             )
         name = command.invocation.name
-        payload = self._encode(command.invocation._arguments, f"an argument of workflow {name!r}")
+        payload = self._encode(command.invocation._arguments, "an argument of workflow {!r}", name)
         self._continuation = Continuation(name, payload)
         before = drive(None)
         try:
@@ -429,18 +429,18 @@ class Execution(Steps):
     def _finish(self, settled: Settled) -> None:
         value, error = settled
         self.over = True
-        status = WorkflowStatus.FAILED
         if error is None and self._continuation is not None:
             self._advance.continuation = self._continuation
             return
-        if isinstance(error, Cancelled):
-            status, error = self._cancelled(error)
         if error is None:
             try:
-                self.end = End(WorkflowStatus.DONE, self._encode(value, f"what workflow {self.info.name!r} returned"))
+                self.end = End(WorkflowStatus.DONE, self._encode(value, "what workflow {!r} returned", self.info.name))
             except EncodingError as refused:
                 error = refused
         if error is not None:
+            status = WorkflowStatus.FAILED
+            if isinstance(error, Cancelled):
+                status, error = self._cancelled(error)
             self.end = End(status, self._codec.encode_failure(error))
         self._advance.end = self.end
 

@@ -18,6 +18,9 @@ from .nodes import Branch, Leaf, Node, Settled, Yielder
 from .replay import mismatch, same_step
 from .tree import Tree, added
 
+#: Kept here, since to ask the enum for a member is a call, and this one is asked for at nearly every step.
+_ACTIVITY = StepKind.ACTIVITY
+
 
 class Steps(Tree):
     """The steps of one execution."""
@@ -41,12 +44,12 @@ class Steps(Tree):
         except EncodingError as error:
             raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
         definition = command.definition
-        step = self._issue(StepKind.ACTIVITY, definition.name, payload, yielder, None, definition)
+        step = self._issue(_ACTIVITY, definition.name, payload, yielder, None, definition)
         leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
         return leaf
 
     def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        payload = self._encode(command._arguments, f"an argument of workflow {command.name!r}")
+        payload = self._encode(command._arguments, "an argument of workflow {!r}", command.name)
         step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
         return self._wait_for(step, command, parent, slot)
 
@@ -71,11 +74,12 @@ class Steps(Tree):
 
     # ------------------------------------------------------------------ values
 
-    def _encode(self, value: object, what: str) -> Payload:
+    def _encode(self, value: object, what: str, name: str = "") -> Payload:
+        """``value`` as a payload; ``what`` says what it is, with a place for the name."""
         try:
             return self._codec.encode(value)
         except EncodingError as error:
-            raise EncodingError(f"{what}: {error}") from None
+            raise EncodingError(f"{what.format(name)}: {error}") from None
 
     def _decode(self, outcome: Outcome, leaf: Leaf) -> Settled:
         if leaf.cancelled:

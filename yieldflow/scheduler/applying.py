@@ -23,6 +23,9 @@ from .residents import Resident, why
 from .state import State
 from .turn import Ended, Turn, Unit, joined
 
+#: The kinds of steps that only have to be dispatched. (Kept here, since to ask the enum for a member is a call.)
+_PLAIN = (StepKind.ACTIVITY, StepKind.SLEEP)
+
 
 def apply(
     state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint | None = None
@@ -81,7 +84,7 @@ def _apply_one(
     if advance.issued:
         checkpoint.issued = joined(checkpoint.issued, advance.issued) if checkpoint.issued else advance.issued
         for step in advance.issued:
-            if step.kind is not StepKind.ACTIVITY and step.kind is not StepKind.SLEEP:
+            if step.kind not in _PLAIN:
                 note_issued(state, resident, step, turn, checkpoint)
     if advance.cancelled:
         if checkpoint.retried:

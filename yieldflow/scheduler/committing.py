@@ -17,6 +17,9 @@ from .telling import trace
 from .timers import DEADLINE, START, Timer
 from .turn import Ask, ChildEnded, Ended, Newborn, Turn, Unit, nobody
 
+# Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
+_PROCESSING = WorkflowStatus.PROCESSING
+
 
 def commit(state: State, units: list[Unit], turn: Turn) -> None:
     """Write ``units`` in one transaction; where one of them cannot be written, the others still are."""
@@ -99,7 +102,7 @@ def _settle(state: State, checkpoint: Checkpoint, turn: Turn, ended: list[Ended]
         state.timers.forget(workflow_id, run, DEADLINE)
         state.to_build[workflow_id] = None
     elif (resident := state.residents.get(workflow_id)) is not None:
-        if checkpoint.issued and resident.status is WorkflowStatus.PROCESSING:
+        if checkpoint.issued and resident.status is _PROCESSING:
             dispatch(state, resident, checkpoint.issued, turn)
         for retried in checkpoint.retried:
             follow(state, resident, retried.step, retried.following)

@@ -54,6 +54,9 @@ from .turn import (
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 GLANCE: Micros = 25_000
 
+# Kept here, since to ask the enum for a member is a call, and this one is asked for at every outcome.
+_PROCESSING = WorkflowStatus.PROCESSING
+
 
 class Scheduler:
     """Drives all workflows of one store.
@@ -245,6 +248,7 @@ class Scheduler:
                 turn.replies.append((submit.reply, taken(wanted)))
             return
         unit = turn.submission(submit)
+        started = Started(turn.now)
         for new in submit.submissions:
             checkpoint = Checkpoint(new.workflow_id, 1, new, turn.now)
             unit.checkpoints.append(checkpoint)
@@ -255,7 +259,7 @@ class Scheduler:
                 continue
             resident = self._admit(new, turn, checkpoint)
             if resident is not None:
-                apply(state, resident, Started(turn.now), turn, unit, checkpoint)
+                apply(state, resident, started, turn, unit, checkpoint)
 
     def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
         """The first id that another workflow has, or another of the same submissions."""
@@ -315,7 +319,7 @@ class Scheduler:
         if resident is not None:
             resident.attempts.pop(step, None)
         event = StepEnded(step, outcome, turn.now, attempt.number)
-        if resident is not None and resident.status is WorkflowStatus.PROCESSING:
+        if resident is not None and resident.status is _PROCESSING:
             apply(state, resident, event, turn, unit)
             return
         if is_last:
@@ -338,7 +342,7 @@ class Scheduler:
             if workflow_id in state.dormant:
                 state.wake(workflow_id)
             return
-        goes_on = resident.info.run == run and resident.status is WorkflowStatus.PROCESSING
+        goes_on = resident.info.run == run and resident.status is _PROCESSING
         if goes_on and step in resident.execution.open:
             outcome = outcome_for_parent(state.codec, ended.child_id, ended.status, ended.outcome, ended.reason)
             apply(state, resident, StepEnded(step, outcome, turn.now), turn, turn.unit(workflow_id, run))
@@ -356,7 +360,7 @@ class Scheduler:
             state.wake(workflow_id)
             return
         resident = state.residents.get(workflow_id)
-        if resident is None or resident.info.run != timer.run or resident.status is not WorkflowStatus.PROCESSING:
+        if resident is None or resident.info.run != timer.run or resident.status is not _PROCESSING:
             return
         if step == DEADLINE:
             # The time that it was given may have been another when the timer was set.

@@ -123,6 +123,9 @@ update workflows set run = run + 1, status = 'processing', started_at = null, fi
 where id = ? and run = ?
 """
 
+# Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
+_ACTIVITY = StepKind.ACTIVITY
+
 #: Statements that may find nothing to change: whoever deletes a workflow takes its requests along, for one.
 LENIENT = frozenset({SET_HEARTBEAT, DELETE_REQUEST, DELETE_STEPS, DELETE_APPLIED, DELETE_RECEIVED})
 #: Statements whose rows begin with the id of a new workflow.
@@ -182,7 +185,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
         for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
             where = source if source.isascii() else stored_text(source)
-            if kind is StepKind.ACTIVITY:
+            if kind is _ACTIVITY:
                 activities.append((workflow_id, run, number, name, turn, at, where, arguments))
             else:
                 issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
