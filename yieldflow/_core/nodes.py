@@ -286,15 +286,17 @@ _DELEGATION = Command.__iter__.__code__
 
 def _line_of(code: CodeType, instruction: int) -> str:
     """`line_of`, remembered: each yield of a program has one text, however often it is a step."""
-    key = id(code), instruction
-    known = _lines.get(key)
+    known = _lines.get(id(code))
     if known is None or known[0] is not code:
-        if len(_lines) == _MOST_LINES:
+        if len(_lines) == _MOST_CODES:
             _lines.clear()
-        known = _lines[key] = code, line_of(code, instruction)
-    return known[1]
+        known = _lines[id(code)] = code, {}
+    line = known[1].get(instruction)
+    if line is None:
+        line = known[1][instruction] = line_of(code, instruction)
+    return line
 
 
 #: By identity, since to hash a code object is to hash all that is in it.
-_lines: dict[tuple[int, int], tuple[CodeType, str]] = {}
-_MOST_LINES = 10_000
+_lines: dict[int, tuple[CodeType, dict[int, str]]] = {}
+_MOST_CODES = 10_000

@@ -99,6 +99,8 @@ class Residents:
         self._codec = codec
         self._registry = registry
         self._by_id: dict[str, Resident] = {}
+        #: The workflow of that id, where it is in memory.
+        self.get = self._by_id.get
         self._drives = 0
         #: What is being driven: a number for each drive, and the workflow's id.
         self.driven: tuple[int, str] | None = None
@@ -108,10 +110,6 @@ class Residents:
 
     def __iter__(self) -> Iterator[Resident]:
         return iter(self._by_id.values())
-
-    def get(self, workflow_id: str) -> Resident | None:
-        """The workflow of that id, where it is in memory."""
-        return self._by_id.get(workflow_id)
 
     def admit(self, new: Submission) -> Resident:
         """Take in a new workflow.
