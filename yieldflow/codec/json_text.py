@@ -18,6 +18,7 @@ _LARGEST_INT = 10**MAX_DIGITS
 _LEAST_INT = -_LARGEST_INT
 #: Up to here no thought of that limit is needed.
 _SMALL = 1 << 62
+_LEAST_SMALL = -_SMALL
 #: How often over the text may repeat what the value holds once; more would hang the thread that writes it.
 _MAX_SHARING = 1_000_000
 
@@ -54,10 +55,10 @@ def _simple(value: dict[Any, Any]) -> str | None:
         kind = type(item)
         if type(key) is not str:
             return None
-        if kind is str:
-            parts.append(f"{_quote(key)}:{_quote(item)}")
-        elif kind is int and -_SMALL < item < _SMALL:
+        if kind is int and _LEAST_SMALL < item < _SMALL:
             parts.append(f"{_quote(key)}:{item}")
+        elif kind is str:
+            parts.append(f"{_quote(key)}:{_quote(item)}")
         else:
             return None
     return f"{{{','.join(parts)}}}"
@@ -66,10 +67,10 @@ def _simple(value: dict[Any, Any]) -> str | None:
 def _is_flat(value: object) -> bool:
     """Whether ``value`` is exact at a glance: an atom or a small number, or a dict of such. Most values are."""
     if type(value) is not dict:
-        return type(value) in _ATOMS or (type(value) is int and -_SMALL < value < _SMALL)
+        return type(value) in _ATOMS or (type(value) is int and _LEAST_SMALL < value < _SMALL)
     for key, item in value.items():
         kind = type(item)
-        if type(key) is not str or (kind not in _ATOMS and (kind is not int or not -_SMALL < item < _SMALL)):
+        if type(key) is not str or (kind not in _ATOMS and (kind is not int or not _LEAST_SMALL < item < _SMALL)):
             return False
     return True
 
@@ -115,7 +116,7 @@ def _containers_in(container: Any) -> list[Any] | None:
 
 def to_json(value: object) -> str | None:
     """The text that reads back as exactly ``value``; None where there is none."""
-    if type(value) is int and -_SMALL < value < _SMALL:
+    if type(value) is int and _LEAST_SMALL < value < _SMALL:
         return str(value)
     text = ""
     try:

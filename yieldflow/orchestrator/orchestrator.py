@@ -22,11 +22,8 @@ from .handle import WorkflowHandle
 from .listing import ids_of, make_filter, purge, purge_bounds
 from .replay_check import ReplayReport, check_replay
 from .settings import Settings
-from .submissions import make_submission, same_invocation, signal_of
+from .submissions import make_submission, make_submissions, same_invocation, signal_of
 from .views import Health, describe_workflow, status_dict
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -232,7 +229,7 @@ class Orchestrator:
         access, now = self._access, self._access.now()
         if isinstance(invocations, Command):
             raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
-        submissions = [make_submission(invocation, access.registry, access.codec, now) for invocation in invocations]
+        submissions = make_submissions(invocations, access.registry, access.codec, now)
         handles: list[WorkflowHandle[R]] = [WorkflowHandle(access, new.workflow_id) for new in submissions]
         if submissions:
             access.put(submissions)
