@@ -92,7 +92,9 @@ def drive(new: Driving | None) -> Driving | None:
 
 def note_made(command: object, holds: object = None) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
-    current = driving()
+    # As `driving` says, without the call: this is at every command.
+    there = _place.get()
+    current = None if there is None else there.occupant
     if current is not None:
         if holds is not None and current.made:
             note_used(holds)

@@ -31,9 +31,35 @@ def make_submission(
         UnknownWorkflowError: The workflow is not in the registry.
         EncodingError: An argument cannot be stored.
     """
+    check_id(workflow_id)
+    return _submission(invocation, registry, codec, now, workflow_id or new_id(now), os.urandom(SEED_LENGTH), delay)
+
+
+def make_submissions(
+    invocations: Iterable[WorkflowInvocation[Any]], registry: Registry, codec: Codec, now: Micros
+) -> list[Submission]:
+    """The same for many, with ids that ascend in the order given. What is random in them is drawn at once."""
+    given = list(invocations)
+    seeds = os.urandom(SEED_LENGTH * len(given))
+    return [
+        _submission(invocation, registry, codec, now, workflow_id, seeds[at : at + SEED_LENGTH])
+        for invocation, workflow_id, at in zip(
+            given, new_ids(now, len(given)), range(0, len(seeds), SEED_LENGTH), strict=True
+        )
+    ]
+
+
+def _submission(
+    invocation: WorkflowInvocation[Any],
+    registry: Registry,
+    codec: Codec,
+    now: Micros,
+    workflow_id: str,
+    seed: bytes,
+    delay: float | timedelta | None = None,
+) -> Submission:
     if not isinstance(invocation, WorkflowInvocation):
         raise TypeError(_not_a_workflow(invocation))
-    check_id(workflow_id)
     _check_registered(invocation, registry)
     try:
         payload = codec.encode(invocation._arguments)
@@ -42,19 +68,7 @@ def make_submission(
     starts_at = None if delay is None else now + _duration(delay)
     timeout, definition = invocation.options.timeout, invocation.definition
     deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
-    id, seed = workflow_id or new_id(now), os.urandom(SEED_LENGTH)
-    return Submission(id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
-
-
-def make_submissions(
-    invocations: Iterable[WorkflowInvocation[Any]], registry: Registry, codec: Codec, now: Micros
-) -> list[Submission]:
-    """The same for many, with ids in the order given."""
-    given = list(invocations)
-    return [
-        make_submission(invocation, registry, codec, now, workflow_id)
-        for invocation, workflow_id in zip(given, new_ids(now, len(given)), strict=True)
-    ]
+    return Submission(workflow_id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
 
 
 def check_id(workflow_id: str | None) -> str | None:

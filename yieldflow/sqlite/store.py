@@ -201,7 +201,7 @@ class SqliteStore:
             with self._transaction(connection):
                 for statement, rows in writes:
                     if rows:
-                        changed = connection.executemany(statement, rows).rowcount
+                        changed = writing.carry_out(connection, statement, rows)
                         if changed != len(rows) and statement not in writing.LENIENT:
                             raise RefusedValueError(
                                 f"{self.path}: {len(rows) - changed} of the workflows or steps to be changed are not "
