@@ -287,6 +287,21 @@ def test_a_change_of_what_is_not_there_is_refused(store: Store, refused: Checkpo
     assert record_of(store).step == 2
 
 
+def test_many_rows_at_once(store: Store) -> None:
+    """Of many new workflows each is there with its own steps, in the order added; where an id is taken none is."""
+    names = [f"w{number:03}" for number in range(75)]
+    new = [begun(name, 1000, act(0, f"act-{name}"), nap(1, 5)) for name in names]
+    store.commit([begun("z")])
+
+    with pytest.raises(WorkflowAlreadyExistsError, match="'z'"):
+        store.commit([*new[:50], begun("z"), *new[50:]])
+    assert [record.id for record in store.records()] == ["z"]
+    store.commit(new)
+
+    assert [record.id for record in store.records(Filter(oldest_first=True))] == ["z", *names]
+    assert [[step.name for step in store.steps(name)] for name in names] == [[f"act-{name}", "sleep"] for name in names]
+
+
 def test_a_taken_id_is_refused_by_name(store: Store) -> None:
     """Of several new workflows one of which has a taken id none is written, and the error names the id."""
     store.commit([begun("w", 1000, act(0))])

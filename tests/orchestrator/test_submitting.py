@@ -6,6 +6,7 @@ import threading
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -136,8 +137,15 @@ def test_a_delay_of_another_type_is_a_type_error(store: Orchestrator, delay: Any
 
 
 def test_submit_many(store: Orchestrator) -> None:
-    """`submit_many` takes any iterable and returns the handles in its order; of nothing it makes nothing."""
+    """`submit_many` takes any iterable and returns the handles in its order; of nothing it makes nothing.
+
+    The ids ascend in that order too, so that what lies side by side in time does in the file.
+    """
     handles = store.submit_many(total(number, count=1) for number in range(50))
+    ids = [handle.id for handle in handles]
+
+    assert ids == sorted(set(ids))
+    assert all(UUID(id).version == 7 for id in ids)
 
     assert [handle.result(WAIT) for handle in handles] == list(range(50))
     assert store.submit_many([]) == []
