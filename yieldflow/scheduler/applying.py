@@ -87,16 +87,11 @@ def _apply_one(
             if step.kind not in _PLAIN:
                 note_issued(state, resident, step, turn, checkpoint)
     if advance.cancelled:
-        if checkpoint.retried:
-            # An attempt failed in this turn, and none is to follow any more.
-            checkpoint.retried = [one for one in checkpoint.retried if one.step not in advance.cancelled]
-        place = resident.execution.applied - 1
-        checkpoint.cancelled = joined(checkpoint.cancelled, [(number, place) for number in advance.cancelled])
+        _note_dropped(advance.cancelled, resident.execution.applied - 1, checkpoint)
     if advance.cancelling:
         info = resident.info
-        unit.cancelling = joined(
-            unit.cancelling, [(info.workflow_id, info.run, number) for number in advance.cancelling]
-        )
+        asked = [(info.workflow_id, info.run, number) for number in advance.cancelling]
+        unit.cancelling = joined(unit.cancelling, asked)
     if state.probation.on_trial(resident.info.workflow_id):
         checkpoint.recovery_attempts = 0
     if isinstance(event, CancelRequested):
@@ -113,6 +108,14 @@ def _apply_one(
     if advance.patches:
         checkpoint.patches = joined(checkpoint.patches, advance.patches)
     return True
+
+
+def _note_dropped(steps: Sequence[int], place: int, checkpoint: Checkpoint) -> None:
+    """Steps that are waited for no longer."""
+    checkpoint.cancelled = joined(checkpoint.cancelled, [(number, place) for number in steps])
+    if checkpoint.retried:
+        # An attempt failed in this turn, and none is to follow any more.
+        checkpoint.retried = [one for one in checkpoint.retried if one.step not in steps]
 
 
 def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkpoint: Checkpoint) -> None:

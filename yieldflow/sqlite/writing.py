@@ -143,6 +143,7 @@ _BLOCKS = {
 
 #: What only some checkpoints have, in the order in which it has to be carried out.
 _RARE = (
+    CANCEL_STEP,
     RETRY_STEP,
     SET_HEARTBEAT,
     INSERT_SIGNAL,
@@ -183,7 +184,6 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     ended: list[Row] = []
     ended_later: list[Row] = []
     failed: list[Row] = []
-    cancelled: list[Row] = []
     wanted: list[Row] = []
     changed: list[Checkpoint] = []
     for checkpoint in checkpoints:
@@ -198,9 +198,8 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 if isinstance(outcome, Failure):
                     failed.append((*failure_columns(outcome), ended_at, attempt, order, workflow_id, run, number))
                 else:
-                    (ended if attempt == 1 else ended_later).append(
-                        (outcome, ended_at, attempt, order, workflow_id, run, number)
-                    )
+                    rows = ended if attempt == 1 else ended_later
+                    rows.append((outcome, ended_at, attempt, order, workflow_id, run, number))
             elif isinstance(event, CancelRequested):
                 reason = event.reason and stored_text(event.reason)
                 wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
@@ -210,8 +209,6 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 activities.append((workflow_id, run, number, name, turn, at, where, arguments))
             else:
                 issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
-        for number, dropped in checkpoint.cancelled:
-            cancelled.append((at, dropped, workflow_id, run, number))
         if checkpoint.children:
             created += [(child, None) for child in checkpoint.children]
         if checkpoint.status is not None or checkpoint.recovery_attempts is not None:
@@ -224,7 +221,6 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
         (END_STEP, ended),
         (END_LATER_ATTEMPT, ended_later),
         (FAIL_STEP, failed),
-        (CANCEL_STEP, cancelled),
         (INSERT_CANCEL, wanted),
         *(_statuses(changed) if changed else ()),
         *_rare(checkpoints),
@@ -266,7 +262,8 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
     found = [
         each
         for each in checkpoints
-        if each.signals
+        if each.cancelled
+        or each.signals
         or each.received
         or each.handled
         or each.recorded
@@ -281,6 +278,9 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
     writes: dict[str, list[Row]] = {statement: [] for statement in _RARE}
     for checkpoint in found:
         workflow_id, run = checkpoint.workflow_id, checkpoint.run
+        writes[CANCEL_STEP] += [
+            (checkpoint.at, dropped, workflow_id, run, number) for number, dropped in checkpoint.cancelled
+        ]
         for number, failure, at, following in checkpoint.retried:
             _, error, kind, trace = failure_columns(failure)
             next_one = following.number, following.due_at, following.details
