@@ -60,6 +60,9 @@ def cancel_begun(state: State, key: Key, turn: Turn) -> None:
         if state.queued.pop(key, None) is not None:
             turn.attempts += state.lanes.leave(attempt)
             end_cancelled(state, attempt)
+        else:
+            # Its end is waited for, and whoever runs it elsewhere is to let it know.
+            turn.abandoned.append((attempt, False))
     elif isinstance(leaf.command, ActivityInvocation):
         # It waits for its next attempt, which there will not be.
         begin(state, resident, leaf, leaf.command, turn)
