@@ -155,3 +155,37 @@ def die(how: str) -> None:
 def is_final(error: BaseException) -> bool:
     """A policy's judgment, which needs the exception itself."""
     return isinstance(error, Declined) and error.code == 14
+
+
+def report_and_die() -> tuple[int, object]:
+    """Dies at its first attempt; the second one tells what it found."""
+    me = activity_context()
+    if me.attempt == 1:
+        me.heartbeat({"row": 3})
+        os._exit(3)
+    return me.attempt, me.heartbeat_details
+
+
+def await_cancellation(port: int) -> None:
+    """Knocks, and again once it finds that nobody waits for it."""
+    me = activity_context()
+    knock(port, "begun")
+    while not me.cancelled:
+        pass
+    knock(port, "cancelled")
+
+
+def come_back_twice() -> int:
+    """Forks, and returns in both processes."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return os.getpid()
+
+
+def leave_a_child_behind(port: int) -> None:
+    """Forks a process that knocks, and dies before that ends."""
+    if os.fork() == 0:
+        knock(port, "left behind")
+        os._exit(0)
+    os._exit(3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import sys
+from contextlib import suppress
 from types import FunctionType
 from typing import Any
 
@@ -23,9 +24,7 @@ def ship(definition: Activity[..., Any], policy: RetryPolicy | None) -> bytes:
         EncodingError: It cannot be sent there; the message says why, and what to do.
     """
     try:
-        file = io.BytesIO()
-        _pickler()(file, protocol=5).dump((definition, policy))
-        return file.getvalue()
+        return _pickled((definition, policy, _main_s_classes()))
     except Exception as error:
         raise EncodingError(
             f"activity {definition.name!r} cannot be sent to another process ({type(error).__name__}: {error}): define "
@@ -48,13 +47,35 @@ def unship(shipped: bytes, name: str) -> tuple[Activity[..., Any], RetryPolicy |
 
     settle_main()
     try:
-        shipment: tuple[Activity[..., Any], RetryPolicy | None] = pickle.loads(shipped)
+        definition, policy, classes = pickle.loads(shipped)
+        for name, data in classes.items():
+            setattr(sys.modules["__main__"], name, pickle.loads(data))
+        return definition, policy
     except (Exception, SystemExit) as error:
         raise EncodingError(
             f"activity {name!r} cannot be had in another process ({type(error).__name__}: {error}): define it at the "
             'top level of a module that can be imported there; in a script, outside `if __name__ == "__main__":`'
         ) from error
-    return shipment
+
+
+def _pickled(value: object) -> bytes:
+    file = io.BytesIO()
+    _pickler()(file, protocol=5).dump(value)
+    return file.getvalue()
+
+
+def _main_s_classes() -> dict[str, bytes]:
+    """The classes of a program that the other process cannot import, say a notebook: values name them.
+
+    Those that cannot be sent are left out: most of them nobody needs there.
+    """
+    found: dict[str, bytes] = {}
+    if not _main_is_imported():
+        for name, thing in list(vars(sys.modules["__main__"]).items()):
+            if isinstance(thing, type) and thing.__module__ == "__main__":
+                with suppress(Exception):
+                    found[name] = _pickled(thing)
+    return found
 
 
 @functools.cache
