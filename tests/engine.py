@@ -18,7 +18,7 @@ from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow.codec import codec_named
 from yieldflow.memory import MemoryStore
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.turn import Ask, Ended, Message, Registered, Submit
+from yieldflow.scheduler.turn import Ask, Beat, Ended, Message, Registered, Submit
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     EVERYTHING,
@@ -367,6 +367,24 @@ class Host:
         found = next(task for task in self.tasks if label is None or f'"{label}"' in str(task.input))
         self.tasks.remove(found)
         return found
+
+    def begin(self, label: str | None = None) -> Attempt:
+        """Have a worker begin a dispatched task, as `Session.begin` lets it."""
+        attempt = self.take(label)
+        assert self.scheduler.wants(attempt), f"nobody waits for {attempt} any more"
+        attempt.begun_at = self.now
+        return attempt
+
+    def beat(self, attempt: Attempt, details: object = None) -> None:
+        """A worker's heartbeat, as `Session.beat` passes it on, and the turns that follow."""
+        attempt.beat = (CODEC.encode(details), self.now)
+        if not attempt.watched:
+            attempt.watched = True
+            self.settle(Beat(attempt))
+
+    def end(self, attempt: Attempt) -> None:
+        """Perform what a worker has begun, and take the turns that follow."""
+        self.settle(perform(attempt, CODEC))
 
     def do(self, label: str | None = None) -> Completed:
         """Perform a dispatched task, and hand over its outcome for a turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,8 +64,10 @@ class RetryPolicy:
         coefficient, attempts = self.backoff_coefficient, self.maximum_attempts
         if not isinstance(coefficient, (int, float)) or isinstance(coefficient, bool):
             raise TypeError(f"backoff_coefficient= is a number, not {show(coefficient)}")
-        if not 1 <= coefficient < float("inf"):
+        if not 1 <= coefficient <= sys.float_info.max:
             raise ValueError(f"backoff_coefficient= is 1 or more, not {show(coefficient)}")
+        # The power of a whole number has all its digits, however many those are.
+        object.__setattr__(self, "backoff_coefficient", float(coefficient))
         if attempts is not None:
             check_count("maximum_attempts", attempts)
         if not isinstance(self.jitter, bool):

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
+from .._core.commands import LONGEST_SLEEP
 from .._core.definitions import Activity
 from .._core.errors import ActivityError, EncodingError
 from .._core.history import Codec, Micros, Outcome, Payload, seed_at
@@ -254,7 +255,9 @@ def returned(result: object, definition: Activity[..., Any], codec: Codec) -> En
 def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPolicy | None, codec: Codec) -> Ending:
     """How an activity came out that raised."""
     asked = error.retry_after if isinstance(error, ActivityError) else None
-    if not isinstance(asked, (int, float)) or not asked >= 0:
+    if isinstance(asked, (int, float)) and asked >= 0:
+        asked = min(asked, LONGEST_SLEEP.total_seconds())
+    else:
         asked = None
     try:
         retryable = may_retry(policy, error)
