@@ -200,6 +200,8 @@ class StepRecord:
     failed_at: Micros | None = None
     #: The details of the last heartbeat.
     heartbeat: Payload | None = None
+    #: Of an activity that is past its first attempt: see `OpenAttempt.counted_from`.
+    counted_from: Micros | None = None
 
 
 class Rewind(NamedTuple):
@@ -244,10 +246,8 @@ class OpenAttempt(NamedTuple):
     details: Payload | None = None
     #: Until when its life is known: the latest time that its row has.
     known_until: Micros = 0
-    #: When its step was issued.
-    scheduled_at: Micros = 0
-    #: When all attempts are to be over, where that was reckoned already.
-    deadline_at: Micros | None = None
+    #: From when on the time of all attempts is counted: when the step was issued, or later by as much as did not count.
+    counted_from: Micros | None = None
 
 
 class Loaded(NamedTuple):

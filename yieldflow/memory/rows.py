@@ -85,6 +85,7 @@ def retried_step(before: StepRecord, retried: Retried) -> StepRecord:
         last_failure=retried.failure,
         failed_at=retried.at,
         heartbeat=following.details,
+        counted_from=following.counted_from,
     )
 
 
@@ -176,7 +177,7 @@ def loaded(
 
 def _open_attempt(step: StepRecord) -> OpenAttempt:
     known_until = max(step.scheduled_at, step.failed_at or 0, step.due_at or 0)
-    return OpenAttempt(step.attempt, step.due_at, step.heartbeat, known_until, step.scheduled_at)
+    return OpenAttempt(step.attempt, step.due_at, step.heartbeat, known_until, step.counted_from or step.scheduled_at)
 
 
 def _issued(step: StepRecord) -> Step:
@@ -279,5 +280,6 @@ def _reopened(step: StepRecord) -> StepRecord:
         dropped=None,
         finished_at=None,
         heartbeat=None,
+        counted_from=None,
         due_at=None if step.kind is StepKind.ACTIVITY else step.due_at,
     )

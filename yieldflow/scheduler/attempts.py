@@ -39,7 +39,8 @@ def begin(state: State, resident: Resident, leaf: Leaf, command: ActivityInvocat
     options = attempt.options
     if options.timed:
         attempt.dispatched_at = now
-        attempt.deadline_at = _deadline(options.schedule_to_close_timeout, there, now)
+        if options.schedule_to_close_timeout is not None:
+            attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
         watch(state, attempt, now)
     if options.max_concurrent is None or state.lanes.enter(attempt, options.max_concurrent):
         turn.attempts.append(attempt)
@@ -62,20 +63,16 @@ def end_cancelled(state: State, attempt: Attempt) -> None:
     state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
 
 
-def _deadline(total: float | None, there: OpenAttempt | None, now: Micros) -> Micros | None:
-    """When all attempts are to be over.
+def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
+    """From when on the time of all attempts is counted, of which one begins now.
 
-    Of one that is read from disk nobody knows how long no orchestrator was started. So its clock goes on from what is
-    on disk: the last attempt's end, or its due time. That an hour without a process makes no retry fail is worth more
-    than the time for which a lost attempt was under way.
+    Nobody knows how long no orchestrator was started, or the workflow suspended, since it was due. So that does not
+    count. That an hour without a process makes no retry fail is worth more than the time for which an attempt was under
+    way that was lost with the process.
     """
-    if total is None:
-        return None
-    if there is None:
-        return now + in_micros(total)
-    if there.deadline_at is not None:
-        return there.deadline_at
-    return there.scheduled_at + in_micros(total) + max(0, now - there.known_until)
+    if there is None or there.counted_from is None:
+        return now
+    return there.counted_from + max(0, now - there.known_until)
 
 
 # ---------------------------------------------------------------------- they are followed by others
@@ -84,26 +81,23 @@ def _deadline(total: float | None, there: OpenAttempt | None, now: Micros) -> Mi
 def retry(state: State, resident: Resident | None, completed: Completed, turn: Turn, unit: Unit) -> bool:
     """Have an attempt that failed be followed by another; False where its failure is the activity's."""
     attempt, failure = completed.attempt, completed.outcome
-    step, checkpoint, policy = attempt.step, unit.checkpoints[0], attempt.options.retry
-    if attempt.followed_in is turn:
-        # Its time ran out in this turn too.
-        return True
+    step, checkpoint, options = attempt.step, unit.checkpoints[0], attempt.options
     leaf = resident.execution.open.get(step) if resident is not None else None
     is_final = not completed.retryable or attempt.cancelled or (leaf is not None and leaf.cancelled)
     if is_final or not isinstance(failure, Failure):
         return False
-    delay = next_delay(policy, attempt.number, completed.retry_after, _chance(attempt))
+    delay = next_delay(options.retry, attempt.number, completed.retry_after, _chance(attempt))
     if delay is None:
         return False
     due_at = turn.now + in_micros(delay)
     if attempt.deadline_at is not None and due_at >= attempt.deadline_at:
         return False
     details = attempt.details if attempt.beat is None else attempt.beat[0]
-    following = OpenAttempt(attempt.number + 1, due_at, details, deadline_at=attempt.deadline_at)
+    counted_from = attempt.deadline_at and attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0)
+    following = OpenAttempt(attempt.number + 1, due_at, details, due_at, counted_from)
     checkpoint.retried = joined(checkpoint.retried, [Retried(step, failure, turn.now, following)])
-    attempt.followed_in = turn
     if state.probation.on_trial(attempt.workflow_id):
-        # It failed, and the process lives.
+        # The process outlived the attempt.
         checkpoint.recovery_attempts = 0
     return True
 

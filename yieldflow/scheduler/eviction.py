@@ -47,17 +47,18 @@ def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
         and state.residents.get(workflow_id) is resident
         and not execution.over
         and not state.probation.on_trial(workflow_id)
-        and all(_is_patient(resident, leaf.step, now) for leaf in execution.open.values())
+        and all(_is_patient(state, resident, leaf.step, now) for leaf in execution.open.values())
         and execution.closes_silently(gc.get_referents)
     )
 
 
-def _is_patient(resident: Resident, step: Step, now: Micros) -> bool:
+def _is_patient(state: State, resident: Resident, step: Step, now: Micros) -> bool:
     """Whether a step may be waited for outside memory: one that is at work may not."""
     due_at = step.due_at
     if step.kind is StepKind.ACTIVITY:
         following = resident.attempts.get(step.number)
-        if following is None or following.due_at is None:
+        under_way = (resident.info.workflow_id, resident.info.run, step.number) in state.under_way
+        if following is None or following.due_at is None or under_way:
             return False
         due_at = following.due_at
     return due_at is None or due_at - now >= IDLE

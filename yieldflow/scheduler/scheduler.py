@@ -312,9 +312,11 @@ class Scheduler:
         resident = state.residents.get(workflow_id)
         unit = turn.unit(workflow_id, run)
         unit.causes.append(completed)
-        if resident is not None and step not in resident.execution.open:
-            # Cancelled in this turn: too late only if that is committed.
+        cancelled = resident is not None and step not in resident.execution.open
+        if cancelled or attempt.settled_in is turn:
+            # In this turn, or its time ran out in it: too late only if that is committed.
             return
+        attempt.settled_in = turn
         is_last = turn.is_last_of(workflow_id)
         if isinstance(outcome, Failure) and not is_last and retry(state, resident, completed, turn, unit):
             return

@@ -39,7 +39,8 @@ where workflow_id = ? and run = ? and applied = ? and kind <> 'wait_signal' and 
 REOPEN_STEPS = """
 update activity_executions
 set status = 'scheduled', attempt = 1, applied = null, dropped = null, finished_at = null, output = null, error = null,
-    error_type = null, error_traceback = null, heartbeat = null, due_at = case when kind <> 'activity' then due_at end
+    error_type = null, error_traceback = null, heartbeat = null, counted_from = null,
+    due_at = case when kind <> 'activity' then due_at end
 where workflow_id = :id and run = :run and (applied >= :place or dropped >= :place)
 """
 RETURN_SIGNALS = "update signals set received = null where workflow_id = ? and received >= ?"

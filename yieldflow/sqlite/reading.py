@@ -41,7 +41,7 @@ SELECT_WORKFLOW = SELECT_WORKFLOWS + "where w.id = ?"
 
 SELECT_STEPS = """
 select step, kind, name, status, attempt, turn, applied, due_at, scheduled_at, finished_at, source, input,
-       output, error, error_type, error_traceback, dropped, heartbeat
+       output, error, error_type, error_traceback, dropped, heartbeat, counted_from
 from activity_executions
 where workflow_id = ? and run = ifnull(?, (select run from workflows where id = workflow_id))
 order by step

@@ -201,6 +201,7 @@ def step_record(row: Row) -> StepRecord:
         last_failure=value if is_open and isinstance(value, Failure) else None,
         failed_at=row[9] if is_open else None,
         heartbeat=row[17],
+        counted_from=row[18],
     )
 
 
@@ -231,7 +232,7 @@ def loaded(row: Row, steps: Iterable[Row], inputs: Iterable[Row], signals: Itera
             recorded.append(_ended(step, attempt))
         elif is_activity:
             attempts[number] = OpenAttempt(
-                attempt, due_at, step[17], max(scheduled_at, failed_at or 0, due_at or 0), scheduled_at
+                attempt, due_at, step[17], max(scheduled_at, failed_at or 0, due_at or 0), step[18] or scheduled_at
             )
     for applied, at, reason, timeout in inputs:
         placed.append((applied, CancelRequested(at, None if reason is None else restored_text(reason), timeout)))

@@ -184,6 +184,8 @@ CREATE_WAITING_SIGNALS = "create index signals_waiting on signals (workflow_id, 
 
 # While a step is open, its columns tell of the attempt before: `error`, `error_type` and `error_traceback` why it
 # failed, `finished_at` when; `attempt` is the one that is under way or to follow, and `due_at` when it is due.
+# The time of all attempts is counted from the step's `scheduled_at`; or else from this, later by as much as nothing ran.
+ADD_COUNTED_FROM = "alter table activity_executions add column counted_from integer"
 ADD_HEARTBEAT = "alter table activity_executions add column heartbeat text"  # the details of the last heartbeat
 
 #: The statements that lead to each version from the one before; version 0 is an empty file. What has been released
@@ -221,7 +223,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         CREATE_SIGNALS,
         CREATE_WAITING_SIGNALS,
     ),
-    3: (ADD_HEARTBEAT,),
+    3: (ADD_COUNTED_FROM, ADD_HEARTBEAT),
 }
 
 #: The version that this library writes; the file keeps its own in ``PRAGMA user_version``.

@@ -79,7 +79,7 @@ where workflow_id = ? and run = ? and step = ? and applied is null
 """
 RETRY_STEP = """
 update activity_executions set error = ?, error_type = ?, error_traceback = ?, finished_at = ?, attempt = ?, due_at = ?,
-                               heartbeat = ?
+                               heartbeat = ?, counted_from = ?
 where workflow_id = ? and run = ? and step = ? and status = 'scheduled'
 """
 SET_HEARTBEAT = """
@@ -283,7 +283,7 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
         ]
         for number, failure, at, following in checkpoint.retried:
             _, error, kind, trace = failure_columns(failure)
-            next_one = following.number, following.due_at, following.details
+            next_one = following.number, following.due_at, following.details, following.counted_from
             writes[RETRY_STEP].append((error, kind, trace, at, *next_one, workflow_id, run, number))
         for number, details in checkpoint.heartbeats:
             writes[SET_HEARTBEAT].append((details, workflow_id, run, number))

@@ -62,12 +62,12 @@ class Attempt:
         "definition",
         "details",
         "dispatched_at",
-        "followed_in",
         "input",
         "key",
         "number",
         "options",
         "seed",
+        "settled_in",
         "turn",
         "watched",
         "written",
@@ -108,8 +108,8 @@ class Attempt:
         # The scheduler's own.
         #: The heartbeat whose details are on disk.
         self.written: tuple[Payload, Micros] | None = None
-        #: The turn in which it was found that another follows.
-        self.followed_in: object = None
+        #: The turn in which its end was taken in.
+        self.settled_in: object = None
 
     @property
     def workflow_id(self) -> str:
@@ -255,10 +255,7 @@ def returned(result: object, definition: Activity[..., Any], codec: Codec) -> En
 def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPolicy | None, codec: Codec) -> Ending:
     """How an activity came out that raised."""
     asked = error.retry_after if isinstance(error, ActivityError) else None
-    if isinstance(asked, (int, float)) and asked >= 0:
-        asked = min(asked, LONGEST_SLEEP.total_seconds())
-    else:
-        asked = None
+    asked = min(asked, LONGEST_SLEEP.total_seconds()) if isinstance(asked, (int, float)) and asked >= 0 else None
     try:
         retryable = may_retry(policy, error)
     except BaseException as problem:
