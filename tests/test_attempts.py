@@ -42,7 +42,7 @@ def runs(number: int) -> Flow[str]:
 
 
 @workflow(registry=LAB.registry)
-def beside_a_sleep(seconds: float) -> Flow[list[object]]:
+def beside_a_sleep(seconds: float) -> Flow[tuple[str, None]]:
     return (yield from gather(flaky("a"), sleep(seconds)))
 
 

@@ -149,7 +149,11 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"maximum_interval": float("inf")}, ValueError, "maximum_interval= takes more than 0 seconds"),
     ({"maximum_interval": 10**400}, ValueError, "maximum_interval="),
     ({"maximum_interval": timedelta(days=40_000)}, ValueError, "maximum_interval="),
-    ({"initial_interval": 90}, ValueError, r"maximum_interval=60.0 is less than initial_interval=90.0: give a larger"),
+    (
+        {"initial_interval": 90, "maximum_interval": 60},
+        ValueError,
+        r"maximum_interval=60.0 is less than initial_interval=90.0: give a larger",
+    ),
     ({"backoff_coefficient": "2"}, TypeError, "backoff_coefficient= is a number, not '2'"),
     ({"backoff_coefficient": True}, TypeError, "backoff_coefficient= is a number, not True"),
     ({"backoff_coefficient": 0.5}, ValueError, "backoff_coefficient= is 1 or more, not 0.5"),
