@@ -184,7 +184,7 @@ CREATE_WAITING_SIGNALS = "create index signals_waiting on signals (workflow_id, 
 
 # While a step is open, its columns tell of the attempt before: `error`, `error_type` and `error_traceback` why it
 # failed, `finished_at` when; `attempt` is the one that is under way or to follow, and `due_at` when it is due.
-# The time of all attempts is counted from the step's `scheduled_at`; or from this, later by as long as nothing ran.
+# The time of all attempts counts from the step's `scheduled_at`; or from this, later by as long as nothing ran.
 ADD_COUNTED_FROM = "alter table activity_executions add column counted_from integer"
 ADD_HEARTBEAT = "alter table activity_executions add column heartbeat text"  # the details of the last heartbeat
 
