@@ -35,6 +35,7 @@ from yieldflow import (
     sleep,
     workflow,
 )
+from yieldflow.orchestrator.waiting import FEW, Watches
 
 
 def test_a_result_that_does_not_come_in_time(store: Orchestrator) -> None:
@@ -221,3 +222,15 @@ def _result_once_awake(handle: WorkflowHandle[Any]) -> Any:
         with suppress(WorkflowStalledError):
             return handle.result(WAIT)
     raise AssertionError("it was never woken")
+
+
+def test_watches_that_nobody_holds_vanish() -> None:
+    """However many handles there were, only those that are held take up memory; a held one stays the same."""
+    watches = Watches()
+    held = watches.of("held")
+
+    for number in range(20 * FEW):
+        watches.of(str(number))
+
+    assert watches.of("held") is held
+    assert len(watches._by_id) <= 2 * FEW

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeAlias
-from weakref import WeakValueDictionary
+from weakref import ReferenceType
 
 from .._core.history import WorkflowStatus
 from ..scheduler.turn import Ended
@@ -16,6 +16,9 @@ from ..workers import lend
 #: Looks at a workflow until it has ended: yields for how many seconds, at most, news may be waited for before the next
 #: look, or None for as long as it takes.
 Looks: TypeAlias = Generator[float | None, None, Ended]
+
+#: So many watches that have vanished are not worth clearing out.
+FEW = 64
 
 
 class Watch:
@@ -61,22 +64,34 @@ class Watches:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_id: WeakValueDictionary[str, Watch] = WeakValueDictionary()
+        # A `WeakValueDictionary` of them would take as long for each as all else that a handle costs.
+        self._by_id: dict[str, ReferenceType[Watch]] = {}
+        #: From this many on, those that have vanished are cleared out.
+        self._many = FEW
 
     def of(self, workflow_id: str) -> Watch:
         """The watch of a workflow."""
         with self._lock:
-            watch = self._by_id.get(workflow_id)
+            watch = self._find(workflow_id)
             if watch is None:
-                watch = self._by_id[workflow_id] = Watch(self._lock)
+                if len(self._by_id) >= self._many:
+                    self._by_id = {id: there for id, there in self._by_id.items() if there() is not None}
+                    self._many = 2 * len(self._by_id) + FEW
+                watch = Watch(self._lock)
+                self._by_id[workflow_id] = ReferenceType(watch)
             return watch
+
+    def _find(self, workflow_id: str) -> Watch | None:
+        """The watch of a workflow, where somebody holds it; the lock is held by the caller."""
+        there = self._by_id.get(workflow_id)
+        return None if there is None else there()
 
     def tell(self, news: Iterable[Ended]) -> None:
         """Pass on what has been committed."""
         calls: list[Callable[[], None]] = []
         with self._lock:
             for ended in news:
-                watch = self._by_id.get(ended.workflow_id)
+                watch = self._find(ended.workflow_id)
                 if watch is not None:
                     watch.ended = ended
                     calls += watch.calls
@@ -86,7 +101,8 @@ class Watches:
     def wake_all(self) -> None:
         """Have everybody look again, since nobody will tell them any more."""
         with self._lock:
-            calls = [call for watch in list(self._by_id.values()) for call in watch.calls]
+            held = [watch for there in self._by_id.values() if (watch := there()) is not None]
+            calls = [call for watch in held for call in watch.calls]
         for call in calls:
             call()
 
