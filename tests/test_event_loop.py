@@ -14,6 +14,7 @@ import pytest
 from tests.orchestrator.shop import WAIT, nap, until
 from yieldflow import (
     ActivityError,
+    ActivityTimeoutError,
     Flow,
     MisplacedCallError,
     Orchestrator,
@@ -22,6 +23,8 @@ from yieldflow import (
     activity,
     activity_context,
     gather,
+    race,
+    wait_signal,
     workflow,
 )
 
@@ -218,6 +221,89 @@ def test_what_a_stop_leaves_is_cancelled(database: Path, registry: Registry) -> 
     assert (calls, handle.describe().step) == (["began", "cleaned up"], 0)
     with orchestrator:
         assert handle.result(WAIT) == "done"
+
+
+def test_who_is_not_waited_for_is_cancelled(orchestrator: Orchestrator, registry: Registry) -> None:
+    """When the branch of an async activity is cancelled, `CancelledError` is raised where it awaits."""
+    began, ended = threading.Event(), threading.Event()
+
+    @activity(registry=registry)
+    async def endless() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    @workflow(registry=registry)
+    def job() -> Flow[int]:
+        index, _ = yield from race(endless(), wait_signal("enough"))
+        return index
+
+    handle = orchestrator.submit(job())
+    assert began.wait(WAIT)
+    handle.signal("enough")
+
+    assert handle.result(WAIT) == 1
+    assert ended.wait(WAIT)
+
+
+def test_who_is_to_be_waited_for_goes_on(orchestrator: Orchestrator, registry: Registry) -> None:
+    """With `on_cancel="wait"` an async activity is not cancelled: it finds that nobody waits, and ends as it likes."""
+    began = threading.Event()
+    found: list[bool] = []
+
+    @activity(registry=registry, on_cancel="wait")
+    async def patient() -> None:
+        began.set()
+        while not activity_context().cancelled:
+            await asyncio.sleep(0)
+        found.append(True)
+
+    @workflow(registry=registry)
+    def job() -> Flow[int]:
+        index, _ = yield from race(patient(), wait_signal("enough"))
+        return index
+
+    handle = orchestrator.submit(job())
+    assert began.wait(WAIT)
+    handle.signal("enough")
+
+    assert (handle.result(WAIT), found) == (1, [True])
+
+
+def test_who_takes_too_long_is_cancelled_and_not_waited_for(
+    database: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An async activity whose time ran out is cancelled; if it will not heed that, `stop()` waits for it no longer."""
+    monkeypatch.setattr("yieldflow.workers.event_loop.PATIENCE", 0.01)
+    heard, over = threading.Event(), threading.Event()
+
+    @activity(registry=registry, timeout=0.01)
+    async def stubborn() -> None:
+        while not over.is_set():
+            try:
+                await asyncio.sleep(0.001)
+            except asyncio.CancelledError:
+                heard.set()
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield stubborn()
+
+    with Orchestrator(database, registry=registry) as orchestrator:
+        handle = orchestrator.submit(job())
+        with pytest.raises(ActivityTimeoutError):
+            handle.result(WAIT)
+        assert heard.wait(WAIT)
+        loop = next(thread for thread in threading.enumerate() if thread.name == "yieldflow-event-loop")
+        # It is given a moment, and then left to itself as a thread would be.
+        orchestrator.stop()
+        assert loop.is_alive()
+        over.set()
+        loop.join(WAIT)
+        assert not loop.is_alive()
 
 
 def test_an_activity_s_own_cancellation_is_a_failure(orchestrator: Orchestrator, registry: Registry) -> None:

@@ -25,6 +25,7 @@ from yieldflow import (
     Flow,
     MisplacedCallError,
     Orchestrator,
+    OrchestratorStoppedError,
     Registry,
     RetryPolicy,
     WorkerDiedError,
@@ -378,6 +379,65 @@ def test_log_of_a_clean_life(place: Place, caplog: pytest.LogCaptureFixture) -> 
 
 
 # ---------------------------------------------------------------------- executors that are handed over
+
+
+def test_a_stop_wakes_what_waits_in_a_given_executor(tmp_path: Path) -> None:
+    """An activity in a given executor that waits for a workflow hears of the stop, and runs again if it fails then."""
+    with narrow("given threads", tmp_path) as place:
+        orchestrator = place.orchestrator()
+        waits = threading.Event()
+        heard: list[str] = []
+
+        def patient(workflow_id: str) -> str:
+            if heard:
+                return "again"
+            waits.set()
+            try:
+                return str(orchestrator.handle(workflow_id).result(WAIT))
+            except OrchestratorStoppedError as error:
+                heard.append(type(error).__name__)
+                raise
+
+        waiting = place.activity(patient)
+
+        @place.workflow
+        def never() -> Flow[None]:
+            yield wait_signal("never")
+
+        @place.workflow
+        def job(workflow_id: str) -> Flow[Any]:
+            return (yield from waiting(workflow_id))
+
+        orchestrator.start()
+        handle = orchestrator.submit(job(orchestrator.submit(never()).id))
+        assert waits.wait(WAIT)
+        orchestrator.stop()
+        between = handle.describe().step
+
+        with orchestrator:
+            assert (between, heard, handle.result(WAIT)) == (0, ["OrchestratorStoppedError"], "again")
+
+
+def test_what_the_owner_of_an_executor_cancels(tmp_path: Path, door: Door) -> None:
+    """An activity that the executor's owner cancels before it begins has failed, and may be tried again."""
+    pool = ThreadPoolExecutor(1)
+    place = Place("given threads", tmp_path / "w.db", {"given threads": pool})
+    knock, same = place.activity(tasks.knock), place.activity(tasks.same)
+
+    @place.workflow
+    def job() -> Flow[Any]:
+        return (yield from gather(knock(door.port), same(1), return_exceptions=True))
+
+    with place.orchestrator() as orchestrator:
+        handle = orchestrator.submit(job())
+        visitor = door.visitor()
+        pool.shutdown(wait=False, cancel_futures=True)
+        visitor.let_go("ran")
+        ran, cancelled = handle.result(WAIT)
+
+    assert ran == "ran"
+    assert isinstance(cancelled, WorkerDiedError)
+    assert str(cancelled) == "executor 'given threads' failed activity 'same': it was cancelled"
 
 
 def test_an_executor_that_there_is_not(tmp_path: Path) -> None:

@@ -172,7 +172,9 @@ def test_a_client_may_become_the_owner(database: Path, client: Orchestrator) -> 
         assert (later.result(WAIT), handle.result(WAIT)) == (12, 10)
 
 
-@pytest.mark.parametrize(("how", "status"), [("returns", 0), ("raises", 1), ("exits", 3), ("waits", 0), ("hangs", 0)])
+@pytest.mark.parametrize(
+    ("how", "status"), [("returns", 0), ("raises", 1), ("exits", 3), ("waits", 0), ("async", 0), ("hangs", 0)]
+)
 def test_leaving_without_stop(database: Path, how: str, status: int) -> None:
     """A program may end without `stop()`, with an activity that never ends and thousands queued; nothing is lost."""
     with Program("leaves", database, how) as leaving:

@@ -1,10 +1,12 @@
 """Ends without `stop()`, while an activity blocks for ever and thousands are queued: ``leaves.py DATABASE HOW``.
 
-HOW is ``returns``, ``raises``, ``exits``, ``waits`` (in `result()`, in an activity) or ``hangs`` (in a workflow).
+HOW is ``returns``, ``raises``, ``exits``, ``waits`` (in `result()`, in an activity), ``async`` (in `asyncio.to_thread`)
+or ``hangs`` (in a workflow).
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 
@@ -23,6 +25,11 @@ def block() -> None:
 
 
 @activity(registry=registry)
+async def block_in_thread() -> None:
+    await asyncio.to_thread(block.fn)
+
+
+@activity(registry=registry)
 def note(number: int) -> int:
     return number
 
@@ -30,6 +37,11 @@ def note(number: int) -> int:
 @workflow(registry=registry)
 def blocked() -> Flow[None]:
     yield block()
+
+
+@workflow(registry=registry)
+def blocked_in_thread() -> Flow[None]:
+    yield block_in_thread()
 
 
 @workflow(registry=registry)
@@ -56,7 +68,7 @@ def main() -> None:
         threading.Event().wait()
 
     orchestrator.start()
-    last = orchestrator.submit(blocked())
+    last = orchestrator.submit(blocked_in_thread() if how == "async" else blocked())
     if how == "waits":
         orchestrator.submit(waiting(last.id))
     _begun.wait()

@@ -51,7 +51,7 @@ class Orchestrator:
             nothing to show for it, the workflow is set aside as stalled.
         executors: Further places for activities, by name: ``@activity(executor="gpu")`` runs in
             ``executors={"gpu": ...}``, which is any `concurrent.futures.Executor`. Each stays yours: it is never shut
-            down here.
+            down here, and an activity there that waits for a workflow keeps its worker meanwhile.
         max_processes: How many worker processes there are at most, for activities with ``executor="process"``; as many
             as the machine has processors if left out. They start when they are needed.
         tracer: A `Tracer`, which is told of every start and end of workflows and attempts.

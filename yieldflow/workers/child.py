@@ -17,6 +17,7 @@ Of an executor that was handed over: `Parcel`, which such an executor sends wher
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -113,7 +114,8 @@ class Child:
     def __init__(self, pipe: Connection, codec: Codec) -> None:
         self._pipe = pipe
         self._codec = codec
-        self._parent = os.getppid()
+        parent = multiprocessing.parent_process()
+        self._parent = os.getppid() if parent is None else parent.pid
         self._pid = os.getpid()
         self._place = ChildPlace()
         self._cancelled = False

@@ -38,6 +38,8 @@ class ProcessWorkers:
         self._engine = engine
         self._waiting: deque[Attempt] = deque()
         self._processes: list[WorkerProcess] = []
+        #: What was given to a process that died before it began: given to another one, but only once.
+        self._given_again: set[Attempt] = set()
         #: Whether any process was ever ready: then the program can be imported.
         self._proved = False
         self._closed = False
@@ -164,6 +166,7 @@ class ProcessWorkers:
             # A heartbeat of a thread that an attempt left behind.
             return
         elif isinstance(message, Loaded):
+            self._given_again.discard(attempt)
             process.answer(not self._closed and self._engine.begin(attempt))
             self._let_go(process)
         elif isinstance(message, Beat):
@@ -182,7 +185,11 @@ class ProcessWorkers:
     def _mourn(self, process: WorkerProcess) -> None:
         """Say what became of the attempt of a process that died."""
         attempt, process.attempt = process.attempt, None
-        if attempt is not None:
+        if attempt is not None and not process.begun and attempt not in self._given_again and not self._closed:
+            # It may have been dead already.
+            self._given_again.add(attempt)
+            self._waiting.appendleft(attempt)
+        elif attempt is not None:
             name = attempt.definition.name
             if process.unwanted:
                 text = f"the worker process of activity {name!r} was killed, since nobody waited for it any more"
@@ -207,6 +214,7 @@ class ProcessWorkers:
                 self._fail(attempt, WorkerDiedError(text), retryable=not process.refused_to_start)
 
     def _fail(self, attempt: Attempt, error: Exception, retryable: bool = True, begun: bool = False) -> None:
+        self._given_again.discard(attempt)
         if begun or (not self._closed and self._engine.begin(attempt)):
             self._deliver(attempt, Ending(self._engine.codec.encode_failure(error), retryable))
 

@@ -72,8 +72,8 @@ def _main_s_classes() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     if not _main_is_imported():
         for name, thing in list(vars(sys.modules["__main__"]).items()):
-            if isinstance(thing, type) and thing.__module__ == "__main__":
-                with suppress(Exception):
+            with suppress(Exception):
+                if issubclass(type(thing), type) and thing.__module__ == "__main__":
                     found[name] = _pickled(thing)
     return found
 
@@ -133,11 +133,18 @@ def settle_main() -> None:
     pending = list(vars(sys.modules["__main__"]).values())
     while pending:
         thing = pending.pop()
-        if not isinstance(thing, (type, FunctionType, Activity)) or thing.__module__ != ANOTHER_MAIN:
-            continue
-        thing.__module__ = "__main__"
-        if isinstance(thing, type):
-            pending += vars(thing).values()
-        elif isinstance(thing, FunctionType):
-            # What is defined later, in a function, takes its module from there.
-            thing.__globals__["__name__"] = "__main__"
+        # Of what may do anything when it is asked, as a lazy object does, only the type is asked.
+        if issubclass(type(thing), (type, FunctionType, Activity, Workflow)):
+            with suppress(Exception):
+                pending += _settled(thing)
+
+
+def _settled(thing: Any) -> list[object]:
+    """Have what the main module defines say so; what is defined in it."""
+    if thing.__module__ != ANOTHER_MAIN:
+        return []
+    thing.__module__ = "__main__"
+    if isinstance(thing, FunctionType):
+        # What is defined later, in a function, takes its module from there.
+        thing.__globals__["__name__"] = "__main__"
+    return list(vars(thing).values()) if isinstance(thing, type) else []
