@@ -71,7 +71,8 @@ class ProcessWorkers:
         """Wait for what runs; the attempts that are still running."""
         left = None if deadline is None else deadline - time.monotonic()
         self._quiet.wait(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
-        return [process.attempt for process in list(self._processes) if process.attempt is not None]
+        attempts = [process.attempt for process in list(self._processes)]
+        return [attempt for attempt in attempts if attempt is not None]
 
     def kill(self) -> None:
         """Kill what still runs, and end the thread."""

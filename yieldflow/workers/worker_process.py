@@ -99,6 +99,8 @@ class WorkerProcess:
         # Whatever a message that a kill cut short reads like.
         except Exception:
             self.silent = True
+            # Nothing more can be had of it. (One that is ending already has its exit code.)
+            self._process.kill()
         return said
 
     def bury(self, timeout: float | None = None) -> bool:
