@@ -108,6 +108,22 @@ def test_a_death_harms_no_other(
     assert (after, beside.result(WAIT)) == (1, "unharmed")
 
 
+def test_the_death_of_an_idle_process_fails_nothing(database: Path, registry: Registry, define: Any) -> None:
+    """A process that is killed while it has nothing to do is replaced, and no activity fails for it."""
+    where = define(tasks.where)
+
+    @workflow(registry=registry)
+    def job() -> Flow[Any]:
+        return (yield from where())
+
+    with Orchestrator(database, registry=registry, max_processes=1) as orchestrator:
+        pids = []
+        for _ in range(3):
+            pids.append(orchestrator.submit(job()).result(WAIT))
+            os.kill(pids[-1], signal.SIGKILL)
+        assert orchestrator.submit(job()).result(WAIT) not in pids
+
+
 def test_after_a_death_the_next_attempt_goes_on(orchestrator: Orchestrator, registry: Registry, define: Any) -> None:
     """With a retry policy, a death is followed by the next attempt, which finds the last heartbeat's details."""
     report = define(tasks.report_and_die, retry=RetryPolicy(initial_interval=0.001))
