@@ -21,6 +21,7 @@ from tests.tasks import WAIT, Declined, Door, Point, Visitor
 from yieldflow import (
     Activity,
     ActivityError,
+    ActivityTimeoutError,
     EncodingError,
     Flow,
     MisplacedCallError,
@@ -318,6 +319,22 @@ def test_what_a_stop_leaves_runs_again(place: Place, door: Door) -> None:
     with orchestrator:
         door.visitor().let_go("in time")
         assert (between, handle.result(WAIT)) == (0, "in time")
+
+
+def test_stop_does_not_wait_for_what_took_too_long(place: Place, door: Door) -> None:
+    """`stop()` waits no longer for an activity whose time ran out, wherever it may run on."""
+    knock = place.activity(tasks.knock, blocks=True, timeout=0.05)
+
+    @place.workflow
+    def job() -> Flow[str]:
+        try:
+            yield knock(door.port)
+        except ActivityTimeoutError:
+            return "too late"
+        return "never"
+
+    with place.orchestrator() as orchestrator:
+        assert orchestrator.submit(job()).result(WAIT) == "too late"
 
 
 def test_local_functions(place: Place) -> None:

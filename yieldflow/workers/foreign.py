@@ -67,9 +67,15 @@ class ForeignExecutor:
             future.add_done_callback(lambda future: self._take(call, future))
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """See that it does not begin; what has begun goes on, and what comes of it is dropped."""
+        """See that it does not begin; what has begun goes on, and what comes of it is dropped.
+
+        Nobody waits any more for one whose time ran out: it may never end.
+        """
         with self._changed:
             call = self._calls.get(attempt)
+            if timed_out:
+                self._calls.pop(attempt, None)
+                self._changed.notify_all()
         if call is not None and call.future is not None:
             call.future.cancel()
 
