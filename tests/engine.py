@@ -372,6 +372,8 @@ class Host:
         """Have a worker begin a dispatched task, as `Session.begin` lets it."""
         attempt = self.take(label)
         assert self.scheduler.wants(attempt), f"nobody waits for {attempt} any more"
+        # It is handed over before it is begun.
+        self.now += 1
         attempt.begun_at = self.now
         return attempt
 

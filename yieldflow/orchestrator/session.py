@@ -78,9 +78,10 @@ class Session:
 
     def begin(self, attempt: Attempt) -> bool:
         """Whether an attempt is to begin; from here on it has."""
+        # First, so that nobody takes it for one that waits who finds that it is taken.
+        attempt.begun_at = clock()
         if not self._scheduler.wants(attempt):
             return False
-        attempt.begun_at = clock()
         if self._tracing is not None:
             self._tracing.begun(attempt)
         return True

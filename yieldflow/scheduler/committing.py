@@ -213,7 +213,7 @@ def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) ->
         for step, _ in unit.checkpoints[0].heartbeats if unit.submit is None else ():
             attempt = state.under_way.get((unit.checkpoints[0].workflow_id, unit.checkpoints[0].run, step))
             if attempt is not None:
-                attempt.written = None
+                attempt.written, attempt.written_at = None, 0
         if unit.submit is None:
             state.to_build[unit.checkpoints[0].workflow_id] = None
         turn.replies += unit.answers(error)

@@ -24,16 +24,16 @@ def watch(state: State, attempt: Attempt, now: Micros) -> None:
     """Have somebody look at an attempt when its first limit may be reached, or its heartbeats are to be written."""
     moments = [moment for moment, _, _ in _limits(attempt, now)]
     if attempt.watched:
-        moments.append(now + WRITING)
+        moments.append(attempt.written_at + WRITING)
     if moments:
         state.timers.set(Timer(min(moments), *attempt.key))
 
 
 def look(state: State, attempt: Attempt, turn: Turn) -> Completed | None:
     """Look at an attempt: its end, where it is out of time."""
-    now = turn.now
+    now, waits = turn.now, attempt.begun_at is None
     for moment, message, is_final in _limits(attempt, now):
-        if moment <= now:
+        if moment <= now and not (waits and _was_begun(state, attempt)):
             name, options = attempt.definition.name, attempt.options
             error = ActivityTimeoutError(f"attempt {attempt.number} at activity {name!r} {message}")
             ending = failed(error, attempt.definition, options.retry, state.codec)
@@ -44,8 +44,15 @@ def look(state: State, attempt: Attempt, turn: Turn) -> Completed | None:
     return None
 
 
+def _was_begun(state: State, attempt: Attempt) -> bool:
+    """Whether a worker has just begun an attempt that seemed to wait for one; if not, none will any more."""
+    return state.queued.pop(attempt.key, None) is None and attempt.begun_at is not None
+
+
 def note_beats(attempt: Attempt, turn: Turn) -> None:
     """Have the latest details of an attempt be written; where there are none, it says itself when there are."""
+    if attempt.written_at <= turn.now < attempt.written_at + WRITING:
+        return
     if attempt.beat is attempt.written:
         attempt.watched = False
         # One that came just before was silent, since it was looked for.
@@ -53,7 +60,7 @@ def note_beats(attempt: Attempt, turn: Turn) -> None:
             return
         attempt.watched = True
     workflow_id, run, step = attempt.key
-    attempt.written = attempt.beat
+    attempt.written, attempt.written_at = attempt.beat, turn.now
     if attempt.written is not None:
         checkpoint = turn.unit(workflow_id, run).checkpoints[0]
         checkpoint.heartbeats = joined(checkpoint.heartbeats, [(step, attempt.written[0])])

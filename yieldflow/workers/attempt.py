@@ -71,6 +71,7 @@ class Attempt:
         "turn",
         "watched",
         "written",
+        "written_at",
     )
 
     def __init__(
@@ -106,9 +107,11 @@ class Attempt:
         #: Whether the scheduler looks for heartbeats by itself, so that none need tell it.
         self.watched = False
         # The scheduler's own.
-        #: The heartbeat whose details are on disk.
+        #: The heartbeat whose details are on disk, or are being written.
         self.written: tuple[Payload, Micros] | None = None
-        #: The turn in which its end was taken in.
+        #: When that was written.
+        self.written_at: Micros = 0
+        #: The turn in which an end of it was taken in: a result, or that its time ran out.
         self.settled_in: object = None
 
     @property
@@ -183,8 +186,6 @@ class Workers(Protocol):
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """Nobody waits for ``attempt`` any more, and it may be running: end it if that can be done.
-
-        One that was cancelled with ``on_cancel="wait"`` is only told of it.
 
         Args:
             attempt: Its ``cancelled`` is set.
