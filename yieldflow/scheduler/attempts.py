@@ -33,6 +33,7 @@ def begin(state: State, resident: Resident, leaf: Leaf, command: ActivityInvocat
         attempt.number, attempt.details = there.number, there.details
     state.under_way[key] = attempt
     if leaf.cancelled:
+        state.timers.forget(*key)
         end_cancelled(state, attempt)
         return
     state.queued[key] = attempt
