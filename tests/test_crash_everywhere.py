@@ -15,6 +15,7 @@ from yieldflow import (
     Cancelled,
     Flow,
     Registry,
+    RetryPolicy,
     TaskCancelledError,
     WaitTimeoutError,
     WorkflowAlreadyExistsError,
@@ -62,6 +63,31 @@ def fail(label: str, at: int = 0) -> str:
 
 @activity(registry=REGISTRY, on_cancel="wait")
 def pay(label: str, at: int = 0) -> str:
+    performed.append(label)
+    return label.upper()
+
+
+#: The number of the attempt that is made.
+making: list[int] = []
+TRIED = RetryPolicy(1, 2, jitter=False)
+
+
+@activity(registry=REGISTRY, retry=TRIED)
+def tried(label: str, at: int = 0, failures: int = 0) -> str:
+    """Fails in so many attempts, whichever process makes them."""
+    performed.append(label)
+    if making[-1] <= failures:
+        raise ValueError(f"{label} {making[-1]}")
+    return label.upper()
+
+
+@activity(registry=REGISTRY, retry=TRIED, on_cancel="wait")
+def pay_in_time(label: str, at: int = 0, failures: int = 0) -> str:
+    return tried.fn(label, at, failures)
+
+
+@activity(registry=REGISTRY, timeout=2, retry=RetryPolicy(1, 1, maximum_attempts=2, jitter=False))
+def hang(label: str, at: int = 0) -> str:
     performed.append(label)
     return label.upper()
 
@@ -238,6 +264,35 @@ def careful() -> Flow[list[object]]:
 
 
 @workflow(registry=REGISTRY)
+def persistent() -> Flow[list[object]]:
+    results: list[object] = [(yield from gather(tried("a", 0, 2), work("beside", 2), tried("b", 1, 1)))]
+    try:
+        yield tried("never", 0, 9).with_options(retry=RetryPolicy(1, 1, maximum_attempts=3, jitter=False))
+    except ValueError as error:
+        results.append(str(error))
+    try:
+        yield gather(tried("given up", 0, 9), fail("bad", 10))
+    except ValueError as error:
+        results.append(str(error))
+    return [*results, (yield from tried("last", 0, 1))]
+
+
+@workflow(registry=REGISTRY)
+def impatient(how: str) -> Flow[list[object]]:
+    what = tried("lost", 0, 9) if how == "abandon" else pay_in_time("lost", 0, 9)
+    return [(yield from race(what, sleep(5))), (yield from work("then"))]
+
+
+@workflow(registry=REGISTRY)
+def hanging() -> Flow[list[str]]:
+    try:
+        yield hang("hangs", 30)
+    except TimeoutError as error:
+        return [str(error), (yield from hang("quick", 0))]
+    return []
+
+
+@workflow(registry=REGISTRY)
 def pausing() -> Flow[list[object]]:
     results = yield from gather(work("early", 2), wait_signal("a"), sleep(2), child("meanwhile", 2))
     return [*results, (yield from work("last"))]
@@ -309,6 +364,20 @@ CASES: dict[str, Case] = {
     "terminate": Case(tidy, ("cancelled", "Cancelled: at once"), [Asked(2, "terminate", "at once")]),
     "timeout": Case(tidy, ("failed", "WorkflowTimeoutError: workflow 'tidy' did not end within 2.0 s"), timeout=2),
     "on_cancel=wait": Case(careful, ("done", "[(1, None), 'THEN']")),
+    "retries": Case(persistent, ("done", "[['A', 'BESIDE', 'B'], 'never 3', 'bad', 'LAST']")),
+    "retries given up": Case(lambda: impatient("abandon"), ("done", "[(1, None), 'THEN']")),
+    "retries given up and waited for": Case(lambda: impatient("wait"), ("done", "[(1, None), 'THEN']")),
+    "retries suspended": Case(
+        persistent,
+        ("done", "[['A', 'BESIDE', 'B'], 'never 3', 'bad', 'LAST']"),
+        [Asked(1, "suspend"), Asked(4, "resume")],
+        either=["applied", "due_at", "turn"],
+    ),
+    "retries cancelled": Case(persistent, ("cancelled", "Cancelled: enough"), [Asked(2, "cancel", "enough")]),
+    "retries terminated": Case(persistent, ("cancelled", "Cancelled: at once"), [Asked(2, "terminate", "at once")]),
+    "timeout of an attempt": Case(
+        hanging, ("done", "[\"attempt 2 at activity 'hang' took longer than its timeout of 2 s\", 'QUICK']")
+    ),
     "suspend and resume": Case(
         pausing,
         ("done", "['EARLY', 'b', None, 'MEANWHILE', 'LAST']"),
@@ -367,12 +436,14 @@ class Life:
         host.settle()
         while host.tasks:
             if host.scheduler.wants(task := host.tasks.pop(0)):
+                task.begun_at = host.now
                 self._running.append(task)
                 if self.store.steps(task.workflow_id)[task.step].status.value != "scheduled":
                     self.repeated.append(task)
         ready = next((task for task in self._running if _ready_at(task) <= second), None)
         if ready is not None:
             self._running.remove(ready)
+            making.append(ready.number)
             host.settle(perform(ready, CODEC))
             return False
         host.now += SECOND
@@ -411,7 +482,7 @@ def _told(outcome: Outcome | None) -> object:
 
 
 def _columns(step: StepRecord) -> dict[str, object]:
-    kept = ["kind", "name", "input", "turn", "applied", "dropped", "source", "due_at"]
+    kept = ["kind", "name", "input", "turn", "applied", "dropped", "source", "due_at", "attempt"]
     if step.name != "pay":
         # That was cancelled while it was at work: after a crash nobody knows how it came out, and nobody asks.
         kept.append("status")
@@ -422,7 +493,9 @@ def _columns(step: StepRecord) -> dict[str, object]:
 def _needed(store: WatchedStore) -> Counter[str]:
     """The activities whose results count, by label."""
     steps = [step for record in store.records() for step in store.steps(record.id)]
-    applied = [step for step in steps if step.kind == "activity" and step.applied is not None and step.name != "pay"]
+    # Of what is cancelled at work, or hangs, nobody waits for the end.
+    made = [step for step in steps if step.kind == "activity" and step.name not in ("pay", "hang")]
+    applied = [step for step in made if step.applied is not None]
     return Counter(str(step.input).split('"')[3] for step in applied)
 
 
