@@ -303,7 +303,7 @@ class Scheduler:
         state, attempt, outcome = self._state, completed.attempt, completed.outcome
         if attempt.options.max_concurrent is not None:
             turn.attempts += state.lanes.leave(attempt)
-        if state.under_way.get(attempt.key) is not attempt:
+        if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn:
             return
         workflow_id, run, step = attempt.key
         if workflow_id in state.to_build:
@@ -312,11 +312,10 @@ class Scheduler:
         resident = state.residents.get(workflow_id)
         unit = turn.unit(workflow_id, run)
         unit.causes.append(completed)
-        cancelled = resident is not None and step not in resident.execution.open
-        if cancelled or attempt.settled_in is turn:
-            # In this turn, or its time ran out in it: too late only if that is committed.
-            return
         attempt.settled_in = turn
+        if resident is not None and step not in resident.execution.open:
+            # Cancelled in this turn: too late only if that is committed.
+            return
         is_last = turn.is_last_of(workflow_id)
         if isinstance(outcome, Failure) and not is_last and retry(state, resident, completed, turn, unit):
             return

@@ -187,6 +187,8 @@ class Workers(Protocol):
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """Nobody waits for ``attempt`` any more, and it may be running: end it if that can be done.
 
+        One that was cancelled with ``on_cancel="wait"`` is only told of it.
+
         Args:
             attempt: Its ``cancelled`` is set.
             timed_out: Whether its time ran out; else it was cancelled.
