@@ -470,7 +470,7 @@ def test_beside_others(host: Host) -> None:
     assert step_of(host, 1).status == "done"
     assert step_of(host).attempt == 3
     host.finish()
-    assert host.output("w") == ("A", None)
+    assert host.output("w") == ["A", None]
 
 
 def test_a_policy_that_was_taken_away(host: Host) -> None:
