@@ -32,7 +32,17 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.sqlite import SqliteStore, changing, listing, opening, reading, schema
-from yieldflow.store import Checkpoint, Filter, Parent, Request, RequestKind, Submission
+from yieldflow.store import (
+    Checkpoint,
+    Current,
+    Filter,
+    OpenAttempt,
+    Parent,
+    Request,
+    RequestKind,
+    Retried,
+    Submission,
+)
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
 
@@ -436,11 +446,69 @@ def test_a_step_dropped_earlier_stays_dropped(path: Path) -> None:
         assert [step.status for step in store.steps("over")] == ["done", "failed", "cancelled", "scheduled"]
 
 
-def test_what_was_released_is_not_changed() -> None:
-    """The statements of version 1 are those that files out there were written with."""
-    text = "\0".join(schema.MIGRATIONS[1])
+#: What version 2 can say beside: a child of a later run, versions, deadlines, patches, requests, signals.
+WORKFLOWS_2 = """
+insert into workflows (id, name, status, run, created_at, started_at, finished_at, seed, input, parent, parent_step,
+                       parent_run, on_parent_end, deadline_at, version, first_name, first_input, patches)
+values ('fresh', 'order', 'processing', 3, 1000, 1000, null, x'01', '{}', null, null, null, null, 99000, 'v2',
+        'first', '[]', '["new"]'),
+       ('child', 'other', 'failed', 1, 1100, 1100, 1200, x'02', '{}', 'fresh', 0, 3, 'wait', null, null, null, null,
+        null)
+"""
+STEPS_2 = """
+insert into activity_executions (workflow_id, run, step, kind, name, status, attempt, turn, applied, dropped, due_at,
+                                 scheduled_at, finished_at, source, input, output)
+values ('fresh', 3, 0, 'child', 'other', 'scheduled', 1, 0, null, null, null, 1000, null, 'f.py:1', '[]', null),
+       ('fresh', 3, 1, 'activity', 'a', 'scheduled', 1, 0, null, null, null, 1000, null, 'f.py:2', '[]', null),
+       ('fresh', 3, 2, 'sleep', 'sleep', 'cancelled', 1, 0, null, 0, 5000, 1000, 1000, 'f.py:2', '[]', null),
+       ('child', 1, 0, 'activity', 'a', 'done', 1, 0, 1, null, null, 1100, 1150, 'f.py:9', '[]', x'80')
+"""
+INPUTS_2 = """
+insert into workflow_inputs (workflow_id, run, kind, received_at, applied, name, timeout, payload)
+values ('fresh', null, 'signal', 1300, null, 'paid', null, '1'), ('child', 1, 'cancel', 1120, 2, null, 1.5, 'why')
+"""
+SIGNALS_2 = """
+insert into signals (workflow_id, number, name, sent_at, received, payload)
+values ('fresh', 1, 'a', 1200, 1, '1'), ('fresh', 2, 'a', 1201, null, '2')
+"""
 
-    assert sha256(text.encode()).hexdigest() == "7f3bcc6788d28f5cb00899b6cd304efbdce541f5d54c283c65b41d3eadb58123"
+
+def test_a_file_of_version_2_keeps_all_that_is_in_it(path: Path) -> None:
+    """Everything that was there before attempts were is there, and an open activity is at its first attempt."""
+    statements = [statement for number in (1, 2) for statement in schema.MIGRATIONS[number]]
+    foreign(path, *statements, WORKFLOWS_2, STEPS_2, INPUTS_2, SIGNALS_2, "pragma user_version = 2")
+    with closing(SqliteStore(path)) as store:
+        fresh, child = store.load("fresh"), store.load("child")
+        assert fresh is not None
+        assert child is not None
+        record = fresh.record
+        assert (record.run, record.deadline_at, record.version, record.submitted) == (3, 99000, "v2", ("first", "[]"))
+        assert (list(fresh.history.patches), list(fresh.history.dropped)) == (["new"], [2])
+        assert [(step.number, step.due_at) for step in fresh.history.steps] == [(0, None), (1, None), (2, 5000)]
+        assert [signal.number for signal in fresh.signals] == [2]
+        assert fresh.attempts == {1: OpenAttempt(1, None, None, 1000, 1000)}
+        assert record.current == Current("a", 1)
+        assert child.record.parent == Parent("fresh", 3, 0, "wait")
+        assert child.history.events[1:] == [StepEnded(0, b"\x80", 1150), CancelRequested(1120, "why", 1.5)]
+        assert [(each.name, each.payload) for each in store.arrivals().requests] == [("paid", "1")]
+        no = Failure("builtins.ValueError", "no", "T", None)
+        following = OpenAttempt(2, 2000, '"row"', counted_from=1000)
+        store.commit([Checkpoint("fresh", 3, retried=[Retried(1, no, 1500, following)])])
+        assert [step.attempt for step in store.steps("fresh")] == [1, 2, 1]
+
+
+RELEASED = {
+    1: "7f3bcc6788d28f5cb00899b6cd304efbdce541f5d54c283c65b41d3eadb58123",
+    2: "6691eae59d4060b462d85cf5c3339fcf6ddb075fbe444585a66eefc21123634f",
+}
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_what_was_released_is_not_changed(version: int) -> None:
+    """The statements of earlier versions are those that files out there were written with."""
+    text = "\0".join(schema.MIGRATIONS[version])
+
+    assert sha256(text.encode()).hexdigest() == RELEASED[version]
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def retried_step(before: StepRecord, retried: Retried) -> StepRecord:
         before,
         attempt=following.number,
         due_at=following.due_at,
-        last_failure=retried.failure,
+        last_failure=retried.failure._replace(exception=None),
         failed_at=retried.at,
         heartbeat=following.details,
         counted_from=following.counted_from,
@@ -129,7 +129,7 @@ def copied_step(step: StepRecord, place: int) -> StepRecord:
     """The row as it is in a copy that stands before the event at ``place``."""
     if _from(place, step.applied) or _from(place, step.dropped) or is_open(step):
         return _reopened(step)
-    return step
+    return replace(step, heartbeat=None, counted_from=None)
 
 
 def returned(signals: Mapping[int, Kept], place: int) -> dict[int, Kept]:
