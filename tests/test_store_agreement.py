@@ -27,6 +27,7 @@ from yieldflow._core.history import (
     CancelRequested,
     Event,
     Outcome,
+    Payload,
     Signal,
     Started,
     Step,
@@ -39,6 +40,8 @@ from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Checkpoint,
     Continued,
+    OpenAttempt,
+    Retried,
     Rewind,
     Store,
 )
@@ -72,7 +75,10 @@ class Life:
     def begin(self) -> None:
         self.issued = self.applied = 0
         self.waiting: list[int] = []
-        self.recorded: list[int] = []
+        #: The activities among them that have no outcome yet.
+        self.tried: set[int] = set()
+        #: Those that were tried again.
+        self.again: set[int] = set()
 
     def turn(self, draw: st.DrawFn, checkpoint: Checkpoint) -> None:
         """Fill a checkpoint with what one turn might bring."""
@@ -87,10 +93,12 @@ class Life:
         cancelled: list[int] = []
         recorded: list[StepEnded] = []
         received: list[tuple[int, int]] = []
+        retried: list[Retried] = []
+        beats: list[tuple[int, Payload]] = []
         for number in draw(st.permutations(self.waiting)):
-            what = draw(st.sampled_from(["leave", "end", "fail", "cancel", "record"]))
+            what = draw(st.sampled_from(["leave", "end", "fail", "cancel", "record", "retry", "beat"]))
             outcome: Outcome = FAILURE if what == "fail" else draw(st.sampled_from(PAYLOADS[:6]))
-            event = ended(number, now, outcome, draw(st.integers(1, 3)))
+            event = ended(number, now, outcome, draw(st.integers(2 if number in self.again else 1, 3)))
             if what in ("end", "fail"):
                 events.append(self.apply(event))
                 if draw(st.booleans()) and self.mail:
@@ -99,13 +107,21 @@ class Life:
                 cancelled.append(number)
             elif what == "record":
                 recorded.append(event)
-            if what not in ("leave", "record"):
+            elif what == "retry" and number in self.tried:
+                retried.append(Retried(number, FAILURE, now, self.following(draw, now)))
+                self.again.add(number)
+            elif what == "beat":
+                beats.append((number, draw(st.sampled_from(PAYLOADS[:6]))))
+            if what in ("end", "fail", "cancel"):
                 self.waiting.remove(number)
+            if what in ("end", "fail", "cancel", "record"):
+                self.tried.discard(number)
         if draw(st.booleans()):
             events.append(self.apply(CancelRequested(now, draw(st.sampled_from([None, "why"])))))
         last = checkpoint.place + max(len(events) - 1, 0)
         checkpoint.events, checkpoint.cancelled = events, [(number, last) for number in cancelled]
         checkpoint.recorded, checkpoint.received = recorded, received
+        checkpoint.retried, checkpoint.heartbeats = retried, beats
         self.close(draw, checkpoint)
 
     def issue(self, draw: st.DrawFn, now: int) -> Step:
@@ -113,7 +129,13 @@ class Life:
         self.waiting.append(number)
         taking = wait(number, turn=self.applied, kind=StepKind.TAKE_SIGNALS)
         step = draw(st.sampled_from([act(number), nap(number, now + 50), wait(number), taking]))
+        if step.kind is StepKind.ACTIVITY:
+            self.tried.add(number)
         return step._replace(turn=self.applied)
+
+    def following(self, draw: st.DrawFn, now: int) -> OpenAttempt:
+        details, due_at = draw(st.sampled_from([None, *PAYLOADS[:6]])), now + draw(st.integers(0, 9))
+        return OpenAttempt(draw(st.integers(2, 4)), due_at, details, 0, draw(st.sampled_from([None, now - 5])))
 
     def send(self, draw: st.DrawFn) -> Signal:
         self.signals += 1
