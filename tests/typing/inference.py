@@ -13,6 +13,7 @@ from yieldflow import (
     Flow,
     Orchestrator,
     Registry,
+    RetryPolicy,
     Task,
     Workflow,
     WorkflowHandle,
@@ -272,6 +273,46 @@ def of_options() -> Flow[None]:
 @activity(on_cancel="wait")
 def charge(cents: int) -> str:
     return f"{cents}"
+
+
+POLICY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=60,
+    maximum_attempts=5,
+    non_retryable=(KeyError, ConnectionError),
+)
+
+
+@activity(retry=POLICY, timeout=5, heartbeat_timeout=timedelta(seconds=2), max_concurrent=3)
+def upload(name: str, *, size: int = 0) -> dict[str, int]:
+    return {name: size}
+
+
+@activity(retry=RetryPolicy(non_retryable=lambda error: isinstance(error, KeyError)))
+async def download(url: str) -> bytes:
+    return url.encode()
+
+
+assert_type(upload("a", size=5), ActivityInvocation[dict[str, int]])
+assert_type(upload.fn("a"), dict[str, int])
+assert_type(upload("a").with_options(retry=RetryPolicy(), timeout=5), ActivityInvocation[dict[str, int]])
+assert_type(download("a"), ActivityInvocation[bytes])
+assert_type(download("a").with_options(schedule_to_close_timeout=60, on_cancel=None), ActivityInvocation[bytes])
+
+
+async def plainly() -> None:
+    assert_type(await download.fn("a"), bytes)
+
+
+@workflow
+def transfers(url: str) -> Flow[int]:
+    data = yield from download(url)
+    assert_type(data, bytes)
+    stored = yield from upload(url, size=len(data)).with_options(schedule_to_start_timeout=timedelta(minutes=1))
+    assert_type(stored, dict[str, int])
+    both = yield from gather(download("a"), upload("b"))
+    assert_type(both, tuple[bytes, dict[str, int]])
+    return len(both[0])
 
 
 @workflow(version="2", timeout=timedelta(days=1))

@@ -12,6 +12,7 @@ from yieldflow import (
     Flow,
     Orchestrator,
     Registry,
+    RetryPolicy,
     Task,
     activity,
     cancel,
@@ -37,6 +38,11 @@ def fetch_data(source: str) -> dict[str, int]:
     return {source: 1}
 
 
+@activity(retry=RetryPolicy(), timeout=5)
+async def download(url: str) -> bytes:
+    return url.encode()
+
+
 @activity(name="renamed", registry=registry)
 def process_data(data: dict[str, int], *, scale: int = 1) -> int:
     return sum(data.values()) * scale
@@ -49,6 +55,9 @@ def pipeline(source: str) -> Flow[int]:
 
 
 # ---------------------------------------------------------------------- wrong arguments, at the call
+
+download(5)  # type: ignore[call-overload]  # an int for a str, of an async function with options
+download("a").with_options(timeout=5).arguments["url"] = 5  # type: ignore[index]  # an invocation is immutable
 
 fetch_data(5)  # type: ignore[arg-type]  # an int for a str
 fetch_data()  # type: ignore[call-arg]  # an argument is missing
@@ -150,9 +159,20 @@ def takes_a_child_for_another_type() -> Flow[str]:
     return (yield from pipeline("a"))  # type: ignore[return-value]  # an int for a str
 
 
-# ---------------------------------------------------------------------- wrong options of a decorator
+# ---------------------------------------------------------------------- wrong options of a decorator, of one call
 
 activity(on_cancel="later")  # type: ignore[call-overload]  # neither "abandon" nor "wait"
+activity(retry=3)  # type: ignore[call-overload]  # no policy
+activity(retries=RetryPolicy())  # type: ignore[call-overload]  # no such option
+activity(timeout="5 s")  # type: ignore[call-overload]  # a str for seconds
+activity(max_concurrent="2")  # type: ignore[call-overload]  # a str for a count
+RetryPolicy(initial_interval="1")  # type: ignore[arg-type]  # a str for seconds
+RetryPolicy(attempts=3)  # type: ignore[call-arg]  # no such argument
+RetryPolicy(non_retryable="ValueError")  # type: ignore[arg-type]  # the name of a type
+fetch_data("a").with_options(retry=3)  # type: ignore[arg-type]  # no policy
+fetch_data("a").with_options(max_concurrent=2)  # type: ignore[call-arg]  # belongs to the activity
+fetch_data("a").with_options(timeouts=5)  # type: ignore[call-arg]  # no such option
+fetch_data("a").with_options(timeout="5")  # type: ignore[arg-type]  # a str for seconds
 activity(version="2")  # type: ignore[call-overload]  # an option of workflows
 workflow(version=2)  # type: ignore[call-overload]  # an int for a str
 workflow(timeout="5")  # type: ignore[call-overload]  # a str for seconds
