@@ -20,6 +20,7 @@ from yieldflow import (
     Orchestrator,
     OrchestratorStoppedError,
     Registry,
+    RetryPolicy,
     activity,
     activity_context,
     gather,
@@ -344,6 +345,30 @@ def test_the_context_is_each_activity_s_own(orchestrator: Orchestrator, registry
         return (yield from gather(*(where_am_i() for _ in range(20))))
 
     assert orchestrator.submit(job()).result(WAIT) == [[step] * 3 for step in range(20)]
+
+
+def test_a_loop_that_cannot_be_had_fails_the_attempt(
+    orchestrator: Orchestrator, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no room for the event loop, that attempt has failed, and the next one may find some."""
+    make, refusals = asyncio.new_event_loop, [OSError(24, "Too many open files")]
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        if refusals:
+            raise refusals.pop()
+        return make()
+
+    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
+
+    @activity(registry=registry, retry=RetryPolicy(initial_interval=0.001))
+    async def which_attempt() -> int:
+        return activity_context().attempt
+
+    @workflow(registry=registry)
+    def job() -> Flow[int]:
+        return (yield from which_attempt())
+
+    assert orchestrator.submit(job()).result(WAIT) == 2
 
 
 def test_nothing_is_left_of_the_loop(database: Path, registry: Registry) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 
 from tests import tasks
+from tests.orchestrator.shop import until
 from tests.tasks import WAIT, Declined, Door, Point, Visitor
 from yieldflow import (
     Activity,
@@ -259,7 +260,7 @@ def test_what_was_cancelled_while_it_waited_never_begins(kind: str, tmp_path: Pa
             first = door.visitor()
             handle.signal("enough")
             visitors = [first]
-            _until_issued(handle, 9)
+            until(lambda: len(handle.history()) == 10)
             while visitors[-1].said != "after":
                 visitors[-1].let_go()
                 visitors.append(door.visitor())
@@ -268,11 +269,6 @@ def test_what_was_cancelled_while_it_waited_never_begins(kind: str, tmp_path: Pa
             assert handle.result(WAIT) == "done"
     # A pool of processes fetches a few ahead; the last ones it has not.
     assert not {visitor.said for visitor in visitors} & {"5", "6", "7"}
-
-
-def _until_issued(handle: Any, step: int) -> None:
-    while len(handle.history()) <= step:
-        pass
 
 
 def test_stop_waits_for_what_runs(place: Place, door: Door) -> None:
