@@ -7,9 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import CODEC, Host, submission
-from tests.flaky import Flaky, failing, hosted, numbers, step_of
-from yieldflow import ActivityError, Cancelled, Flow, cancel, continue_as_new, gather, race, sleep, start, workflow
+from tests.engine import CODEC, Crash, Host, submission
+from tests.flaky import Flaky, failing, hosted, label_of, numbers, step_of
+from yieldflow import (
+    ActivityError,
+    Cancelled,
+    Flow,
+    StorageError,
+    cancel,
+    continue_as_new,
+    gather,
+    race,
+    sleep,
+    start,
+    workflow,
+)
 from yieldflow.scheduler.turn import Ask, nobody
 from yieldflow.store import RequestKind, StepRecord
 from yieldflow.workers import perform
@@ -367,3 +379,95 @@ def test_a_late_result_of_a_workflow_that_went_back(host: Host) -> None:
     host.advance(1)
     host.settle(perform(late, CODEC))
     assert (host.status("w"), step_of(host).status, numbers(host)) == ("processing", "scheduled", [("a", 1)])
+
+
+def test_resuming_meets_a_failing_disk(host: Host) -> None:
+    """What is not on disk has not happened: the workflow is suspended, and begins no attempt."""
+    waiting(host, chain("a"), "no")
+    host.ask("w", RequestKind.SUSPEND)
+    host.advance(60)
+    host.store.failing_commits = 1
+    answer = host.ask("w", RequestKind.RESUME)
+    assert isinstance(answer.error, StorageError)
+    host.advance(60)
+    assert host.status("w") == "suspended"
+    assert [attempt for attempt in host.tasks if host.scheduler.wants(attempt)] == []
+    host.ask("w", RequestKind.RESUME)
+    host.tasks[:] = host.tasks[-1:]
+    host.end(host.begin("a"))
+    assert (host.output("w"), step_of(host).attempt) == (["A"], 2)
+
+
+def test_cancelled_while_suspended_and_overdue(host: Host) -> None:
+    """An attempt that came due while the workflow was suspended is not made when it is cancelled."""
+    for how in ("abandon", "wait"):
+        LAB.reset()
+        LAB.fails("a", "no")
+        host.submit(tidy(how), how)
+        host.settle(host.do("a"))
+        host.ask(how, RequestKind.SUSPEND)
+        host.advance(60)
+        host.ask(how, RequestKind.CANCEL)
+        assert [label_of(each) for each in host.tasks if host.scheduler.wants(each)] == ["cleanup"]
+        host.work_off()
+        assert host.status(how) == "cancelled"
+
+
+def test_time_runs_out_while_its_end_is_waited_for(host: Host) -> None:
+    """A cancelled activity whose end is waited for has the time that it was given, and is not tried again."""
+
+    @workflow(registry=LAB.registry)
+    def slow() -> Flow[str]:
+        try:
+            return (yield from pay("a").with_options(timeout=30))
+        except Cancelled:
+            yield flaky("cleanup")
+            raise
+
+    host.submit(slow(), "w")
+    host.begin("a")
+    host.advance(10)
+    host.ask("w", RequestKind.CANCEL)
+    host.advance(19)
+    assert numbers(host) == []
+    host.advance(1.1)
+    assert numbers(host) == [("cleanup", 1)]
+    host.work_off()
+    assert host.status("w") == "cancelled"
+
+
+def test_the_process_dies_right_after_a_cancellation(host: Host) -> None:
+    """The next one does not wait for the retry to carry it out."""
+    waiting(host, tidy("wait"))
+    host.store.crash_after = len(host.store.commits) + 1
+    with pytest.raises(Crash):
+        host.ask("w", RequestKind.CANCEL)
+    host.restart()
+    host.settle()
+    assert numbers(host) == [("cleanup", 1)]
+
+
+def test_a_result_of_what_is_given_up_in_the_turn_that_resumes(host: Host) -> None:
+    """A sibling failed while the workflow was suspended: what comes just before it goes on is dropped, and stalls it
+    no more than a failure does."""
+    for how in ("result", "failure"):
+        LAB.reset()
+        if how == "failure":
+            LAB.fails("a", "no")
+        host.submit(siblings(), how)
+        host.ask(how, RequestKind.SUSPEND)
+        host.settle(host.do("b"))
+        host.settle(host.do("a"), Ask(host.request(how, RequestKind.RESUME), nobody))
+        assert (host.status(how), host.output(how)) == ("done", "b")
+    nothing_is_left(host)
+
+
+def test_terminated_in_the_turn_of_the_cancellation(host: Host) -> None:
+    """It ends, whichever is asked first."""
+    waiting(host, tidy("wait"))
+    asked = [Ask(host.request("w", kind), nobody) for kind in (RequestKind.CANCEL, RequestKind.TERMINATE)]
+    host.settle(*asked)
+    assert host.status("w") == "cancelled"
+    host.advance(3600)
+    assert host.tasks == []
+    nothing_is_left(host)

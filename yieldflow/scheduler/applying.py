@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._core.context import WorkflowInfo
-from .._core.errors import EncodingError, StorageError
+from .._core.errors import Cancelled, EncodingError, StorageError
 from .._core.history import (
     CancelRequested,
     Event,
@@ -92,6 +92,7 @@ def _apply_one(
         info = resident.info
         asked = [(info.workflow_id, info.run, number) for number in advance.cancelling]
         unit.cancelling = joined(unit.cancelling, asked)
+        _note_cancelling(state, resident, advance.cancelling, turn, checkpoint)
     if state.probation.on_trial(resident.info.workflow_id):
         checkpoint.recovery_attempts = 0
     if isinstance(event, CancelRequested):
@@ -108,6 +109,20 @@ def _apply_one(
     if advance.patches:
         checkpoint.patches = joined(checkpoint.patches, advance.patches)
     return True
+
+
+def _note_cancelling(
+    state: State, resident: Resident, numbers: Sequence[int], turn: Turn, checkpoint: Checkpoint
+) -> None:
+    """Of steps whose end is waited for, those between two attempts have ended: no process is to wait for the next."""
+    info, failed = resident.info, {retried.step: retried.following for retried in checkpoint.retried}
+    for number in numbers:
+        following = failed.get(number)
+        if following is None and (info.workflow_id, info.run, number) not in state.under_way:
+            following = resident.attempts.get(number)
+        if following is not None:
+            ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
+            checkpoint.recorded = joined(checkpoint.recorded, [ended])
 
 
 def _note_dropped(steps: Sequence[int], place: int, checkpoint: Checkpoint) -> None:

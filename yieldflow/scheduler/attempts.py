@@ -27,8 +27,10 @@ def begin(state: State, resident: Resident, leaf: Leaf, command: ActivityInvocat
     attempt = Attempt(key, 1, command.definition, step.input, command.options, resident.seed, step.turn)
     there = resident.attempts.get(step.number)
     if there is not None:
-        if there.due_at is not None and there.due_at > now and not leaf.cancelled:
-            state.timers.set(Timer(there.due_at, *key))
+        # That its workflow goes on is on disk with the next turn.
+        waits = there.due_at is not None and (there.due_at > now or turn.resumes(key[0]))
+        if waits and not leaf.cancelled:
+            state.timers.set(Timer(there.due_at or now, *key))
             return
         attempt.number, attempt.details = there.number, there.details
     state.under_way[key] = attempt

@@ -176,6 +176,7 @@ def _end(state: State, steps: list[int], place: int, unit: Unit, reason: str | N
     checkpoint.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
     checkpoint.cancelled = joined(checkpoint.cancelled, [(step, place) for step in steps])
     checkpoint.retried = ()
+    checkpoint.recorded = [event for event in checkpoint.recorded if event.step not in steps]
 
 
 def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:

@@ -158,6 +158,11 @@ class Turn:
         status = None if unit is None else unit.checkpoints[0].status
         return status is not None and status.ended
 
+    def resumes(self, workflow_id: str) -> bool:
+        """Whether the workflow goes on with this turn that was suspended or stalled."""
+        unit = self._by_workflow.get(workflow_id)
+        return unit is not None and unit.checkpoints[0].status is WorkflowStatus.PROCESSING
+
     def issued_by(self, workflow_id: str) -> set[int]:
         """The steps that a workflow has issued in this turn so far."""
         unit = self._by_workflow.get(workflow_id)
