@@ -471,3 +471,20 @@ def test_terminated_in_the_turn_of_the_cancellation(host: Host) -> None:
     host.advance(3600)
     assert host.tasks == []
     nothing_is_left(host)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 3])
+def test_a_race_lost_at_the_moment_at_which_a_retry_is_due(host: Host, failures: int) -> None:
+    """Where the turn that ends the race cannot be written, nothing has been cancelled: it is ended again."""
+
+    @workflow(registry=LAB.registry)
+    def close_race() -> Flow[int]:
+        return (yield from race(pay("a"), sleep(1)))[0]
+
+    waiting(host, close_race(), "no")
+    host.store.failing_commits = failures
+    host.advance(1)
+    for _ in range(20):
+        host.advance(0.1)
+    assert (host.status("w"), host.output("w")) == ("done", 1)
+    nothing_is_left(host)

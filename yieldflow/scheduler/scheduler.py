@@ -374,6 +374,8 @@ class Scheduler:
             return
         leaf = resident.execution.open.get(step)
         if leaf is not None and leaf.definition is not None:
-            dispatch(state, resident, [leaf.step], turn)
+            # One that is cancelled is ended once that is on disk.
+            if not leaf.cancelled:
+                dispatch(state, resident, [leaf.step], turn)
         elif leaf is not None and leaf.step.due_at == timer.due_at:
             apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.unit(workflow_id, timer.run))
