@@ -520,3 +520,10 @@ def test_two_attempts_have_two_clocks(host: Host) -> None:
 def test_policy_used_by_these_tests() -> None:
     """The waits are as the tests above say."""
     assert [CALM.interval(number, 0.5) for number in (1, 2, 3)] == [1, 2, 4]
+
+
+def test_a_timeout_may_be_final(host: Host) -> None:
+    """`non_retryable` is asked about a timeout as about any failure."""
+    in_progress(host, timeout=5, retry=RetryPolicy(non_retryable=TimeoutError))
+    host.advance(5)
+    assert (step_of(host).attempt, host.status("w")) == (1, "failed")
