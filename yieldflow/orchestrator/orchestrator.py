@@ -40,21 +40,21 @@ class Orchestrator:
     the orchestrator that owns the file, in this process or another, does the work.
 
     Args:
-        db_path: The file; created where there is none.
-        max_workers: How many activities run at once on threads.
-        registry: Where workflows are found by name; the default registry if left out.
-        codec: How values are stored: ``"pickle"`` (JSON where that is exact, else a pickle) or ``"json"`` (pickles
-            are refused both ways).
-        durability: ``"full"``: what is acknowledged outlives a loss of power. ``"normal"``: it outlives the death of
-            the process, and a loss of power may take the latest commits.
+        db_path: The file; created where there is none. ``"yieldflow.db"``.
+        max_workers: How many activities run on threads at once. 5.
+        registry: Where workflows are found by name. The default registry.
+        codec: How values are stored: ``"pickle"``, the default (JSON where that is exact, else a pickle), or ``"json"``
+            (pickles are refused both ways).
+        durability: ``"full"``, the default: what is acknowledged outlives a loss of power. ``"normal"``: it outlives
+            the death of the process, and a loss of power may take the latest commits.
         max_recovery_attempts: After so many starts in a row at which a workflow was at work when the process died, with
-            nothing to show for it, the workflow is set aside as stalled.
+            nothing to show for it, the workflow is set aside as stalled. 10.
         executors: Further places for activities, by name: ``@activity(executor="gpu")`` runs in
             ``executors={"gpu": ...}``, which is any `concurrent.futures.Executor`. Each stays yours: it is never shut
-            down here, and an activity there that waits for a workflow keeps its worker meanwhile.
-        max_processes: How many worker processes there are at most, for activities with ``executor="process"``; as many
-            as the machine has processors if left out. They start when they are needed.
-        tracer: A `Tracer`, which is told of every start and end of workflows and attempts.
+            down here, and an activity there that waits for a workflow keeps its worker meanwhile. None.
+        max_processes: How many worker processes there are at most, for activities with ``executor="process"``. As many
+            as there are processors.
+        tracer: A `Tracer`, which is told of every start and end of workflows and attempts. None.
 
     Raises:
         TypeError, ValueError: An argument is wrong; the message says which.
