@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,24 +27,6 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "workflows.db"
-
-
-@pytest.fixture
-def registry() -> Registry:
-    """Where a test registers what it defines."""
-    return Registry()
-
-
-@pytest.fixture
-def orchestrator(database: Path, registry: Registry) -> Iterator[Orchestrator]:
-    """Started, with the test's own definitions."""
-    with Orchestrator(database, registry=registry) as started:
-        yield started
 
 
 def test_ten_thousand_under_way_at_once(orchestrator: Orchestrator, registry: Registry) -> None:

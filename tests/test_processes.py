@@ -15,11 +15,6 @@ from yieldflow import DatabaseInUseError, Orchestrator, ResultTimeoutError, Work
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "workflows.db"
-
-
-@pytest.fixture
 def client(database: Path) -> Iterator[Orchestrator]:
     """Not started, in this process."""
     client = Orchestrator(database, registry=owner.registry)

@@ -35,17 +35,6 @@ from yieldflow import (
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "workflows.db"
-
-
-@pytest.fixture
-def registry() -> Registry:
-    """Where a test registers what it defines."""
-    return Registry()
-
-
-@pytest.fixture
 def orchestrator(database: Path, registry: Registry) -> Iterator[Orchestrator]:
     """Started, with the test's own definitions and two processes at most."""
     with Orchestrator(database, registry=registry, max_processes=2) as started:

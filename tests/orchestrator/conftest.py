@@ -24,24 +24,6 @@ from yieldflow import (
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "workflows.db"
-
-
-@pytest.fixture
-def registry() -> Registry:
-    """Where a test registers what it defines."""
-    return Registry()
-
-
-@pytest.fixture
-def orchestrator(database: Path, registry: Registry) -> Iterator[Orchestrator]:
-    """Started, with the test's own definitions."""
-    with Orchestrator(database, registry=registry) as started:
-        yield started
-
-
-@pytest.fixture
 def store(database: Path) -> Iterator[Orchestrator]:
     """Started, with the definitions of this module."""
     with Orchestrator(database, registry=shop) as started:
