@@ -131,6 +131,9 @@ def _note_dropped(steps: Sequence[int], place: int, checkpoint: Checkpoint) -> N
     if checkpoint.retried:
         # An attempt failed in this turn, and none is to follow any more.
         checkpoint.retried = [one for one in checkpoint.retried if one.step not in steps]
+    if checkpoint.recorded:
+        # It came in this turn, before the workflow went on and gave it up.
+        checkpoint.recorded = [kept for kept in checkpoint.recorded if kept.step not in steps]
 
 
 def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkpoint: Checkpoint) -> None:
