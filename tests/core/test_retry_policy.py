@@ -271,9 +271,14 @@ ASKED: list[tuple[Any, float | None]] = [
 
 
 @pytest.mark.parametrize(("given", "asked"), ASKED)
-def test_what_a_failure_asks_for_is_a_time_that_can_be_waited(given: Any, asked: float | None) -> None:
-    """No time, or one before now, asks for nothing; longer than a hundred years is a hundred years."""
+def test_what_a_failure_asks_for_is_a_time_that_can_be_waited(
+    given: Any, asked: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no time, or one before now, is said to be none, and the policy decides; a hundred years is the most."""
     charge = activity(lambda: None, name="charge", registry=Registry())
     ending = failed(ActivityError("x", retry_after=given), charge, RetryPolicy(), codec_named("pickle"))
     assert ending.retryable
     assert ending.retry_after == asked
+    assert ("which is no number of seconds: its retry policy decides" in caplog.text) == (
+        given is not None and asked is None
+    )

@@ -257,8 +257,7 @@ def returned(result: object, definition: Activity[..., Any], codec: Codec) -> En
 
 def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPolicy | None, codec: Codec) -> Ending:
     """How an activity came out that raised."""
-    asked = error.retry_after if isinstance(error, ActivityError) else None
-    asked = min(asked, LONGEST_SLEEP.total_seconds()) if isinstance(asked, (int, float)) and asked >= 0 else None
+    asked = _asked(error, definition) if isinstance(error, ActivityError) and error.retry_after is not None else None
     try:
         retryable = may_retry(policy, error)
     except BaseException as problem:
@@ -269,6 +268,19 @@ def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPo
         )  # fmt: skip
         retryable = False
     return Ending(codec.encode_failure(error), retryable, asked)
+
+
+def _asked(error: ActivityError, definition: Activity[..., Any]) -> float | None:
+    """The seconds until the next attempt that a failure asks for; None where what it says is no time."""
+    asked: object = error.retry_after
+    if isinstance(asked, (int, float)) and asked >= 0:
+        return min(asked, LONGEST_SLEEP.total_seconds())
+    logger.warning(
+        "activity %r asks for retry_after=%r, which is no number of seconds: its retry policy decides",
+        definition.name,
+        asked,
+    )
+    return None
 
 
 def perform(attempt: Attempt, codec: Codec) -> Completed:
