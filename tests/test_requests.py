@@ -403,6 +403,21 @@ def test_clients_request_outlives_a_disk_that_fails(host: Host, kind: RequestKin
         assert host.output("w") == ["first"]
 
 
+def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> None:
+    """A client's signal is received before one that was sent later, also if the disk fails between the two."""
+    resident(host)
+    host.store.ask([host.request("w", SIGNAL, "first", "in")])
+    host.store.failing_commits = 1
+    # To be terminated ends it with this turn, so that the signal behind it waits for the next one.
+    answers: list[Exception | None] = []
+    host.turn(*(Ask(host.request("w", kind, "second", "in"), answers.append) for kind in (TERMINATE, SIGNAL)))
+    host.advance(1)
+    host.advance(1)
+    assert [type(answer) for answer in answers] == [StorageError, type(None)]
+    host.signal("w", "in", "stop")
+    assert host.output("w") == ["first", "second"]
+
+
 def lives_through(host: Host, place: Place, kind: RequestKind) -> tuple[object, ...]:
     """Ask it as a client, restart where the process dies, and tell how the workflow ends."""
     host.store.ask([host.request("w", kind, item, "in") for item in ("one", "stop")])

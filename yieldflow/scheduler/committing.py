@@ -207,8 +207,8 @@ def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) ->
     """The disk failed: what is in memory is wrong, and is built again when the disk works."""
     state.back_off.failed(error, turn.now)
     for unit in units:
-        # A caller hears of it and may ask again.
-        state.again += [cause for cause in unit.causes if not isinstance(cause, Ask) or cause.reply is nobody]
+        # A caller hears of it and may ask again. What was put off in this turn came behind the others.
+        state.again[:0] = [cause for cause in unit.causes if not isinstance(cause, Ask) or cause.reply is nobody]
         _undo(state, unit)
         for step, _ in unit.checkpoints[0].heartbeats if unit.submit is None else ():
             attempt = state.under_way.get((unit.checkpoints[0].workflow_id, unit.checkpoints[0].run, step))
