@@ -60,6 +60,11 @@ def tidy(*labels: str) -> Flow[str]:
 
 
 @workflow(registry=LAB.registry)
+def naps() -> Flow[None]:
+    yield sleep(3600)
+
+
+@workflow(registry=LAB.registry)
 def pair() -> Flow[list[object]]:
     return list((yield from gather(work("a"), wait_signal("in"))))
 
@@ -416,6 +421,21 @@ def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> No
     assert [type(answer) for answer in answers] == [StorageError, type(None)]
     host.signal("w", "in", "stop")
     assert host.output("w") == ["first", "second"]
+
+
+@pytest.mark.parametrize("leave", ["by a restart", "for waiting long"])
+def test_sleeper_that_is_asked_something_while_the_disk_fails(host: Host, leave: str) -> None:
+    """A sleep ends in its time also if the disk failed when something was asked of its workflow out of memory."""
+    host.submit(naps(), "w")
+    if leave == "by a restart":
+        host.restart()
+    for _ in range(9):
+        host.advance(10)
+    host.store.failing_commits = 1
+    assert isinstance(host.ask("w", RESUME).error, StorageError)
+    host.advance(1)
+    host.advance(3600)
+    assert host.status("w") == "done"
 
 
 def lives_through(host: Host, place: Place, kind: RequestKind) -> tuple[object, ...]:

@@ -214,7 +214,8 @@ def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) ->
             attempt = state.under_way.get((unit.checkpoints[0].workflow_id, unit.checkpoints[0].run, step))
             if attempt is not None:
                 attempt.written, attempt.written_at = None, 0
-        if unit.submit is None:
+        # Of one that is dormant nothing was in memory: it sleeps on.
+        if unit.submit is None and unit.checkpoints[0].workflow_id not in state.dormant:
             state.to_build[unit.checkpoints[0].workflow_id] = None
         turn.replies += unit.answers(error)
 
