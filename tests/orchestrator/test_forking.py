@@ -398,6 +398,25 @@ def test_a_fork_of_a_race(orchestrator: Orchestrator, registry: Registry, counte
     assert handle.fork(0).result(WAIT) == [(1, "a 5"), (1, "b 6")]
 
 
+def test_a_fork_at_a_step_of_the_last_turn(orchestrator: Orchestrator, registry: Registry) -> None:
+    """Where the turn that issued the step has dropped it and ended the workflow, the copy ends in the same way."""
+
+    def at_once() -> Flow[str]:
+        return "at once"
+        yield
+
+    @workflow(registry=registry)
+    def job() -> Flow[object]:
+        return (yield from race(at_once(), sleep(60)))
+
+    handle = orchestrator.submit(job())
+    assert handle.result(WAIT) == (0, "at once")
+
+    copy = handle.fork(0)
+    assert copy.result(WAIT) == (0, "at once")
+    assert copy.describe().finished_at is not None
+
+
 def test_a_fork_of_a_later_run(orchestrator: Orchestrator, registry: Registry, counter: Counter) -> None:
     """A workflow that continued as new is forked in the run that it is in."""
 

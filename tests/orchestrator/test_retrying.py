@@ -137,6 +137,24 @@ def test_from_step_goes_back_all_the_same(orchestrator: Orchestrator, works: Wor
     assert [step.step for step in handle.history()] == [0, 1, 2]
 
 
+def test_from_a_step_of_the_last_turn(orchestrator: Orchestrator, registry: Registry) -> None:
+    """Where the turn that issued the step has dropped it and failed the workflow, that fails again in the same way."""
+
+    def fails() -> Flow[None]:
+        raise Declined("at once")
+        yield
+
+    @workflow(registry=registry)
+    def job() -> Flow[object]:
+        return (yield from gather(fails(), wait_signal("never")))
+
+    handle = failed(orchestrator, job(), Declined)
+    handle.retry(from_step=0)
+
+    with pytest.raises(Declined, match="at once"):
+        handle.result(WAIT)
+
+
 def test_of_many_completed_steps_some_are_listed(orchestrator: Orchestrator, registry: Registry, works: Works) -> None:
     """A long list is cut short, and says by how much."""
 

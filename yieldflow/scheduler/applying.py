@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .._core.context import WorkflowInfo
 from .._core.errors import Cancelled, EncodingError, StorageError
+from .._core.execution import End
 from .._core.history import (
     CancelRequested,
     Event,
@@ -98,10 +99,7 @@ def _apply_one(
     if isinstance(event, CancelRequested):
         resident.cancelled = event
     if advance.end is not None:
-        check_transition(resident.status, advance.end.status)
-        checkpoint.status, checkpoint.outcome = advance.end
-        if advance.end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
-            checkpoint.reason = resident.cancelled.reason
+        note_end(resident, advance.end, checkpoint)
     elif advance.continuation is not None:
         checkpoint.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
     if advance.progress is not None:
@@ -123,6 +121,14 @@ def _note_cancelling(
         if following is not None:
             ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
             checkpoint.recorded = joined(checkpoint.recorded, [ended])
+
+
+def note_end(resident: Resident, end: End, checkpoint: Checkpoint) -> None:
+    """How a workflow ended."""
+    check_transition(resident.status, end.status)
+    checkpoint.status, checkpoint.outcome = end
+    if end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
+        checkpoint.reason = resident.cancelled.reason
 
 
 def _note_dropped(steps: Sequence[int], place: int, checkpoint: Checkpoint) -> None:

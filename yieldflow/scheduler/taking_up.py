@@ -10,7 +10,7 @@ from .._core.errors import DamagedRowError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import Checkpoint, Loaded, Pending, WorkflowRecord
-from .applying import apply, note_issued, receive, stall
+from .applying import apply, note_end, note_issued, receive, stall
 from .children import child_id, invocation_of, outcome_for_parent
 from .dispatching import cancel_child, dispatch, orphaned
 from .residents import Resident, why
@@ -122,6 +122,9 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         unit = turn.unit(record.id, record.run)
         apply(state, resident, Started(turn.now), turn, unit)
         set_deadline(state, resident)
+    elif resident.execution.end is not None:
+        # It went back, or was forked, to a step whose turn ended the workflow too, and so it does again.
+        note_end(resident, resident.execution.end, turn.unit(record.id, record.run).checkpoints[0])
     else:
         go_on(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
