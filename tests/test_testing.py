@@ -156,7 +156,7 @@ def test_letting_go_of_a_stepper_closes_its_workflow() -> None:
             closed.append("closed")
             yield from ship("too late")
 
-    flow = Stepper(open_ended())
+    flow = Stepper(open_ended(), replay=False)
     del flow
 
     assert closed == ["closed"]
@@ -177,14 +177,14 @@ def test_letting_go_of_a_stepper_inside_another_workflow_does_not_disturb_that()
             happened.append("tidied up")
             yield from ship("too late")
 
-    unwanted = [Stepper(tidy())]
+    unwanted = [Stepper(tidy(), replay=False)]
 
     @workflow(registry=registry)
     def dropping() -> Flow[None]:
         unwanted.clear()
         yield from ship("o-1")
 
-    flow = Stepper(dropping())
+    flow = Stepper(dropping(), replay=False)
     flow.resolve("parcel")
 
     assert (happened, flow.done) == (["tidied up"], True)
@@ -282,7 +282,7 @@ def test_a_sleep_ends_without_a_value() -> None:
     flow = Stepper(both("o-1"))
 
     with pytest.raises(CommandError, match=r"sleep\(60\) ends without a value\. Write:\n    resolve\(sleep\(60\)\)"):
-        flow.resolve(sleep(60), "awake")
+        flow.resolve(sleep(60), "awake")  # type: ignore[call-overload]  # what is refused
     with pytest.raises(CommandError, match=r"sleep\(60\) cannot fail\. Write:\n    resolve\(sleep\(60\)\)"):
         flow.fail(sleep(60), ValueError("nightmare"))
 

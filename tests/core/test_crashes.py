@@ -218,7 +218,7 @@ def test_a_crash_runs_no_cleanup() -> None:
         finally:
             cleaned.append("tidied up")
 
-    flow = Stepper(tidy())
+    flow = Stepper(tidy(), replay=False)
     flow.crash()
     flow.resolve(fetch("a"), None)
     flow.crash()
@@ -240,7 +240,7 @@ def test_the_cost_of_replay_grows_with_the_history_alone() -> None:
             passes.append(number)
         return len(passes)
 
-    flow = Stepper(counting())
+    flow = Stepper(counting(), replay=False)
     for _ in range(100):
         flow.resolve(None)
     flow.crash()

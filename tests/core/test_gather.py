@@ -188,7 +188,7 @@ def test_branches_share_what_the_workflow_lends_them() -> None:
         yield gather(note("a"), note("b"))
         return seen
 
-    flow = Stepper(racing())
+    flow = Stepper(racing(), replay=False)
     flow.resolve(fetch("b"), "B")
     flow.resolve(fetch("a"), "A")
     flow.crash()

@@ -1,0 +1,390 @@
+"""`Stepper`: a workflow that goes on only where a test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from .._core.commands import Command, TakeSignals, WaitSignal, seconds_of, show, show_seconds
+from .._core.definitions import ActivityInvocation, WorkflowInvocation
+from .._core.errors import CommandError, WorkflowCancelledError, WorkflowFailedError
+from .._core.history import EPOCH, Failure, WorkflowStatus, in_micros, to_datetime, to_micros
+from .._core.nodes import Leaf, add_note
+from ..codec import codec_named
+from ..orchestrator.submissions import signal_name, signal_payload
+from .clockwork import SLEEPS
+from .run import Family, Run, first_run
+from .waiting import waiting
+
+R = TypeVar("R")
+T = TypeVar("T")
+Value = ParamSpec("Value")
+
+#: When a stepped workflow starts, unless it is told otherwise.
+START = datetime(2026, 1, 1, tzinfo=UTC)
+#: What ends by a message.
+_SIGNALS = (WaitSignal, TakeSignals)
+
+
+class Resolvable(Protocol[Value]):
+    """A command, to a type checker: invariant, so that the value has to fit."""
+
+    def __resolves__(self, *value: Value.args, **nothing: Value.kwargs) -> None:
+        """Whether a value fits; never called."""
+
+
+class Stepper(Generic[R]):
+    """A workflow that goes on only where it is told to: no thread, no database, no clock.
+
+    A host of the same core that the orchestrator uses, and by the same rules: retries, timeouts, signals, children and
+    cancellation mean what they mean there, and values pass through the same codec. What happens next is what the test
+    says: it resolves a pending command or lets it fail, sends a signal, or lets (virtual) time pass, in any order.
+
+    Args:
+        invocation: The workflow with its arguments.
+        replay: Whether the workflow is built again from its history after every event, and compared, so that one that
+            is not deterministic fails here. False for a debugger, which then stops at each line once, and for speed.
+        codec: How values are stored, as for the orchestrator: ``"pickle"`` or ``"json"``.
+        seed: What ``uuid4()`` and ``random()`` derive from: 16 bytes.
+        workflow_id: The workflow's id.
+        start: The time at which it starts: an aware `datetime`; the beginning of 2026 if left out.
+
+    Raises:
+        CommandError: The workflow made a command that it never yielded. The methods that let it go on raise this too;
+            where it failed, its exception says so in a note.
+        ReplayMismatchError: It is not deterministic: built again, it did something else. So do the methods that let it
+            go on.
+        EncodingError: An argument cannot be stored.
+
+    Example:
+        >>> def test_ships() -> None:
+        ...     flow = Stepper(order("o-1", cents=500))
+        ...     assert flow.pending == [charge("o-1", cents=500)]
+        ...     flow.resolve("receipt-9")
+        ...     assert flow.done and flow.result == "receipt-9"
+    """
+
+    def __init__(
+        self,
+        invocation: WorkflowInvocation[R],
+        *,
+        replay: bool = True,
+        codec: str = "pickle",
+        seed: bytes = bytes(16),
+        workflow_id: str = "stepped",
+        start: datetime = START,
+    ) -> None:
+        if not isinstance(invocation, WorkflowInvocation):
+            raise TypeError(f"Stepper takes a workflow called with its arguments, not {invocation!r}")
+        made = codec_named(codec)
+        now = to_micros(start - EPOCH)
+        past = first_run(invocation, workflow_id, seed, made.encode(dict(invocation.arguments)), now)
+        self._family = Family(made, replay, now)
+        self._guard = _Guard(self._family)
+        self._run = self._family.begin(past)
+        self._family.raise_slips()
+
+    @classmethod
+    def _of(cls, run: Run, guard: _Guard) -> Stepper[Any]:
+        made: Stepper[Any] = cls.__new__(cls)
+        made._family, made._run, made._guard = run.family, run, guard
+        return made
+
+    # ------------------------------------------------------------------ looking
+
+    @property
+    def pending(self) -> list[Command[Any]]:
+        """The commands that the workflow waits for, in the order issued: activities, sleeps, signals, children.
+
+        They are compared as values. What is in a `gather`, a `race` or a branch stands here by itself. One that waits
+        for something that the test does not decide says so when it is shown: an activity whose next attempt is not due
+        yet, and a step that was cancelled and whose end is waited for.
+        """
+        attempts, now = self._run.past.attempts, self._family.now
+        return [waiting(leaf, attempts.get(number), now) for number, leaf in self._run.open.items()]
+
+    @property
+    def done(self) -> bool:
+        """Whether the workflow returned."""
+        return self.status is WorkflowStatus.DONE
+
+    @property
+    def failed(self) -> bool:
+        """Whether the workflow raised."""
+        return self.status is WorkflowStatus.FAILED
+
+    @property
+    def status(self) -> WorkflowStatus:
+        """Where it stands."""
+        return self._run.status
+
+    @property
+    def result(self) -> R:
+        """What the workflow returned.
+
+        Raises:
+            CommandError: It has not ended; the message says what it waits for. What it raised is raised again.
+        """
+        end = self._run.execution.end
+        if end is None:
+            raise CommandError(f"{self._name} {self._standing}")
+        if isinstance(end.outcome, Failure):
+            raise self._revived(end.outcome)
+        result: R = self._family.codec.decode(end.outcome)  # type: ignore[assignment]  # what the workflow returned
+        return result
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What the workflow raised, as `result` raises it; None where it did not."""
+        end = self._run.execution.end
+        return self._revived(end.outcome) if end is not None and isinstance(end.outcome, Failure) else None
+
+    def _revived(self, failure: Failure) -> BaseException:
+        if self.status is WorkflowStatus.CANCELLED:
+            reason = self.reason
+            return WorkflowCancelledError(f"{self._name} was cancelled" + (f": {reason}" if reason else ""))
+        error = self._family.codec.decode_failure(failure, WorkflowFailedError)
+        for slip in self._run.past.slips:
+            add_note(error, slip)
+        return error
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was asked to end, where somebody said so."""
+        cancelled = self._run.past.cancelled
+        return None if cancelled is None else cancelled.reason
+
+    @property
+    def progress(self) -> object:
+        """What the workflow gave to `set_progress` last; None where it did not."""
+        payload = self._run.past.progress
+        return None if payload is None else self._family.codec.decode(payload)
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time, in UTC."""
+        return to_datetime(self._family.now)
+
+    @property
+    def run(self) -> int:
+        """Which run it is in: 1, and one more for each `continue_as_new`."""
+        return self._run.past.info.run
+
+    @property
+    def next_timer(self) -> datetime | None:
+        """When something happens by itself: a sleep ends, an attempt begins or is out of time. None where nothing does.
+
+        That of its children counts where they are stepped, and so does that of its parent.
+        """
+        found = self._family.next_timer
+        return None if found is None else to_datetime(found[1].due_at)
+
+    # ------------------------------------------------------------------ a command ends
+
+    @overload
+    def resolve(self, command: Resolvable[Value], /, *value: Value.args, **nothing: Value.kwargs) -> None: ...
+    @overload
+    def resolve(self, value: object = None, /) -> None: ...
+    def resolve(self, *given: Any) -> None:  # type: ignore[misc]  # there is one value, or none
+        """Let a pending command end with a value.
+
+        ``resolve(command, value)`` or, where one command is pending, ``resolve(value)``. A sleep takes no value:
+        ``resolve(sleep(60))``; time moves on to its end. For a signal the value is its payload, for a child what it
+        returns. Of equal commands the first issued is meant.
+
+        Raises:
+            CommandError: No such command is pending, or several are and none was named; or the command cannot end so.
+            EncodingError: The value cannot be stored.
+        """
+        if len(given) > 2:
+            raise TypeError(f"resolve() takes a command and its value, not {len(given)} arguments")
+        if len(given) == 1 and isinstance(given[0], Command):
+            given = (given[0], None)
+        leaf = self._ready("resolve", given[0] if len(given) == 2 else None)
+        value = given[-1] if given else None
+        if isinstance(leaf.command, SLEEPS):
+            if value is not None:
+                raise CommandError(f"{leaf.command} ends without a value. Write:\n    resolve({leaf.command})")
+            self._family.now = max(self._family.now, leaf.step.due_at or 0)
+        if isinstance(leaf.command, TakeSignals) and not isinstance(value, list):
+            raise CommandError(f"{leaf.command} ends with a list. Write:\n    resolve({leaf.command}, [...])")
+        payload = self._family.codec.encode(value)
+        self._do(lambda: self._run.end(leaf.step.number, payload))
+
+    @overload
+    def fail(self, command: Command[Any], error: BaseException, /) -> None: ...
+    @overload
+    def fail(self, error: BaseException, /) -> None: ...
+    def fail(self, *given: Any) -> None:
+        """Let the attempt at a pending activity fail that is under way, or a child as a whole.
+
+        ``fail(command, error)`` or, where one command is pending, ``fail(error)``. The activity's retry policy applies:
+        where another attempt follows, the workflow hears nothing, and the command stays pending until time has brought
+        that attempt (`advance`, `advance_to_next_timer`) and it ends.
+
+        Raises:
+            CommandError: No such command is pending, or several are and none was named; or it cannot fail.
+        """
+        if not 0 < len(given) < 3:
+            raise TypeError(f"fail() takes a command and an exception, not {len(given)} arguments")
+        error = given[-1]
+        if not isinstance(error, BaseException):
+            raise TypeError(f"fail() takes an exception, not {show(error)}")
+        leaf = self._ready("fail", given[0] if len(given) == 2 else None)
+        if isinstance(leaf.command, ActivityInvocation):
+            self._do(lambda: self._run.fail_attempt(leaf.step.number, error))
+        elif isinstance(leaf.command, WorkflowInvocation):
+            self._do(lambda: self._run.end(leaf.step.number, self._family.codec.encode_failure(error)))
+        else:
+            raise self._cannot(leaf, "fail")
+
+    # ------------------------------------------------------------------ time, messages, and the whole
+
+    def advance(self, duration: float | timedelta) -> None:
+        """Let virtual time pass, with all that happens by itself meanwhile, in order.
+
+        Sleeps end, attempts begin that were waited for, and those under way for longer than their timeout fail.
+
+        Args:
+            duration: Seconds, or a `timedelta`; 0 or more.
+
+        Raises:
+            TypeError: ``duration`` is neither.
+            ValueError: It is negative, or not finite.
+        """
+        seconds = seconds_of("advance()", duration)
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"advance() takes 0 seconds or more, not {show(duration)}")
+        self._do(lambda: self._family.advance_to(self._family.now + in_micros(seconds)))
+
+    def advance_to_next_timer(self) -> None:
+        """Let virtual time pass until something happens by itself, and have that happen.
+
+        Raises:
+            CommandError: Nothing does.
+        """
+        found = self._family.next_timer
+        if found is None:
+            raise CommandError(f"no timer is set: {self._name} {self._standing}")
+        self._do(lambda: self._family.advance_to(found[1].due_at))
+
+    def signal(self, name: str, payload: object = None) -> None:
+        """Send a message: the workflow receives it by ``wait_signal(name)``, now or whenever it comes to that.
+
+        Args:
+            name: What kind of message it is.
+            payload: What ``wait_signal`` resumes with.
+
+        Raises:
+            EncodingError: The payload cannot be stored.
+            WorkflowEndedError: The workflow has ended.
+        """
+        stored = signal_payload(signal_name(name), payload, self._family.codec)
+        self._do(lambda: self._run.signal(name, stored))
+
+    def suspend(self) -> None:
+        """Have the workflow pause: what ends meanwhile is kept, and given to it by `resume`.
+
+        Raises:
+            WorkflowEndedError: It has ended.
+        """
+        self._do(self._run.suspend)
+
+    def resume(self) -> None:
+        """Have the workflow go on after `suspend`.
+
+        Raises:
+            WorkflowEndedError: It has ended.
+        """
+        self._do(self._run.resume)
+
+    def fork(self) -> Stepper[R]:
+        """A second stepper with the same past, and a future of its own. The children that are stepped come with it.
+
+        Raises:
+            ReplayMismatchError: The workflow is not deterministic.
+        """
+        family, twins = self._family.copy()
+        return self._of(twins[self._run], _Guard(family))
+
+    def crash(self) -> None:
+        """Drop the generator as a killed process would, and go on with another, built by replay.
+
+        Children that are stepped crash with it.
+
+        Raises:
+            ReplayMismatchError: The workflow did not do the same again; it stays as it was before.
+        """
+        self._family.crash()
+
+    # ------------------------------------------------------------------ inside
+
+    def _do(self, what: Callable[[], None]) -> None:
+        what()
+        self._family.raise_slips()
+
+    @property
+    def _name(self) -> str:
+        return self._run.past.info.name
+
+    @property
+    def _standing(self) -> str:
+        """Where it stands, for messages."""
+        if self._run.execution.over:
+            return f"has ended ({self.status})"
+        paused = " and is suspended" if self._run.past.suspended else ""
+        return f"has not ended{paused}: it waits for {self._shown}"
+
+    @property
+    def _shown(self) -> str:
+        """What is pending, for messages."""
+        return show(self.pending, 500)
+
+    def _ready(self, verb: str, command: Command[Any] | None) -> Leaf:
+        """The step that is meant, where it can end now."""
+        leaf = self._leaf(verb, command)
+        attempt = self._run.past.attempts.get(leaf.step.number)
+        if attempt is not None and not attempt.begun:
+            wait = (attempt.due_at - self._family.now) / 1e6
+            raise CommandError(
+                f"{leaf.command} waits for its attempt {attempt.number}, due in {show_seconds(wait)} s. Write first:\n"
+                f"    advance({show_seconds(wait)})"
+            )
+        if leaf.step.number in self._run.children:
+            raise CommandError(
+                f"{leaf.command} is stepped itself, and ends as it does. Write:\n    child({leaf.command}).{verb}(...)"
+            )
+        return leaf
+
+    def _leaf(self, verb: str, command: Command[Any] | None) -> Leaf:
+        waiting = self._run.open
+        if not waiting:
+            raise CommandError(f"{self._name} {self._standing}: nothing is pending")
+        if command is not None:
+            for leaf in waiting.values():
+                if leaf.command == command:
+                    return leaf
+            raise CommandError(f"{show(command)} is not pending; pending are {self._shown}")
+        first = next(iter(waiting.values()))
+        if len(waiting) > 1:
+            raise CommandError(
+                f"several commands are pending, so say which one ends, as in {verb}({show(first.command)}, ...): "
+                f"{self._shown}"
+            )
+        return first
+
+    def _cannot(self, leaf: Leaf, verb: str) -> CommandError:
+        command = leaf.command
+        instead = f"signal({command.name!r}, ...)" if isinstance(command, _SIGNALS) else f"resolve({command})"
+        return CommandError(f"{command} cannot {verb}. Write:\n    {instead}")
+
+
+class _Guard:
+    """Lets go of a family's generators with the last stepper that is held of it."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+
+    def __del__(self) -> None:
+        self.family.close()
