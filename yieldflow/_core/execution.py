@@ -146,6 +146,11 @@ class Execution(Steps):
         """Whether the start was applied."""
         return self.applied > 0 or self._root is not None
 
+    @property
+    def driving(self) -> Driving:
+        """What the workflow's code shares with whoever drives it."""
+        return self._driving
+
     # ------------------------------------------------------------------ the two verbs, and their undoing
 
     def replay(self) -> Advance:

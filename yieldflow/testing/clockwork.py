@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import workers
-from .._core.commands import Sleep, SleepUntil
-from .._core.definitions import ActivityInvocation
+from .._core.commands import Command
+from .._core.definitions import ActivityInvocation, Invocation
 from .._core.errors import ActivityTimeoutError, CommandError
 from .._core.execution import Execution
 from .._core.history import Codec, Micros, Outcome, Step, in_micros
@@ -18,9 +18,6 @@ from ..scheduler.attempts import chance
 from ..scheduler.limits import limits_of
 from ..scheduler.timers import DEADLINE
 from .past import Attempt, Past
-
-#: The commands that end by themselves, at a time.
-SLEEPS = (Sleep, SleepUntil)
 
 
 class Timer(NamedTuple):
@@ -116,12 +113,19 @@ def out_of_time(past: Past, leaf: Leaf) -> tuple[Micros, ActivityTimeoutError, b
     command, attempt = _command(leaf), past.attempts[leaf.step.number]
     found = all_limits(past, leaf, attempt)
     if not found:
-        raise CommandError(
-            f"{command} may take any time, so it cannot time out. Give it a limit, with @activity(timeout=...) or "
-            f"{command.name}(...).with_options(timeout=...)"
-        )
+        raise no_limit(command)
     moment, message, is_final = min(found)
     return moment, timeout_error(attempt, command.name, message), is_final
+
+
+def no_limit(command: Command[Any]) -> CommandError:
+    """What is said of a command that may take any time."""
+    if not isinstance(command, Invocation):
+        return CommandError(f"{command} cannot time out. In the workflow, write:\n    wait_for({command}, 60)")
+    return CommandError(
+        f"{command} may take any time, so it cannot time out. Give it a limit, with @{command.definition.kind}"
+        f"(timeout=...) or {command.name}(...).with_options(timeout=...)"
+    )
 
 
 def timeout_error(attempt: Attempt, name: str, message: str) -> ActivityTimeoutError:

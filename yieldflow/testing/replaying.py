@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import linecache
 import re
 from types import GeneratorType
 from typing import Any
 
 from .._core.commands import show
+from .._core.definitions import Workflow
 from .._core.errors import ReplayMismatchError
 from .._core.execution import Advance, End, Execution
 from .._core.history import Codec, Failure, Payload
 from .._core.replay import same_value
 from ..codec import preview
+from .elsewhere import Elsewhere, Reordering, random_state
 from .past import Past
+from .unordered import Watch, find, mismatch
 
 #: So many variables are shown, each cut to so many characters.
 MOST_VARIABLES = 12
 LONGEST_VALUE = 100
 
+#: So often a workflow that draws random numbers is run once more.
+MORE_DRAWS = 8
 #: What no two processes, and perhaps no two objects, have in common.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
@@ -64,24 +70,63 @@ def bury(execution: Execution, graves: list[Execution]) -> None:
         graves.append(execution)
 
 
-def check(past: Past, codec: Codec, execution: Execution, advance: Advance, graves: list[Execution]) -> None:
-    """Build the workflow a second time, and compare with what the last event led to in the first.
+class Twice:
+    """The second run of a workflow, after each event, and how it compares with the first.
 
-    Raises:
-        ReplayMismatchError: They differ.
+    Args:
+        definition: The workflow.
+        codec: How values are stored.
+        graves: Where executions go whose generators cannot be let go of yet.
     """
-    another = build(past, codec)
-    try:
-        led_to = another.replay()
-        difference = _difference(execution, advance, another, led_to, codec)
-    except ReplayMismatchError as error:
-        raise nondeterministic(past, error) from None
-    finally:
-        bury(another, graves)
-    if difference is not None:
-        differs = ReplayMismatchError()
-        differs.recorded, differs.yielded = difference
-        raise nondeterministic(past, differs)
+
+    def __init__(self, definition: Workflow[..., Any], codec: Codec, graves: list[Execution]) -> None:
+        self._codec = codec
+        self._other_codec = Reordering(codec)
+        self._graves = graves
+        self._elsewhere = Elsewhere(getattr(inspect.unwrap(definition.fn), "__globals__", {}))
+
+    def check(self, past: Past, execution: Execution, advance: Advance) -> None:
+        """Build the workflow a second time, and compare with what the last event led to in the first.
+
+        Raises:
+            ReplayMismatchError: They differ.
+        """
+        before = random_state()
+        self._run(past, execution, advance)
+        if before != random_state():
+            # It drew a number. That may have been the same one by chance; it is not every time.
+            for _ in range(MORE_DRAWS):
+                self._run(past, execution, advance)
+
+    def _run(self, past: Past, execution: Execution, advance: Advance) -> None:
+        another, watch = build(past, self._other_codec), Watch()
+        another.driving.made = watch
+        self._elsewhere.looked_at.clear()
+        try:
+            with self._elsewhere.entered():
+                led_to = another.replay()
+            error = self._difference(execution, advance, another, led_to)
+            since = len(past.steps) - len(advance.issued)
+            found = find(another, watch, since) if error is None and advance.issued else None
+            if found is not None:
+                error = mismatch(found, self._codec)
+            if error is not None:
+                raise error
+        except ReplayMismatchError as error:
+            error.hint = " ".join(filter(None, [error.hint, self._elsewhere.told]))
+            raise nondeterministic(past, error) from None
+        finally:
+            bury(another, self._graves)
+
+    def _difference(
+        self, one: Execution, first: Advance, other: Execution, second: Advance
+    ) -> ReplayMismatchError | None:
+        difference = _difference(one, first, other, second, self._codec)
+        if difference is None:
+            return None
+        error = ReplayMismatchError()
+        error.recorded, error.yielded = difference
+        return error
 
 
 def nondeterministic(past: Past, error: ReplayMismatchError) -> ReplayMismatchError:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from .._core.context import WorkflowInfo
 from .._core.definitions import ActivityInvocation, WorkflowInvocation
-from .._core.errors import Cancelled, CommandError, WorkflowEndedError
+from .._core.errors import Cancelled, CommandError, WorkflowEndedError, WorkflowTimeoutError
 from .._core.execution import Advance, Execution
 from .._core.history import (
     CancelRequested,
@@ -33,7 +33,7 @@ from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
 from .past import Failed, Past
-from .replaying import build, bury, check, replayed
+from .replaying import Twice, build, bury, replayed
 
 #: So many timers may end at one moment: more are a workflow that sleeps for no time, again and again.
 MOST_AT_ONCE = 10_000
@@ -80,7 +80,9 @@ class Family:
             twin.execution = replayed(twin.past, copy.codec, copy.graves)
             copy.runs.append(twin)
         for run, twin in twins.items():
+            twin.invocation = run.invocation
             twin.children = {step: twins[child] for step, child in run.children.items()}
+            twin.begun_children = [twins[child] for child in run.begun_children]
         return copy, twins
 
     @property
@@ -140,11 +142,16 @@ class Run:
         self.family = family
         self.past = past
         self.parent = parent
+        #: Of a child: what was called.
+        self.invocation: WorkflowInvocation[object] | None = None
         #: The children that are stepped themselves, by the number of the step.
         self.children: dict[int, Run] = {}
+        #: Those and all that were, in the order in which they began.
+        self.begun_children: list[Run] = []
         self.execution = build(past, family.codec)
         #: What events led to, and was not followed up yet.
         self._led_to: list[Advance] = []
+        self._twice: Twice | None = None
         #: After how many events and steps it was built again last.
         self._checked = 0
 
@@ -205,6 +212,26 @@ class Run:
         else:
             self.end(number, codec.encode_failure(Cancelled()))
 
+    def time_out(self, number: int) -> None:
+        """Let the time that a step was given run out.
+
+        Raises:
+            CommandError: It may take any time.
+        """
+        family, leaf = self.family, self.execution.open[number]
+        if isinstance(leaf.command, ActivityInvocation):
+            moment, error, final = clockwork.out_of_time(self.past, leaf)
+            family.now = max(family.now, moment)
+            self.fail_attempt(number, error, final=final)
+            return
+        seconds = leaf.command.options.timeout if isinstance(leaf.command, WorkflowInvocation) else None
+        if seconds is None:
+            raise clockwork.no_limit(leaf.command)
+        issued_at = self.past.events[leaf.step.turn].at
+        family.now = max(family.now, issued_at + in_micros(seconds))
+        late = WorkflowTimeoutError(f"workflow {leaf.step.name!r} did not end within {seconds} s")
+        self.end(number, family.codec.encode_failure(late))
+
     def fire(self, timer: Timer) -> None:
         """Let happen what was to happen at a time that has come."""
         past, now = self.past, self.family.now
@@ -230,7 +257,7 @@ class Run:
         past.last_signal += 1
         past.signals.append(Signal(past.last_signal, name, payload, self.family.now))
         if not past.suspended:
-            self._receive()
+            self.receive()
             self._follow_up()
 
     def cancel(self, reason: str | None = None) -> None:
@@ -259,7 +286,7 @@ class Run:
         for event in recorded:
             if event.step in self.execution.open:
                 self.go_on(event)
-        self._receive()
+        self.receive()
         self._follow_up()
 
     def _refuse_ended(self, kind: str) -> None:
@@ -277,7 +304,9 @@ class Run:
             past = Past(leaf.command.definition, info, new.input, new.seed)
             past.deadline_at, past.timeout = new.deadline_at, leaf.command.options.timeout
             child = Run(self.family, past, (self, number))
+            child.invocation = leaf.command
             self.children[number] = child
+            self.begun_children.append(child)
             self.family.runs.append(child)
             child.go_on(Started(now))
         return child
@@ -287,8 +316,25 @@ class Run:
     def go_on(self, event: Event) -> None:
         """Apply an event, and all that it leads to."""
         self._apply(event)
-        self._receive()
+        self.receive()
         self._follow_up()
+
+    def take_up(self) -> None:
+        """Go on from the end of what is known: what is open begins, and what lies there is received."""
+        self.execution = replayed(self.past, self.family.codec, self.family.graves)
+        if not self.past.events:
+            self.go_on(Started(self.family.now))
+            return
+        self.begin_again()
+        if not self.past.suspended:
+            self.receive()
+            self._follow_up()
+
+    def begin_again(self) -> None:
+        """Have what is open after a step back begin: activities from their first attempts."""
+        now = self.family.now
+        steps = [leaf.step for leaf in self.execution.open.values()]
+        self.past.begin_attempts(steps, now, clockwork.deadlines(self.execution, steps, now))
 
     def _apply(self, event: Event, taken: Sequence[Signal] = ()) -> None:
         past, family = self.past, self.family
@@ -316,17 +362,19 @@ class Run:
         else:
             family.slips += slips
         if family.replays and self._is_checked(ended=self.execution.over):
-            check(past, family.codec, self.execution, advance, family.graves)
+            if self._twice is None:
+                self._twice = Twice(past.definition, family.codec, family.graves)
+            self._twice.check(past, self.execution, advance)
 
     def _is_checked(self, *, ended: bool) -> bool:
         """Whether it is built again after this event: each of the first ones, later ever fewer, and the last."""
         count = len(self.past.events) + len(self.past.steps)
-        if count > ALL_CHECKED and not ended and count < self._checked * 1.1:
+        if count > ALL_CHECKED and not ended and count < self._checked * 1.5:
             return False
         self._checked = count
         return True
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
         """Let it receive the signals that lie there, as long as it waits for any of them."""
         past, codec = self.past, self.family.codec
         while past.receives and not self.execution.over:
@@ -384,7 +432,7 @@ class Run:
         bury(self.execution, self.family.graves)
         seed = derived(past.seed, f"run {past.info.run + 1}")
         self.past, self._checked = past.following(definition, advance.continuation.input, seed), 0
-        self.execution = build(self.past, self.family.codec)
+        self.execution, self._twice = build(self.past, self.family.codec), None
         self.children.clear()
         self.go_on(Started(self.family.now))
 

@@ -6,16 +6,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from .._core.commands import Command, TakeSignals, WaitSignal, seconds_of, show, show_seconds
-from .._core.definitions import ActivityInvocation, WorkflowInvocation
+from .._core.commands import Command, TakeSignals, seconds_of, show
+from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
 from .._core.errors import CommandError, WorkflowCancelledError, WorkflowFailedError
 from .._core.history import EPOCH, Failure, WorkflowStatus, in_micros, to_datetime, to_micros
-from .._core.nodes import Leaf, add_note
+from .._core.nodes import add_note
 from ..codec import codec_named
+from ..orchestrator.recording import WorkflowHistory
 from ..orchestrator.submissions import signal_name, signal_payload
-from .clockwork import SLEEPS
+from .checking import misfit
+from .choosing import SLEEPS, meant, pending, ready, standing, unfit
+from .going_back import go_back
+from .past import Past
+from .picture import picture
+from .recorded import history_of
 from .run import Family, Run, first_run
-from .waiting import waiting
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -23,8 +28,6 @@ Value = ParamSpec("Value")
 
 #: When a stepped workflow starts, unless it is told otherwise.
 START = datetime(2026, 1, 1, tzinfo=UTC)
-#: What ends by a message.
-_SIGNALS = (WaitSignal, TakeSignals)
 
 
 class Resolvable(Protocol[Value]):
@@ -91,6 +94,18 @@ class Stepper(Generic[R]):
         made._family, made._run, made._guard = run.family, run, guard
         return made
 
+    @classmethod
+    def _from(cls, past: Past, replay: bool, codec: str) -> Stepper[Any]:
+        """One that goes on from the end of a history, which is replayed."""
+        now = past.events[-1].at if past.events else to_micros(START - EPOCH)
+        family = Family(codec_named(codec), replay, now)
+        run = Run(family, past)
+        guard = _Guard(family)
+        family.runs.append(run)
+        run.take_up()
+        family.raise_slips()
+        return cls._of(run, guard)
+
     # ------------------------------------------------------------------ looking
 
     @property
@@ -101,8 +116,13 @@ class Stepper(Generic[R]):
         for something that the test does not decide says so when it is shown: an activity whose next attempt is not due
         yet, and a step that was cancelled and whose end is waited for.
         """
-        attempts, now = self._run.past.attempts, self._family.now
-        return [waiting(leaf, attempts.get(number), now) for number, leaf in self._run.open.items()]
+        return pending(self._run)
+
+    def __str__(self) -> str:
+        return picture(self._run)
+
+    def __repr__(self) -> str:
+        return f"<Stepper {standing(self._run)}>"
 
     @property
     def done(self) -> bool:
@@ -128,7 +148,7 @@ class Stepper(Generic[R]):
         """
         end = self._run.execution.end
         if end is None:
-            raise CommandError(f"{self._name} {self._standing}")
+            raise CommandError(standing(self._run))
         if isinstance(end.outcome, Failure):
             raise self._revived(end.outcome)
         result: R = self._family.codec.decode(end.outcome)  # type: ignore[assignment]  # what the workflow returned
@@ -143,7 +163,9 @@ class Stepper(Generic[R]):
     def _revived(self, failure: Failure) -> BaseException:
         if self.status is WorkflowStatus.CANCELLED:
             reason = self.reason
-            return WorkflowCancelledError(f"{self._name} was cancelled" + (f": {reason}" if reason else ""))
+            return WorkflowCancelledError(
+                f"{self._run.past.info.name} was cancelled" + (f": {reason}" if reason else "")
+            )
         error = self._family.codec.decode_failure(failure, WorkflowFailedError)
         for slip in self._run.past.slips:
             add_note(error, slip)
@@ -165,6 +187,15 @@ class Stepper(Generic[R]):
     def now(self) -> datetime:
         """The virtual time, in UTC."""
         return to_datetime(self._family.now)
+
+    @property
+    def history(self) -> WorkflowHistory:
+        """The steps of this run, in the order issued, with all that it takes to replay them: a list that can be saved.
+
+        Example:
+            >>> flow.history.save("o-1.json")
+        """
+        return history_of(self._run)
 
     @property
     def run(self) -> int:
@@ -201,7 +232,7 @@ class Stepper(Generic[R]):
             raise TypeError(f"resolve() takes a command and its value, not {len(given)} arguments")
         if len(given) == 1 and isinstance(given[0], Command):
             given = (given[0], None)
-        leaf = self._ready("resolve", given[0] if len(given) == 2 else None)
+        leaf = ready(self._run, "resolve", given[0] if len(given) == 2 else None)
         value = given[-1] if given else None
         if isinstance(leaf.command, SLEEPS):
             if value is not None:
@@ -209,6 +240,10 @@ class Stepper(Generic[R]):
             self._family.now = max(self._family.now, leaf.step.due_at or 0)
         if isinstance(leaf.command, TakeSignals) and not isinstance(value, list):
             raise CommandError(f"{leaf.command} ends with a list. Write:\n    resolve({leaf.command}, [...])")
+        if isinstance(leaf.command, Invocation):
+            wrong = misfit(leaf.command.definition, value)
+            if wrong is not None:
+                raise CommandError(wrong)
         payload = self._family.codec.encode(value)
         self._do(lambda: self._run.end(leaf.step.number, payload))
 
@@ -231,13 +266,86 @@ class Stepper(Generic[R]):
         error = given[-1]
         if not isinstance(error, BaseException):
             raise TypeError(f"fail() takes an exception, not {show(error)}")
-        leaf = self._ready("fail", given[0] if len(given) == 2 else None)
+        leaf = ready(self._run, "fail", given[0] if len(given) == 2 else None)
         if isinstance(leaf.command, ActivityInvocation):
             self._do(lambda: self._run.fail_attempt(leaf.step.number, error))
         elif isinstance(leaf.command, WorkflowInvocation):
             self._do(lambda: self._run.end(leaf.step.number, self._family.codec.encode_failure(error)))
         else:
-            raise self._cannot(leaf, "fail")
+            raise unfit(leaf, "fail")
+
+    def time_out(self, command: Command[Any] | None = None, /) -> None:
+        """Let the attempt at a pending activity take longer than it may: time moves on to that, and it fails.
+
+        The limit is that of the activity: its ``timeout``, or another one that is over first. After a ``timeout`` the
+        retry policy applies, as with `fail`. A child that was given a ``timeout`` fails with `WorkflowTimeoutError`.
+
+        Args:
+            command: Which one; it may be left out where one is pending.
+
+        Raises:
+            CommandError: No such command is pending, or several are and none was named; or it may take any time.
+        """
+        leaf = ready(self._run, "time_out", command)
+        self._do(lambda: self._run.time_out(leaf.step.number))
+
+    @overload
+    def cancel(self, reason: str | None = None, /) -> None: ...
+    @overload
+    def cancel(self, command: Command[Any], /) -> None: ...
+    def cancel(self, what: str | Command[Any] | None = None, /) -> None:
+        """Ask the workflow to end: `Cancelled` is thrown at each of its branches, which may clean up.
+
+        With a command, that one alone ends as cancelled: a child that somebody cancelled raises
+        `WorkflowCancelledError`, an activity `Cancelled`. What a child that is stepped itself makes of it is its own.
+
+        Args:
+            what: The reason, or a pending activity or child.
+
+        Raises:
+            WorkflowEndedError: The workflow has ended.
+            CommandError: No such command is pending, or it cannot be cancelled by itself.
+        """
+        if not isinstance(what, Command):
+            if what is not None and not isinstance(what, str):
+                raise TypeError(f"cancel() takes a reason or a pending command, not {show(what)}")
+            self._do(lambda: self._run.cancel(what))
+            return
+        leaf = meant(self._run, "cancel", what)
+        number = leaf.step.number
+        if not isinstance(what, Invocation):
+            raise unfit(leaf, "be cancelled by itself")
+        child = self._run.children.get(number)
+        self._do(child.cancel if child is not None else lambda: self._run.end_cancelled(number))
+
+    # ------------------------------------------------------------------ children
+
+    def child(self, command: WorkflowInvocation[T], /) -> Stepper[T]:
+        """Step a child itself: its end becomes that of the pending command.
+
+        It begins with the first call, and shares the virtual time; later calls give the same workflow. Where its
+        parent no longer waits for it, ``on_parent_end`` says what becomes of it, as in the engine.
+
+        Args:
+            command: A pending child, or one that was stepped before.
+
+        Returns:
+            Its stepper.
+
+        Raises:
+            CommandError: No such child is pending.
+        """
+        if not isinstance(command, WorkflowInvocation):
+            raise TypeError(f"child() takes a workflow called with its arguments, not {show(command)}")
+        run = self._run
+        begun = [child for child in run.begun_children if child.invocation == command]
+        waits = any(leaf.command == command for number, leaf in run.open.items() if number not in run.children)
+        if waits or not begun:
+            number = meant(run, "child", command).step.number
+            run.begin_child(number)
+            self._family.raise_slips()
+            begun = run.begun_children
+        return self._of(begun[-1], self._guard)
 
     # ------------------------------------------------------------------ time, messages, and the whole
 
@@ -266,7 +374,7 @@ class Stepper(Generic[R]):
         """
         found = self._family.next_timer
         if found is None:
-            raise CommandError(f"no timer is set: {self._name} {self._standing}")
+            raise CommandError(f"no timer is set: {standing(self._run)}")
         self._do(lambda: self._family.advance_to(found[1].due_at))
 
     def signal(self, name: str, payload: object = None) -> None:
@@ -299,6 +407,23 @@ class Stepper(Generic[R]):
         """
         self._do(self._run.resume)
 
+    def retry(self, from_step: int | None = None) -> None:
+        """Have a failed or cancelled workflow go on from where it failed; what succeeded is kept.
+
+        The same as `WorkflowHandle.retry`: the step whose failure ended it is pending again, from its first attempt.
+        Children that are stepped and failed with it are retried too.
+
+        Args:
+            from_step: The number of the step to go on from, as `print` shows it: all that followed from its outcome is
+                undone.
+
+        Raises:
+            RetryRefusedError: Steps were completed after the failure, and would be undone; or the workflow is done.
+            WorkflowNotEndedError: It is under way, or suspended.
+            ValueError: It has no such step.
+        """
+        self._do(lambda: go_back(self._run, from_step))
+
     def fork(self) -> Stepper[R]:
         """A second stepper with the same past, and a future of its own. The children that are stepped come with it.
 
@@ -323,61 +448,6 @@ class Stepper(Generic[R]):
     def _do(self, what: Callable[[], None]) -> None:
         what()
         self._family.raise_slips()
-
-    @property
-    def _name(self) -> str:
-        return self._run.past.info.name
-
-    @property
-    def _standing(self) -> str:
-        """Where it stands, for messages."""
-        if self._run.execution.over:
-            return f"has ended ({self.status})"
-        paused = " and is suspended" if self._run.past.suspended else ""
-        return f"has not ended{paused}: it waits for {self._shown}"
-
-    @property
-    def _shown(self) -> str:
-        """What is pending, for messages."""
-        return show(self.pending, 500)
-
-    def _ready(self, verb: str, command: Command[Any] | None) -> Leaf:
-        """The step that is meant, where it can end now."""
-        leaf = self._leaf(verb, command)
-        attempt = self._run.past.attempts.get(leaf.step.number)
-        if attempt is not None and not attempt.begun:
-            wait = (attempt.due_at - self._family.now) / 1e6
-            raise CommandError(
-                f"{leaf.command} waits for its attempt {attempt.number}, due in {show_seconds(wait)} s. Write first:\n"
-                f"    advance({show_seconds(wait)})"
-            )
-        if leaf.step.number in self._run.children:
-            raise CommandError(
-                f"{leaf.command} is stepped itself, and ends as it does. Write:\n    child({leaf.command}).{verb}(...)"
-            )
-        return leaf
-
-    def _leaf(self, verb: str, command: Command[Any] | None) -> Leaf:
-        waiting = self._run.open
-        if not waiting:
-            raise CommandError(f"{self._name} {self._standing}: nothing is pending")
-        if command is not None:
-            for leaf in waiting.values():
-                if leaf.command == command:
-                    return leaf
-            raise CommandError(f"{show(command)} is not pending; pending are {self._shown}")
-        first = next(iter(waiting.values()))
-        if len(waiting) > 1:
-            raise CommandError(
-                f"several commands are pending, so say which one ends, as in {verb}({show(first.command)}, ...): "
-                f"{self._shown}"
-            )
-        return first
-
-    def _cannot(self, leaf: Leaf, verb: str) -> CommandError:
-        command = leaf.command
-        instead = f"signal({command.name!r}, ...)" if isinstance(command, _SIGNALS) else f"resolve({command})"
-        return CommandError(f"{command} cannot {verb}. Write:\n    {instead}")
 
 
 class _Guard:
