@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from .._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show, show_seconds
-from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
+from .._core.definitions import Invocation
 from .._core.errors import CommandError
 from .._core.nodes import Leaf
 from .._core.replay import same_value
@@ -127,10 +127,5 @@ def _difference(given: Command[Any], there: Command[Any]) -> str:
 def unfit(leaf: Leaf, verb: str) -> CommandError:
     """What is said where a step cannot end in that way."""
     command = leaf.command
-    if isinstance(command, _SIGNALS):
-        instead = f"signal({command.name!r}, ...)"
-    elif isinstance(command, (ActivityInvocation, WorkflowInvocation)):
-        instead = f"fail({command}, ...)"
-    else:
-        instead = f"resolve({command})"
+    instead = f"signal({command.name!r}, ...)" if isinstance(command, _SIGNALS) else f"resolve({command})"
     return CommandError(f"{command} cannot {verb}. Write:\n    {instead}")

@@ -314,7 +314,7 @@ class Stepper(Generic[R]):
         leaf = meant(self._run, "cancel", what)
         number = leaf.step.number
         if not isinstance(what, Invocation):
-            raise unfit(leaf, "be cancelled by itself")
+            raise CommandError(f"{leaf.command} cannot be cancelled by itself. To cancel the workflow:\n    cancel()")
         child = self._run.children.get(number)
         self._do(child.cancel if child is not None else lambda: self._run.end_cancelled(number))
 
