@@ -172,7 +172,7 @@ def _tree(run: Run, node: Node, lead: str, below: str, depth: int) -> Iterator[R
 
 def _row(run: Run, node: Node, lead: str) -> Row:
     if isinstance(node, Leaf):
-        return Row(f"{lead}{show_text(str(node.command))}", how=_state(run, node))
+        return Row(f"{lead}{show_text(str(node.command))}", _short(node.step.source), _state(run, node))
     if isinstance(node, Branch):
         return _branch(run, node, lead)
     if isinstance(node, Group):
