@@ -61,6 +61,7 @@ from ._core.retry import RetryPolicy
 from .logger import WorkflowLogger, get_logger
 from .orchestrator.handle import WorkflowHandle
 from .orchestrator.orchestrator import Orchestrator
+from .orchestrator.recording import WorkflowHistory
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.views import Health, StepDescription, WaitingDescription, WorkflowDescription
 from .tracing import Tracer
@@ -113,6 +114,7 @@ __all__ = [
     "WorkflowEndedError",
     "WorkflowFailedError",
     "WorkflowHandle",
+    "WorkflowHistory",
     "WorkflowInfo",
     "WorkflowInvocation",
     "WorkflowLogger",

@@ -66,4 +66,4 @@ def gathering(*members: Any, **options: Any) -> Stepper[Any]:
         except ValueError as error:
             return f"caught {error}"
 
-    return Stepper(with_members())
+    return Stepper(with_members(), replay=False)

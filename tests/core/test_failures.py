@@ -308,7 +308,7 @@ def test_an_argument_that_cannot_be_stored_is_refused_at_the_yield() -> None:
         yield from refuse({"lines": [1, (line for line in "ab")]})  # type: ignore[arg-type]  # the mistake
 
     flow = Stepper(careless())
-    flow.resolve()
+    flow.resolve("receipt")
 
     with pytest.raises(EncodingError) as caught:
         _ = flow.result

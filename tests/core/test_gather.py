@@ -188,7 +188,7 @@ def test_branches_share_what_the_workflow_lends_them() -> None:
         yield gather(note("a"), note("b"))
         return seen
 
-    flow = Stepper(racing())
+    flow = Stepper(racing(), replay=False)
     flow.resolve(fetch("b"), "B")
     flow.resolve(fetch("a"), "A")
     flow.crash()
@@ -210,7 +210,7 @@ def test_branches_that_can_go_on_are_driven_in_turn() -> None:
     def starting() -> Flow[None]:
         yield gather(begin("a"), begin("b"))
 
-    Stepper(starting())
+    Stepper(starting(), replay=False)
 
     assert order == ["a begins", "a goes on", "b begins", "b goes on"]
 

@@ -48,7 +48,7 @@ def stepper(body: Callable[[], Flow[Any]]) -> Stepper[Any]:
     def with_body() -> Flow[Any]:
         return (yield from body())
 
-    return Stepper(with_body())
+    return Stepper(with_body(), replay=False)
 
 
 # ---------------------------------------------------------------------- values and failures

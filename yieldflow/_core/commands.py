@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from .context import WorkflowInfo, note_made, note_used
@@ -57,6 +57,11 @@ class Command(Generic[R_co]):
     def __reduce__(self) -> NoReturn:
         note_used(self)
         raise CommandError(f"{self} was made and never yielded")
+
+    if TYPE_CHECKING:
+        # For type checkers alone: with which value a test may end it. A covariant type says only what comes out, so
+        # that any value at all would do.
+        def __resolves__(self, value: R_co, /) -> None: ...  # type: ignore[misc]
 
 
 class Delegated(Command[R_co]):

@@ -170,6 +170,17 @@ class WorkflowStalledError(YieldflowError):
 class ReplayMismatchError(YieldflowError):
     """The code did not do again what its history records: the message shows both sides."""
 
+    #: The number of the step that differs; None where it is none.
+    step: int | None = None
+    #: What the history records, in a line with its ``file:line``,
+    recorded: str = ""
+    #: what the code yielded instead,
+    yielded: str = ""
+    #: and what else is to be said of it.
+    hint: str = ""
+    #: The generator that stands at that yield, until its execution is closed; None where it has ended.
+    generator: object = None
+
 
 # ---------------------------------------------------------------------- the storage's
 

@@ -70,7 +70,6 @@ from .nodes import (
     would_wait_for_itself,
 )
 from .refusals import refusal
-from .replay import mismatch
 from .steps import Steps
 from .suspension import Referents, closes_silently
 
@@ -102,6 +101,7 @@ class Execution(Steps):
         "_seed",
         "_taken",
         "end",
+        "following",
     )
 
     def __init__(
@@ -116,6 +116,8 @@ class Execution(Steps):
         self.info = info
         #: How it ended; None also where it continues as a new run.
         self.end: End | None = None
+        #: The workflow of the next run, where there is to be one.
+        self.following: Workflow[..., Any] | None = None
         self.over = False
         self.applied = 0
         self.open = {}
@@ -148,20 +150,25 @@ class Execution(Steps):
 
     # ------------------------------------------------------------------ the two verbs, and their undoing
 
-    def replay(self) -> None:
+    def replay(self) -> Advance:
         """Apply the recorded events.
+
+        Returns:
+            What the last of them led to, its steps left out.
 
         Raises:
             ReplayMismatchError: The code leads to other steps.
             EncodingError: A recorded value cannot be read back.
         """
+        advance = NO_ADVANCE
         for event in self._history.events:
-            self.apply(event)
+            advance = self.apply(event)
         for number in self.open:
             if number in self._history.dropped:
                 hint = "This code still waits for it, and it was recorded as cancelled."
-                raise mismatch(self.info, self._codec, number, self._recorded(number), None, hint)
+                raise self._mismatch(number, self._recorded(number), None, hint)
         self._history = History()
+        return advance
 
     def apply(self, event: Event) -> Advance:
         """Apply one event and drive every branch as far as it goes.
@@ -240,7 +247,7 @@ class Execution(Steps):
             raise InternalError(f"workflow {self.info.workflow_id} was cancelled while it was not running")
         if self.over:
             hint = f"Event {self.applied} is a request to cancel the workflow, which has ended before it."
-            raise mismatch(self.info, self._codec, self._next_step, None, None, hint)
+            raise self._mismatch(self._next_step, None, None, hint)
         if self._request is None:
             self._request = request
             reason = request.reason
@@ -412,7 +419,7 @@ class Execution(Steps):
                 f"{command} was yielded in a branch: only the workflow itself can end its run. "
                 "Return from the branch, and yield it from the workflow"
             )
-        name = command.invocation.name
+        self.following, name = command.invocation.definition, command.invocation.name
         payload = self._encode(command.invocation._arguments, "an argument of workflow {!r}", name)
         self._continuation = Continuation(name, payload)
         before = drive(None)

@@ -123,12 +123,17 @@ class Branch(Node):
         return len(self.stack) == 1 and is_fresh(self.stack[0])
 
     @property
-    def source(self) -> str:
-        """``file:line`` of the yield at which it is."""
+    def innermost(self) -> Body:
+        """The generator that is at a yield: the last of those that delegate to one another."""
         generator = self.stack[-1]
         while isinstance(inner := generator.gi_yieldfrom, GeneratorType) and inner.gi_code is not _DELEGATION:
             generator = inner
-        frame = generator.gi_frame
+        return generator
+
+    @property
+    def source(self) -> str:
+        """``file:line`` of the yield at which it is."""
+        frame = self.innermost.gi_frame
         return _line_of(frame.f_code, frame.f_lasti) if frame is not None else ""
 
     def close(self) -> None:

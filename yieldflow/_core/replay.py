@@ -98,11 +98,12 @@ def mismatch(
     """The error that shows both sides."""
     if recorded is not None and yielded is not None and recorded.turn != yielded.turn and not hint:
         hint = f"It was recorded after outcome {recorded.turn}, and came after outcome {yielded.turn} (0: the start)."
-    return ReplayMismatchError(
+    before, after = show_step(recorded, codec), show_step(yielded, codec)
+    error = ReplayMismatchError(
         f"workflow {info.name!r} ({info.workflow_id}) no longer does what its history records, at step {number}:\n"
-        f"  recorded: {show_step(recorded, codec)}\n"
-        f"  yielded:  {show_step(yielded, codec)}\n"
-        + (f"  {hint}\n" if hint else "")
-        + "Bring the recorded order of steps back "
+        f"  recorded: {before}\n"
+        f"  yielded:  {after}\n" + (f"  {hint}\n" if hint else "") + "Bring the recorded order of steps back "
         "and register the workflow again or restart: it goes on from there. Nothing of it is lost."
     )
+    error.step, error.recorded, error.yielded, error.hint = number, before, after, hint
+    return error

@@ -128,7 +128,7 @@ class Steps(Tree):
         if self.replaying:
             there = self._recorded(number)
             if there is None or not same_step(there, step, definition, self._codec):
-                raise mismatch(self.info, self._codec, number, there, step)
+                raise self._mismatch(number, there, step, branch=yielder.branch)
             step = there
         else:
             advance = self._advance
@@ -144,10 +144,19 @@ class Steps(Tree):
         missing = self._recorded(self._next_step)
         if missing is not None and missing.turn <= self.applied:
             hint = "The workflow ended here." if self.over else "Nothing was yielded here."
-            raise mismatch(self.info, self._codec, self._next_step, missing, None, hint)
+            raise self._mismatch(self._next_step, missing, None, hint)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""
         ended = "The workflow ended before it." if self.over else "This code does not wait for it here."
         hint = f"Outcome {self.applied} is that of this step. {ended}"
-        return mismatch(self.info, self._codec, event.step, self._recorded(event.step), None, hint)
+        return self._mismatch(event.step, self._recorded(event.step), None, hint)
+
+    def _mismatch(
+        self, number: int, recorded: Step | None, yielded: Step | None, hint: str = "", branch: Branch | None = None
+    ) -> ReplayMismatchError:
+        """The error that shows both sides, with the generator: that of ``branch``, or of the workflow itself."""
+        error = mismatch(self.info, self._codec, number, recorded, yielded, hint)
+        at = self._root if branch is None else branch
+        error.generator = at.innermost if at is not None and at.stack else None
+        return error

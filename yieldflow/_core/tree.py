@@ -79,6 +79,11 @@ class Tree(Driving):
     #: What the event being applied has led to so far.
     _advance: Advance
 
+    @property
+    def root(self) -> Branch | None:
+        """The branch of the workflow itself; None before its start, and once it was let go."""
+        return self._root
+
     # ------------------------------------------------------------------ what an execution adds
 
     def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:

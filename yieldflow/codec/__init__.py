@@ -1,5 +1,6 @@
 """Values and failures to payloads and back."""
 
 from .codecs import JsonCodec, PickleCodec, codec_named, preview
+from .json_text import from_json, to_json
 
-__all__ = ["JsonCodec", "PickleCodec", "codec_named", "preview"]
+__all__ = ["JsonCodec", "PickleCodec", "codec_named", "from_json", "preview", "to_json"]

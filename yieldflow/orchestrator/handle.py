@@ -10,9 +10,10 @@ from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, WorkflowStatus, reseeded, to_datetime
 from ..store import Filter, RequestKind, Rewind, Submission
 from .access import Access
+from .recording import WorkflowHistory
 from .rewinding import children_of_retry, place_of_fork, place_of_retry, time_limit
 from .submissions import check_id, new_id, reason_payload, signal_name, signal_payload
-from .views import StepDescription, WorkflowDescription, describe_step, describe_waiting, describe_workflow
+from .views import WorkflowDescription, describe_step, describe_waiting, describe_workflow
 from .waiting import wait, wait_async
 
 R_co = TypeVar("R_co", covariant=True)
@@ -89,15 +90,21 @@ class WorkflowHandle(Generic[R_co]):
         steps = [] if record.status.ended else self._access.query(lambda store: store.steps(self.id))
         return describe_workflow(record, describe_waiting(steps))
 
-    def history(self) -> list[StepDescription]:
-        """The steps of the workflow's current run, in the order issued.
+    def history(self) -> WorkflowHistory:
+        """The steps of the workflow's current run, in the order issued: a list, with all that it takes to replay them.
+
+        It can be saved as JSON, and checked against today's code by ``yieldflow.testing.replay``.
 
         Raises:
             WorkflowNotFoundError: It is no longer on disk.
+
+        Example:
+            >>> handle.history().save("o-1.json")
         """
         self._access.check_place("history()")
-        self._access.record(self.id)
-        return [describe_step(record) for record in self._access.query(lambda store: store.steps(self.id))]
+        loaded = self._access.snapshot(self.id)
+        steps = self._access.query(lambda store: store.steps(self.id))
+        return WorkflowHistory((describe_step(record) for record in steps), loaded)
 
     # ------------------------------------------------------------------ asking something of it
 

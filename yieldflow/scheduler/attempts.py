@@ -88,7 +88,7 @@ def retry(state: State, resident: Resident | None, completed: Completed, turn: T
     is_final = not completed.retryable or attempt.cancelled or (leaf is not None and leaf.cancelled)
     if is_final or not isinstance(failure, Failure):
         return False
-    delay = next_delay(options.retry, attempt.number, completed.retry_after, _chance(attempt))
+    delay = next_delay(options.retry, attempt.number, completed.retry_after, chance(attempt))
     if delay is None:
         return False
     due_at = turn.now + in_micros(delay)
@@ -111,7 +111,7 @@ def follow(state: State, resident: Resident, step: int, following: OpenAttempt) 
         state.timers.set(Timer(following.due_at, resident.info.workflow_id, resident.info.run, step))
 
 
-def _chance(attempt: Attempt) -> float:
+def chance(attempt: Attempt) -> float:
     """What the jitter of the next wait goes by: the same however often it is asked."""
     _, run, step = attempt.key
     what = f"retry {run} {step} {attempt.number}"

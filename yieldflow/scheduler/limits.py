@@ -22,7 +22,7 @@ WRITING: Micros = 1_000_000
 
 def watch(state: State, attempt: Attempt, now: Micros) -> None:
     """Have somebody look at an attempt when its first limit may be reached, or its heartbeats are to be written."""
-    moments = [moment for moment, _, _ in _limits(attempt, now)]
+    moments = [moment for moment, _, _ in limits_of(attempt, now)]
     if attempt.watched:
         moments.append(attempt.written_at + WRITING)
     if moments:
@@ -32,7 +32,7 @@ def watch(state: State, attempt: Attempt, now: Micros) -> None:
 def look(state: State, attempt: Attempt, turn: Turn) -> Completed | None:
     """Look at an attempt: its end, where it is out of time."""
     now, waits = turn.now, attempt.begun_at is None
-    for moment, message, is_final in _limits(attempt, now):
+    for moment, message, is_final in limits_of(attempt, now):
         if moment <= now and not (waits and _was_begun(state, attempt)):
             name, options = attempt.definition.name, attempt.options
             error = ActivityTimeoutError(f"attempt {attempt.number} at activity {name!r} {message}")
@@ -66,7 +66,7 @@ def note_beats(attempt: Attempt, turn: Turn) -> None:
         checkpoint.heartbeats = joined(checkpoint.heartbeats, [(step, attempt.written[0])])
 
 
-def _limits(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
+def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
     """The moments at which an attempt is out of time, or may be: what is said then, and whether that is final."""
     options, begun_at = attempt.options, attempt.begun_at
     if attempt.deadline_at is not None:

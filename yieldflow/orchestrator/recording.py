@@ -1,0 +1,309 @@
+"""`WorkflowHistory`: a workflow's history as a value that a person can read and a test can replay.
+
+As JSON it is one object for each step and each event, in the order in which they came, so that it is read from top to
+bottom. Values that are pickled stay so, as base64 with a note; nothing here opens a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from .._core.history import (
+    EPOCH,
+    CancelRequested,
+    Event,
+    Failure,
+    History,
+    Micros,
+    Outcome,
+    Payload,
+    Signal,
+    Started,
+    Step,
+    StepEnded,
+    StepKind,
+    StepStatus,
+    WorkflowStatus,
+    to_datetime,
+    to_micros,
+)
+from ..codec import from_json, preview, to_json
+from ..store import Loaded, StepRecord, WorkflowRecord
+from .views import StepDescription, describe_step
+
+#: The form that is written.
+_FORM = 1
+
+
+class WorkflowHistory(list[StepDescription]):
+    """The steps of a workflow's run, in the order issued, with all that it takes to replay them.
+
+    What `WorkflowHandle.history` and the ``history`` of a `yieldflow.testing.Stepper` give. `yieldflow.testing.replay`
+    checks one against today's code: a file of one, kept beside the tests, makes a run of the real engine a test.
+
+    Example:
+        >>> orchestrator.handle("o-1").history().save("tests/o-1.json")
+        >>> replay(order, WorkflowHistory.load("tests/o-1.json"))
+    """
+
+    __slots__ = ("_loaded",)
+
+    def __init__(self, steps: Iterable[StepDescription], loaded: Loaded) -> None:
+        super().__init__(steps)
+        self._loaded = loaded
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the workflow is built from."""
+        return self._loaded
+
+    def to_json(self) -> str:
+        """The history as JSON text, an object a line: steps with their arguments, events with their outcomes."""
+        record, history = self._loaded.record, self._loaded.history
+        head: dict[str, Any] = {
+            "yieldflow history": _FORM,
+            "workflow": record.name,
+            "id": record.id,
+            "run": record.run,
+            "status": record.status.value,
+            "version": record.version,
+            "seed": record.seed.hex(),
+            "patches": sorted(history.patches),
+            "dropped": sorted(history.dropped),
+        }
+        _put(head, "arguments", record.input)
+        lines = [f"  {_text(key)}: {_text(value)}" for key, value in head.items()]
+        parts = {
+            "history": list(_entries(history)),
+            "recorded": [_ended(event, history.steps) for event in self._loaded.recorded],
+            "signals": [_signal(signal) for signal in self._loaded.signals],
+        }
+        for name, entries in parts.items():
+            shown = "".join(f"\n    {_text(entry)}," for entry in entries).rstrip(",")
+            lines.append(f"  {_text(name)}: [{shown}\n  ]" if entries else f"  {_text(name)}: []")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The history that ``text`` holds.
+
+        Raises:
+            ValueError: ``text`` is none that `to_json` wrote.
+        """
+        try:
+            loaded = _read(json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"this is no history that to_json() wrote: {type(error).__name__}: {error}") from error
+        return cls([describe_step(record) for record in step_records(loaded)], loaded)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the history into a file, as JSON."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.to_json())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The history that a file holds.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It holds no history.
+        """
+        with open(path, encoding="utf-8") as file:
+            return cls.from_json(file.read())
+
+
+def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = None) -> Iterator[StepRecord]:
+    """The steps as they stand on disk, from what the workflow is built from."""
+    history = loaded.history
+    ends = {event.step: (place, event) for place, event in enumerate(history.events) if isinstance(event, StepEnded)}
+    ends |= {event.step: (-1, event) for event in loaded.recorded}
+    for step in history.steps:
+        place, event = ends.get(step.number, (-1, None))
+        attempt = loaded.attempts.get(step.number)
+        yield StepRecord(
+            step=step.number,
+            kind=step.kind,
+            name=step.name,
+            status=_status(step, event, history),
+            attempt=event.attempt if event is not None else attempt.number if attempt is not None else 1,
+            input=step.input,
+            outcome=None if event is None else event.outcome,
+            source=step.source,
+            turn=step.turn,
+            applied=place if place >= 0 else None,
+            dropped=None,
+            due_at=attempt.due_at if attempt is not None and event is None else step.due_at,
+            scheduled_at=history.events[step.turn].at,
+            finished_at=None if event is None else event.at,
+            last_failure=None if event is not None else (last_failures or {}).get(step.number),
+        )
+
+
+def _status(step: Step, event: StepEnded | None, history: History) -> StepStatus:
+    if event is not None:
+        return StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE
+    return StepStatus.CANCELLED if step.number in history.dropped else StepStatus.SCHEDULED
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _entries(history: History) -> Iterator[dict[str, Any]]:
+    """Events and steps, each event before the steps that it led to."""
+    ahead = 0
+    for turn, event in enumerate(history.events):
+        if isinstance(event, Started):
+            yield {"started": _time(event.at)}
+        elif isinstance(event, CancelRequested):
+            yield {"cancelled": _time(event.at), "reason": event.reason, "timeout": event.timeout}
+        else:
+            yield _ended(event, history.steps)
+        while ahead < len(history.steps) and history.steps[ahead].turn == turn:
+            yield _step(history.steps[ahead])
+            ahead += 1
+
+
+def _step(step: Step) -> dict[str, Any]:
+    entry: dict[str, Any] = {"step": step.number, step.kind.value: step.name}
+    _put(entry, "arguments", step.input)
+    if step.due_at is not None:
+        entry["due"] = _time(step.due_at)
+    entry["line"] = step.source
+    return entry
+
+
+def _ended(event: StepEnded, steps: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {"ended": event.step, "name": steps[event.step].name}
+    if isinstance(event.outcome, Failure):
+        failure = event.outcome
+        told: dict[str, Any] = {"type": failure.type_name, "message": failure.message}
+        if failure.exception is not None:
+            _put(told, "exception", failure.exception)
+        told["traceback"] = failure.traceback.splitlines()
+        entry["failure"] = told
+    else:
+        _put(entry, "value", event.outcome)
+    if event.attempt != 1:
+        entry["attempt"] = event.attempt
+    entry["at"] = _time(event.at)
+    return entry
+
+
+def _signal(signal: Signal) -> dict[str, Any]:
+    entry: dict[str, Any] = {"signal": signal.number, "name": signal.name}
+    _put(entry, "value", signal.payload)
+    entry["at"] = _time(signal.at)
+    return entry
+
+
+def _put(entry: dict[str, Any], name: str, payload: Payload) -> None:
+    """Put a stored value into ``entry``: itself, where it is JSON."""
+    if isinstance(payload, str):
+        entry[name] = from_json(payload)
+    else:
+        entry[f"{name}, pickled"] = {"note": preview(payload), "base64": b64encode(payload).decode()}
+
+
+def _text(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    return text
+
+
+def _time(moment: Micros) -> str:
+    return to_datetime(moment).isoformat()
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def _read(tree: dict[str, Any]) -> Loaded:
+    if tree["yieldflow history"] != _FORM:
+        raise ValueError(f"its form is {tree['yieldflow history']!r}, and this version of yieldflow reads {_FORM}")
+    events: list[Event] = []
+    steps: list[Step] = []
+    for entry in tree["history"]:
+        if "step" in entry:
+            steps.append(_read_step(entry, len(events) - 1))
+        else:
+            events.append(_read_event(entry))
+    history = History(tuple(events), tuple(steps), frozenset(tree["patches"]), frozenset(tree["dropped"]))
+    if [step.number for step in steps] != list(range(len(steps))) or not all(step.turn >= 0 for step in steps):
+        raise ValueError("its steps are not in order")
+    recorded = [_read_ended(entry) for entry in tree["recorded"]]
+    signals = [
+        Signal(entry["signal"], entry["name"], _get(entry, "value"), _moment(entry["at"])) for entry in tree["signals"]
+    ]
+    return Loaded(_record(tree, events), history, recorded, signals, max((one.number for one in signals), default=0))
+
+
+def _record(tree: dict[str, Any], events: list[Event]) -> WorkflowRecord:
+    input = _get(tree, "arguments")
+    began = events[0].at if events else 0
+    last = events[-1].at if events else 0
+    return bare_record(
+        tree["id"], tree["workflow"], tree["run"], bytes.fromhex(tree["seed"]), input, WorkflowStatus(tree["status"]),
+        tree["version"], began, last, len(events),
+    )  # fmt: skip
+
+
+def bare_record(
+    id: str, name: str, run: int, seed: bytes, input: Payload, status: WorkflowStatus, version: str | None,
+    began: Micros, last: Micros, step: int, outcome: Outcome | None = None,
+) -> WorkflowRecord:  # fmt: skip
+    """A workflow's row with what is known of one that stands in no database."""
+    return WorkflowRecord(
+        id=id, name=name, status=status, run=run, seed=seed, input=input, submitted=(name, input), outcome=outcome,
+        reason=None, progress=None, parent=None, version=version, deadline_at=None, created_at=began, starts_at=None,
+        started_at=began, finished_at=last if status.ended else None, updated_at=last, step=step, current=None,
+        recovery_attempts=0,
+    )  # fmt: skip
+
+
+def _read_step(entry: dict[str, Any], turn: int) -> Step:
+    kind = next(kind for kind in StepKind if kind.value in entry)
+    due_at = _moment(entry["due"]) if "due" in entry else None
+    return Step(entry["step"], kind, entry[kind.value], _get(entry, "arguments"), turn, entry["line"], due_at)
+
+
+def _read_event(entry: dict[str, Any]) -> Event:
+    if "started" in entry:
+        return Started(_moment(entry["started"]))
+    if "cancelled" in entry:
+        return CancelRequested(_moment(entry["cancelled"]), entry["reason"], entry["timeout"])
+    return _read_ended(entry)
+
+
+def _read_ended(entry: dict[str, Any]) -> StepEnded:
+    outcome: Outcome
+    if "failure" in entry:
+        told = entry["failure"]
+        traceback = "".join(f"{line}\n" for line in told["traceback"])
+        kept = "exception" in told or "exception, pickled" in told
+        outcome = Failure(told["type"], told["message"], traceback, _get(told, "exception") if kept else None)
+    else:
+        outcome = _get(entry, "value")
+    return StepEnded(entry["ended"], outcome, _moment(entry["at"]), entry.get("attempt", 1))
+
+
+def _get(entry: dict[str, Any], name: str) -> Payload:
+    """A stored value as it was."""
+    if name in entry:
+        text = to_json(entry[name])
+        if text is None:
+            raise ValueError(f"{name} is no value that can be stored as JSON")
+        return text
+    return b64decode(entry[f"{name}, pickled"]["base64"], validate=True)
+
+
+def _moment(text: str) -> Micros:
+    return to_micros(datetime.fromisoformat(text) - EPOCH)

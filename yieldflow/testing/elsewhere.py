@@ -1,0 +1,244 @@
+"""Another time and another place, for the second run of a workflow: what it may not depend on is not the same there.
+
+Two runs within a millisecond see the same date and the same environment, so that a workflow which looks at them would
+do the same by chance. In the second run the clock is ahead by more than a year, variables of the environment have other
+values, and sets that came in from outside are gone through in another order. Only code that a workflow drives sees any
+of it: whatever else runs meanwhile, in other threads too, is left alone.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .._core.context import driving
+from .._core.history import Codec, Failure, Payload
+
+#: How far the clock is ahead, in seconds: far enough for another second, minute, hour, weekday, day, month and year.
+AHEAD = ((400 * 24 + 7) * 60 + 13) * 60 + 17.31
+_AHEAD_NS = int(AHEAD * 1e9)
+
+
+class Elsewhere:
+    """What makes the second run of one workflow another one.
+
+    Args:
+        names: The globals of the workflow's module.
+    """
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+        self._there = [(name, _OTHERS[id(value)]) for name, value in names.items() if id(value) in _OTHERS]
+        #: What the workflow asked for that no other run need find the same, in words.
+        self.looked_at: dict[str, None] = {}
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """While this lasts, workflows that are driven see another time and another environment."""
+        clocks = {name: getattr(time, name) for name in _CLOCKS}
+        data = os.environ._data  # type: ignore[attr-defined]  # nothing else sees every way to read it
+        kept = {name: self._names[name] for name, _ in self._there}
+        global _looked_at
+        before, _looked_at = _looked_at, self.looked_at
+        try:
+            for name, other in _CLOCKS.items():
+                setattr(time, name, other)
+            self._names.update(self._there)
+            os.environ._data = _OtherVariables(data)  # type: ignore[attr-defined]  # as above
+            yield
+        finally:
+            os.environ._data = data  # type: ignore[attr-defined]  # as above
+            self._names.update(kept)
+            for name, clock in clocks.items():
+                setattr(time, name, clock)
+            _looked_at = before
+
+    @property
+    def told(self) -> str:
+        """What the workflow looked at, for messages; empty where that is not known."""
+        looked_at = ", ".join(self.looked_at)
+        return f"In the second run the workflow found another value of {looked_at}." if looked_at else ""
+
+
+#: Where it is noted what the workflow that is being driven looks at.
+_looked_at: dict[str, None] = {}
+
+
+# ---------------------------------------------------------------------- the clock
+
+
+def _later(name: str, clock: Callable[..., Any], ahead: float) -> Callable[..., Any]:
+    def later(*given: Any) -> Any:
+        if given or driving() is None:
+            return clock(*given)
+        _looked_at[f"time.{name}()"] = None
+        return clock() + ahead
+
+    return later
+
+
+def _later_text(name: str, clock: Callable[..., Any], place: int) -> Callable[..., Any]:
+    """A function that takes the present where the argument at ``place`` is left out."""
+    now = time.time
+    begun = time.localtime
+
+    def later(*given: Any) -> Any:
+        if len(given) > place or driving() is None:
+            return clock(*given)
+        _looked_at[f"time.{name}()"] = None
+        moment = now() + AHEAD
+        return clock(*given, moment if name in ("localtime", "gmtime", "ctime") else begun(moment))
+
+    return later
+
+
+#: The functions of `time`, and what stands in their place.
+_CLOCKS: dict[str, Callable[..., Any]] = {
+    **{name: _later(name, getattr(time, name), AHEAD) for name in ("time", "monotonic", "perf_counter")},
+    **{name: _later(name, getattr(time, name), _AHEAD_NS) for name in ("time_ns", "monotonic_ns", "perf_counter_ns")},
+    **{name: _later_text(name, getattr(time, name), 0) for name in ("localtime", "gmtime", "ctime", "asctime")},
+    "strftime": _later_text("strftime", time.strftime, 1),
+}
+
+
+class _LikeTheRest(type):
+    """A class that stands for another: its instances are the other's, and all but a few methods are too."""
+
+    _other: type
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._other)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, cls._other)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._other(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls._other, name)
+
+
+def _moment(name: str) -> datetime.timedelta:
+    if driving() is None:
+        return datetime.timedelta(0)
+    _looked_at[name] = None
+    return datetime.timedelta(seconds=AHEAD)
+
+
+class _LaterDatetime(metaclass=_LikeTheRest):
+    """`datetime.datetime`, a year ahead."""
+
+    _other = datetime.datetime
+
+    @staticmethod
+    def now(tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return datetime.datetime.now(tz) + _moment("datetime.now()")
+
+    @staticmethod
+    def utcnow() -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC).replace(tzinfo=None) + _moment("datetime.utcnow()")
+
+    @staticmethod
+    def today() -> datetime.datetime:
+        return datetime.datetime.now() + _moment("datetime.today()")  # noqa: DTZ005  # as the real one does
+
+
+class _LaterDate(metaclass=_LikeTheRest):
+    """`datetime.date`, a year ahead."""
+
+    _other = datetime.date
+
+    @staticmethod
+    def today() -> datetime.date:
+        return datetime.date.today() + _moment("date.today()")  # noqa: DTZ011  # as the real one does
+
+
+class _LaterModule:
+    """The module `datetime`."""
+
+    datetime = _LaterDatetime
+    date = _LaterDate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(datetime, name)
+
+
+#: What a workflow's module may have under a name of its own, by identity, and what stands there in the second run.
+_OTHERS: dict[int, Any] = {
+    id(datetime): _LaterModule(),
+    id(datetime.datetime): _LaterDatetime,
+    id(datetime.date): _LaterDate,
+    **{id(getattr(time, name)): other for name, other in _CLOCKS.items()},
+}
+
+# ---------------------------------------------------------------------- the environment
+
+
+class _OtherVariables(dict[Any, Any]):
+    """The environment, with another value of each variable to whoever is a workflow, also of those not set."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if driving() is None:
+            return super().__getitem__(key)
+        _looked_at[f"os.environ[{os.fsdecode(key)!r}]"] = None
+        value = self.get(key)
+        one = b"1" if isinstance(key, bytes) else "1"
+        # What is read as a number stays one.
+        return one if value is None else value + one
+
+
+# ---------------------------------------------------------------------- random numbers, and sets
+
+
+def random_state() -> object:
+    """Where the generator of the module `random` is."""
+    return random.getstate()[1]
+
+
+class Reordering:
+    """A codec whose sets are gone through in another order than those of the codec that it stands for."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self.encode: Callable[[object], Payload] = codec.encode
+        self.encode_failure: Callable[[BaseException], Failure] = codec.encode_failure
+        self.decode_failure: Callable[[Failure, type[BaseException]], BaseException] = codec.decode_failure
+
+    def decode(self, payload: Payload) -> object:
+        """A new value from ``payload``, with its sets in another order."""
+        value = self._codec.decode(payload)
+        # There are no sets in JSON.
+        return value if isinstance(payload, str) else _reordered(value)
+
+
+def _reordered(value: Any) -> Any:
+    kind = type(value)
+    if kind is set:
+        return _other_order(value)
+    if kind is list:
+        return [_reordered(item) for item in value]
+    if kind is tuple:
+        return tuple(_reordered(item) for item in value)
+    if kind is dict:
+        return {key: _reordered(item) for key, item in value.items()}
+    return value
+
+
+def _other_order(there: set[Any]) -> set[Any]:
+    """An equal set in a larger table, where its items have other places: those make the order."""
+    order = list(there)
+    for room in (32, 128, 512, 2048, 8192):
+        larger: set[Any] = set(range(room)) | there
+        # One by one: whatever takes many out makes the table small again.
+        for number in range(room):
+            if number not in there:
+                larger.discard(number)
+        if list(larger) != order:
+            return larger
+    return there

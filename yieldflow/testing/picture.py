@@ -1,0 +1,206 @@
+"""What ``print(flow)`` shows: the steps so far with their outcomes, and what each branch waits for, at which line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .._core.commands import show, show_seconds, show_values
+from .._core.concurrency import show_yieldable
+from .._core.groups import Group
+from .._core.history import Codec, Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
+from .._core.nodes import Branch, Leaf, Node, TaskNode, Wait
+from .run import Run
+from .waiting import note_of
+
+#: Of many steps so many of the first and of the last are shown,
+FIRST, LAST = 5, 25
+#: of many members of a gather so many,
+MOST_MEMBERS = 12
+#: and branches in branches so deep.
+DEEPEST = 12
+#: The longest command and the longest value.
+LONGEST = 70
+_CANCELLED = "is being cancelled"
+
+
+class Row(NamedTuple):
+    """One line in three columns."""
+
+    what: str
+    #: ``file:line``.
+    where: str = ""
+    how: str = ""
+
+
+def picture(run: Run) -> str:
+    """A stepped workflow as text."""
+    past = run.past
+    call = f"{past.info.name}({show_input(past.input, run.family.codec)})"
+    again = f", run {past.info.run}" if past.info.run > 1 else ""
+    parts = [f"{call}   {run.status}{again}   {_clock(run)}"]
+    if past.progress is not None:
+        parts[0] += f"\nprogress  {_value(past.progress, run.family.codec)}"
+    if past.steps:
+        parts.append(_table("steps", list(_steps(run))))
+    root = run.execution.root
+    if root is not None and not run.execution.over:
+        parts.append(_table("waits for", list(_tree(run, root, "", "", 0))))
+    if past.signals:
+        rows = [Row(one.name, how=_value(one.payload, run.family.codec)) for one in past.signals]
+        parts.append(_table("signals that nobody received", rows))
+    if run.execution.end is not None:
+        verb = "returned " if not isinstance(run.execution.end.outcome, Failure) else ""
+        parts.append(f"{verb}{_outcome(run.execution.end.outcome, run.family.codec)}")
+    return "\n\n".join(parts)
+
+
+def _clock(run: Run) -> str:
+    events = run.past.events
+    passed = run.family.now - events[0].at if events else 0
+    now = to_datetime(run.family.now).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    return f"{now}, {span(passed)} after its start" if passed else now
+
+
+def _table(title: str, rows: Sequence[Row]) -> str:
+    """Rows with their columns one below the other."""
+    what = max(len(row.what) for row in rows)
+    where = max(len(row.where) for row in rows)
+    lines = [f"  {row.what:<{what}}   {row.where:<{where}}   {row.how}".rstrip() for row in rows]
+    return "\n".join([title, *lines])
+
+
+# ---------------------------------------------------------------------- steps
+
+
+def _steps(run: Run) -> Iterator[Row]:
+    past, codec = run.past, run.family.codec
+    ends = {event.step: event for event in past.events if isinstance(event, StepEnded)}
+    ends |= {event.step: event for event in past.recorded}
+    failed: dict[int, list[str]] = {}
+    for one in past.failed:
+        failed.setdefault(one.step, []).append(f"attempt {one.number}: {one.failure.summary}")
+    width = len(str(len(past.steps) - 1))
+    hidden = range(FIRST, len(past.steps) - LAST) if len(past.steps) > FIRST + LAST + 1 else range(0)
+    kept = {event.step for event in past.recorded}
+    for step in past.steps:
+        if step.number in hidden:
+            if step.number == hidden[0]:
+                yield Row(f"{'':>{width}}  ... {len(hidden)} more")
+            continue
+        what = f"{step.number:>{width}}  {call_of(step, codec)}"
+        event = ends.get(step.number)
+        how = ""
+        if event is not None:
+            how = "ended" if step.kind is StepKind.SLEEP else f"-> {_outcome(event.outcome, codec)}"
+            how += ", not received yet" if step.number in kept else ""
+        elif step.number in past.dropped:
+            how = "cancelled"
+        before = failed.get(step.number, [])
+        yield Row(what, _short(step.source), before[0] if before else how)
+        for line in [*before[1:], *([how] if before and how else [])]:
+            yield Row("", how=line)
+
+
+def call_of(step: Step, codec: Codec) -> str:
+    """A step as the command that it is."""
+    if step.kind in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
+        return f"{step.kind}({step.name!r})"
+    arguments = codec.decode(step.input)
+    if step.kind is StepKind.SLEEP and isinstance(arguments, dict):
+        (value,) = arguments.values()
+        return f"{step.name}({show_seconds(value) if isinstance(value, float) else value})"
+    return show_text(f"{step.name}({show_input(step.input, codec)})")
+
+
+def show_input(payload: Payload, codec: Codec) -> str:
+    """Arguments as they are written in a call."""
+    arguments = codec.decode(payload)
+    return show_values(arguments.items(), LONGEST) if isinstance(arguments, dict) else show(arguments, LONGEST)
+
+
+def show_text(text: str) -> str:
+    """``text`` in one line, cut where it is long."""
+    text = text.replace("\n", "\\n")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _outcome(outcome: Outcome, codec: Codec) -> str:
+    return show_text(outcome.summary) if isinstance(outcome, Failure) else _value(outcome, codec)
+
+
+def _value(payload: Payload, codec: Codec) -> str:
+    return show_text(show(codec.decode(payload), LONGEST))
+
+
+def _short(source: str) -> str:
+    return os.path.basename(source)
+
+
+def span(length: Micros) -> str:
+    """A length of time in the two largest units that fit."""
+    seconds = length / 1e6
+    if seconds < 60:
+        return f"{show_seconds(round(seconds, 3))} s"
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if left >= size:
+            parts.append(f"{left // size} {unit}")
+            left %= size
+    return " ".join(parts[:2])
+
+
+# ---------------------------------------------------------------------- what is waited for
+
+
+def _tree(run: Run, node: Node, lead: str, below: str, depth: int) -> Iterator[Row]:
+    """A node and what it waits for: ``lead`` stands before itself, ``below`` before the rest."""
+    yield _row(run, node, lead)
+    members = [] if isinstance(node, Wait) else list(node.below)
+    if depth == DEEPEST and members:
+        yield Row(f"{below}...")
+        return
+    shown = members[:MOST_MEMBERS]
+    for place, member in enumerate(shown):
+        last = place == len(members) - 1
+        branch, rest = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield from _tree(run, member, below + branch, below + rest, depth + 1)
+    if len(members) > len(shown):
+        yield Row(f"{below}└─ and {len(members) - len(shown)} more")
+
+
+def _row(run: Run, node: Node, lead: str) -> Row:
+    if isinstance(node, Leaf):
+        return Row(f"{lead}{show_text(str(node.command))}", _short(node.step.source), _state(run, node))
+    if isinstance(node, Branch):
+        return _branch(run, node, lead)
+    if isinstance(node, Group):
+        ended = node.next - len(node.running)
+        state = f"{ended} of {len(node.members)} ended" if node.kind == "gather" else ""
+        return Row(f"{lead}{node.kind}", how="is ending" if node.closing else state)
+    if isinstance(node, TaskNode):
+        return Row(f"{lead}task {show_yieldable(node.command, 50)}", how=_CANCELLED if node.cancelled else "")
+    what = show_yieldable(node.task.command, 50) if isinstance(node, Wait) else ""
+    return Row(f"{lead}the end of task {what}")
+
+
+def _branch(run: Run, branch: Branch, lead: str) -> Row:
+    state = _CANCELLED if branch.cancelled else ""
+    if not branch.stack:
+        return Row(f"{lead}{run.past.info.name if branch.parent is None else 'a branch'}", how="waits for its tasks")
+    first, last = branch.stack[0].gi_code.co_name, branch.innermost.gi_code.co_name
+    return Row(f"{lead}{first if first == last else f'{first}, in {last}'}", _short(branch.source), state)
+
+
+def _state(run: Run, leaf: Leaf) -> str:
+    number, now = leaf.step.number, run.family.now
+    if any(event.step == number for event in run.past.recorded):
+        return "has ended"
+    note = note_of(leaf, run.past.attempts.get(number), now)
+    child = run.children.get(number)
+    if child is not None:
+        return f"stepped itself: {child.status}" + (f", {note}" if note else "")
+    if leaf.step.due_at is not None and not note:
+        return f"ends in {span(leaf.step.due_at - now)}" if leaf.step.due_at > now else "is due"
+    return note
