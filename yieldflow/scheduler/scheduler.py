@@ -303,7 +303,7 @@ class Scheduler:
         state, attempt, outcome = self._state, completed.attempt, completed.outcome
         if attempt.options.max_concurrent is not None:
             turn.attempts += state.lanes.leave(attempt)
-        if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn:
+        if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
             return
         workflow_id, run, step = attempt.key
         if workflow_id in state.to_build:
@@ -312,7 +312,7 @@ class Scheduler:
         resident = state.residents.get(workflow_id)
         unit = turn.unit(workflow_id, run)
         unit.causes.append(completed)
-        attempt.settled_in = turn
+        attempt.settled_in = turn.mark
         if resident is not None and step not in resident.execution.open:
             # Cancelled in this turn: too late only if that is committed.
             return

@@ -126,10 +126,13 @@ def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:
 class Turn:
     """What a turn has gathered so far."""
 
-    __slots__ = ("_by_workflow", "abandoned", "attempts", "born", "now", "replies", "units")
+    __slots__ = ("_by_workflow", "abandoned", "attempts", "born", "mark", "now", "replies", "units")
 
     def __init__(self, now: Micros) -> None:
         self.now = now
+        #: What an attempt is marked with of which an end was taken in. (The turn itself would be a circle, which only
+        #: the garbage collector could clear away.)
+        self.mark = object()
         self.units: list[Unit] = []
         #: What is on disk and to be begun once the turn is over.
         self.attempts: list[Attempt] = []

@@ -111,7 +111,7 @@ class Attempt:
         self.written: tuple[Payload, Micros] | None = None
         #: When that was written.
         self.written_at: Micros = 0
-        #: The turn in which an end of it was taken in: a result, or that its time ran out.
+        #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
         self.settled_in: object = None
 
     @property
