@@ -115,7 +115,7 @@ def test_sleeping_for_no_time_for_ever_is_told() -> None:
         while True:
             yield from sleep(0)
 
-    with pytest.raises(CommandError, match="have it sleep for longer than 0 seconds"):
+    with pytest.raises(CommandError, match="spinning sleeps for 0 seconds again and again"):
         Stepper(spinning(), replay=False).advance(1)
 
 

@@ -26,7 +26,10 @@ def go_back(run: Run, from_step: int | None) -> None:
     past.back_to(place)
     undone = [number for number in run.children if number >= len(past.steps)]
     for number in undone:
-        family.runs.remove(run.children.pop(number))
+        child = run.children.pop(number)
+        family.runs.remove(child)
+        run.begun_children.remove(child)
+        bury(child.execution, family.graves)
     bury(run.execution, family.graves)
     run.take_up()
     if isinstance(again, StepEnded) and again.step in run.open and not _by_signal(run, again):

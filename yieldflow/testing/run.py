@@ -35,8 +35,8 @@ from .clockwork import Timer
 from .past import Failed, Past
 from .replaying import Twice, build, bury, replayed
 
-#: So many timers may end at one moment: more are a workflow that sleeps for no time, again and again.
-MOST_AT_ONCE = 10_000
+#: So many sleeps may begin and end at one moment.
+MOST_AT_ONCE = 5_000
 #: Up to so many events and steps a workflow is built again after each event; then after ever more of them, or the cost
 #: would grow with the square of their number.
 ALL_CHECKED = 200
@@ -96,15 +96,15 @@ class Family:
 
     def advance_to(self, moment: Micros) -> None:
         """Let time pass, with everything that happens meanwhile."""
-        count, last = 0, self.now
+        count = 0
         while (found := self.next_timer) is not None and found[1].due_at <= moment:
             run, timer = found
             self.now = max(self.now, timer.due_at)
-            count, last = (count + 1 if self.now == last else 0), self.now
+            count = count + 1 if run.issued_at(timer) == self.now else 0
             if count > MOST_AT_ONCE:
                 raise CommandError(
-                    f"{run.past.info.name} has ended {MOST_AT_ONCE} sleeps at one moment, and goes on so: "
-                    "have it sleep for longer than 0 seconds"
+                    f"{run.past.info.name} sleeps for 0 seconds again and again, so that time never goes on: "
+                    "have it sleep for longer"
                 )
             run.fire(timer)
         self.now = max(self.now, moment)
@@ -231,6 +231,11 @@ class Run:
         family.now = max(family.now, issued_at + in_micros(seconds))
         late = WorkflowTimeoutError(f"workflow {leaf.step.name!r} did not end within {seconds} s")
         self.end(number, family.codec.encode_failure(late))
+
+    def issued_at(self, timer: Timer) -> Micros | None:
+        """When the step was issued that a timer is for."""
+        leaf = self.execution.open.get(timer.step)
+        return None if leaf is None else self.past.events[leaf.step.turn].at
 
     def fire(self, timer: Timer) -> None:
         """Let happen what was to happen at a time that has come."""
@@ -433,6 +438,8 @@ class Run:
         seed = derived(past.seed, f"run {past.info.run + 1}")
         self.past, self._checked = past.following(definition, advance.continuation.input, seed), 0
         self.execution, self._twice = build(self.past, self.family.codec), None
+        for child in self.children.values():
+            child.parent = None
         self.children.clear()
         self.go_on(Started(self.family.now))
 

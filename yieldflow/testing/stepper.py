@@ -323,8 +323,9 @@ class Stepper(Generic[R]):
     def child(self, command: WorkflowInvocation[T], /) -> Stepper[T]:
         """Step a child itself: its end becomes that of the pending command.
 
-        It begins with the first call, and shares the virtual time; later calls give the same workflow. Where its
-        parent no longer waits for it, ``on_parent_end`` says what becomes of it, as in the engine.
+        It begins with the first call, and shares the virtual time; later calls give the same workflow (of several
+        equal ones the next, once that has ended). Where its parent no longer waits for it, ``on_parent_end`` says what
+        becomes of it, as in the engine.
 
         Args:
             command: A pending child, or one that was stepped before.
@@ -339,12 +340,12 @@ class Stepper(Generic[R]):
             raise TypeError(f"child() takes a workflow called with its arguments, not {show(command)}")
         run = self._run
         begun = [child for child in run.begun_children if child.invocation == command]
-        waits = any(leaf.command == command for number, leaf in run.open.items() if number not in run.children)
-        if waits or not begun:
-            number = meant(run, "child", command).step.number
-            run.begin_child(number)
+        if begun and not begun[-1].execution.over:
+            return self._of(begun[-1], self._guard)
+        fresh = [number for number, leaf in run.open.items() if leaf.command == command and number not in run.children]
+        if fresh or not begun:
+            begun = [run.begin_child(fresh[0] if fresh else meant(run, "child", command).step.number)]
             self._family.raise_slips()
-            begun = run.begun_children
         return self._of(begun[-1], self._guard)
 
     # ------------------------------------------------------------------ time, messages, and the whole
