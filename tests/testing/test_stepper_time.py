@@ -98,6 +98,8 @@ def test_the_start_can_be_chosen() -> None:
     start = datetime(2030, 5, 17, 12, tzinfo=UTC)
 
     assert Stepper(sleeping(), start=start).now == start
+    with pytest.raises(ValueError, match="has no time zone"):
+        Stepper(sleeping(), start=datetime(2030, 5, 17))  # noqa: DTZ001  # what is refused
 
 
 @pytest.mark.parametrize("wrong", [-1, float("inf"), float("nan")])

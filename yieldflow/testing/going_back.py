@@ -6,9 +6,9 @@ from .._core.errors import RetryRefusedError, WorkflowNotEndedError
 from .._core.history import Failure, StepEnded, StepKind
 from ..orchestrator.rewinding import place_of_retry
 from ..store import Loaded
-from .recorded import loaded
-from .replaying import bury
+from .loading import loaded
 from .run import Run
+from .twice import bury
 
 
 def go_back(run: Run, from_step: int | None) -> None:

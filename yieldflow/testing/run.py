@@ -33,15 +33,15 @@ from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
 from .past import Failed, Past
-from .replaying import Twice, build, bury, replayed
+from .twice import Twice, build, bury, replayed
 
 #: So many sleeps may begin and end at one moment.
 MOST_AT_ONCE = 5_000
 #: Up to so many events and steps a workflow is built again after each event; then after ever more of them, or the cost
 #: would grow with the square of their number.
 ALL_CHECKED = 200
-#: What ends a test and is no failure of the workflow: Ctrl-C, and ``q`` in the debugger.
-_STOPS = ("builtins.KeyboardInterrupt", "bdb.BdbQuit")
+#: What ends a test and is no failure of the workflow: Ctrl-C, and ``q`` in the debugger, that of pytest too.
+_STOPS = ("builtins.KeyboardInterrupt", "bdb.BdbQuit", "_pytest.outcomes.Exit")
 
 
 class Family:

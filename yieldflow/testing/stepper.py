@@ -17,9 +17,9 @@ from ..orchestrator.submissions import signal_name, signal_payload
 from .checking import misfit
 from .choosing import SLEEPS, meant, pending, ready, standing, unfit
 from .going_back import go_back
+from .loading import history_of
 from .past import Past
 from .picture import picture
-from .recorded import history_of
 from .run import Family, Run, first_run
 
 R = TypeVar("R")
@@ -59,6 +59,7 @@ class Stepper(Generic[R]):
         ReplayMismatchError: It is not deterministic: built again, it did something else. So do the methods that let it
             go on.
         EncodingError: An argument cannot be stored.
+        ValueError: ``start`` has no time zone, or there is no such codec.
 
     Example:
         >>> def test_ships() -> None:
@@ -80,6 +81,8 @@ class Stepper(Generic[R]):
     ) -> None:
         if not isinstance(invocation, WorkflowInvocation):
             raise TypeError(f"Stepper takes a workflow called with its arguments, not {invocation!r}")
+        if start.utcoffset() is None:
+            raise ValueError(f"start= is an aware datetime, and {start.isoformat()} has no time zone: tzinfo=UTC, say")
         made = codec_named(codec)
         now = to_micros(start - EPOCH)
         past = first_run(invocation, workflow_id, seed, made.encode(dict(invocation.arguments)), now)
