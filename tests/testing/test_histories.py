@@ -23,6 +23,7 @@ from yieldflow import (
     activity,
     gather,
     patched,
+    race,
     sleep,
     wait_signal,
     workflow,
@@ -264,3 +265,21 @@ def test_a_replayed_workflow_can_be_retried() -> None:
     assert again.pending == [charge("o-1", 5)]
     with pytest.raises(CommandError, match="has not ended"):
         _ = again.result
+
+
+def test_what_was_dropped_stays_dropped_after_a_replay() -> None:
+    """A step that lost a race before the failure is not waited for again by a retry of the replayed workflow."""
+
+    @workflow(registry=registry)
+    def racing() -> Flow[str]:
+        yield from race(pack(1), pack(2))
+        return (yield from send(Parcel(1)))
+
+    flow = Stepper(racing())
+    flow.resolve(pack(1), Parcel(1))
+    flow.fail(ConnectionError("down"))
+    again = replay(racing, WorkflowHistory.from_json(flow.history.to_json()))
+    again.retry()
+    again.crash()
+
+    assert again.pending == [send(Parcel(1))]

@@ -44,8 +44,8 @@ def past_of(definition: Workflow[..., Any], there: Loaded) -> Past:
     past = Past(definition, info, record.input, record.seed)
     past.events, past.steps = list(history.events), list(history.steps)
     past.patches = set(history.patches)
-    # With which event each was dropped is not told: it was with the last one, at the latest.
-    past.dropped = dict.fromkeys(history.dropped, max(len(past.events) - 1, 0))
+    # With which event each was dropped is not recorded: whoever replays the events sees it.
+    past.dropped = dict.fromkeys(history.dropped, 0)
     past.recorded, past.signals, past.last_signal = list(there.recorded), list(there.signals), there.last_signal
     past.receives = True
     last = past.events[-1].at if past.events else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from .._core.commands import show
 from .._core.definitions import Workflow, WorkflowInvocation
 from .._core.errors import ReplayMismatchError
+from .._core.execution import Execution
+from .._core.history import Event
 from ..codec import codec_named
 from ..orchestrator.recording import WorkflowHistory
 from .loading import past_of
@@ -60,5 +63,15 @@ def replay(
         ) from None
     finally:
         execution.close()
+    past.dropped = _drops(build(past, made), past.events)
     found: Stepper[Any] = Stepper._from(past, True, codec)
     return found
+
+
+def _drops(execution: Execution, events: Sequence[Event]) -> dict[int, int]:
+    """The steps that a workflow ceased to wait for, with the place of the event with which it did."""
+    dropped: dict[int, int] = {}
+    for place, event in enumerate(events):
+        dropped.update(dict.fromkeys(execution.apply(event).cancelled, place))
+    execution.close()
+    return dropped

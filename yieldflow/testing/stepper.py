@@ -404,12 +404,13 @@ class Stepper(Generic[R]):
         self._do(self._run.suspend)
 
     def resume(self) -> None:
-        """Have the workflow go on after `suspend`.
+        """Have the workflow go on after `suspend`, with all that came meanwhile, sleeps that are over included.
 
         Raises:
             WorkflowEndedError: It has ended.
         """
         self._do(self._run.resume)
+        self.advance(0)
 
     def retry(self, from_step: int | None = None) -> None:
         """Have a failed or cancelled workflow go on from where it failed; what succeeded is kept.
@@ -427,6 +428,7 @@ class Stepper(Generic[R]):
             ValueError: It has no such step.
         """
         self._do(lambda: go_back(self._run, from_step))
+        self.advance(0)
 
     def fork(self) -> Stepper[R]:
         """A second stepper with the same past, and a future of its own. The children that are stepped come with it.
