@@ -253,6 +253,16 @@ def test_a_retry_that_would_undo_steps_is_refused() -> None:
     assert flow.pending == [charge("o-1", 5)]
 
 
+def test_a_workflow_that_is_done_is_not_retried() -> None:
+    """What has not failed needs no other chance."""
+    flow = Stepper(order("o-1", 5))
+    flow.resolve("receipt")
+    flow.advance(86400)
+
+    with pytest.raises(RetryRefusedError, match="order is done, and has not failed"):
+        flow.retry()
+
+
 def test_signals_received_since_wait_again_after_a_retry() -> None:
     """What is undone by retry(from_step=...) lies there to be received again."""
     flow = Stepper(collecting())

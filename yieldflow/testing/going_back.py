@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError
-from .._core.history import Failure, StepEnded, StepKind
+from .._core.history import Failure, StepEnded, StepKind, WorkflowStatus
 from ..orchestrator.rewinding import place_of_retry
 from ..store import Loaded
 from .loading import loaded
@@ -19,6 +19,8 @@ def go_back(run: Run, from_step: int | None) -> None:
         WorkflowNotEndedError: It is under way.
         ValueError: There is no such step.
     """
+    if run.status is WorkflowStatus.DONE:
+        raise RetryRefusedError(f"{run.past.info.name} is done, and has not failed: fork() it before it ends instead")
     place, reapply = _place(loaded(run), from_step)
     past, family = run.past, run.family
     again = past.events[place] if reapply and place < len(past.events) else None
