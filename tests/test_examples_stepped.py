@@ -142,7 +142,7 @@ def test_a_monitor_tells_of_a_change() -> None:
 
 
 def test_a_monitor_begins_anew_with_what_it_knows() -> None:
-    """After so many checks the history begins anew, and the next run compares with what the last one saw."""
+    """After so many checks the history begins again at nothing, and the next run knows what the last one saw."""
     flow = Stepper(monitor("log.txt", every=1, checks_per_run=2))
     for size in (5, 5, 5):
         flow.resolve(size_of("log.txt"), size)

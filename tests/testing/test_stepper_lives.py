@@ -107,6 +107,38 @@ def test_a_child_ends_with_its_parent() -> None:
     assert (child.status, flow.status) == (WorkflowStatus.CANCELLED, WorkflowStatus.CANCELLED)
 
 
+def test_of_equal_children_each_can_be_stepped() -> None:
+    """child(command) goes on to the next equal child once the one before has ended."""
+    flow = Stepper(two_parcels("o-1", "o-1"))
+    for number in (1, 2):
+        child = flow.child(parcel("o-1"))
+        flow.advance(10)
+        child.resolve(f"parcel {number}")
+
+    assert flow.result == ["parcel 1", "parcel 2"]
+
+
+def test_a_child_is_retried_with_its_parent() -> None:
+    """Where a stepped child failed and took its parent with it, retry() of the parent has both go on."""
+
+    @workflow(registry=registry)
+    def parent() -> Flow[str]:
+        return (yield from parcel("o-1"))
+
+    flow = Stepper(parent())
+    child = flow.child(parcel("o-1"))
+    flow.advance(10)
+    for _ in range(3):
+        child.fail(ConnectionError("down"))
+        flow.advance(2)
+    assert flow.failed
+
+    flow.retry()
+    assert (flow.pending, child.pending) == ([parcel("o-1")], [ship("o-1")])
+    child.resolve("parcel")
+    assert flow.result == "parcel"
+
+
 def test_an_abandoned_child_goes_on_alone() -> None:
     """With on_parent_end="abandon" the parent ends at once, and the child hears nothing of it."""
 

@@ -173,7 +173,7 @@ def test_a_suspended_workflow_hears_of_nothing() -> None:
 
 
 def test_time_passes_while_a_workflow_is_suspended() -> None:
-    """A sleep whose time comes meanwhile ends once time goes on after resume()."""
+    """A sleep whose time comes meanwhile ends with resume()."""
     flow = Stepper(collecting())
     flow.signal("item")
     flow.suspend()
@@ -181,7 +181,6 @@ def test_time_passes_while_a_workflow_is_suspended() -> None:
     assert flow.pending == [sleep(60)]
 
     flow.resume()
-    flow.advance(0)
     assert flow.done
 
 
@@ -252,6 +251,16 @@ def test_a_retry_that_would_undo_steps_is_refused() -> None:
 
     flow.retry(from_step=0)
     assert flow.pending == [charge("o-1", 5)]
+
+
+def test_a_workflow_that_is_done_is_not_retried() -> None:
+    """What has not failed needs no other chance."""
+    flow = Stepper(order("o-1", 5))
+    flow.resolve("receipt")
+    flow.advance(86400)
+
+    with pytest.raises(RetryRefusedError, match="order is done, and has not failed"):
+        flow.retry()
 
 
 def test_signals_received_since_wait_again_after_a_retry() -> None:

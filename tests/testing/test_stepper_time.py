@@ -98,6 +98,8 @@ def test_the_start_can_be_chosen() -> None:
     start = datetime(2030, 5, 17, 12, tzinfo=UTC)
 
     assert Stepper(sleeping(), start=start).now == start
+    with pytest.raises(ValueError, match="has no time zone"):
+        Stepper(sleeping(), start=datetime(2030, 5, 17))  # noqa: DTZ001  # what is refused
 
 
 @pytest.mark.parametrize("wrong", [-1, float("inf"), float("nan")])
@@ -115,7 +117,7 @@ def test_sleeping_for_no_time_for_ever_is_told() -> None:
         while True:
             yield from sleep(0)
 
-    with pytest.raises(CommandError, match="have it sleep for longer than 0 seconds"):
+    with pytest.raises(CommandError, match="spinning sleeps for 0 seconds again and again"):
         Stepper(spinning(), replay=False).advance(1)
 
 

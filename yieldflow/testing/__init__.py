@@ -2,7 +2,7 @@
 
 from .._core.errors import Cancelled, YieldflowError
 from ..orchestrator.recording import WorkflowHistory
-from .replayed import replay
+from .replaying import replay
 from .stepper import Stepper
 
 __all__ = ["Cancelled", "Stepper", "WorkflowHistory", "YieldflowError", "replay"]

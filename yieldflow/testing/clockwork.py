@@ -11,9 +11,9 @@ from .._core.commands import Command
 from .._core.definitions import ActivityInvocation, Invocation
 from .._core.errors import ActivityTimeoutError, CommandError
 from .._core.execution import Execution
-from .._core.history import Codec, Micros, Outcome, Step, in_micros
+from .._core.history import Codec, Micros, Outcome, in_micros
 from .._core.nodes import Leaf
-from .._core.retry import next_delay
+from .._core.retry import may_retry, next_delay
 from ..scheduler.attempts import chance
 from ..scheduler.limits import limits_of
 from ..scheduler.timers import DEADLINE
@@ -69,18 +69,6 @@ def all_limits(past: Past, leaf: Leaf, attempt: Attempt) -> list[tuple[Micros, s
     return found or list(limits_of(made, attempt.due_at))
 
 
-def deadlines(execution: Execution, steps: list[Step], now: Micros) -> dict[int, Micros]:
-    """When all attempts at activities that begin now are to be over, of those that have such a limit."""
-    found = {}
-    for step in steps:
-        leaf = execution.open.get(step.number)
-        if leaf is not None and isinstance(leaf.command, ActivityInvocation):
-            total = leaf.command.options.schedule_to_close_timeout
-            if total is not None:
-                found[step.number] = now + in_micros(total)
-    return found
-
-
 class Verdict(NamedTuple):
     """What becomes of an activity of which an attempt failed."""
 
@@ -94,14 +82,17 @@ def after_failure(
 ) -> Verdict:
     """What follows where an attempt at an activity fails, by its retry policy and its time limit."""
     attempt, policy = past.attempts[leaf.step.number], _command(leaf).options.retry
+    # What a function given as `non_retryable` raises is a fault of the test's, or of that function.
+    may_retry(policy, error)
     ending = workers.failed(error, _command(leaf).definition, policy, codec)
     if final or leaf.cancelled or not ending.retryable:
         return Verdict(ending.outcome, None)
     delay = next_delay(policy, attempt.number, ending.retry_after, chance(_made(past, leaf, attempt)))
     due_at = now if delay is None else now + in_micros(delay)
-    if delay is None or (attempt.deadline_at is not None and due_at >= attempt.deadline_at):
+    deadline_at = _deadline(leaf, attempt)
+    if delay is None or (deadline_at is not None and due_at >= deadline_at):
         return Verdict(ending.outcome, None)
-    return Verdict(ending.outcome, Attempt(attempt.number + 1, due_at, False, attempt.deadline_at))
+    return Verdict(ending.outcome, Attempt(attempt.number + 1, due_at, False, attempt.counted_from))
 
 
 def out_of_time(past: Past, leaf: Leaf) -> tuple[Micros, ActivityTimeoutError, bool]:
@@ -144,5 +135,11 @@ def _made(past: Past, leaf: Leaf, attempt: Attempt) -> workers.Attempt:
     key = past.info.workflow_id, past.info.run, step.number
     made = workers.Attempt(key, attempt.number, command.definition, step.input, command.options, past.seed, step.turn)
     made.begun_at = made.dispatched_at = attempt.due_at
-    made.deadline_at = attempt.deadline_at
+    made.deadline_at = _deadline(leaf, attempt)
     return made
+
+
+def _deadline(leaf: Leaf, attempt: Attempt) -> Micros | None:
+    """When all attempts at an activity are to be over, where that is limited."""
+    total = _command(leaf).options.schedule_to_close_timeout
+    return None if total is None else attempt.counted_from + in_micros(total)

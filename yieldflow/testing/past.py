@@ -33,8 +33,8 @@ class Attempt(NamedTuple):
     due_at: Micros
     #: False while it is waited for.
     begun: bool = True
-    #: When all attempts are to be over.
-    deadline_at: Micros | None = None
+    #: From when on the time of all attempts is counted.
+    counted_from: Micros = 0
 
 
 class Failed(NamedTuple):
@@ -145,8 +145,8 @@ class Past:
         self.slips.clear()
         self.suspended, self.cancelled, self.deadline_at, self.timeout = False, None, None, None
 
-    def begin_attempts(self, steps: Sequence[Step], now: Micros, limits: dict[int, Micros]) -> None:
-        """Note that activities begin; ``limits`` has when all attempts at one are to be over, where that is limited."""
+    def begin_attempts(self, steps: Sequence[Step], now: Micros) -> None:
+        """Note that activities begin."""
         for step in steps:
             if step.kind is StepKind.ACTIVITY:
-                self.attempts[step.number] = Attempt(1, now, deadline_at=limits.get(step.number))
+                self.attempts.setdefault(step.number, Attempt(1, now, counted_from=now))

@@ -60,7 +60,8 @@ def _clock(run: Run) -> str:
     events = run.past.events
     passed = run.family.now - events[0].at if events else 0
     now = to_datetime(run.family.now).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    return f"{now}, {span(passed)} after its start" if passed else now
+    begun = "its start" if run.past.info.run == 1 else "the start of this run"
+    return f"{now}, {span(passed)} after {begun}" if passed else now
 
 
 def _table(title: str, rows: Sequence[Row]) -> str:
