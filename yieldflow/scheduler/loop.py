@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from .._core.history import Micros
@@ -81,21 +82,17 @@ class Loop:
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
         batch: list[Message] = []
-        go_on = True
-        try:
-            # Never longer than to the next glance, also if the clock is set back while this is reckoned.
-            left = min(self._scheduler.next_due() - clock(), GLANCE)
-            message = self._inbox.get(timeout=max(left, 0) / 1e6)
-            while True:
-                if message is None:
-                    go_on = False
-                    break
+        inbox, go_on = self._inbox, True
+        # Never longer than to the next glance, also if the clock is set back while this is reckoned.
+        left = min(self._scheduler.next_due() - clock(), GLANCE)
+        with suppress(Empty):
+            message = inbox.get(timeout=max(left, 0) / 1e6)
+            while go_on := message is not None:
                 batch.append(message)
-                if len(batch) == BATCH:
+                # Nobody else takes anything out; to be told by an exception that nothing is there takes longer.
+                if len(batch) == BATCH or inbox.empty():
                     break
-                message = self._inbox.get_nowait()
-        except Empty:
-            pass
+                message = inbox.get_nowait()
         self._scheduler.turn(batch, clock())
         return go_on
 
