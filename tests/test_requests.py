@@ -423,6 +423,21 @@ def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> No
     assert host.output("w") == ["first", "second"]
 
 
+def test_what_waits_for_the_next_turn_stays_behind_what_is_refused(host: Host) -> None:
+    """A client's signal is received before one that was sent later, also if the store refuses what it led to."""
+    resident(host)
+    host.store.ask([host.request("w", SIGNAL, item, "in") for item in ("first", "stop")])
+    host.store.refused = {"w"}
+    answers: list[Exception | None] = []
+    host.turn(Ask(host.request("w", SIGNAL, "behind the end", "in"), answers.append))
+    host.advance(1)
+    host.store.refused = set()
+    loaded = host.store.load("w")
+    assert loaded is not None
+    kept = [CODEC.decode(signal.payload) for signal in loaded.signals]
+    assert (kept, answers) == (["first", "stop", "behind the end"], [None])
+
+
 @pytest.mark.parametrize("leave", ["by a restart", "for waiting long"])
 def test_sleeper_that_is_asked_something_while_the_disk_fails(host: Host, leave: str) -> None:
     """A sleep ends in its time also if the disk failed when something was asked of its workflow out of memory."""

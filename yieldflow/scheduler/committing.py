@@ -161,7 +161,7 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
     if isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, refused):
         # A client was faster: its workflow is there when the parent is driven again, and the parent hears of it.
         _undo(state, unit)
-        state.again += unit.causes
+        state.again[:0] = unit.causes
         state.to_build[refused.workflow_id] = None
         return
     resident = state.residents.get(refused.workflow_id)
@@ -171,14 +171,17 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
         # It stalled in this very turn, after what is refused.
         checkpoint = alone.unit(refused.workflow_id, refused.run).checkpoints[0]
         checkpoint.status, checkpoint.reason = refused.status, refused.reason
+    again: list[Ask] = []
     for cause in unit.causes:
         if isinstance(cause, Completed):
             _keep(state, cause)
         elif cause.reply is nobody and refused.events:
             # It may have been what the workflow did next that is refused.
-            state.again.append(cause)
+            again.append(cause)
         elif cause.request.number is not None:
             state.taken_in.discard(cause.request.number)
+    # What was put off in this turn came behind them.
+    state.again[:0] = again
     turn.replies += unit.answers(error)
     if alone.units:
         commit(state, alone.units, turn)
