@@ -438,6 +438,18 @@ def test_what_waits_for_the_next_turn_stays_behind_what_is_refused(host: Host) -
     assert (kept, answers) == (["first", "stop", "behind the end"], [None])
 
 
+def test_nothing_overtakes_what_the_disk_does_not_tell_of(host: Host) -> None:
+    """If it cannot be read what clients asked before, whoever asks hears that, and may ask again."""
+    resident(host)
+    host.store.ask([host.request("w", SIGNAL, "first", "in")])
+    host.store.failing_looks = 1
+    assert isinstance(host.signal("w", "in", "second").error, StorageError)
+    host.advance(1)
+    assert host.signal("w", "in", "second").error is None
+    host.signal("w", "in", "stop")
+    assert host.output("w") == ["first", "second"]
+
+
 @pytest.mark.parametrize("leave", ["by a restart", "for waiting long"])
 def test_sleeper_that_is_asked_something_while_the_disk_fails(host: Host, leave: str) -> None:
     """A sleep ends in its time also if the disk failed when something was asked of its workflow out of memory."""

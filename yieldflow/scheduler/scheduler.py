@@ -184,8 +184,8 @@ class Scheduler:
 
     # ------------------------------------------------------------------ messages
 
-    def _glance(self, turn: Turn) -> None:
-        """Find what clients wrote."""
+    def _glance(self, turn: Turn) -> StorageError | None:
+        """Find what clients wrote; or what went wrong."""
         state = self._state
         self._glance_at = turn.now + GLANCE
         try:
@@ -193,7 +193,7 @@ class Scheduler:
         except StorageError as error:
             state.back_off.failed(error, turn.now)
             self._glance_at = state.back_off.until
-            return
+            return error
         for workflow_id in arrivals.workflows:
             if workflow_id not in state.known:
                 state.known.add(workflow_id)
@@ -202,6 +202,7 @@ class Scheduler:
             if request.number is not None and request.number not in state.taken_in:
                 state.taken_in.add(request.number)
                 state.again.append(Ask(request, nobody))
+        return None
 
     def _take_in(self, message: Submit | Ask | Registered | Look | Beat, turn: Turn) -> None:
         if isinstance(message, Submit):
@@ -220,9 +221,12 @@ class Scheduler:
 
     def _ask(self, message: Ask, turn: Turn) -> None:
         """Carry out what is asked, behind what clients asked of the same workflow before."""
-        self._glance(turn)
+        problem = self._glance(turn)
         workflow_id = message.request.workflow_id
-        if any(isinstance(one, Ask) and one.request.workflow_id == workflow_id for one in self._state.again):
+        if problem is not None:
+            # It is not known what it would be behind.
+            turn.replies.append((message.reply, problem))
+        elif any(isinstance(one, Ask) and one.request.workflow_id == workflow_id for one in self._state.again):
             self._state.again.append(message)
         else:
             handle(self._state, message, turn)
