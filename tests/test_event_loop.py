@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
+from yieldflow.workers.daemons import DaemonThreads
 
 
 def test_ten_thousand_under_way_at_once(orchestrator: Orchestrator, registry: Registry) -> None:
@@ -115,6 +117,37 @@ def test_waiting_in_threads_of_the_loop(orchestrator: Orchestrator, registry: Re
         return (yield from gather(*(delegate(number) for number in range(100))))
 
     assert orchestrator.submit(outer()).result(WAIT) == [2 * number for number in range(100)]
+
+
+def test_a_lent_thread_that_came_back_holds_up_no_call() -> None:
+    """Threads that wait for calls take the next one, also where one too many of them ends instead of taking it."""
+    threads = DaemonThreads()
+    lent, come_back, over = threading.Event(), threading.Event(), threading.Event()
+    gate = threading.Barrier(limit := min(32, (os.cpu_count() or 1) + 4) + 1)
+
+    def borrower() -> None:
+        assert threads.lend()
+        lent.set()
+        come_back.wait(WAIT)
+        threads.take_back()
+        come_back.clear()
+        over.wait(WAIT)
+
+    threads.submit(borrower)
+    assert lent.wait(WAIT)
+    # All others, and the one in its place: then all of these wait for calls.
+    calls = [threads.submit(gate.wait, WAIT) for _ in range(limit - 1)]
+    gate.wait(WAIT)
+    for call in calls:
+        call.result(WAIT)
+    come_back.set()
+    until(lambda: not come_back.is_set())
+
+    try:
+        assert threads.submit(lambda: "called").result(1) == "called"
+    finally:
+        over.set()
+        threads.shutdown()
 
 
 @pytest.mark.parametrize("call", ["result", "run"])

@@ -96,4 +96,7 @@ class DaemonThreads(ThreadPoolExecutor):
                 self._idle += 1
                 self._changed.wait()
             self._members.discard(me)
+            if not self._over:
+                # It may have been woken for a call, which the next one has to take then.
+                self._staff()
             return None
