@@ -8,8 +8,8 @@ import logging
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ from yieldflow import (
     Registry,
     RetryPolicy,
     WorkerDiedError,
+    WorkflowCancelledError,
     activity,
     gather,
     race,
@@ -451,6 +452,45 @@ def test_what_the_owner_of_an_executor_cancels(tmp_path: Path, door: Door) -> No
     assert ran == "ran"
     assert isinstance(cancelled, WorkerDiedError)
     assert str(cancelled) == "executor 'given threads' failed activity 'same': it was cancelled"
+
+
+class Ending(Executor):
+    """Has a thread for each call, and futures that can be cancelled at any time, as those of some executors can."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Begin a call."""
+        future: Future[Any] = Future()
+
+        def work() -> None:
+            result = fn(*args, **kwargs)
+            with suppress(InvalidStateError):
+                future.set_result(result)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
+
+
+@pytest.mark.parametrize("on_cancel", ["abandon", "wait"])
+def test_an_executor_that_can_end_what_runs(tmp_path: Path, door: Door, on_cancel: str) -> None:
+    """What is cancelled there makes room for the next; what is to be waited for is not cancelled."""
+    place = Place("ending", tmp_path / "w.db", {"ending": Ending()})
+    knock = place.activity(tasks.knock, max_concurrent=1, on_cancel=on_cancel)
+
+    @place.workflow
+    def job() -> Flow[Any]:
+        return (yield from knock(door.port))
+
+    with place.orchestrator() as orchestrator:
+        first, second = orchestrator.submit(job()), orchestrator.submit(job())
+        visitor = door.visitor()
+        first.cancel()
+        if on_cancel == "wait":
+            visitor.let_go("waited for")
+        with pytest.raises(WorkflowCancelledError):
+            first.result(WAIT)
+        door.visitor().let_go("next")
+        assert second.result(WAIT) == "next"
+        visitor.let_go("too late")
 
 
 def test_an_executor_that_there_is_not(tmp_path: Path) -> None:

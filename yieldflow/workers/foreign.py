@@ -67,10 +67,12 @@ class ForeignExecutor:
             future.add_done_callback(lambda future: self._take(call, future))
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """See that it does not begin; what has begun goes on, and what comes of it is dropped.
+        """See that it does not begin; what has begun goes on where the executor cannot end it.
 
         Nobody waits any more for one whose time ran out: it may never end.
         """
+        if not timed_out and attempt.options.on_cancel == "wait":
+            return
         with self._changed:
             call = self._calls.get(attempt)
             if timed_out:
@@ -104,8 +106,9 @@ class ForeignExecutor:
     def _take(self, call: _Call, future: Future[Answer]) -> None:
         """The executor is done with a call."""
         if future.cancelled():
-            by_owner = not (call.attempt.cancelled or self._waits.stopping)
-            self._answer(call, self._refusal(call.attempt, None) if by_owner else None)
+            # Some executors end what has begun. At a stop that counts for nothing.
+            counts = (call.begun or not call.attempt.cancelled) and not self._waits.stopping
+            self._answer(call, self._refusal(call.attempt, None) if counts else None)
             return
         error = future.exception()
         self._answer(call, future.result() if error is None else self._refusal(call.attempt, error))
