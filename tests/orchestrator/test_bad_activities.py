@@ -165,6 +165,39 @@ def test_it_never_returns(database: Any, registry: Registry, gate: Gate) -> None
     )
 
 
+def test_it_never_returns_and_no_thread_can_be_had(
+    orchestrator: Orchestrator, registry: Registry, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none can take its place the attempt fails all the same, the engine goes on, and its thread works later."""
+
+    @activity(registry=registry, timeout=0.05)
+    def hang() -> None:
+        gate.pass_through()
+
+    @activity(registry=registry)
+    def work() -> str:
+        return "worked"
+
+    @workflow(registry=registry)
+    def job() -> Flow[list[str]]:
+        failures = yield from gather(*(hang() for _ in range(5)), return_exceptions=True)
+        return [type(failure).__name__ for failure in failures]
+
+    @workflow(registry=registry)
+    def later() -> Flow[str]:
+        return (yield from work())
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert orchestrator.submit(job()).result(WAIT) == ["ActivityTimeoutError"] * 5
+    handle = orchestrator.submit(later())
+    gate.open()
+    assert handle.result(WAIT) == "worked"
+    assert orchestrator.health().abandoned == ()
+
+
 def test_it_never_returns_and_the_orchestrator_stops(
     orchestrator: Orchestrator, registry: Registry, gate: Gate
 ) -> None:

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 from .._core.context import place as driving_place
 from .._core.history import Failure
+from ..notices import logger
 from .attempt import Attempt, Engine, perform
 from .context import ActivityContext, context_of, settle
 
@@ -79,10 +80,12 @@ class ThreadWorkers:
         self._pid = os.getpid()
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
-        # Guards the three below, and the seats, which are changed and read in a few instructions.
+        # Guards the four below, and the seats, which are changed and read in a few instructions.
         # The garbage collector may end a wait on a thread that holds it.
         self._lock = threading.RLock()
         self._threads: dict[threading.Thread, _Seat] = {}
+        #: How many threads there are too few, since none could be started.
+        self._missing = 0
         #: How many threads are to end once they have nothing to do: those lent for came back.
         self._surplus = 0
         #: What wakes those that wait.
@@ -101,7 +104,10 @@ class ThreadWorkers:
         self._queue.put(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """A thread cannot be ended. Where the attempt's time ran out, another thread takes its place."""
+        """A thread cannot be ended. Where the attempt's time ran out, another thread takes its place.
+
+        If none can be started, the first that comes back does.
+        """
         if not timed_out:
             return
         with self._lock:
@@ -110,7 +116,15 @@ class ThreadWorkers:
                 seat.abandoned = True
                 # One that waits has lent its place already.
                 if not seat.waiting and not self.stopping:
-                    self._spawn()
+                    try:
+                        self._spawn()
+                    except (RuntimeError, MemoryError) as error:
+                        self._missing += 1
+                        logger.error(
+                            "no thread could be started in place of one that attempt %d at activity %r keeps beyond its "
+                            "time (%s): until it ends, there is one worker less",
+                            attempt.number, attempt.definition.name, error,
+                        )  # fmt: skip
 
     def running(self) -> list[Attempt]:
         """The attempts that are being made, those left out whose time ran out."""
@@ -212,11 +226,22 @@ class ThreadWorkers:
                     seat.attempt = None
                 if not (seat.interrupted_once and isinstance(completed.outcome, Failure)):
                     engine.deliver(completed)
-                if seat.abandoned or (self._surplus and self._retire()):
+                if seat.abandoned and not self._takes_back(seat):
+                    return
+                if self._surplus and self._retire():
                     return
         finally:
             with self._lock:
                 del self._threads[threading.current_thread()]
+
+    def _takes_back(self, seat: _Seat) -> bool:
+        """Whether a thread that was given up works on, since there are too few."""
+        with self._lock:
+            if not self._missing:
+                return False
+            self._missing -= 1
+            seat.abandoned = seat.interrupted_once = False
+            return True
 
     def _retire(self) -> bool:
         with self._lock:
