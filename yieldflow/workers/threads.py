@@ -121,7 +121,7 @@ class ThreadWorkers:
                     except (RuntimeError, MemoryError) as error:
                         self._missing += 1
                         logger.error(
-                            "no thread could be started in place of one that attempt %d at activity %r keeps beyond its "
+                            "no thread could be started in place of one that attempt %d at activity %r keeps after its "
                             "time (%s): until it ends, there is one worker less",
                             attempt.number, attempt.definition.name, error,
                         )  # fmt: skip
