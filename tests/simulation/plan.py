@@ -1,0 +1,132 @@
+"""What is to happen in one simulation, drawn from its seed: plain data, so that a failing plan can be made smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import NamedTuple
+
+from .programs import Program, draw, signals_of
+
+#: Faults at a commit, and those between two turns.
+AT_COMMIT = ["crash before", "crash during", "crash after", "disk full", "I/O error", "locked", "refused value"]
+BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "deploy", "failing reads"]
+FAULTS = [*AT_COMMIT, *BETWEEN]
+#: Calls that leave a workflow's end as it is.
+HARMLESS = {"submit", "signal", "suspend", "resume"}
+MEDDLING = ["cancel", "terminate", "retry", "fork"]
+
+
+class Flow(NamedTuple):
+    """A workflow of the plan."""
+
+    id: str
+    program: Program
+    steady: bool
+
+
+class Call(NamedTuple):
+    """What a client calls, and when: the first time, since what fails is called again."""
+
+    at: float
+    kind: str
+    workflow: str
+    name: str = ""
+    #: Of a signal: what it carries; of a fork and a retry: what the step is chosen by.
+    value: int = 0
+    #: By another process, which writes to the store.
+    outside: bool = False
+    delay: float | None = None
+    timeout: float | None = None
+
+
+class Fault(NamedTuple):
+    """Something that goes wrong."""
+
+    kind: str
+    #: The number of the commit, or of the turn, counted from the start of the simulation.
+    at: int
+    #: How often in a row, how far into the commit, or for how long.
+    size: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One simulation."""
+
+    seed: int
+    flows: tuple[Flow, ...]
+    calls: tuple[Call, ...]
+    faults: tuple[Fault, ...]
+    workers: int = 2
+    #: How often in a row a workflow may be recovered without getting anywhere.
+    recoveries: int = 10
+    #: Whether whatever may leave memory does so after each turn.
+    forgetful: bool = False
+
+    def without_faults(self) -> Plan:
+        """The same workflows, in a world where nothing goes wrong and nobody interferes."""
+        calls = tuple(call for call in self.calls if call.kind in ("submit", "signal"))
+        return replace(self, calls=calls, faults=(), forgetful=False)
+
+    def __str__(self) -> str:
+        head = f"seed {self.seed}: {self.workers} workers, {self.recoveries} recoveries"
+        lines = [head + (", forgetful" if self.forgetful else "")]
+        lines += [f"  workflow {flow.id}: {flow.program}" for flow in self.flows]
+        lines += [f"  call {_shown(call)}" for call in self.calls]
+        lines += [f"  fault {fault.kind} at {fault.at}, size {fault.size}" for fault in self.faults]
+        return "\n".join(lines)
+
+
+def _shown(call: Call) -> str:
+    rest = [f"{name}={value!r}" for name, value in call._asdict().items() if value != Call._field_defaults.get(name)]
+    return ", ".join(rest)
+
+
+def plan_of(seed: int) -> Plan:
+    """What ``seed`` stands for."""
+    random = Random(f"yieldflow {seed}")
+    flows = tuple(Flow(f"w{number}", *draw(random)) for number in range(random.choice([1, 1, 2, 3, 4])))
+    # A third of the seeds leaves the workflows alone, and has only faults.
+    meddles = random.random() < 0.66
+    calls = tuple(call for flow in flows for call in _calls(random, flow, meddles))
+    many = random.choice([0, 1, 2, 4, 8, 12])
+    return Plan(
+        seed,
+        flows,
+        calls,
+        tuple(_fault(random) for _ in range(many)),
+        workers=random.choice([1, 2, 3, 5]),
+        recoveries=random.choice([1, 3, 10, 1000]),
+        forgetful=random.random() < 0.2,
+    )
+
+
+def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
+    """What is called about one workflow."""
+    alone = flow.steady and random.random() < 0.7
+    delay = random.choice([None, None, None, 0, 3])
+    timeout = None if alone else random.choice([None, None, None, 5, 100])
+    calls = [Call(_moment(random), "submit", flow.id, outside=random.random() < 0.3, delay=delay, timeout=timeout)]
+    names = signals_of(flow.program)
+    names += [random.choice(["bell", "nobody"]) for _ in range(random.choice([0, 0, 1, 3]))] if not alone else []
+    for value, name in enumerate(names, 1):
+        calls.append(Call(_moment(random), "signal", flow.id, name, value, random.random() < 0.3))
+    if meddles:
+        for _ in range(random.choice([0, 0, 1, 2, 3])):
+            kind = random.choice(["suspend", "resume"] if alone else ["suspend", "resume", *MEDDLING])
+            value = random.randrange(100)
+            calls.append(Call(_moment(random), kind, flow.id, value=value, outside=random.random() < 0.3))
+    return calls
+
+
+def _moment(random: Random) -> float:
+    """When something is called: often at the same time as something else."""
+    return random.choice([0, 0, 0.001, 0.5, 1, 2, 3, 5, random.random() * 10, 30])
+
+
+def _fault(random: Random) -> Fault:
+    kind = random.choice([*AT_COMMIT, *AT_COMMIT, *BETWEEN])
+    last = random.choice([5, 15, 40, 80])
+    size = random.choice([1, 1, 1, 2, 3, 6])
+    return Fault(kind, random.randint(1, last), size)

@@ -1,0 +1,167 @@
+"""Random workflow programs: trees of lists, as `code` interprets them. Each leaf has a number of its own.
+
+A *steady* program comes to the same end in whichever order its steps end and whatever is lost on the way: nothing in it
+is raced, limited in time or cancelled, and what fails does so by the number of the attempt. All others may end in
+several ways, each of which is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
+from typing import Any, TypeAlias
+
+Program: TypeAlias = list[Any]
+
+#: How many attempts at an activity fail: all of them is `ALWAYS`.
+ALWAYS = 99
+FAILING = [0, 0, 0, 0, 1, 2, ALWAYS]
+#: The activities of `code`. Of those with a time limit only the ones that are tried again for ever are steady.
+STEADY = ["work", "work", "pay", "narrow", "pair", "stubborn", "thrice", "timed", "beating"]
+UNSTEADY = [*STEADY, "impatient", "hurried", "queued", "careful"]
+#: Without end: those of which not all attempts may fail.
+TIRELESS = {"stubborn", "timed", "beating"}
+SECONDS = [0, 0.001, 0.5, 1, 1, 2, 5, 90]
+ON_PARENT_END = ["cancel", "wait", "abandon"]
+#: What becomes of a task in the end.
+THEN = ["leave", "yield", "cancel", "cancel and yield", "race"]
+#: A signal that several steps wait for.
+BELL = "bell"
+DEEPEST = 4
+
+
+class _Draw:
+    def __init__(self, random: Random, steady: bool) -> None:
+        self.random = random
+        self.steady = steady
+        self.numbers = count(1)
+        #: How many leaves may follow.
+        self.left = random.choice([3, 6, 10, 16])
+
+    def number(self) -> int:
+        self.left -= 1
+        return next(self.numbers)
+
+    # ------------------------------------------------------------------ leaves
+
+    def leaf(self, depth: int) -> Program:
+        kinds: list[Callable[[int], Program]] = [self.act, self.act, self.act, self.act, self.sleep, self.signal]
+        kinds += [self.look, self.change, self.fail]
+        if not self.steady:
+            kinds.append(self.take)
+        if depth < DEEPEST and self.left > 1:
+            kinds.append(self.child)
+        return self.random.choice(kinds)(depth)
+
+    def act(self, depth: int) -> Program:
+        name = self.random.choice(STEADY if self.steady else UNSTEADY)
+        fails = self.random.choice(FAILING)
+        return ["act", self.number(), name, min(fails, 2) if name in TIRELESS else fails]
+
+    def sleep(self, depth: int) -> Program:
+        return ["sleep", self.number(), self.random.choice(SECONDS)]
+
+    def signal(self, depth: int) -> Program:
+        number = self.number()
+        return ["signal", number, BELL if not self.steady and self.random.random() < 0.4 else f"s{number}"]
+
+    def take(self, depth: int) -> Program:
+        return ["take", self.number(), BELL]
+
+    def look(self, depth: int) -> Program:
+        return ["look", self.number()]
+
+    def change(self, depth: int) -> Program:
+        return ["change", self.number()]
+
+    def fail(self, depth: int) -> Program:
+        return ["fail", self.number()] if self.random.random() < 0.3 else self.act(depth)
+
+    def child(self, depth: int) -> Program:
+        number = self.number()
+        timeout = None if self.steady else self.random.choice([None, None, 3, 100])
+        # Whatever does not go with its parent may end later than that, which changes nothing for the parent.
+        then = self.random.choice(ON_PARENT_END)
+        return ["child", number, then, self.random.random() < 0.3, timeout, self.tree(depth + 1)]
+
+    # ------------------------------------------------------------------ what is made of them
+
+    def tree(self, depth: int) -> Program:
+        if depth >= DEEPEST or self.left <= 1 or self.random.random() < 0.25:
+            return self.leaf(depth)
+        kinds: list[Callable[[int], Program]] = [self.sequence, self.sequence, self.gather, self.gather, self.task]
+        kinds += [self.catch, self.cleanup]
+        if not self.steady:
+            kinds += [self.race, self.wait]
+        return self.random.choice(kinds)(depth + 1)
+
+    def several(self, depth: int, least: int = 0, most: int = 4) -> list[Program]:
+        return [self.tree(depth) for _ in range(self.random.randint(least, most)) if self.left > 0] or [
+            self.leaf(DEEPEST)
+        ]
+
+    def sequence(self, depth: int) -> Program:
+        return ["sequence", *self.several(depth, 1)]
+
+    def gather(self, depth: int) -> Program:
+        return ["gather", self.several(depth), self.random.choice([None, None, 1, 2]), self.kept()]
+
+    def kept(self) -> bool:
+        """Whether a gather gives failures as values: else the first one in time decides."""
+        return self.steady or self.random.random() < 0.5
+
+    def race(self, depth: int) -> Program:
+        return ["race", *self.several(depth, 1, 3)]
+
+    def wait(self, depth: int) -> Program:
+        return ["wait", self.tree(depth), self.random.choice([0, 0.5, 3])]
+
+    def task(self, depth: int) -> Program:
+        then = "yield" if self.steady else self.random.choice(THEN)
+        meanwhile = self.tree(depth)
+        if self.steady:
+            meanwhile = ["catch", meanwhile]
+        return ["task", self.tree(depth), meanwhile, then]
+
+    def catch(self, depth: int) -> Program:
+        return ["catch", self.tree(depth)]
+
+    def cleanup(self, depth: int) -> Program:
+        return ["finally", self.number(), self.tree(depth), self.leaf(DEEPEST)]
+
+
+def draw(random: Random) -> tuple[Program, bool]:
+    """A program, and whether it is steady."""
+    steady = random.random() < 0.5
+    drawing = _Draw(random, steady)
+    program = drawing.tree(0)
+    for _ in range(random.choice([0, 0, 0, 1, 2])):
+        drawing.left += 3
+        program = ["again", drawing.number(), program, drawing.tree(2)]
+    return program, steady
+
+
+def parts_of(program: Program) -> Iterator[Program]:
+    """The programs that a program directly consists of."""
+    for part in program[1:]:
+        if isinstance(part, list):
+            yield from (part,) if part and isinstance(part[0], str) else part
+
+
+def signals_of(program: Program) -> list[str]:
+    """The signals that a workflow of this program waits for, one for each time. Children wait for their own."""
+    if program[0] == "signal":
+        return [program[2]]
+    if program[0] == "child":
+        return []
+    return [name for part in parts_of(program) for name in signals_of(part)]
+
+
+def children_of(program: Program) -> Iterator[Program]:
+    """The children's steps in a program, those of children left out."""
+    if program[0] == "child":
+        yield program
+        return
+    for part in parts_of(program):
+        yield from children_of(part)

@@ -1,0 +1,78 @@
+"""One seed from its plan to its end: what the engine did, what was looked at, and which promise was broken."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yieldflow.memory import MemoryStore
+from yieldflow.sqlite import SqliteStore
+from yieldflow.store import Store
+
+from .ledger import Violation
+from .plan import Plan
+from .world import World
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of one simulation."""
+
+    plan: Plan
+    violation: Violation | None = None
+    commits: int = 0
+    turns: int = 0
+    injected: Counter[str] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
+    trace: list[tuple[object, ...]] = field(default_factory=list)
+
+
+@contextmanager
+def opened(kind: str, folder: Path | None) -> Iterator[Store]:
+    """A new, empty store."""
+    if kind == "memory":
+        yield MemoryStore()
+        return
+    assert folder is not None
+    path = folder / "simulation.db"
+    for old in folder.glob("simulation.db*"):
+        old.unlink()
+    store = SqliteStore(path, "normal", busy_timeout=0)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The engine says nothing of what goes wrong: it is meant to."""
+    logger = logging.getLogger("yieldflow")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def simulate(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
+    """Run a plan."""
+    report = Report(plan)
+    with opened(kind, folder) as store, quiet():
+        world = World(plan, store)
+        try:
+            world.live()
+        except Violation as violation:
+            report.violation = violation
+        finally:
+            world.close()
+            world.disk.inner.close()
+        report.commits, report.turns = world.disk.committed, world.turns
+        report.injected, report.checked = world.disk.injected, world.ledger.checked
+        report.trace = world.trace
+    return report

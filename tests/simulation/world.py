@@ -1,0 +1,299 @@
+"""The world: a clock that may jump, a disk that fails, workers, clients, and one session of the engine after the other.
+
+Time is virtual: it passes only from one thing that happens to the next. A crash leaves the scheduler where it stands,
+opens the store anew, and begins another session.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+
+from tests.engine import CODEC, SECOND, START, Crash
+from yieldflow import StorageError
+from yieldflow._core.history import Micros
+from yieldflow.scheduler import eviction
+from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.timers import NEVER
+from yieldflow.scheduler.turn import Ended, Message
+from yieldflow.store import Store
+from yieldflow.workers import Attempt
+
+from .clients import Clients
+from .code import AFTER, BEFORE, Code
+from .crew import Crew
+from .dice import Dice
+from .disk import Disk
+from .ledger import Ledger, Status, Violation
+from .plan import AT_COMMIT, Call, Fault, Plan
+
+ENDS = "every workflow comes to its end once nothing goes wrong any more"
+DEFECT = "the scheduler survives whatever happens"
+
+#: After so many turns something turns in circles.
+TURNS = 5_000
+#: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
+HELPS = 40
+PAUSE = 301.0
+#: The same once nothing fails any more.
+PATIENT = 1_000_000
+
+
+class World:
+    """One simulation.
+
+    Args:
+        plan: What happens in it.
+        store: A new, empty store.
+    """
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan = plan
+        self.dice = Dice(plan.seed)
+        self.ledger = Ledger()
+        self.ledger.trace = self.note
+        self.disk = Disk(store, self.ledger, plan.faults)
+        self.clients = Clients(self, plan.flows)
+        self.trace: list[tuple[object, ...]] = []
+        #: Time that has passed, and how far the system's clock is off.
+        self.time: Micros = 0
+        self.offset: Micros = 0
+        self.turns = 0
+        self.code = BEFORE
+        self._recoveries = plan.recoveries
+        self._inbox: list[Message] = []
+        self._events: list[tuple[Micros, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._faults: dict[int, list[Fault]] = {}
+        self._sessions: list[Scheduler] = []
+        for fault in plan.faults:
+            if fault.kind not in AT_COMMIT:
+                self._faults.setdefault(fault.at, []).append(fault)
+        for call in plan.calls:
+            self.after(call.at, partial(self.clients.call, call))
+        self._start()
+
+    # ------------------------------------------------------------------ what the others need
+
+    @property
+    def store(self) -> Store:
+        """The disk as clients see it: what fails is the owner's."""
+        return self.disk.inner
+
+    def wall(self) -> Micros:
+        """What the system's clock shows."""
+        return START + self.time + self.offset
+
+    def after(self, seconds: float, what: Callable[[], None]) -> None:
+        """Have something happen later."""
+        heapq.heappush(self._events, (self.time + int(seconds * SECOND), next(self._numbers), what))
+
+    def send(self, message: Message) -> None:
+        """Put something into the scheduler's inbox."""
+        self._inbox.append(message)
+
+    def wants(self, attempt: Attempt) -> bool:
+        """Whether an attempt is to begin."""
+        return self.scheduler.wants(attempt)
+
+    def note(self, *what: object) -> None:
+        """Add a line to the trace."""
+        self.trace.append((self.time, *what))
+
+    # ------------------------------------------------------------------ sessions
+
+    def _start(self) -> None:
+        self.crew = Crew(self, self.plan.workers)
+        self._inbox.clear()
+        self.scheduler = Scheduler(
+            self.disk,
+            self.crew,
+            CODEC,
+            self.code.registry,
+            self._tell,
+            max_workers=self.plan.workers,
+            max_recovery_attempts=self._recoveries,
+        )
+        self._sessions.append(self.scheduler)
+        self.scheduler.recover(self.wall())
+
+    def _tell(self, news: list[Ended]) -> None:
+        for ended in news:
+            self.ledger.told(ended.workflow_id, ended.status)
+            self.note("told", ended.workflow_id, ended.status.value)
+
+    def crash(self, code: Code | None = None) -> None:
+        """The process dies, and is started again, perhaps with other code."""
+        self.note("crash")
+        self.crew.gone = True
+        self.code = code or self.code
+        self.disk.reopen()
+        self.ledger.compare(self.disk.inner)
+        self._start()
+        self.clients.lost()
+
+    def stop(self) -> None:
+        """End the session as `Session.stop` does, and begin another."""
+        self.note("stop")
+        self.scheduler.dispatching = False
+        self.crew.closing = True
+        # Some activities end in time, and the others are left running.
+        for _ in range(20):
+            if not self.crew.running or not self._events:
+                break
+            self._pass_time()
+            self._turn()
+        try:
+            self.scheduler.settle_counts()
+        except StorageError:
+            pass
+        self.scheduler.close()
+        self.crash()
+
+    def close(self) -> None:
+        """Let go of every session's generators; a killed process would not have to."""
+        for session in self._sessions:
+            session.close()
+
+    # ------------------------------------------------------------------ living
+
+    def live(self) -> None:
+        """Let everything happen, and then help until all have ended.
+
+        Raises:
+            Violation: A promise was broken.
+        """
+        for helps in range(HELPS):
+            self._live_until_quiet()
+            waiting = self._unended()
+            if not waiting:
+                self.ledger.checked[ENDS] += 1
+                self.disk.heal()
+                self._crash_at_last()
+                if not self._unended():
+                    return
+            self._help(helps)
+        raise Violation(ENDS, f"{self._unended()} still wait")
+
+    def _crash_at_last(self) -> None:
+        """Another process finds everything as it was left, and nothing to do."""
+        self.crash()
+        self._live_until_quiet()
+
+    def _unended(self) -> list[str]:
+        ids = {*self.ledger.flows, *(flow.id for flow in self.plan.flows)}
+        flows = self.ledger.flows
+        return sorted(id for id in ids if id not in flows or not flows[id].status.ended)
+
+    def _live_until_quiet(self) -> None:
+        """Turns until nothing is to come."""
+        self._guarded(self._turn)
+        while self._inbox or self._events or self._due() < NEVER:
+            self._pass_time()
+            self._guarded(self._turn)
+            for fault in self._faults.pop(self.turns, ()):
+                self._guarded(partial(self._strike, fault))
+            if self.plan.forgetful:
+                self._evict()
+
+    def _guarded(self, what: Callable[[], None]) -> None:
+        """Do something in which the process may die."""
+        while True:
+            try:
+                what()
+                return
+            except Crash:
+                what = self.crash
+
+    def _due(self) -> Micros:
+        """When the engine itself wants a turn; that it glances at the store is left out."""
+        state = self.scheduler._state
+        due = state.timers.next_due
+        return min(due, state.back_off.until) if state.waits_to_go_on else due
+
+    def _pass_time(self) -> None:
+        """Go to the next moment at which anything is to happen, and let that happen."""
+        due = self._due()
+        moment = self.time if self._inbox else NEVER
+        if due < NEVER:
+            moment = min(moment, due - START - self.offset)
+        if self._events:
+            moment = min(moment, self._events[0][0])
+        self.time = max(self.time, moment)
+        # What comes at one moment is at times taken into one turn, and at times each into its own.
+        together = self.dice.chance("together", self.turns) < 0.7
+        while self._events and self._events[0][0] <= self.time:
+            heapq.heappop(self._events)[2]()
+            if not together:
+                break
+
+    def _turn(self) -> None:
+        self.turns += 1
+        if self.turns > TURNS:
+            raise Violation(ENDS, f"{TURNS} turns, and {self._unended()} still wait")
+        inbox, self._inbox = self._inbox, []
+        try:
+            self.scheduler.turn(inbox, self.wall())
+        except (Crash, Violation):
+            raise
+        except Exception as error:
+            raise Violation(DEFECT, repr(error)) from error
+
+    # ------------------------------------------------------------------ faults
+
+    def _strike(self, fault: Fault) -> None:
+        self.disk.injected[fault.kind] += 1
+        self.note("fault", *fault)
+        if fault.kind == "crash between":
+            self.crash()
+        elif fault.kind == "deploy":
+            self.crash(AFTER)
+        elif fault.kind == "stop":
+            self.stop()
+        elif fault.kind == "evict":
+            self._evict()
+        elif fault.kind == "clock forward":
+            self.offset += 10 ** fault.size * SECOND
+        elif fault.kind == "clock back":
+            self.offset -= 10 ** min(fault.size, 3) * SECOND
+        elif not self.disk.healed:
+            self.disk.failing_loads += fault.size
+            self.disk.failing_looks += fault.size // 2
+
+    def _evict(self) -> None:
+        """Drop all generators from memory that may be dropped, as if they had been idle for long."""
+        before, eviction.IDLE = eviction.IDLE, 1
+        try:
+            sweeper = eviction.Eviction()
+            # The first look only finds who is there.
+            for _ in range(2):
+                sweeper._next_round = 0
+                sweeper.sweep(self.scheduler._state, self.wall())
+        finally:
+            eviction.IDLE = before
+
+    # ------------------------------------------------------------------ in the end
+
+    def _help(self, helps: int) -> None:
+        """What is asked of a world in which nothing goes wrong any more: those who wait get what they wait for."""
+        self.disk.heal()
+        self._faults.clear()
+        if helps == 3:
+            self._recoveries = PATIENT
+            self.crash()
+        self.time += int(PAUSE * SECOND)
+        for flow in self.plan.flows:
+            note = self.ledger.flows.get(flow.id)
+            if flow.id not in self.clients.submitted:
+                self.clients.call(Call(0, "submit", flow.id))
+        for id, note in list(self.ledger.flows.items()):
+            self.clients.submitted.add(id)
+            if note.status in (Status.SUSPENDED, Status.STALLED):
+                self.clients.call(Call(0, "resume", id))
+            elif note.status is Status.PROCESSING:
+                open_ = [step for step in note.steps.values() if step.kind == "wait_signal" and not step.ended]
+                for step in open_:
+                    self.clients.call(Call(0, "signal", id, step.name, 1000 + next(self._numbers)))
+
