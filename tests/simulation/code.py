@@ -68,7 +68,7 @@ class Code:
         self.changed = changed
         self.registry = Registry()
         self._acts = {name: self._activity(name) for name in OPTIONS}
-        #: The numbers of the cleanups that are due, and of those that were done: for whoever replays a workflow.
+        #: The numbers of the cleanups that are due, and of those that began: for whoever replays a workflow.
         self.due: list[int] = []
         self.cleaned: list[int] = []
 
@@ -211,8 +211,9 @@ class Code:
             ended = "cancelled"
             raise
         finally:
-            yield self._catch(["sequence", cleanup, ["act", number, "work", 0]])
+            # Before it, since a cancellation may come in its midst.
             self.cleaned.append(number)
+            yield self._catch(["sequence", cleanup, ["act", number, "work", 0]])
         return [ended, value]
 
     def _again(self, number: int, part: Program, following: Program) -> Flow[Any]:

@@ -105,6 +105,7 @@ class Crew:
     def _make(self, attempt: Attempt) -> None:
         world = self._world
         world.ledger.begins(attempt)
+        world.ledger.drawn(attempt)
         world.note("begin", attempt)
         attempt.begun_at = world.wall()
         made = self._made[attempt.key, attempt.number] = self._made.get((attempt.key, attempt.number), 0) + 1

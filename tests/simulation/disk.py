@@ -34,6 +34,8 @@ class Disk(WatchedStore):
         self.ledger = ledger
         self.tried = 0
         self.committed = 0
+        #: Whether somebody wrote what the owner has not found yet.
+        self.unseen = False
         #: Whether anything fails at all.
         self.healed = False
         #: How often each kind of fault came.
@@ -111,6 +113,7 @@ class Disk(WatchedStore):
 
     def arrivals(self) -> Arrivals:
         found = super().arrivals()
+        self.unseen = False
         self.ledger.found(found)
         return found
 

@@ -29,6 +29,9 @@ from yieldflow.workers import Attempt, Key
 
 Status = WorkflowStatus
 
+#: Ids that are the same in two places, where that is not meant.
+IDS = "what a fork draws is its own"
+
 #: The reasons for which a workflow may stall here, by what they say.
 STALLS = ("a value cannot be stored: too big", "times in a row the process died")
 
@@ -123,6 +126,9 @@ class Ledger:
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
         self.sent: list[Sent] = []
+        #: Whose idempotency key it is; and from which event on a fork draws its own.
+        self.keys: dict[str, Key] = {}
+        self.forked_at: dict[str, int] = {}
         self.acknowledged: set[str] = set()
         #: Every signal that was ever kept.
         self.kept: Counter[tuple[str, Payload]] = Counter()
@@ -281,6 +287,13 @@ class Ledger:
         self.check(EFFECTS, not note.ended and not flow.status.ended, attempt, "is made though its step has ended")
         self.check(ATTEMPTS, note.attempt == attempt.number, attempt, "is made, and the disk is at", note.attempt)
 
+    def drawn(self, attempt: Attempt) -> None:
+        """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
+        key = attempt.info.idempotency_key
+        first = self.keys.setdefault(key, attempt.key)
+        copied = any(attempt.turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
+        self.check(IDS, first == attempt.key or copied, attempt, "has the key of", first)
+
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """An attempt had its effect."""
         self.effects.setdefault(attempt.key, {}).setdefault(attempt.number, []).append(outcome)
@@ -312,7 +325,9 @@ class Ledger:
         if record is None or loaded is None:
             self.flows.pop(workflow_id, None)
             return
+        before = self.flows.get(workflow_id, FlowNote()).signals
         flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
+        flow.signals = before or {number: SignalNote("", "", 0) for number in range(1, loaded.last_signal + 1)}
         for row in store.steps(workflow_id):
             note = StepNote(row.kind, row.name, row.turn, row.attempt, row.outcome, row.applied, row.dropped)
             flow.steps[row.step] = note
@@ -339,12 +354,7 @@ class Ledger:
                 noted = (note.outcome, note.applied, note.dropped, note.attempt)
                 self.check(ONCE, ends == noted, record.id, "step", step.step, ends, noted)
 
-    def settle_signals(self) -> None:
-        """At the end: every signal was kept, and in the order in which it was sent."""
-        for number in self.requests:
-            self.check(REQUESTS, number in self.handled, "request", self.requests[number], "is not carried out")
-
-
-def decoded(payload: Payload | None) -> object:
-    """A value that the disk holds."""
-    return None if payload is None else CODEC.decode(payload)
+    def settle_requests(self) -> None:
+        """At the end: everything that clients asked was carried out, or refused."""
+        for number, request in self.requests.items():
+            self.check(REQUESTS, number in self.handled, "request", request, "is not carried out")

@@ -13,6 +13,7 @@ from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Store
 
+from .ending import TWIN, End, steady_flows, without_numbers
 from .ledger import Violation
 from .plan import Plan
 from .world import World
@@ -29,6 +30,8 @@ class Report:
     injected: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
     trace: list[tuple[object, ...]] = field(default_factory=list)
+    #: How each workflow ended.
+    ends: dict[str, End] = field(default_factory=dict)
 
 
 @contextmanager
@@ -60,13 +63,34 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
+def run(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
+    """Run a plan; and once more without faults, where the ends are to be the same."""
+    report = simulate(plan, kind, folder)
+    steady = steady_flows(plan)
+    calm = plan.without_faults()
+    if report.violation is not None or not steady or calm == plan:
+        return report
+    twin = simulate(calm)
+    report.commits, report.turns = report.commits + twin.commits, report.turns + twin.turns
+    report.checked += twin.checked
+    report.violation = twin.violation
+    for workflow_id in sorted(steady) if twin.violation is None else ():
+        report.checked[TWIN] += 1
+        ended, expected = without_numbers(report.ends[workflow_id]), without_numbers(twin.ends[workflow_id])
+        if ended != expected:
+            what = f"{workflow_id} ended as {ended}, and without faults as {expected}"
+            report.violation = Violation(TWIN, what)
+            break
+    return report
+
+
 def simulate(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
     """Run a plan."""
     report = Report(plan)
     with opened(kind, folder) as store, quiet():
         world = World(plan, store)
         try:
-            world.live()
+            report.ends = world.live()
         except Violation as violation:
             report.violation = violation
         finally:

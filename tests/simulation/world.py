@@ -26,6 +26,7 @@ from .code import AFTER, BEFORE, Code
 from .crew import Crew
 from .dice import Dice
 from .disk import Disk
+from .ending import End, look
 from .ledger import Ledger, Status, Violation
 from .plan import AT_COMMIT, Call, Fault, Plan
 
@@ -94,6 +95,10 @@ class World:
         """Put something into the scheduler's inbox."""
         self._inbox.append(message)
 
+    def written(self) -> None:
+        """Somebody wrote to the disk, which the owner is to find."""
+        self.disk.unseen = True
+
     def wants(self, attempt: Attempt) -> bool:
         """Whether an attempt is to begin."""
         return self.scheduler.wants(attempt)
@@ -159,28 +164,33 @@ class World:
 
     # ------------------------------------------------------------------ living
 
-    def live(self) -> None:
-        """Let everything happen, and then help until all have ended.
+    def live(self) -> dict[str, End]:
+        """Let everything happen, help until all have ended, and look at it; how each workflow ended.
 
         Raises:
             Violation: A promise was broken.
         """
         for helps in range(HELPS):
             self._live_until_quiet()
-            waiting = self._unended()
-            if not waiting:
-                self.ledger.checked[ENDS] += 1
+            self._check_nobody_is_forgotten()
+            if not self._unended():
+                # Another process finds everything as it was left, and nothing to do.
                 self.disk.heal()
-                self._crash_at_last()
+                self.crash()
+                self._live_until_quiet()
                 if not self._unended():
-                    return
+                    return look(self)
             self._help(helps)
         raise Violation(ENDS, f"{self._unended()} still wait")
 
-    def _crash_at_last(self) -> None:
-        """Another process finds everything as it was left, and nothing to do."""
-        self.crash()
-        self._live_until_quiet()
+    def _check_nobody_is_forgotten(self) -> None:
+        """Nothing is to come. So nobody waits for time or for an activity, unless others are to be recovered first."""
+        if not self.scheduler._state.probation.over:
+            return
+        for id, flow in self.ledger.flows.items():
+            kinds = {step.kind for step in flow.steps.values() if not step.ended}
+            forgotten = not flow.steps or kinds & {"activity", "sleep"}
+            self.ledger.check(ENDS, flow.status is not Status.PROCESSING or not forgotten, id, "is forgotten", kinds)
 
     def _unended(self) -> list[str]:
         ids = {*self.ledger.flows, *(flow.id for flow in self.plan.flows)}
@@ -208,9 +218,11 @@ class World:
                 what = self.crash
 
     def _due(self) -> Micros:
-        """When the engine itself wants a turn; that it glances at the store is left out."""
+        """When the engine itself wants a turn; glances at which it would find nothing are left out."""
         state = self.scheduler._state
         due = state.timers.next_due
+        if self.disk.unseen:
+            due = min(due, self.scheduler._glance_at)
         return min(due, state.back_off.until) if state.waits_to_go_on else due
 
     def _pass_time(self) -> None:
@@ -280,7 +292,7 @@ class World:
         """What is asked of a world in which nothing goes wrong any more: those who wait get what they wait for."""
         self.disk.heal()
         self._faults.clear()
-        if helps == 3:
+        if helps >= 3 and any(note.status is Status.STALLED for note in self.ledger.flows.values()):
             self._recoveries = PATIENT
             self.crash()
         self.time += int(PAUSE * SECOND)
