@@ -69,8 +69,8 @@ class Clients:
         self.unanswered: dict[int, tuple[Call, Micros]] = {}
         self._calls = 0
         self.submitted: set[str] = set()
-        #: The workflows that somebody interfered with.
-        self.meddled: set[str] = set()
+        #: The workflows that are not to clean up.
+        self.terminated: set[str] = set()
         #: Calls for when a workflow has been submitted.
         self._waiting: dict[str, list[Call]] = {}
         self._forks = 0
@@ -120,6 +120,8 @@ class Clients:
             # Whoever gets no answer sends it again, as another one.
             payload = CODEC.encode([call.name, self._calls])
         name = call.name or None
+        if call.kind == "terminate":
+            self.terminated.add(call.workflow)
         request = Request(call.workflow, RequestKind(call.kind), town.wall(), name, payload)
         if call.outside:
             self._heard(call, self._try(lambda: town.store.ask([request])), payload)

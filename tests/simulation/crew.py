@@ -156,4 +156,3 @@ class Crew:
         self._world.note("end", attempt)
         self._world.send(Completed(attempt, *ending))
         self._begin()
-

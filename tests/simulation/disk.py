@@ -11,13 +11,12 @@ from yieldflow._core.errors import RefusedValueError
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Arrivals, Checkpoint, Loaded, Store
 
+from .broken import broken, left_by
 from .ledger import Ledger
 from .plan import AT_COMMIT, Fault
 
 #: What a broken disk says.
 BROKEN = {"disk full": "database or disk is full", "I/O error": "disk I/O error", "locked": "database is locked"}
-#: SQLite asks after so many of its operations whether to go on.
-OPERATIONS = 20
 
 
 class Disk(WatchedStore):
@@ -41,6 +40,7 @@ class Disk(WatchedStore):
         #: How often each kind of fault came.
         self.injected: Counter[str] = Counter()
         self._faults: dict[int, list[Fault]] = {}
+        self._generations = 0
         self._broken: tuple[str, int] = ("", 0)
         self._refused: tuple[str, int] = ("", 0)
         for fault in faults:
@@ -54,15 +54,17 @@ class Disk(WatchedStore):
             raise Crash
         if fault is not None and fault.kind == "crash during":
             self._die_during(checkpoints, fault.size)
+        if fault is not None and fault.kind in BROKEN:
+            self._break(fault.kind, checkpoints)
+            return
         self._refuse(checkpoints)
         self.inner.commit(checkpoints)
-        self.committed += 1
-        self.ledger.committed(checkpoints)
+        self._committed(checkpoints)
         if fault is not None and fault.kind == "crash after":
             raise Crash
 
     def _next_fault(self, checkpoints: Sequence[Checkpoint]) -> Fault | None:
-        """The crash that is due; a failure is raised."""
+        """What is due: a crash before a failure."""
         kind, times = self._broken
         crash = None
         for fault in self._faults.pop(self.tried, ()):
@@ -76,7 +78,7 @@ class Disk(WatchedStore):
                 crash = fault
         if times and crash is None:
             self._broken = kind, times - 1
-            raise StorageError(BROKEN[kind])
+            return Fault(kind, self.tried)
         return crash
 
     def _refuse(self, checkpoints: Sequence[Checkpoint]) -> None:
@@ -90,18 +92,27 @@ class Disk(WatchedStore):
     def _die_during(self, checkpoints: Sequence[Checkpoint], size: int) -> None:
         """Write some of it; the process dies before the rest."""
         if isinstance(self.inner, SqliteStore):
-            connection = self.inner._writer
-            connection.set_progress_handler(lambda: 1, size * OPERATIONS)
             try:
-                self.inner.commit(checkpoints)
+                with broken(self.inner, "I/O error", size):
+                    self.inner.commit(checkpoints)
             except StorageError:
                 raise Crash from None
-            finally:
-                connection.set_progress_handler(None, 0)
             # It was done before SQLite asked.
-            self.committed += 1
-            self.ledger.committed(checkpoints)
+            self._committed(checkpoints)
         raise Crash
+
+    def _break(self, kind: str, checkpoints: Sequence[Checkpoint]) -> None:
+        """Fail, if it can be as SQLite does."""
+        if isinstance(self.inner, SqliteStore):
+            with broken(self.inner, kind):
+                self.inner.commit(checkpoints)
+            self._committed(checkpoints)
+        else:
+            raise StorageError(BROKEN[kind])
+
+    def _committed(self, checkpoints: Sequence[Checkpoint]) -> None:
+        self.committed += 1
+        self.ledger.committed(checkpoints)
 
     # ------------------------------------------------------------------ reading
 
@@ -122,7 +133,16 @@ class Disk(WatchedStore):
         self.healed = True
         self.failing_looks = 0
 
+    def die(self) -> None:
+        """The process is killed: the next one opens what it left."""
+        if isinstance(self.inner, SqliteStore):
+            self._generations += 1
+            self.inner = left_by(self.inner, self._generations)
+        else:
+            super().reopen()
+
     def reopen(self) -> None:
+        """Close it, and open it anew."""
         if isinstance(self.inner, SqliteStore):
             self.inner.close()
             self.inner = SqliteStore(self.inner.path, "normal", busy_timeout=0)

@@ -43,6 +43,8 @@ def look(world: World) -> dict[str, End]:
     for workflow_id in ledger.flows:
         loaded = store.snapshot(workflow_id)
         if loaded is not None and loaded.record.status.ended:
+            if loaded.record.reason == TERMINATED:
+                ledger.check(CLEANUP, workflow_id in world.clients.terminated, workflow_id, "was not to be terminated")
             check_replay(ledger, world.code, loaded)
     records = [store.record(flow.id) for flow in world.plan.flows]
     return {record.id: (record.status, _told(record.outcome)) for record in records if record is not None}

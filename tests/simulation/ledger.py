@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.engine import CODEC
 from yieldflow._core.history import (
     CancelRequested,
     Event,

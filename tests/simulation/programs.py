@@ -93,7 +93,7 @@ class _Draw:
         kinds: list[Callable[[int], Program]] = [self.sequence, self.sequence, self.gather, self.gather, self.task]
         kinds += [self.catch, self.cleanup]
         if not self.steady:
-            kinds += [self.race, self.wait]
+            kinds += [self.race, self.wait, self.listen]
         return self.random.choice(kinds)(depth + 1)
 
     def several(self, depth: int, least: int = 0, most: int = 4) -> list[Program]:
@@ -110,6 +110,12 @@ class _Draw:
     def kept(self) -> bool:
         """Whether a gather gives failures as values: else the first one in time decides."""
         return self.steady or self.random.random() < 0.5
+
+    def listen(self, depth: int) -> Program:
+        """Receives several signals of one name, one after the other."""
+        parts = [["signal", self.number(), BELL] for _ in range(self.random.choice([2, 3]))]
+        parts.insert(self.random.randint(1, len(parts)), self.leaf(DEEPEST))
+        return ["sequence", *parts]
 
     def race(self, depth: int) -> Program:
         return ["race", *self.several(depth, 1, 3)]

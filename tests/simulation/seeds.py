@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,15 @@ class Report:
     trace: list[tuple[object, ...]] = field(default_factory=list)
     #: How each workflow ended.
     ends: dict[str, End] = field(default_factory=dict)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the files; in memory where there is one, since no loss of power is simulated."""
+    memory = Path("/dev/shm")
+    within = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="yieldflow-simulation-", dir=within) as folder:
+        yield Path(folder)
 
 
 @contextmanager

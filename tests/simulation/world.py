@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 
@@ -129,12 +130,15 @@ class World:
             self.ledger.told(ended.workflow_id, ended.status)
             self.note("told", ended.workflow_id, ended.status.value)
 
-    def crash(self, code: Code | None = None) -> None:
-        """The process dies, and is started again, perhaps with other code."""
+    def crash(self, code: Code | None = None, stopped: bool = False) -> None:
+        """The process dies (or has stopped), and is started again, perhaps with other code."""
         self.note("crash")
         self.crew.gone = True
         self.code = code or self.code
-        self.disk.reopen()
+        if stopped:
+            self.disk.reopen()
+        else:
+            self.disk.die()
         self.ledger.compare(self.disk.inner)
         self._start()
         self.clients.lost()
@@ -150,12 +154,10 @@ class World:
                 break
             self._pass_time()
             self._turn()
-        try:
+        with suppress(StorageError):
             self.scheduler.settle_counts()
-        except StorageError:
-            pass
         self.scheduler.close()
-        self.crash()
+        self.crash(stopped=True)
 
     def close(self) -> None:
         """Let go of every session's generators; a killed process would not have to."""
@@ -267,7 +269,7 @@ class World:
         elif fault.kind == "evict":
             self._evict()
         elif fault.kind == "clock forward":
-            self.offset += 10 ** fault.size * SECOND
+            self.offset += 10**fault.size * SECOND
         elif fault.kind == "clock back":
             self.offset -= 10 ** min(fault.size, 3) * SECOND
         elif not self.disk.healed:
@@ -308,4 +310,3 @@ class World:
                 open_ = [step for step in note.steps.values() if step.kind == "wait_signal" and not step.ended]
                 for step in open_:
                     self.clients.call(Call(0, "signal", id, step.name, 1000 + next(self._numbers)))
-

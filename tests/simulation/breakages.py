@@ -1,0 +1,166 @@
+"""Deliberate breakages of the engine, each of which the simulator has to find. Nothing of them is in the package.
+
+Each is a patch of one place, as a careless change might make it; the guards behind it are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from yieldflow import StorageError
+from yieldflow._core.history import Micros, Signal, StepEnded
+from yieldflow.memory import MemoryStore
+from yieldflow.orchestrator import handle
+from yieldflow.scheduler import applying, committing, dispatching, eviction, requests, residents, scheduler
+from yieldflow.scheduler.residents import Resident, Residents
+from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.state import State
+from yieldflow.scheduler.timers import Timer, Timers
+from yieldflow.scheduler.turn import Submit, Turn, Unit
+from yieldflow.store import Loaded, RequestKind
+from yieldflow.workers import Completed
+
+
+def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Activities are handed to the workers before the transaction that records them."""
+
+    def commit(state: State, units: list[Unit], turn: Turn) -> None:
+        for checkpoint in (checkpoint for unit in units for checkpoint in unit.checkpoints):
+            resident = state.residents.get(checkpoint.workflow_id)
+            if resident is not None:
+                dispatching.dispatch(state, resident, checkpoint.issued, turn)
+        for attempt in turn.attempts:
+            state.workers.submit(attempt)
+        turn.attempts.clear()
+        committing.commit(state, units, turn)
+
+    patch.setattr(scheduler, "commit", commit)
+
+
+def answer_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """A submitter hears that the workflow is on disk before it is."""
+    submit = Scheduler._submit
+
+    def hasty(self: Scheduler, message: Submit, turn: Turn) -> None:
+        message.reply(None)
+        submit(self, message._replace(reply=lambda error: None), turn)
+
+    patch.setattr(Scheduler, "_submit", hasty)
+
+
+def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:
+    """A checkpoint applies the outcome of an activity that is tried again twice."""
+    apply = applying._apply_one
+
+    def twice(state: State, resident: Resident, event: Any, turn: Turn, unit: Unit, notes: Any, **rest: Any) -> bool:
+        applied = apply(state, resident, event, turn, unit, notes, **rest)
+        if applied and isinstance(event, StepEnded) and event.attempt > 1:
+            notes.events = [*notes.events, event]
+        return applied
+
+    patch.setattr(applying, "_apply_one", twice)
+
+
+def lost_timer(patch: pytest.MonkeyPatch) -> None:
+    """Of several timers that are due at once only the first goes off."""
+    due = Timers.due
+
+    def first(self: Timers, now: Micros) -> list[Timer]:
+        return due(self, now)[:1]
+
+    patch.setattr(Timers, "due", first)
+
+
+def signal_consumed_again(patch: pytest.MonkeyPatch) -> None:
+    """What is built again finds the signals that it has received among those that wait."""
+
+    def waiting(self: MemoryStore, workflow_id: str) -> list[Signal]:
+        signals = self._signals.get(workflow_id, {})
+        return [signals[number].signal for number in sorted(signals)]
+
+    patch.setattr(MemoryStore, "_waiting", waiting)
+
+
+def retry_counter_reset(patch: pytest.MonkeyPatch) -> None:
+    """What is built again begins its open activities at the first attempt."""
+    rebuild = Residents.rebuild
+
+    def forgetful(self: Residents, loaded: Loaded) -> Resident:
+        resident = rebuild(self, loaded)
+        resident.attempts = {}
+        return resident
+
+    patch.setattr(Residents, "rebuild", forgetful)
+
+
+def late_result_let_in(patch: pytest.MonkeyPatch) -> None:
+    """What an attempt returns after its time is taken for the outcome of the one that followed."""
+    complete = Scheduler._complete
+
+    def trusting(self: Scheduler, completed: Completed, turn: Turn) -> None:
+        self._state.under_way.setdefault(completed.attempt.key, completed.attempt)
+        complete(self, completed, turn)
+
+    patch.setattr(Scheduler, "_complete", trusting)
+
+
+def cleanup_skipped(patch: pytest.MonkeyPatch) -> None:
+    """To cancel a workflow ends it without its code."""
+    patch.setitem(requests._CARRY_OUT, RequestKind.CANCEL, requests._terminate)
+
+
+def ids_reused_after_a_fork(patch: pytest.MonkeyPatch) -> None:
+    """A fork goes on with the seed of the original."""
+    patch.setattr(handle, "reseeded", lambda seed, turn, new: seed)
+
+
+def outcomes_lost_with_the_disk(patch: pytest.MonkeyPatch) -> None:
+    """What had arrived is forgotten if its commit fails."""
+    failed = committing._failed
+
+    def forgetful(state: State, units: list[Unit], error: StorageError, turn: Turn) -> None:
+        for unit in units:
+            unit.causes = [cause for cause in unit.causes if not isinstance(cause, Completed)]
+        failed(state, units, error, turn)
+
+    patch.setattr(committing, "_failed", forgetful)
+
+
+def memory_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
+    """If a commit fails, what is in memory is taken for right."""
+    patch.setattr(committing, "_undo", lambda state, unit: None)
+
+
+def evicted_at_work(patch: pytest.MonkeyPatch) -> None:
+    """A workflow may leave memory while its activities are under way."""
+    patch.setattr(eviction, "_is_patient", lambda *given: True)
+
+
+def signals_of_the_suspended_lost(patch: pytest.MonkeyPatch) -> None:
+    """Of what came while a workflow was not in memory, only the last is kept."""
+    sort = Residents._sort_mail
+
+    def last(self: Residents, resident: Resident, loaded: Loaded) -> None:
+        sort(self, resident, loaded._replace(signals=loaded.signals[-1:]))
+
+    patch.setattr(residents.Residents, "_sort_mail", last)
+
+
+BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
+    dispatch_before_commit,
+    answer_before_commit,
+    outcome_applied_twice,
+    lost_timer,
+    signal_consumed_again,
+    retry_counter_reset,
+    late_result_let_in,
+    cleanup_skipped,
+    ids_reused_after_a_fork,
+    outcomes_lost_with_the_disk,
+    memory_kept_after_a_failed_commit,
+    evicted_at_work,
+    signals_of_the_suspended_lost,
+]

@@ -1,0 +1,54 @@
+"""Ways in which SQLite itself fails, and what a killed process leaves of its files."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from yieldflow.sqlite import SqliteStore
+
+#: SQLite asks after so many of its operations whether to go on.
+OPERATIONS = 20
+
+
+@contextmanager
+def broken(store: SqliteStore, kind: str, size: int = 1) -> Iterator[None]:
+    """The next commit meets another program's lock, a full disk, or an error in its midst.
+
+    A disk that is full fails only what needs another page.
+    """
+    writer = store._writer
+    if kind == "locked":
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            yield
+    elif kind == "disk full":
+        limit: int = writer.execute("pragma max_page_count").fetchone()[0]
+        pages: int = writer.execute("pragma page_count").fetchone()[0]
+        writer.execute(f"pragma max_page_count = {pages}")
+        try:
+            yield
+        finally:
+            writer.execute(f"pragma max_page_count = {limit}")
+    else:
+        writer.set_progress_handler(lambda: 1, size * OPERATIONS)
+        try:
+            yield
+        finally:
+            writer.set_progress_handler(None, 0)
+
+
+def left_by(store: SqliteStore, number: int) -> SqliteStore:
+    """What the next process finds after a kill: the file and its log, which nobody closed."""
+    path = Path(store.path)
+    copy = path.with_name(f"simulation{number}.db")
+    for suffix in ("", "-wal"):
+        if path.with_name(path.name + suffix).exists():
+            shutil.copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+    store.close()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return SqliteStore(copy, "normal", busy_timeout=0)
