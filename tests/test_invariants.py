@@ -54,7 +54,7 @@ DAMAGE = {
     "children have parents": "update workflows set parent_run = 2 where parent = 'parent'",
     "steps belong to the run": "update workflows set run = run + 1 where id = 'loop'",
     "steps without a gap": "delete from activity_executions where workflow_id = 'parent' and step = 1",
-    "one event at each place": "update activity_executions set applied = 1 where workflow_id = 'parent' and applied = 2",
+    "one event at each place": "update activity_executions set applied = 1 where applied = 2",
     "what was applied has ended": "update activity_executions set finished_at = null where workflow_id = 'fails'",
     "outcomes": "update activity_executions set output = null where status = 'done'",
     "what was dropped was cancelled": "update activity_executions set dropped = null where status = 'cancelled'",

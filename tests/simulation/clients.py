@@ -85,6 +85,8 @@ class Clients:
             self._waiting.setdefault(call.workflow, []).append(call)
         elif call.kind in ("retry", "fork"):
             self._rewind(call)
+        elif call.kind == "delete":
+            self._delete(call)
         else:
             self._ask(call)
 
@@ -181,6 +183,22 @@ class Clients:
             return
         town.note("answer", call.kind, call.workflow, "yes")
         town.written()
+
+
+    def _delete(self, call: Call) -> None:
+        """Delete a workflow that has ended, with its descendants; its id is free then, and it is submitted anew."""
+        store, ledger = self._town.store, self._town.ledger
+        try:
+            store.delete([call.workflow])
+        except YieldflowError as error:
+            self._town.note("answer", call.kind, call.workflow, type(error).__name__)
+            return
+        self._town.note("answer", call.kind, call.workflow, "yes")
+        for workflow_id in [*ledger.flows]:
+            if store.record(workflow_id) is None:
+                ledger.reread(store, workflow_id)
+                self.submitted.discard(workflow_id)
+        self._later(Call(0, "submit", call.workflow))
 
 
 class Office:

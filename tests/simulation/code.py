@@ -34,7 +34,7 @@ from yieldflow import (
     workflow,
 )
 
-from .programs import Program
+from .programs import OWN, SHARED, Program
 
 SOON = RetryPolicy(initial_interval=0.2, maximum_interval=5)
 
@@ -105,13 +105,15 @@ class Code:
         command: ActivityInvocation[Any] = self._acts[name](number, fails, seen)
         return command
 
-    def child(self, number: int, then: Any, given: bool, timeout: float | None, tree: Program) -> Any:
-        """A child; a given id is drawn by the workflow itself, so that no other has it."""
+    def child(self, number: int, then: Any, given: str | None, timeout: float | None, tree: Program) -> Any:
+        """A child; an id of its own is drawn by the workflow itself, so that no other has it."""
         options: dict[str, Any] = {"on_parent_end": then}
         if timeout is not None:
             options["timeout"] = timeout
         command: WorkflowInvocation[Any] = self.program(tree)
-        return self.named_child(command, options) if given else command.with_options(**options)
+        if given == SHARED:
+            options["workflow_id"] = SHARED
+        return self.named_child(command, options) if given == OWN else command.with_options(**options)
 
     def named_child(self, command: WorkflowInvocation[Any], options: dict[str, Any]) -> Flow[Any]:
         """A branch that starts a child under an id of its own."""

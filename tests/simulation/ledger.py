@@ -7,7 +7,7 @@ not fit is a `Violation`, which names the promise that was broken.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from yieldflow._core.history import (
     CancelRequested,
     Event,
     Failure,
+    Micros,
     Outcome,
     Payload,
     Started,
@@ -39,6 +40,8 @@ ORDER = "a checkpoint goes on where the one before it ended"
 ONCE = "an applied outcome never changes and is never applied twice"
 EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
 COMMITTED_FIRST = "nothing leaves before its commit"
+IN_TIME = "nothing comes before its time"
+LANES = "of an activity no more attempts run at once than its max_concurrent"
 ATTEMPTS = "attempts are counted on disk, and none but the last one is heard"
 SUBMISSIONS = "an acknowledged submission is never lost"
 SIGNALS = "an acknowledged signal is never lost, and kept once"
@@ -68,6 +71,8 @@ class StepNote:
     kind: StepKind
     name: str
     turn: int
+    #: When a sleep ends, or the next attempt is due.
+    due_at: Micros = 0
     attempt: int = 1
     #: What was recorded or applied.
     outcome: Outcome | None = None
@@ -168,7 +173,7 @@ class Ledger:
             self.check(ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
         for step in checkpoint.issued:
             self.check(ORDER, step.number == len(flow.steps), id, "issues step", step.number)
-            flow.steps[step.number] = StepNote(step.kind, step.name, step.turn)
+            flow.steps[step.number] = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, id, place, event)
         for number, place in checkpoint.cancelled:
@@ -194,6 +199,8 @@ class Ledger:
         assert note is not None
         self.check(ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now")
         self._heard(flow, id, note, event)
+        if note.kind is StepKind.SLEEP:
+            self.check(IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
         note.outcome, note.applied = event.outcome, place
 
     def _record(self, flow: FlowNote, id: str, event: StepEnded) -> None:
@@ -215,7 +222,7 @@ class Ledger:
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
         self.check(ATTEMPTS, not note.ended and number == note.attempt + 1, id, f"step {retried.step}: {number}")
-        note.attempt = number
+        note.attempt, note.due_at = number, retried.following.due_at or 0
 
     def _signals(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id = checkpoint.workflow_id
@@ -270,13 +277,18 @@ class Ledger:
 
     # ------------------------------------------------------------------ what leaves
 
-    def leaves(self, attempt: Attempt) -> None:
+    def leaves(self, attempt: Attempt, now: Micros | None = None) -> None:
         """An attempt is handed to the workers: its step is on disk, unless it is not to begin any more."""
         id, run, step = attempt.key
         flow = self.flows.get(id)
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
         there = note is not None and note.name == attempt.definition.name
         self.check(COMMITTED_FIRST, there or attempt.cancelled, attempt)
+        if note is not None and now is not None and not attempt.cancelled:
+            policy = attempt.options.retry
+            most = policy.maximum_attempts if policy is not None else 1
+            self.check(ATTEMPTS, most is None or attempt.number <= most, attempt, "of", most)
+            self.check(IN_TIME, now >= note.due_at, attempt, "is made before", note.due_at)
 
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
@@ -285,6 +297,13 @@ class Ledger:
         note = flow.steps[attempt.step]
         self.check(EFFECTS, not note.ended and not flow.status.ended, attempt, "is made though its step has ended")
         self.check(ATTEMPTS, note.attempt == attempt.number, attempt, "is made, and the disk is at", note.attempt)
+
+    def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
+        """An attempt runs beside others."""
+        limit = attempt.options.max_concurrent
+        if limit is not None:
+            count = sum(one.definition.name == attempt.definition.name for one in running)
+            self.check(LANES, count <= limit, attempt, "is one of", count)
 
     def drawn(self, attempt: Attempt) -> None:
         """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
@@ -323,12 +342,15 @@ class Ledger:
         loaded = store.snapshot(workflow_id)
         if record is None or loaded is None:
             self.flows.pop(workflow_id, None)
+            self.acknowledged.discard(workflow_id)
+            self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
             return
         before = self.flows.get(workflow_id, FlowNote()).signals
         flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
         flow.signals = before or {number: SignalNote("", "", 0) for number in range(1, loaded.last_signal + 1)}
         for row in store.steps(workflow_id):
-            note = StepNote(row.kind, row.name, row.turn, row.attempt, row.outcome, row.applied, row.dropped)
+            note = StepNote(row.kind, row.name, row.turn, row.due_at or 0, row.attempt)
+            note.outcome, note.applied, note.dropped = row.outcome, row.applied, row.dropped
             flow.steps[row.step] = note
             if not note.ended:
                 self.effects.pop((workflow_id, record.run, row.step), None)

@@ -14,7 +14,7 @@ BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "dep
 FAULTS = [*AT_COMMIT, *BETWEEN]
 #: Calls that leave a workflow's end as it is.
 HARMLESS = {"submit", "signal", "suspend", "resume"}
-MEDDLING = ["cancel", "terminate", "retry", "fork"]
+MEDDLING = ["cancel", "terminate", "retry", "fork", "delete"]
 
 
 class Flow(NamedTuple):
@@ -108,6 +108,9 @@ def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
     delay = random.choice([None, None, None, 0, 3])
     timeout = None if alone else random.choice([None, None, None, 5, 100])
     calls = [Call(_moment(random), "submit", flow.id, outside=random.random() < 0.3, delay=delay, timeout=timeout)]
+    if random.random() < 0.1:
+        # Somebody else wants the same id, at the same time or later.
+        calls.append(calls[0]._replace(at=random.choice([calls[0].at, _moment(random)]), outside=not calls[0].outside))
     names = signals_of(flow.program)
     names += [random.choice(["bell", "nobody"]) for _ in range(random.choice([0, 0, 1, 3]))] if not alone else []
     for value, name in enumerate(names, 1):

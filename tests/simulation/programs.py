@@ -23,6 +23,8 @@ UNSTEADY = [*STEADY, "impatient", "hurried", "queued", "careful"]
 #: Without end: those of which not all attempts may fail.
 TIRELESS = {"stubborn", "timed", "beating"}
 SECONDS = [0, 0.001, 0.5, 1, 1, 2, 5, 90]
+#: A child's id.
+OWN, SHARED = "own", "shared"
 ON_PARENT_END = ["cancel", "wait", "abandon"]
 #: What becomes of a task in the end.
 THEN = ["leave", "yield", "cancel", "cancel and yield", "race"]
@@ -83,7 +85,9 @@ class _Draw:
         timeout = None if self.steady else self.random.choice([None, None, 3, 100])
         # Whatever does not go with its parent may end later than that, which changes nothing for the parent.
         then = self.random.choice(ON_PARENT_END)
-        return ["child", number, then, self.random.random() < 0.3, timeout, self.tree(depth + 1)]
+        # An id of its own, one that others want too, or the one that is made of its parent's.
+        given = self.random.choice([None, None, OWN, OWN if self.steady else SHARED])
+        return ["child", number, then, given, timeout, self.tree(depth + 1)]
 
     # ------------------------------------------------------------------ what is made of them
 

@@ -36,6 +36,8 @@ DEFECT = "the scheduler survives whatever happens"
 
 #: After so many turns something turns in circles.
 TURNS = 5_000
+#: After so many in which nothing happens, nothing will.
+LOOKS = 100
 #: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
 HELPS = 40
 PAUSE = 301.0
@@ -173,8 +175,8 @@ class World:
             Violation: A promise was broken.
         """
         for helps in range(HELPS):
-            self._live_until_quiet()
-            self._check_nobody_is_forgotten()
+            if self._live_until_quiet():
+                self._check_nobody_is_forgotten()
             if not self._unended():
                 # Another process finds everything as it was left, and nothing to do.
                 self.disk.heal()
@@ -199,16 +201,22 @@ class World:
         flows = self.ledger.flows
         return sorted(id for id in ids if id not in flows or not flows[id].status.ended)
 
-    def _live_until_quiet(self) -> None:
-        """Turns until nothing is to come."""
+    def _live_until_quiet(self) -> bool:
+        """Turns until nothing is to come; False where the engine only looks at its watch again and again."""
         self._guarded(self._turn)
+        tried = looks = 0
         while self._inbox or self._events or self._due() < NEVER:
+            looks = 0 if self._events or self._inbox or self.disk.tried > tried else looks + 1
+            tried = self.disk.tried
+            if looks > LOOKS:
+                return False
             self._pass_time()
             self._guarded(self._turn)
             for fault in self._faults.pop(self.turns, ()):
                 self._guarded(partial(self._strike, fault))
             if self.plan.forgetful:
                 self._evict()
+        return True
 
     def _guarded(self, what: Callable[[], None]) -> None:
         """Do something in which the process may die."""
