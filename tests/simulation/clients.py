@@ -184,7 +184,6 @@ class Clients:
         town.note("answer", call.kind, call.workflow, "yes")
         town.written()
 
-
     def _delete(self, call: Call) -> None:
         """Delete a workflow that has ended, with its descendants; its id is free then, and it is submitted anew."""
         store, ledger = self._town.store, self._town.ledger

@@ -75,7 +75,7 @@ class Crew:
 
     def submit(self, attempt: Attempt) -> None:
         """Take an attempt in; it begins a little later, once a worker is free."""
-        self._world.ledger.leaves(attempt, self._world.wall())
+        self._world.ledger.leaves(attempt)
         self._world.note("dispatch", attempt)
         self._queue.append(attempt)
         pause = self._world.dice.choose(PAUSES, "pause", *attempt.key, attempt.number)

@@ -127,6 +127,8 @@ class Ledger:
         self.checked: Counter[str] = Counter()
         #: What the attempts at an activity led to, by the attempt's number.
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
+        #: The latest time that the engine has seen.
+        self.latest: Micros = 0
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
         self.sent: list[Sent] = []
@@ -277,18 +279,19 @@ class Ledger:
 
     # ------------------------------------------------------------------ what leaves
 
-    def leaves(self, attempt: Attempt, now: Micros | None = None) -> None:
+    def leaves(self, attempt: Attempt) -> None:
         """An attempt is handed to the workers: its step is on disk, unless it is not to begin any more."""
         id, run, step = attempt.key
         flow = self.flows.get(id)
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
         there = note is not None and note.name == attempt.definition.name
         self.check(COMMITTED_FIRST, there or attempt.cancelled, attempt)
-        if note is not None and now is not None and not attempt.cancelled:
+        if note is not None and not attempt.cancelled:
             policy = attempt.options.retry
             most = policy.maximum_attempts if policy is not None else 1
             self.check(ATTEMPTS, most is None or attempt.number <= most, attempt, "of", most)
-            self.check(IN_TIME, now >= note.due_at, attempt, "is made before", note.due_at)
+            # It may have waited in line while the clock was set back.
+            self.check(IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
@@ -343,6 +346,8 @@ class Ledger:
         if record is None or loaded is None:
             self.flows.pop(workflow_id, None)
             self.acknowledged.discard(workflow_id)
+            # Its requests went with it.
+            self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
             self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
             return
         before = self.flows.get(workflow_id, FlowNote()).signals
@@ -352,8 +357,6 @@ class Ledger:
             note = StepNote(row.kind, row.name, row.turn, row.due_at or 0, row.attempt)
             note.outcome, note.applied, note.dropped = row.outcome, row.applied, row.dropped
             flow.steps[row.step] = note
-            if not note.ended:
-                self.effects.pop((workflow_id, record.run, row.step), None)
         for signal in loaded.signals:
             flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
 

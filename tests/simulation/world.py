@@ -256,6 +256,7 @@ class World:
         if self.turns > TURNS:
             raise Violation(ENDS, f"{TURNS} turns, and {self._unended()} still wait")
         inbox, self._inbox = self._inbox, []
+        self.ledger.latest = max(self.ledger.latest, self.wall())
         try:
             self.scheduler.turn(inbox, self.wall())
         except (Crash, Violation):
