@@ -182,10 +182,11 @@ class Ledger:
             note = flow.steps[number]
             self.check(ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
             note.dropped, note.outcome = place, None
-        for event in checkpoint.recorded:
-            self._record(flow, id, event)
         for retried in checkpoint.retried:
             self._retry(flow, id, retried)
+        # The attempt that was to follow may be given up in the same turn.
+        for event in checkpoint.recorded:
+            self._record(flow, id, event)
         self._signals(flow, checkpoint)
         self._handle(flow, checkpoint)
         self._change(flow, checkpoint)
