@@ -10,7 +10,19 @@ import pytest
 
 from tests.engine import SECOND, START, Host, history
 from tests.flaky import CALM, Flaky, failing, hosted, label_of, numbers, step_of
-from yieldflow import ActivityError, Flow, RetryPolicy, continue_as_new, gather, sleep, workflow
+from yieldflow import (
+    ActivityError,
+    Flow,
+    Orchestrator,
+    Registry,
+    RetryPolicy,
+    activity,
+    activity_context,
+    continue_as_new,
+    gather,
+    sleep,
+    workflow,
+)
 from yieldflow.store import Current
 
 LAB = Flaky()
@@ -337,6 +349,34 @@ def test_the_idempotency_key(host: Host) -> None:
     assert sorted(keys) == [("v", 1, 0, "a"), ("v", 1, 1, "b"), ("w", 1, 0, "a"), ("w", 2, 0, "a")]
     assert all(len(each) == 1 for each in keys.values())
     assert len(set.union(*keys.values())) == 4
+
+
+def test_the_idempotency_key_of_something_else(orchestrator: Orchestrator, registry: Registry) -> None:
+    """After a retry from an earlier step, a step that asks for something else has another key."""
+    names = iter(["alice", "bob"])
+    keys: dict[str, str] = {}
+
+    @activity(registry=registry)
+    def look_up() -> str:
+        return next(names)
+
+    @activity(registry=registry)
+    def charge(who: str) -> str:
+        keys[who] = activity_context().idempotency_key
+        if who == "alice":
+            raise ValueError("no funds")
+        return who
+
+    @workflow(registry=registry)
+    def order() -> Flow[str]:
+        return (yield from charge((yield from look_up())))
+
+    handle = orchestrator.submit(order())
+    with pytest.raises(ValueError, match="no funds"):
+        handle.result(60)
+    handle.retry(from_step=0)
+    assert handle.result(60) == "bob"
+    assert keys["alice"] != keys["bob"]
 
 
 # ---------------------------------------------------------------------- a disk that fails

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from contextlib import suppress
@@ -403,3 +404,31 @@ def test_nothing_is_left_of_the_loop(database: Path, registry: Registry) -> None
 
     assert [task.cancelled() for task in left] == [True]
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "yieldflow-event-loop"])
+
+
+def test_an_activity_that_blocks_the_loop_is_told_of(orchestrator: Orchestrator, registry: Registry) -> None:
+    """An async activity that blocks for over a second is warned about, with where it is."""
+    told = threading.Event()
+    said: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+            told.set()
+
+    @activity(registry=registry)
+    async def blocks() -> bool:
+        return told.wait(WAIT)
+
+    @workflow(registry=registry)
+    def job() -> Flow[bool]:
+        return (yield from blocks())
+
+    listener = Listener(logging.WARNING)
+    logging.getLogger("yieldflow").addHandler(listener)
+    try:
+        assert orchestrator.submit(job()).result(WAIT)
+    finally:
+        logging.getLogger("yieldflow").removeHandler(listener)
+    assert said[0].startswith("an async activity has kept the event loop for over a second")
+    assert "in blocks" in said[0]

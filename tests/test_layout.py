@@ -40,7 +40,7 @@ FLOORS: list[set[str]] = [
     {"sqlite.changing", "sqlite.listing"},
     {"sqlite.store"},
     {"memory", "sqlite"},
-    {"workers.attempt"},
+    {"workers.attempt", "workers.watchdog"},
     {"workers.context"},
     {"workers.daemons", "workers.places", "workers.shipping", "workers.threads"},
     {"workers.child", "workers.event_loop"},

@@ -50,8 +50,8 @@ class Tracer:
         """
 
     def attempt_ended(self, attempt: AttemptInfo, error: str | None) -> None:
-        """An attempt has ended: told once for each that started, if the process lives. Whether another follows, the
-        retry policy decides.
+        """An attempt has ended: told once for each that started, unless the orchestrator stops or the process dies
+        first. Whether another follows, the retry policy decides.
 
         Args:
             attempt: Which one.

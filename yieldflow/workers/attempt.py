@@ -37,7 +37,7 @@ class AttemptInfo:
     activity: str
     #: From 1. An attempt that the death of the process cut short is made again under the same number.
     attempt: int
-    #: The same for every attempt at the step, also after a crash, and no other step has it.
+    #: The same for every attempt at the step, also after a crash. No other step has it, nor one with other arguments.
     idempotency_key: str
 
 
@@ -133,7 +133,10 @@ class Attempt:
     @property
     def _idempotency_key(self) -> str:
         _, run, step = self.key
-        digest = blake2b(f"activity {run} {step}".encode(), key=seed_at(self.seed, self.turn), digest_size=16).digest()
+        arguments = self.input if isinstance(self.input, bytes) else self.input.encode()
+        # What is asked for is a part of it: after a rewind the step's number may stand for something else.
+        what = f"activity {run} {step} {self.definition.name} ".encode() + arguments
+        digest = blake2b(what, key=seed_at(self.seed, self.turn), digest_size=16).digest()
         return str(UUID(bytes=digest, version=4))
 
     def __repr__(self) -> str:

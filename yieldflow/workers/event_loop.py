@@ -17,6 +17,7 @@ from .attempt import Attempt, Completed, Engine, run_async
 from .context import settle
 from .daemons import DaemonThreads
 from .places import LonePlace, Wakes
+from .watchdog import Watchdog
 
 #: Seconds that cancelled activities are given at a stop to clean up.
 PATIENCE = 1.0
@@ -68,6 +69,7 @@ class EventLoop:
         self._loop.set_default_executor(threads)
         self._thread = threading.Thread(target=self._run, name="yieldflow-event-loop", daemon=True)
         self._thread.start()
+        self._watchdog = Watchdog(self._loop, self._thread)
 
     def submit(self, attempt: Attempt) -> None:
         """Begin an attempt as soon as the loop comes to it."""
@@ -94,6 +96,7 @@ class EventLoop:
     def kill(self) -> None:
         """Cancel what still runs, and end the thread. What will not be cancelled keeps it, as it would any thread."""
         self._killed = True
+        self._watchdog.stop()
         self._call(self._loop.stop)
         self._thread.join(PATIENCE)
 

@@ -114,6 +114,12 @@ class ThreadWorkers:
             seat = next((seat for seat in self._threads.values() if seat.attempt is attempt), None)
             if seat is not None and not seat.abandoned:
                 seat.abandoned = True
+                kept = sum(other.abandoned for other in self._threads.values())
+                logger.warning(
+                    "attempt %d at activity %r of workflow %s goes on although its time is over: a thread cannot be "
+                    "killed, and another takes its place; threads kept so: %d",
+                    attempt.number, attempt.definition.name, attempt.workflow_id, kept,
+                )  # fmt: skip
                 # One that waits has lent its place already.
                 if not seat.waiting and not self.stopping:
                     try:
