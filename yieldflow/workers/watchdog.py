@@ -55,7 +55,7 @@ class Watchdog:
         frame = sys._current_frames().get(self._thread.ident or 0)
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"
         logger.warning(
-            "an async activity has kept the event loop for over a second, and all others wait: await what blocks, as in "
-            "`await asyncio.to_thread(...)`, or make it a plain activity. It is here:\n%s",
+            "an async activity has kept the event loop for over a second, and all others wait: await what blocks, as "
+            "in `await asyncio.to_thread(...)`, or make it a plain activity. It is here:\n%s",
             stack,
         )
