@@ -86,7 +86,7 @@ def test_thirty_days_are_over_at_once() -> None:
     assert [(call.attempt, call.at.days, call.returned) for call in ending.calls] == [(1, 0, "ch_9"), (1, 30, "trk")]
     assert ending.duration == timedelta(days=30)
     assert str(ending) == (
-        "done after 30 d: returned 'ch_9, trk'\n"
+        "returned 'ch_9, trk', after 30 d\n"
         "  charge(order='o-1', cents=5) returned 'ch_9', after 0 s\n"
         "  ship(order='o-1') returned 'trk', after 30 d"
     )
@@ -239,7 +239,7 @@ def test_a_value_that_cannot_be_stored_is_refused() -> None:
     @activity(registry=registry)
     def opens() -> Any: ...
 
-    with pytest.raises(EncodingError, match="what stands in for opens: .*a generator"):
+    with pytest.raises(EncodingError, match=r"what stands in for opens: .*a generator"):
         run_workflow(order_flow("o-1", 5), activities={opens: (line for line in "ab")})
 
 
@@ -277,7 +277,7 @@ def test_keys_are_definitions() -> None:
     wrong: list[tuple[Any, str]] = [
         ({charge("o-1"): "ch_9"}, "Write charge without arguments"),
         ({lone_charge: "ch_9"}, "It belongs in children="),
-        ({"charge": "ch_9"}, "takes activity definitions as keys"),
+        ({"charge": "ch_9"}, "takes activities as keys, as in "),
     ]
     for activities, message in wrong:
         with pytest.raises(TypeError, match=message):

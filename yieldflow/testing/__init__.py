@@ -3,6 +3,7 @@
 from .._core.errors import Cancelled, YieldflowError
 from ..orchestrator.recording import WorkflowHistory
 from .ending import Call, Ending
+from .exploring import Exploration, ScheduleError, explore
 from .replayed import replay
 from .running import run_workflow
 from .standins import after, in_turn, real
@@ -12,10 +13,13 @@ __all__ = [
     "Call",
     "Cancelled",
     "Ending",
+    "Exploration",
+    "ScheduleError",
     "Stepper",
     "WorkflowHistory",
     "YieldflowError",
     "after",
+    "explore",
     "in_turn",
     "real",
     "replay",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from .._core.commands import Command, show
-from .._core.history import WorkflowStatus
+from .._core.history import Micros, WorkflowStatus
 from .picture import span
 from .stepper import Stepper
 
@@ -29,19 +29,24 @@ class Call:
     returned: object = None
     #: What it raised; None where it returned.
     raised: BaseException | None = None
+    #: Whether the process died before anybody heard of it, so that the same attempt was made again.
+    lost: bool = False
     #: The id of the workflow that called.
     workflow_id: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         how = f"returned {show(self.returned, 60)}" if self.raised is None else f"raised {show(self.raised, 60)}"
         again = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"{show(self.command, 100)} {how}{again}, after {span(round(self.at.total_seconds() * 1e6))}"
+        lost = ", and was lost in a crash" if self.lost else ""
+        return f"{show(self.command, 100)} {how}{lost}{again}, after {span(round(self.at.total_seconds() * 1e6))}"
 
 
 class Ending(Generic[R_co]):
     """How a workflow ended, what it called on the way, and how long that took in virtual time."""
 
-    def __init__(self, flow: Stepper[R_co], calls: Sequence[Call], began: int, script: Sequence[str] = ()) -> None:
+    def __init__(
+        self, flow: Stepper[R_co], calls: Sequence[Call], began: Micros, script: Callable[[], str] = str
+    ) -> None:
         self._flow = flow
         self._calls = list(calls)
         self._began = began
@@ -94,13 +99,19 @@ class Ending(Generic[R_co]):
     @property
     def script(self) -> str:
         """Of an ending that `explore` found: the lines that lead a `Stepper` there. Else empty."""
-        return "\n".join(self._script)
+        return self._script()
+
+    @property
+    def head(self) -> str:
+        """How it ended, in a few words: ``returned 'trk'``, ``failed with ConnectionError: down``."""
+        error = self.exception
+        if error is None:
+            return f"returned {show(self.result)}"
+        return f"{self.status} with {type(error).__name__}: {error}"
 
     def __str__(self) -> str:
-        error = self.exception
-        outcome = f"returned {show(self.result)}" if error is None else f"{type(error).__name__}: {error}"
         took = span(self._flow._family.now - self._began)
-        return "\n".join([f"{self.status} after {took}: {outcome}", *(f"  {call}" for call in self._calls)])
+        return "\n".join([f"{self.head}, after {took}", *(f"  {call}" for call in self._calls)])
 
     def __repr__(self) -> str:
         return f"<Ending {self.status}>"

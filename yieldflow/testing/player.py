@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .._core.commands import show
-from .._core.definitions import Activity, ActivityInvocation, Invocation, Workflow, WorkflowInvocation
+from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
 from .._core.errors import CommandError
 from .._core.history import Codec, Micros, Payload
 from .._core.nodes import Leaf
-from ..codec import codec_named
 from ..orchestrator.submissions import signal_name, signal_payload
 from .calling import Caller, Came, Key
 from .choosing import standing
 from .ending import Call
 from .run import Run
-from .standins import After, Answer, Kind, stand_ins, unanswered
-from .stepper import START, Stepper
+from .standins import After, Answer, Kind, StandIns, unanswered
+from .stepper import Stepper
 
 R = TypeVar("R")
 
@@ -29,6 +28,12 @@ class Waiting(NamedTuple):
     run: Run
     leaf: Leaf
     answer: Answer
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt it is, from 1."""
+        attempt = self.run.past.attempts.get(self.leaf.step.number)
+        return 1 if attempt is None else attempt.number
 
 
 class Sent(NamedTuple):
@@ -41,39 +46,33 @@ class Sent(NamedTuple):
     payload: Payload
 
 
+def key_of(run: Run, leaf: Leaf) -> Key:
+    """What a step is known by."""
+    return run.past.info.workflow_id, run.past.info.run, leaf.step.number
+
+
 class Player(Generic[R]):
     """A workflow, and what stands in for what it calls.
 
     Args:
-        invocation: The workflow with its arguments.
-        activities: What stands in, by activity.
-        children: What stands in, by workflow. A child without a stand-in is run itself.
+        flow: The workflow, at its beginning.
+        stands_in: What stands in, by definition. A child without a stand-in is run itself.
         signals: What is sent: pairs of a name and a payload, some with `after`.
-        replay, codec, start: As for `Stepper`.
     """
 
-    def __init__(
-        self,
-        invocation: WorkflowInvocation[R],
-        activities: Mapping[Any, object] | None,
-        children: Mapping[Any, object] | None,
-        signals: Iterable[object],
-        *,
-        replay: bool = True,
-        codec: str = "pickle",
-        start: datetime = START,
-    ) -> None:
-        self.codec: Codec = codec_named(codec)
-        self._stand_ins = stand_ins(activities, Activity, self.codec) | stand_ins(children, Workflow, self.codec)
+    def __init__(self, flow: Stepper[R], stands_in: StandIns, signals: Iterable[object]) -> None:
+        self.flow = flow
+        self.family, self.root = flow._family, flow._run
+        self.codec: Codec = self.family.codec
+        self.began = self.family.now
+        self._stand_ins = stands_in
         self._caller = Caller(self.codec)
         #: What attempts come to, from when they are first looked at: by step and number.
         self._answers: dict[tuple[Key, int], Answer] = {}
         self.calls: list[Call] = []
         #: The children that were begun, in order.
         self.begun: list[Run] = []
-        self.flow = Stepper(invocation, replay=replay, codec=codec, start=start)
-        self.family, self.root = self.flow._family, self.flow._run
-        self.began = self.family.now
+        #: The signals that have not come yet.
         self.to_send = [self._sent(one) for one in signals]
 
     def _sent(self, given: object) -> Sent:
@@ -127,7 +126,7 @@ class Player(Generic[R]):
                     yield Waiting(run, leaf, answer)
 
     def _answer(self, run: Run, leaf: Leaf, command: Invocation[Any], attempt: int) -> Answer:
-        key = (run.past.info.workflow_id, run.past.info.run, leaf.step.number), attempt
+        key = key_of(run, leaf), attempt
         answer = self._answers.get(key)
         if answer is None:
             stand_in = self._stand_ins.get(command.definition)
@@ -145,27 +144,30 @@ class Player(Generic[R]):
     def end(self, waiting: Waiting, came: Came) -> None:
         """Let a step end, or an attempt fail, with what its call came to."""
         run, leaf, _ = waiting
-        number = leaf.step.number
-        attempt = run.past.attempts.get(number)
-        at = timedelta(microseconds=self.family.now - self.began)
-        self.calls.append(
-            Call(
-                leaf.command,
-                1 if attempt is None else attempt.number,
-                at,
-                came.value,
-                came.error,
-                run.past.info.workflow_id,
-            )
-        )
+        self._note(waiting, came)
         if came.error is None:
             assert came.payload is not None
-            run.end(number, came.payload)
+            run.end(leaf.step.number, came.payload)
         elif isinstance(leaf.command, ActivityInvocation):
-            run.fail_attempt(number, came.error)
+            run.fail_attempt(leaf.step.number, came.error)
         else:
-            run.end(number, self.codec.encode_failure(came.error))
+            run.end(leaf.step.number, self.codec.encode_failure(came.error))
         self.family.raise_slips()
+
+    def fail(self, waiting: Waiting, error: BaseException) -> None:
+        """Let the attempt at an activity fail, whatever stands in: that is the next attempt's."""
+        self._answers[key_of(waiting.run, waiting.leaf), waiting.attempt + 1] = waiting.answer
+        self.end(waiting, Came(error=error))
+
+    def lose(self, waiting: Waiting) -> None:
+        """Make a call, and have the process die before anybody hears of it: the attempt begins again."""
+        self._note(waiting, self.call(waiting), lost=True)
+        self.family.crash()
+
+    def _note(self, waiting: Waiting, came: Came, *, lost: bool = False) -> None:
+        at = timedelta(microseconds=self.family.now - self.began)
+        id = waiting.run.past.info.workflow_id
+        self.calls.append(Call(waiting.leaf.command, waiting.attempt, at, came.value, came.error, lost, id))
 
     def send(self, sent: Sent) -> None:
         """Let a signal come, before anything else that is due now."""

@@ -10,9 +10,11 @@ from .._core.commands import show
 from .._core.definitions import WorkflowInvocation
 from .._core.errors import CommandError
 from .._core.history import Micros
+from ..codec import codec_named
 from .ending import Ending
 from .player import Player, Waiting
-from .stepper import START
+from .standins import stand_ins
+from .stepper import START, Stepper
 
 R = TypeVar("R")
 
@@ -75,7 +77,8 @@ def run_workflow(
         >>> assert ending.result == "trk"
         >>> assert ending.called == [charge("o-1", cents=500), charge("o-1", cents=500), ship("o-1")]
     """
-    player = Player(invocation, activities, children, signals, replay=replay, codec=codec, start=start)
+    stands_in = stand_ins(activities, children, codec_named(codec))
+    player = Player(Stepper(invocation, replay=replay, codec=codec, start=start), stands_in, signals)
     for sent in [one for one in player.to_send if one.at is None]:
         if not player.over:
             player.send(sent)
@@ -126,8 +129,7 @@ def _go_on(player: Player[Any]) -> None:
 
 
 def _ends_at(waiting: Waiting) -> Micros:
-    attempt = waiting.run.past.attempts.get(waiting.leaf.step.number)
-    if attempt is None:
-        issued_at = waiting.run.past.events[waiting.leaf.step.turn].at
-        return issued_at + waiting.answer.delay
-    return attempt.due_at + waiting.answer.delay
+    past, step = waiting.run.past, waiting.leaf.step
+    attempt = past.attempts.get(step.number)
+    began = past.events[step.turn].at if attempt is None else attempt.due_at
+    return began + waiting.answer.delay

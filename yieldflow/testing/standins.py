@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from .._core.commands import seconds_of, show
 from .._core.definitions import Activity, Definition, Invocation, Workflow
@@ -159,6 +160,12 @@ class StandIn:
         self._used += 1
         return answer
 
+    def anew(self) -> StandIn:
+        """The same, unused."""
+        copied = copy(self)
+        copied._used = 0
+        return copied
+
     @property
     def left_over(self) -> str | None:
         """What to say where it was not used, or not all of it."""
@@ -170,25 +177,34 @@ class StandIn:
         return None
 
 
-def stand_ins(
-    given: Mapping[Any, object] | None, kind: type[Activity[..., Any]] | type[Workflow[..., Any]], codec: Codec
-) -> dict[Definition[..., Any], StandIn]:
+#: What stands in, by activity and workflow.
+StandIns: TypeAlias = dict[Definition[..., Any], StandIn]
+
+
+def stand_ins(activities: Mapping[Any, object] | None, children: Mapping[Any, object] | None, codec: Codec) -> StandIns:
     """What stands in, by definition.
 
     Args:
-        given: As it was given to ``activities=`` or ``children=``.
-        kind: Which of the two.
+        activities, children: As they were given.
         codec: How values are stored.
 
     Raises:
         CommandError, EncodingError, TypeError: One of them cannot stand in; the message says which, and why.
     """
-    found: dict[Definition[..., Any], StandIn] = {}
-    which = "activities" if kind is Activity else "children"
+    return _checked(activities, "activities", Activity, codec) | _checked(children, "children", Workflow, codec)
+
+
+def _checked(
+    given: Mapping[Any, object] | None, which: str, kind: type[Definition[..., Any]], codec: Codec
+) -> StandIns:
+    found: StandIns = {}
     for definition, one in (given or {}).items():
         if not isinstance(definition, kind):
-            raise TypeError(f"{which}= takes {kind.kind} definitions as keys, as in {which}={{charge: 'ch_9'}}, not "
-                            f"{show(definition)}{_hint(definition, which)}")  # fmt: skip
+            kinds = "activities" if kind is Activity else "workflows"
+            raise TypeError(
+                f"{which}= takes {kinds} as keys, as in {which}={{charge: 'ch_9'}}, not "
+                f"{show(definition)}{_hint(definition, which)}"
+            )
         found[definition] = StandIn(definition, one, codec)
     return found
 
