@@ -199,7 +199,7 @@ def test_a_crash_after_the_end_changes_nothing() -> None:
     """A workflow that has ended has ended."""
     flow = Stepper(order("Ada", []))
     while flow.pending:
-        flow.resolve(flow.pending[0], None if flow.pending == [sleep(30)] else "Utrecht")
+        flow.resolve(flow.pending[0], None if flow.pending[0] == sleep(30) else "Utrecht")
     result = flow.result
     flow.crash()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Never, assert_never, assert_type
+from typing import Any, Literal, Never, TypedDict, assert_never, assert_type
 from uuid import UUID
 
 from yieldflow import (
@@ -37,7 +37,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.testing import Stepper
+from yieldflow.testing import Stepper, WorkflowHistory, replay
 
 registry = Registry()
 
@@ -274,6 +274,30 @@ def charge(cents: int) -> str:
     return f"{cents}"
 
 
+class Choice(TypedDict):
+    tool: str
+
+
+@activity
+def choose() -> Choice:
+    return {"tool": "saw"}
+
+
+@activity
+def list_tools() -> list[Choice]:
+    return []
+
+
+@activity
+def measure() -> float:
+    return 1.5
+
+
+@activity
+def look_up(tool: str) -> str | None:
+    return None
+
+
 @workflow(version="2", timeout=timedelta(days=1))
 def versioned(turn: int) -> Flow[str]:
     return (yield from charge(turn))
@@ -334,3 +358,24 @@ def under_test() -> None:
     flow.resolve({"a": 1})
     flow.fail(fetch_data("database"), ValueError("no such source"))
     flow.fail(ValueError("no such source"))
+    flow.resolve(charge(5), "receipt")
+    flow.resolve(wait_signal("approve"), {"by": "ann"})
+    flow.resolve(pipeline("a", "b"), 5)
+    flow.resolve(sleep(60), None)
+    # What is given may be any part of what the activity returns, also where it is only a literal.
+    flow.resolve(choose(), {"tool": "saw"})
+    flow.resolve(list_tools(), [])
+    flow.resolve(measure(), 5)
+    flow.resolve(look_up("saw"), None)
+    assert_type(flow.child(versioned(5)), Stepper[str])
+    assert_type(flow.child(versioned(5)).result, str)
+    assert_type(flow.fork(), Stepper[int])
+    assert_type(flow.history, WorkflowHistory)
+    assert_type(flow.now, datetime)
+    assert_type(flow.next_timer, datetime | None)
+    flow.cancel("too late")
+    flow.cancel(charge(5))
+    flow.time_out()
+    flow.advance(timedelta(days=1))
+    assert_type(replay(versioned, flow.history), Stepper[str])
+    assert_type(replay(versioned(5), WorkflowHistory.load("history.json")).result, str)

@@ -27,7 +27,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.testing import Stepper
+from yieldflow.testing import Stepper, replay
 
 registry = Registry()
 
@@ -180,5 +180,14 @@ def under_test(anything: Any) -> None:
     flow = Stepper(pipeline("a"))
     flow.fail(fetch_data("a"), "lost")  # type: ignore[call-overload]  # no exception
     flow.resolve(fetch_data("a"), {"a": 1}, anything)  # type: ignore[call-overload]  # one too many
+    flow.resolve(fetch_data("a"), 3.5)  # type: ignore[call-overload]  # a float for a dict
+    flow.resolve(fetch_data("a"), {"a": "1"})  # type: ignore[call-overload]  # a str for an int in it
+    flow.resolve(pipeline("a"), "5")  # type: ignore[call-overload]  # a str for an int
+    flow.resolve(sleep(60), 5)  # type: ignore[call-overload]  # a sleep gives nothing
+    flow.child(fetch_data("a"))  # type: ignore[arg-type]  # an activity
+    flow.advance("60")  # type: ignore[arg-type]  # a str for seconds
+    flow.cancel(5)  # type: ignore[call-overload]  # neither a reason nor a command
+    replay(fetch_data, flow.history)  # type: ignore[arg-type]  # an activity
+    replay(pipeline, list(flow.history))  # type: ignore[arg-type]  # a list without what it takes to replay it
     text: str = flow.result  # type: ignore[assignment]  # it returns an int
     print(text)

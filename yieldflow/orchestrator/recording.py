@@ -33,7 +33,7 @@ from .._core.history import (
     to_micros,
 )
 from ..codec import from_json, preview, to_json
-from ..store import Loaded, StepRecord, WorkflowRecord
+from ..store import Loaded, OpenAttempt, StepRecord, WorkflowRecord
 from .views import StepDescription, describe_step
 
 #: The form that is written.
@@ -81,6 +81,7 @@ class WorkflowHistory(list[StepDescription]):
         parts = {
             "history": list(_entries(history)),
             "recorded": [_ended(event, history.steps) for event in self._loaded.recorded],
+            "attempts": [_attempt(step, attempt) for step, attempt in self._loaded.attempts.items()],
             "signals": [_signal(signal) for signal in self._loaded.signals],
         }
         for name, entries in parts.items():
@@ -195,6 +196,11 @@ def _ended(event: StepEnded, steps: Any) -> dict[str, Any]:
     return entry
 
 
+def _attempt(step: int, attempt: OpenAttempt) -> dict[str, Any]:
+    due_at = None if attempt.due_at is None else _time(attempt.due_at)
+    return {"attempt": attempt.number, "step": step, "due": due_at}
+
+
 def _signal(signal: Signal) -> dict[str, Any]:
     entry: dict[str, Any] = {"signal": signal.number, "name": signal.name}
     _put(entry, "value", signal.payload)
@@ -243,7 +249,12 @@ def _read(tree: dict[str, Any]) -> Loaded:
     signals = [
         Signal(entry["signal"], entry["name"], _get(entry, "value"), _moment(entry["at"])) for entry in tree["signals"]
     ]
-    return Loaded(_record(tree, events), history, recorded, signals, max((one.number for one in signals), default=0))
+    last_signal = max((one.number for one in signals), default=0)
+    attempts = {
+        entry["step"]: OpenAttempt(entry["attempt"], None if entry["due"] is None else _moment(entry["due"]))
+        for entry in tree["attempts"]
+    }
+    return Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts)
 
 
 def _record(tree: dict[str, Any], events: list[Event]) -> WorkflowRecord:

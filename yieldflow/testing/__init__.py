@@ -4,7 +4,7 @@ from .._core.errors import Cancelled, YieldflowError
 from ..orchestrator.recording import WorkflowHistory
 from .ending import Call, Ending
 from .exploring import Exploration, ScheduleError, explore
-from .replayed import replay
+from .replaying import replay
 from .running import run_workflow
 from .standins import after, in_turn, real
 from .stepper import Stepper

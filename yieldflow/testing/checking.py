@@ -13,7 +13,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
 from .._core.commands import show
 from .._core.definitions import Activity, Definition
@@ -40,7 +40,7 @@ def misfit(definition: Definition[..., Any], value: object) -> str | None:
     if wrong is None:
         return None
     where, expected, found = wrong
-    inside = f" (its {where} is {_kind(found)}, and not {_name(expected)})" if where else ""
+    inside = f" (its {where.strip()} is {_kind(found)}, and not {_name(expected)})" if where else ""
     return (
         f"{definition.name} returns {_name(annotation)}, and {show(value, 100)} is {_kind(value)}{inside}. "
         f"Resolve it with what it returns, or mend the annotation of {definition.place}"
@@ -74,7 +74,9 @@ def _evaluated(annotations: Mapping[str, object], owner: Any) -> dict[str, Any]:
         except ValueError:
             continue
     try:
-        return typing.get_type_hints(types.SimpleNamespace(__annotations__=dict(annotations)), names)
+        return typing.get_type_hints(
+            types.SimpleNamespace(__annotations__=dict(annotations)), names, include_extras=True
+        )
     except Exception:
         return {}
 
@@ -100,6 +102,8 @@ def _wrong(value: object, kind: Any, where: str) -> Iterator[_Wrong]:
     if origin in (Union, types.UnionType):
         if not any(_fits(value, one) for one in get_args(kind)):
             yield where, kind, value
+    elif origin is Annotated:
+        yield from _wrong(value, kind.__origin__, where)
     elif origin is Literal:
         if not any(type(one) is type(value) and one == value for one in get_args(kind)):
             yield where, kind, value
@@ -171,18 +175,18 @@ def _wrong_typed_dict(value: object, kind: Any, where: str) -> Iterator[_Wrong]:
     if not isinstance(value, dict):
         yield where, kind, value
         return
-    missing = kind.__required_keys__ - value.keys()
-    if missing or value.keys() - kind.__annotations__.keys():
+    hints = _evaluated(_annotations(kind), _module_of(kind))
+    needed = {name for name in kind.__required_keys__ if get_origin(hints.get(name)) is not NotRequired}
+    if (hints and needed - value.keys()) or value.keys() - kind.__annotations__.keys():
         yield where, kind, value
         return
-    hints = _evaluated(_annotations(kind), _module_of(kind))
     for name, item in value.items():
         yield from _wrong(item, _required(hints.get(name, Any)), f"{where}[{name!r}]")
 
 
 def _required(kind: Any) -> Any:
     """The type of a key of a typed dictionary, required or not."""
-    return get_args(kind)[0] if get_origin(kind) in (typing.Required, typing.NotRequired) else kind
+    return get_args(kind)[0] if get_origin(kind) in (Required, NotRequired) else kind
 
 
 def _annotations(kind: type) -> dict[str, object]:

@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from .._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show, show_seconds
-from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
+from .._core.definitions import Invocation
 from .._core.errors import CommandError
 from .._core.nodes import Leaf
 from .._core.replay import same_value
@@ -40,30 +40,37 @@ def standing(run: Run) -> str:
 
 
 def ready(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
-    """The step that is meant, where it can end now.
+    """The step that is meant, where it can end now: of equal ones the first that can.
 
     Raises:
         CommandError: There is no such step; or several are pending and none was named; or something has to come first.
     """
     leaf = meant(run, verb, command)
+    obstacle = _obstacle(run, verb, leaf)
+    if obstacle is None:
+        return leaf
+    for other in run.open.values():
+        if command is not None and other.command == command and _obstacle(run, verb, other) is None:
+            return other
+    raise CommandError(obstacle)
+
+
+def _obstacle(run: Run, verb: str, leaf: Leaf) -> str | None:
+    """What has to come before a step can end, and what to write for that."""
     attempt = run.past.attempts.get(leaf.step.number)
     if attempt is not None and not attempt.begun:
+        what = f"{leaf.command} waits for its attempt {attempt.number}"
         if run.past.suspended:
-            raise CommandError(
-                f"{leaf.command} waits for its attempt {attempt.number}, which begins once the workflow goes on. "
-                "Write first:\n    resume()"
-            )
+            return f"{what}, which begins once the workflow goes on. Write first:\n    resume()"
         wait = show_seconds((attempt.due_at - run.family.now) / 1e6)
-        raise CommandError(
-            f"{leaf.command} waits for its attempt {attempt.number}, due in {wait} s. Write first:\n    advance({wait})"
-        )
+        return f"{what}, due in {wait} s. Write first:\n    advance({wait})"
     child = run.children.get(leaf.step.number)
-    if child is not None:
-        raise CommandError(
-            f"{leaf.command} is stepped itself, and ends as it does: {standing(child)}. Write:\n"
-            f"    child({leaf.command}).{verb}(...)"
-        )
-    return leaf
+    if child is None:
+        return None
+    return (
+        f"{leaf.command} is stepped itself, and ends as it does: {standing(child)}. Write:\n"
+        f"    child({leaf.command}).{verb}(...)"
+    )
 
 
 def meant(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
@@ -127,10 +134,5 @@ def _difference(given: Command[Any], there: Command[Any]) -> str:
 def unfit(leaf: Leaf, verb: str) -> CommandError:
     """What is said where a step cannot end in that way."""
     command = leaf.command
-    if isinstance(command, _SIGNALS):
-        instead = f"signal({command.name!r}, ...)"
-    elif isinstance(command, (ActivityInvocation, WorkflowInvocation)):
-        instead = f"fail({command}, ...)"
-    else:
-        instead = f"resolve({command})"
+    instead = f"signal({command.name!r}, ...)" if isinstance(command, _SIGNALS) else f"resolve({command})"
     return CommandError(f"{command} cannot {verb}. Write:\n    {instead}")

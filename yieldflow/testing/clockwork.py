@@ -13,7 +13,7 @@ from .._core.errors import ActivityTimeoutError, CommandError
 from .._core.execution import Execution
 from .._core.history import Codec, Micros, Outcome, Step, in_micros
 from .._core.nodes import Leaf
-from .._core.retry import next_delay
+from .._core.retry import may_retry, next_delay
 from ..scheduler.attempts import chance
 from ..scheduler.limits import limits_of
 from ..scheduler.timers import DEADLINE
@@ -94,6 +94,8 @@ def after_failure(
 ) -> Verdict:
     """What follows where an attempt at an activity fails, by its retry policy and its time limit."""
     attempt, policy = past.attempts[leaf.step.number], _command(leaf).options.retry
+    # What a function given as `non_retryable` raises is a fault of the test's, or of that function.
+    may_retry(policy, error)
     ending = workers.failed(error, _command(leaf).definition, policy, codec)
     if final or leaf.cancelled or not ending.retryable:
         return Verdict(ending.outcome, None)

@@ -12,7 +12,7 @@ import datetime
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -180,17 +180,32 @@ _OTHERS: dict[int, Any] = {
 # ---------------------------------------------------------------------- the environment
 
 
-class _OtherVariables(dict[Any, Any]):
+class _OtherVariables(MutableMapping[Any, Any]):
     """The environment, with another value of each variable to whoever is a workflow, also of those not set."""
+
+    def __init__(self, real: MutableMapping[Any, Any]) -> None:
+        self._real = real
 
     def __getitem__(self, key: Any) -> Any:
         if driving() is None:
-            return super().__getitem__(key)
+            return self._real[key]
         _looked_at[f"os.environ[{os.fsdecode(key)!r}]"] = None
-        value = self.get(key)
+        value = self._real.get(key)
         one = b"1" if isinstance(key, bytes) else "1"
         # What is read as a number stays one.
         return one if value is None else value + one
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._real[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._real[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._real)
+
+    def __len__(self) -> int:
+        return len(self._real)
 
 
 # ---------------------------------------------------------------------- random numbers, and sets

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError
-from .._core.history import Failure, StepEnded, StepKind
+from .._core.history import Failure, StepEnded, StepKind, WorkflowStatus
 from ..orchestrator.rewinding import place_of_retry
 from ..store import Loaded
-from .recorded import loaded
-from .replaying import bury
+from .loading import loaded
 from .run import Run
+from .twice import bury
 
 
 def go_back(run: Run, from_step: int | None) -> None:
@@ -19,6 +19,8 @@ def go_back(run: Run, from_step: int | None) -> None:
         WorkflowNotEndedError: It is under way.
         ValueError: There is no such step.
     """
+    if run.status is WorkflowStatus.DONE:
+        raise RetryRefusedError(f"{run.past.info.name} is done, and has not failed: fork() it before it ends instead")
     place, reapply = _place(loaded(run), from_step)
     past, family = run.past, run.family
     again = past.events[place] if reapply and place < len(past.events) else None
@@ -26,7 +28,10 @@ def go_back(run: Run, from_step: int | None) -> None:
     past.back_to(place)
     undone = [number for number in run.children if number >= len(past.steps)]
     for number in undone:
-        family.runs.remove(run.children.pop(number))
+        child = run.children.pop(number)
+        family.runs.remove(child)
+        run.begun_children.remove(child)
+        bury(child.execution, family.graves)
     bury(run.execution, family.graves)
     run.take_up()
     if isinstance(again, StepEnded) and again.step in run.open and not _by_signal(run, again):

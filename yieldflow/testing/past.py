@@ -149,4 +149,4 @@ class Past:
         """Note that activities begin; ``limits`` has when all attempts at one are to be over, where that is limited."""
         for step in steps:
             if step.kind is StepKind.ACTIVITY:
-                self.attempts[step.number] = Attempt(1, now, deadline_at=limits.get(step.number))
+                self.attempts.setdefault(step.number, Attempt(1, now, deadline_at=limits.get(step.number)))

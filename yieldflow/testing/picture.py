@@ -60,7 +60,8 @@ def _clock(run: Run) -> str:
     events = run.past.events
     passed = run.family.now - events[0].at if events else 0
     now = to_datetime(run.family.now).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    return f"{now}, {span(passed)} after its start" if passed else now
+    begun = "its start" if run.past.info.run == 1 else "the start of this run"
+    return f"{now}, {span(passed)} after {begun}" if passed else now
 
 
 def _table(title: str, rows: Sequence[Row]) -> str:
@@ -172,7 +173,7 @@ def _tree(run: Run, node: Node, lead: str, below: str, depth: int) -> Iterator[R
 
 def _row(run: Run, node: Node, lead: str) -> Row:
     if isinstance(node, Leaf):
-        return Row(f"{lead}{show_text(str(node.command))}", how=_state(run, node))
+        return Row(f"{lead}{show_text(str(node.command))}", _short(node.step.source), _state(run, node))
     if isinstance(node, Branch):
         return _branch(run, node, lead)
     if isinstance(node, Group):

@@ -1,221 +1,77 @@
-"""A generator built again from a workflow's past, and what is said where it does not do again what it did."""
+"""`replay`: a recorded history against today's code."""
 
 from __future__ import annotations
 
-import gc
-import inspect
-import linecache
-import re
-from types import GeneratorType
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from .._core.commands import show
-from .._core.definitions import Workflow
+from .._core.definitions import Workflow, WorkflowInvocation
 from .._core.errors import ReplayMismatchError
-from .._core.execution import Advance, End, Execution
-from .._core.history import Codec, Failure, Payload
-from .._core.replay import same_value
-from ..codec import preview
-from .elsewhere import Elsewhere, Reordering, random_state
-from .past import Past
-from .unordered import Watch, find, mismatch
+from .._core.execution import Execution
+from .._core.history import Event
+from ..codec import codec_named
+from ..orchestrator.recording import WorkflowHistory
+from .loading import past_of
+from .stepper import Stepper
+from .twice import build, explained
 
-#: So many variables are shown, each cut to so many characters.
-MOST_VARIABLES = 12
-LONGEST_VALUE = 100
-
-#: So often a workflow that draws random numbers is run once more.
-MORE_DRAWS = 8
-#: What no two processes, and perhaps no two objects, have in common.
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
-
-_ADVICE = (
-    "A workflow does the same again, given the same outcomes: no clock, random numbers, environment, order of a set or "
-    "global state. Use now(), random() or uuid4() of yieldflow, or yield an activity that looks."
-)
+R = TypeVar("R")
 
 
-def build(past: Past, codec: Codec) -> Execution:
-    """An execution that has the whole past to replay."""
-    arguments: dict[str, object] = codec.decode(past.input)  # type: ignore[assignment]  # encoded from a dict
-    return Execution(past.definition, arguments, past.info, past.seed, codec, past.history)
-
-
-def replayed(past: Past, codec: Codec, graves: list[Execution]) -> Execution:
-    """Another execution, where the last one stood.
+def replay(
+    workflow: Workflow[..., R] | WorkflowInvocation[R], history: WorkflowHistory, *, codec: str = "pickle"
+) -> Stepper[R]:
+    """Check a recorded history against today's code.
 
     Args:
-        past: What it is built from.
-        codec: How values are stored.
-        graves: Where one is kept that did not get there: to let go of a generator would run its ``finally``.
+        workflow: The workflow, which has the recorded arguments then; or called with its arguments.
+        history: What ``handle.history()`` of a real engine gave, or ``flow.history`` of a `Stepper`; or what
+            `WorkflowHistory.load` read.
+        codec: How values are stored: that of the orchestrator.
+
+    Returns:
+        A stepper that stands where the history ends, and can go on from there.
 
     Raises:
-        ReplayMismatchError: The workflow did not do the same again.
+        ReplayMismatchError: The code does something else: the message has the step, what was recorded and what was
+            yielded, the line, and the variables of the generator there.
+        EncodingError: A recorded value cannot be read back.
+
+    Example:
+        >>> replay(order, WorkflowHistory.load("tests/o-1.json"))
     """
-    another = build(past, codec)
-    try:
-        another.replay()
-    except BaseException as error:
-        told = nondeterministic(past, error) if isinstance(error, ReplayMismatchError) else error
-        bury(another, graves)
-        raise told from None
-    return another
-
-
-def bury(execution: Execution, graves: list[Execution]) -> None:
-    """Let go of an execution: at once where no code of the user's runs then, and with the others otherwise."""
-    if execution.closes_silently(gc.get_referents):
-        execution.close()
-    else:
-        graves.append(execution)
-
-
-class Twice:
-    """The second run of a workflow, after each event, and how it compares with the first.
-
-    Args:
-        definition: The workflow.
-        codec: How values are stored.
-        graves: Where executions go whose generators cannot be let go of yet.
-    """
-
-    def __init__(self, definition: Workflow[..., Any], codec: Codec, graves: list[Execution]) -> None:
-        self._codec = codec
-        self._other_codec = Reordering(codec)
-        self._graves = graves
-        self._elsewhere = Elsewhere(getattr(inspect.unwrap(definition.fn), "__globals__", {}))
-
-    def check(self, past: Past, execution: Execution, advance: Advance) -> None:
-        """Build the workflow a second time, and compare with what the last event led to in the first.
-
-        Raises:
-            ReplayMismatchError: They differ.
-        """
-        before = random_state()
-        self._run(past, execution, advance)
-        if before != random_state():
-            # It drew a number. That may have been the same one by chance; it is not every time.
-            for _ in range(MORE_DRAWS):
-                self._run(past, execution, advance)
-
-    def _run(self, past: Past, execution: Execution, advance: Advance) -> None:
-        another, watch = build(past, self._other_codec), Watch()
-        another.driving.made = watch
-        self._elsewhere.looked_at.clear()
-        try:
-            with self._elsewhere.entered():
-                led_to = another.replay()
-            error = self._difference(execution, advance, another, led_to)
-            since = len(past.steps) - len(advance.issued)
-            found = find(another, watch, since) if error is None and advance.issued else None
-            if found is not None:
-                error = mismatch(found, self._codec)
-            if error is not None:
-                raise error
-        except ReplayMismatchError as error:
-            error.hint = " ".join(filter(None, [error.hint, self._elsewhere.told]))
-            raise nondeterministic(past, error) from None
-        finally:
-            bury(another, self._graves)
-
-    def _difference(
-        self, one: Execution, first: Advance, other: Execution, second: Advance
-    ) -> ReplayMismatchError | None:
-        difference = _difference(one, first, other, second, self._codec)
-        if difference is None:
-            return None
-        error = ReplayMismatchError()
-        error.recorded, error.yielded = difference
-        return error
-
-
-def nondeterministic(past: Past, error: ReplayMismatchError) -> ReplayMismatchError:
-    """What is said of a workflow that differs from itself."""
-    if not error.recorded:
-        # It did not come to its first step.
-        return error
-    head = f"workflow {past.info.name!r} is not deterministic: run again on its own history, it did something else"
-    return explained(error, head, _ADVICE)
-
-
-def explained(error: ReplayMismatchError, head: str, tail: str = "") -> ReplayMismatchError:
-    """``error`` as a developer wants it: both sides, the line, and the variables of the generator that is there."""
-    at = "" if error.step is None else f" at step {error.step}"
-    lines = [f"{head}{at}:", f"  recorded: {error.recorded}", f"  yielded:  {error.yielded}"]
-    if error.hint:
-        lines.append(f"  {error.hint}")
-    lines += _whereabouts(error.generator)
-    if tail:
-        lines.append(tail)
-    told = ReplayMismatchError("\n".join(lines))
-    told.step, told.recorded, told.yielded, told.hint = error.step, error.recorded, error.yielded, error.hint
-    return told
-
-
-def _whereabouts(generator: object) -> list[str]:
-    """The line at which a generator stands, and its variables."""
-    frame = generator.gi_frame if isinstance(generator, GeneratorType) else None
-    if frame is None:
-        return []
-    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    lines = [f"  in {frame.f_code.co_qualname}, {frame.f_code.co_filename}:{frame.f_lineno}:"]
-    if text:
-        lines.append(f"    {text}")
-    variables = [(name, value) for name, value in frame.f_locals.items() if not name.startswith(".")]
-    lines += [f"    {name} = {show(value, LONGEST_VALUE)}" for name, value in variables[:MOST_VARIABLES]]
-    if len(variables) > MOST_VARIABLES:
-        lines.append(f"    and {len(variables) - MOST_VARIABLES} more variables")
-    return lines
-
-
-# ---------------------------------------------------------------------- what is no step, and differs
-
-
-def _difference(
-    one: Execution, first: Advance, other: Execution, second: Advance, codec: Codec
-) -> tuple[str, str] | None:
-    """How the two sides differ in what the last event led to beside steps, each in words; None where they do not."""
-    if not _same_end(one.end, other.end, codec):
-        return _shown_end(one.end), _shown_end(other.end)
-    if not _same_payload(first.progress, second.progress, codec):
-        return _shown_call("set_progress", first.progress), _shown_call("set_progress", second.progress)
-    begun, again = first.continuation, second.continuation
-    named = (begun and begun.name) == (again and again.name)
-    if not named or not _same_payload(begun and begun.input, again and again.input, codec):
-        return (
-            "nothing" if begun is None else _shown_call(f"continue_as_new, {begun.name}", begun.input),
-            "nothing" if again is None else _shown_call(f"continue_as_new, {again.name}", again.input),
+    if not isinstance(history, WorkflowHistory):
+        raise TypeError(
+            f"replay() takes what handle.history() or flow.history gave, or WorkflowHistory.load(path), "
+            f"not {show(history)}"
         )
-    return None
+    definition = workflow.definition if isinstance(workflow, WorkflowInvocation) else workflow
+    if not isinstance(definition, Workflow):
+        raise TypeError(f"replay() takes a workflow, not {show(workflow)}")
+    past, made = past_of(definition, history.loaded), codec_named(codec)
+    if isinstance(workflow, WorkflowInvocation):
+        past.input = made.encode(dict(workflow.arguments))
+    execution = build(past, made)
+    try:
+        execution.replay()
+    except ReplayMismatchError as error:
+        if not error.recorded:
+            raise
+        raise explained(
+            error, f"workflow {past.info.name!r} ({past.info.workflow_id}) no longer does what its history records"
+        ) from None
+    finally:
+        execution.close()
+    past.dropped = _drops(build(past, made), past.events)
+    found: Stepper[Any] = Stepper._from(past, True, codec)
+    return found
 
 
-def _same_end(one: End | None, other: End | None, codec: Codec) -> bool:
-    if one is None or other is None:
-        return one is other
-    first, second = one.outcome, other.outcome
-    if isinstance(first, Failure) or isinstance(second, Failure):
-        both = isinstance(first, Failure) and isinstance(second, Failure)
-        return both and one.status is other.status and _summary(first) == _summary(second)
-    return _same_payload(first, second, codec)
-
-
-def _summary(outcome: Any) -> str:
-    return _ADDRESS.sub("0x", outcome.summary)
-
-
-def _same_payload(one: Payload | None, other: Payload | None, codec: Codec) -> bool:
-    if one is None or other is None or one == other:
-        return one == other
-    return same_value(codec.decode(one), codec.decode(other))
-
-
-def _shown_end(end: End | None) -> str:
-    if end is None:
-        return "nothing: it had not ended"
-    if isinstance(end.outcome, Failure):
-        return f"it ended with {end.outcome.summary}"
-    return f"it returned {show(preview(end.outcome))}"
-
-
-def _shown_call(name: str, payload: Payload | None) -> str:
-    return "nothing" if payload is None else f"{name}({show(preview(payload))})"
+def _drops(execution: Execution, events: Sequence[Event]) -> dict[int, int]:
+    """The steps that a workflow ceased to wait for, with the place of the event with which it did."""
+    dropped: dict[int, int] = {}
+    for place, event in enumerate(events):
+        dropped.update(dict.fromkeys(execution.apply(event).cancelled, place))
+    execution.close()
+    return dropped

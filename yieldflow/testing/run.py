@@ -33,15 +33,15 @@ from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
 from .past import Failed, Past
-from .replaying import Twice, build, bury, replayed
+from .twice import Twice, build, bury, replayed
 
-#: So many timers may end at one moment: more are a workflow that sleeps for no time, again and again.
-MOST_AT_ONCE = 10_000
+#: So many sleeps may begin and end at one moment.
+MOST_AT_ONCE = 5_000
 #: Up to so many events and steps a workflow is built again after each event; then after ever more of them, or the cost
 #: would grow with the square of their number.
 ALL_CHECKED = 200
-#: What ends a test and is no failure of the workflow: Ctrl-C, and ``q`` in the debugger.
-_STOPS = ("builtins.KeyboardInterrupt", "bdb.BdbQuit")
+#: What ends a test and is no failure of the workflow: Ctrl-C, and ``q`` in the debugger, that of pytest too.
+_STOPS = ("builtins.KeyboardInterrupt", "bdb.BdbQuit", "_pytest.outcomes.Exit")
 
 
 class Family:
@@ -58,6 +58,8 @@ class Family:
         self.replays = replays
         self.now = now
         self.runs: list[Run] = []
+        #: Counts what may set timers, or stop some.
+        self.changes = 0
         #: What is to be said of commands that were made and never yielded.
         self.slips: list[str] = []
         # Kept: letting go of a suspended generator would run its `finally`, which a killed process does not.
@@ -96,18 +98,29 @@ class Family:
 
     def advance_to(self, moment: Micros) -> None:
         """Let time pass, with everything that happens meanwhile."""
-        count, last = 0, self.now
-        while (found := self.next_timer) is not None and found[1].due_at <= moment:
-            run, timer = found
-            self.now = max(self.now, timer.due_at)
-            count, last = (count + 1 if self.now == last else 0), self.now
-            if count > MOST_AT_ONCE:
-                raise CommandError(
-                    f"{run.past.info.name} has ended {MOST_AT_ONCE} sleeps at one moment, and goes on so: "
-                    "have it sleep for longer than 0 seconds"
-                )
-            run.fire(timer)
+        count = 0
+        while due := self._due(moment):
+            changes = self.changes
+            for timer, run in due:
+                self.now = max(self.now, timer.due_at)
+                count = count + 1 if run.issued_at(timer) == self.now else 0
+                if count > MOST_AT_ONCE:
+                    raise CommandError(
+                        f"{run.past.info.name} sleeps for 0 seconds again and again, so that time never goes on: "
+                        "have it sleep for longer"
+                    )
+                run.fire(timer)
+                if self.changes != changes:
+                    # Another timer may come before the rest.
+                    break
         self.now = max(self.now, moment)
+
+    def _due(self, moment: Micros) -> list[tuple[Timer, Run]]:
+        """What happens by itself until then, as far as can be seen now."""
+        found = [
+            (timer, place) for place, run in enumerate(self.runs) for timer in run.timers if timer.due_at <= moment
+        ]
+        return [(timer, self.runs[place]) for timer, place in sorted(found)]
 
     def crash(self) -> None:
         """Drop all generators as a killed process would, and go on with others."""
@@ -201,6 +214,7 @@ class Run:
         assert isinstance(verdict.outcome, Failure)
         past.failed.append(Failed(number, past.attempts[number].number, verdict.outcome))
         past.attempts[number] = verdict.following
+        family.changes += 1
 
     def end_cancelled(self, number: int) -> None:
         """Let a step end as one that was cancelled."""
@@ -232,6 +246,11 @@ class Run:
         late = WorkflowTimeoutError(f"workflow {leaf.step.name!r} did not end within {seconds} s")
         self.end(number, family.codec.encode_failure(late))
 
+    def issued_at(self, timer: Timer) -> Micros | None:
+        """When the step was issued that a timer is for."""
+        leaf = self.execution.open.get(timer.step)
+        return None if leaf is None else self.past.events[leaf.step.turn].at
+
     def fire(self, timer: Timer) -> None:
         """Let happen what was to happen at a time that has come."""
         past, now = self.past, self.family.now
@@ -243,6 +262,7 @@ class Run:
             self.go_on(StepEnded(timer.step, self.family.codec.encode(None), now))
         elif not attempt.begun:
             past.attempts[timer.step] = attempt._replace(begun=True, due_at=now)
+            self.family.changes += 1
         else:
             _, message, final = min(one for one in clockwork.limits(past, leaf, attempt) if one[0] <= now)
             error = clockwork.timeout_error(attempt, leaf.step.name, message)
@@ -346,6 +366,8 @@ class Run:
             self.execution = replayed(past, family.codec, family.graves)
             raise
         past.keep(event, advance, taken)
+        if advance.issued or advance.cancelled or advance.cancelling or self.execution.over:
+            family.changes += 1
         steps = list(advance.issued)
         past.begin_attempts(steps, family.now, clockwork.deadlines(self.execution, steps, family.now))
         self._led_to.append(advance)
@@ -433,6 +455,8 @@ class Run:
         seed = derived(past.seed, f"run {past.info.run + 1}")
         self.past, self._checked = past.following(definition, advance.continuation.input, seed), 0
         self.execution, self._twice = build(self.past, self.family.codec), None
+        for child in self.children.values():
+            child.parent = None
         self.children.clear()
         self.go_on(Started(self.family.now))
 

@@ -17,9 +17,9 @@ from ..orchestrator.submissions import signal_name, signal_payload
 from .checking import misfit
 from .choosing import SLEEPS, meant, pending, ready, standing, unfit
 from .going_back import go_back
+from .loading import history_of
 from .past import Past
 from .picture import picture
-from .recorded import history_of
 from .run import Family, Run, first_run
 
 R = TypeVar("R")
@@ -59,6 +59,7 @@ class Stepper(Generic[R]):
         ReplayMismatchError: It is not deterministic: built again, it did something else. So do the methods that let it
             go on.
         EncodingError: An argument cannot be stored.
+        ValueError: ``start`` has no time zone, or there is no such codec.
 
     Example:
         >>> def test_ships() -> None:
@@ -80,6 +81,8 @@ class Stepper(Generic[R]):
     ) -> None:
         if not isinstance(invocation, WorkflowInvocation):
             raise TypeError(f"Stepper takes a workflow called with its arguments, not {invocation!r}")
+        if start.utcoffset() is None:
+            raise ValueError(f"start= is an aware datetime, and {start.isoformat()} has no time zone: tzinfo=UTC, say")
         made = codec_named(codec)
         now = to_micros(start - EPOCH)
         past = first_run(invocation, workflow_id, seed, made.encode(dict(invocation.arguments)), now)
@@ -314,7 +317,7 @@ class Stepper(Generic[R]):
         leaf = meant(self._run, "cancel", what)
         number = leaf.step.number
         if not isinstance(what, Invocation):
-            raise unfit(leaf, "be cancelled by itself")
+            raise CommandError(f"{leaf.command} cannot be cancelled by itself. To cancel the workflow:\n    cancel()")
         child = self._run.children.get(number)
         self._do(child.cancel if child is not None else lambda: self._run.end_cancelled(number))
 
@@ -323,8 +326,9 @@ class Stepper(Generic[R]):
     def child(self, command: WorkflowInvocation[T], /) -> Stepper[T]:
         """Step a child itself: its end becomes that of the pending command.
 
-        It begins with the first call, and shares the virtual time; later calls give the same workflow. Where its
-        parent no longer waits for it, ``on_parent_end`` says what becomes of it, as in the engine.
+        It begins with the first call, and shares the virtual time; later calls give the same workflow (of several
+        equal ones the next, once that has ended). Where its parent no longer waits for it, ``on_parent_end`` says what
+        becomes of it, as in the engine.
 
         Args:
             command: A pending child, or one that was stepped before.
@@ -339,12 +343,12 @@ class Stepper(Generic[R]):
             raise TypeError(f"child() takes a workflow called with its arguments, not {show(command)}")
         run = self._run
         begun = [child for child in run.begun_children if child.invocation == command]
-        waits = any(leaf.command == command for number, leaf in run.open.items() if number not in run.children)
-        if waits or not begun:
-            number = meant(run, "child", command).step.number
-            run.begin_child(number)
+        if begun and not begun[-1].execution.over:
+            return self._of(begun[-1], self._guard)
+        fresh = [number for number, leaf in run.open.items() if leaf.command == command and number not in run.children]
+        if fresh or not begun:
+            begun = [run.begin_child(fresh[0] if fresh else meant(run, "child", command).step.number)]
             self._family.raise_slips()
-            begun = run.begun_children
         return self._of(begun[-1], self._guard)
 
     # ------------------------------------------------------------------ time, messages, and the whole
@@ -400,12 +404,13 @@ class Stepper(Generic[R]):
         self._do(self._run.suspend)
 
     def resume(self) -> None:
-        """Have the workflow go on after `suspend`.
+        """Have the workflow go on after `suspend`, with all that came meanwhile, sleeps that are over included.
 
         Raises:
             WorkflowEndedError: It has ended.
         """
         self._do(self._run.resume)
+        self.advance(0)
 
     def retry(self, from_step: int | None = None) -> None:
         """Have a failed or cancelled workflow go on from where it failed; what succeeded is kept.
@@ -423,6 +428,7 @@ class Stepper(Generic[R]):
             ValueError: It has no such step.
         """
         self._do(lambda: go_back(self._run, from_step))
+        self.advance(0)
 
     def fork(self) -> Stepper[R]:
         """A second stepper with the same past, and a future of its own. The children that are stepped come with it.

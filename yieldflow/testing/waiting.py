@@ -36,7 +36,7 @@ def note_of(leaf: Leaf, attempt: Attempt | None, now: Micros) -> str:
     if leaf.cancelled:
         return "cancelled: its end is waited for"
     if attempt is not None and not attempt.begun:
-        return f"attempt {attempt.number} in {show_seconds((attempt.due_at - now) / 1e6)} s"
+        return f"attempt {attempt.number} in {show_seconds(round((attempt.due_at - now) / 1e6, 3))} s"
     return "" if attempt is None or attempt.number == 1 else f"attempt {attempt.number}"
 
 

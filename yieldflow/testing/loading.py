@@ -10,7 +10,7 @@ from .._core.history import CancelRequested, WorkflowStatus
 from ..orchestrator.recording import WorkflowHistory, bare_record, step_records
 from ..orchestrator.views import describe_step
 from ..store import Loaded, OpenAttempt
-from .past import Past
+from .past import Attempt, Past
 from .run import Run
 
 
@@ -23,7 +23,7 @@ def loaded(run: Run) -> Loaded:
         past.definition.version, began, run.family.now, len(past.events), None if end is None else end.outcome,
     )  # fmt: skip
     attempts = {
-        step: OpenAttempt(attempt.number, attempt.due_at)
+        step: OpenAttempt(attempt.number, attempt.due_at, deadline_at=attempt.deadline_at)
         for step, attempt in past.attempts.items()
         if attempt.number > 1
     }
@@ -44,10 +44,14 @@ def past_of(definition: Workflow[..., Any], there: Loaded) -> Past:
     past = Past(definition, info, record.input, record.seed)
     past.events, past.steps = list(history.events), list(history.steps)
     past.patches = set(history.patches)
-    # With which event each was dropped is not told: it was with the last one, at the latest.
-    past.dropped = dict.fromkeys(history.dropped, max(len(past.events) - 1, 0))
+    # With which event each was dropped is not recorded: whoever replays the events sees it.
+    past.dropped = dict.fromkeys(history.dropped, 0)
     past.recorded, past.signals, past.last_signal = list(there.recorded), list(there.signals), there.last_signal
     past.receives = True
+    last = past.events[-1].at if past.events else 0
+    for step, attempt in there.attempts.items():
+        due_at = attempt.due_at or last
+        past.attempts[step] = Attempt(attempt.number, due_at, due_at <= last, attempt.deadline_at)
     past.suspended = record.status is WorkflowStatus.SUSPENDED
     past.progress = record.progress
     past.cancelled = next((event for event in past.events if isinstance(event, CancelRequested)), None)
