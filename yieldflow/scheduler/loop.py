@@ -33,12 +33,20 @@ class Loop:
         scheduler: What is run.
         inbox: The only way in. A None in it means: stop after what stands before it.
         ended: Called once when the thread has ended, by a stop or by a defect.
+        now: What tells the time.
     """
 
-    def __init__(self, scheduler: Scheduler, inbox: SimpleQueue[Message | None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        inbox: SimpleQueue[Message | None],
+        ended: Callable[[], None],
+        now: Callable[[], Micros] = clock,
+    ) -> None:
         self._scheduler = scheduler
         self._inbox = inbox
         self._ended = ended
+        self._now = now
         self._over = threading.Event()
         #: Whether it ended by a defect.
         self.broken = False
@@ -83,7 +91,7 @@ class Loop:
         go_on = True
         try:
             # Never longer than to the next glance, also if the clock is set back while this is reckoned.
-            left = min(self._scheduler.next_due() - clock(), GLANCE)
+            left = min(self._scheduler.next_due() - self._now(), GLANCE)
             message = self._inbox.get(timeout=max(left, 0) / 1e6)
             while True:
                 if message is None:
@@ -95,7 +103,7 @@ class Loop:
                 message = self._inbox.get_nowait()
         except Empty:
             pass
-        self._scheduler.turn(batch, clock())
+        self._scheduler.turn(batch, self._now())
         return go_on
 
     def _watch(self) -> None:
