@@ -37,7 +37,17 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.testing import Call, Ending, Exploration, Stepper, explore, in_turn, run_workflow
+from yieldflow.testing import (
+    Call,
+    Ending,
+    Exploration,
+    Stepper,
+    WorkflowHistory,
+    explore,
+    in_turn,
+    replay,
+    run_workflow,
+)
 
 registry = Registry()
 
