@@ -38,7 +38,17 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.testing import Stepper, WorkflowHistory, replay
+from yieldflow.testing import (
+    Call,
+    Ending,
+    Exploration,
+    Stepper,
+    WorkflowHistory,
+    explore,
+    in_turn,
+    replay,
+    run_workflow,
+)
 
 registry = Registry()
 
@@ -420,3 +430,18 @@ def under_test() -> None:
     flow.advance(timedelta(days=1))
     assert_type(replay(versioned, flow.history), Stepper[str])
     assert_type(replay(versioned(5), WorkflowHistory.load("history.json")).result, str)
+
+
+def run_to_its_end() -> None:
+    ending = run_workflow(pipeline("database", destination="warehouse"), activities={fetch_data: {"a": 1}})
+    assert_type(ending, Ending[int])
+    assert_type(ending.result, int)
+    assert_type(ending.calls, list[Call])
+    found = explore(
+        pipeline("database", destination="warehouse"),
+        activities=lambda: {fetch_data: in_turn({"a": 1}, ConnectionError)},
+        failures=[ConnectionError, ValueError("no such source")],
+        check=lambda ending: ending.result > 0,
+    )
+    assert_type(found, Exploration[int])
+    assert_type(found.endings[0].result, int)

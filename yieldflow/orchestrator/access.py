@@ -21,7 +21,6 @@ from .._core.errors import (
     WorkflowStalledError,
 )
 from .._core.history import Failure, Micros, Payload, WorkflowStatus
-from ..scheduler.loop import clock
 from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import here, interrupted
@@ -72,7 +71,8 @@ class Access:
 
         with self._opening:
             if self._opened is None:
-                self._opened = SqliteStore(self.path, self.settings.durability)
+                given = self.settings.given_store
+                self._opened = SqliteStore(self.path, self.settings.durability) if given is None else given
             return self._opened
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class Access:
 
     def now(self) -> Micros:
         """The present."""
-        return clock()
+        return self.settings.clock()
 
     # ------------------------------------------------------------------ waiting
 

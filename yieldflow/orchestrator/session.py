@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from .._core.errors import OrchestratorStoppedError, StorageError
-from .._core.history import Codec, Payload
+from .._core.history import Codec, Micros, Payload
 from ..notices import logger
-from ..scheduler.loop import Loop, clock
+from ..scheduler.loop import Loop
 from ..scheduler.scheduler import Scheduler
 from ..scheduler.turn import Ask, Beat, Look, Message, Registered, Reply, Submit
 from ..sqlite import Ownership, SqliteStore
@@ -54,8 +54,9 @@ class Session:
                 max_recovery_attempts=settings.max_recovery_attempts,
                 tracing=self._tracing,
             )
-            self._scheduler.recover(clock())
-            self._loop = Loop(self._scheduler, self._inbox, watches.wake_all)
+            self._now = settings.clock
+            self._scheduler.recover(self._now())
+            self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._now)
             self._registrations = 0
             self._unsubscribe = settings.registry.subscribe(self._register)
             try:
@@ -79,7 +80,7 @@ class Session:
     def begin(self, attempt: Attempt) -> bool:
         """Whether an attempt is to begin; from here on it has."""
         # First, so that nobody takes it for one that waits who finds that it is taken.
-        attempt.begun_at = clock()
+        attempt.begun_at = self._now()
         if not self._scheduler.wants(attempt):
             return False
         if self._tracing is not None:
@@ -88,7 +89,7 @@ class Session:
 
     def beat(self, attempt: Attempt, details: Payload) -> None:
         """Note an attempt's heartbeat."""
-        attempt.beat = (details, clock())
+        attempt.beat = (details, self._now())
         if not attempt.watched:
             attempt.watched = True
             self._inbox.put(Beat(attempt))
@@ -140,6 +141,11 @@ class Session:
             StorageError: The disk failed; nothing was written.
         """
         self._answered(lambda reply: Ask(request, reply))
+
+    @property
+    def next_timer(self) -> Micros:
+        """When something is to happen by itself next; a time that does not come where nothing is."""
+        return self._scheduler.next_timer
 
     def look(self) -> None:
         """Have what others wrote be seen at once."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .._core.history import Codec
+from .._core.history import Codec, Micros
 from .._core.options import ASYNC, PROCESS, THREAD
 from .._core.registry import Registry, default_registry
 from .._core.retry import check_count
 from ..codec import codec_named
+from ..scheduler.loop import clock
 from ..tracing import Tracer
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Settings:
     given_executors: Mapping[str, Executor] | None = None
     given_processes: int | None = None
     tracer: Tracer | None = None
+    # For tests.
+    #: What tells the time.
+    clock: Callable[[], Micros] = clock
+    #: What keeps the workflows in the place of the file.
+    given_store: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.db_path, (str, os.PathLike)):

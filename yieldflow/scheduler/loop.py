@@ -34,12 +34,20 @@ class Loop:
         scheduler: What is run.
         inbox: The only way in. A None in it means: stop after what stands before it.
         ended: Called once when the thread has ended, by a stop or by a defect.
+        now: What tells the time.
     """
 
-    def __init__(self, scheduler: Scheduler, inbox: SimpleQueue[Message | None], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        inbox: SimpleQueue[Message | None],
+        ended: Callable[[], None],
+        now: Callable[[], Micros] = clock,
+    ) -> None:
         self._scheduler = scheduler
         self._inbox = inbox
         self._ended = ended
+        self._now = now
         self._over = threading.Event()
         #: Whether it ended by a defect.
         self.broken = False
@@ -84,7 +92,7 @@ class Loop:
         batch: list[Message] = []
         inbox, go_on = self._inbox, True
         # Never longer than to the next glance, also if the clock is set back while this is reckoned.
-        left = min(self._scheduler.next_due() - clock(), GLANCE)
+        left = min(self._scheduler.next_due() - self._now(), GLANCE)
         with suppress(Empty):
             message = inbox.get(timeout=max(left, 0) / 1e6)
             while go_on := message is not None:
@@ -93,7 +101,7 @@ class Loop:
                 if len(batch) == BATCH or inbox.empty():
                     break
                 message = inbox.get_nowait()
-        self._scheduler.turn(batch, clock())
+        self._scheduler.turn(batch, self._now())
         return go_on
 
     def _watch(self) -> None:

@@ -33,6 +33,9 @@ NO_HISTORY = History()
 #: A run with more steps than this is warned about, once.
 LONG_HISTORY = 10_000
 
+#: What is said of a workflow that failed or was cancelled.
+ENDED_BADLY = "workflow %r (%s) %s: %s"
+
 
 class Resident:
     """A workflow in memory."""
@@ -196,7 +199,7 @@ class Residents:
             name, status, failure = resident.info.name, checkpoint.status, checkpoint.outcome
             asked = status is WorkflowStatus.CANCELLED
             reason = (failure.message or "no reason was given") if asked else failure.summary
-            logger.warning("workflow %r (%s) %s: %s", name, checkpoint.workflow_id, status, reason)
+            logger.warning(ENDED_BADLY, name, checkpoint.workflow_id, status, reason)
 
     def forget(self, workflow_id: str) -> None:
         """Let go of a workflow that ended."""

@@ -143,6 +143,11 @@ class Scheduler:
         return min(due, state.back_off.until) if state.waits_to_go_on else due
 
     @property
+    def next_timer(self) -> Micros:
+        """When the next timer is due; without any, a time that does not come. Any thread may ask."""
+        return self._state.timers.next_due
+
+    @property
     def dispatching(self) -> bool:
         """False once nothing more is to begin."""
         return self._state.dispatching

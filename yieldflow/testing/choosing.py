@@ -101,22 +101,24 @@ def _listed(run: Run) -> str:
 
 def _nearest(command: Command[Any], there: list[Leaf]) -> str:
     """The pending command that is most like one that is not, and how they differ."""
-    same = [leaf.command for leaf in there if _what(leaf.command) == _what(command)]
+    same = [leaf.command for leaf in there if what_of(leaf.command) == what_of(command)]
     if not same:
-        names = difflib.get_close_matches(str(_what(command)), {str(_what(leaf.command)) for leaf in there}, n=1)
-        found = [leaf.command for leaf in there if str(_what(leaf.command)) in names]
+        names = difflib.get_close_matches(str(what_of(command)), {str(what_of(leaf.command)) for leaf in there}, n=1)
+        found = [leaf.command for leaf in there if str(what_of(leaf.command)) in names]
         return f". Did you mean {show(found[0])}?" if found else "."
     texts = {show(one): one for one in same[:100]}
     text = difflib.get_close_matches(show(command), texts, n=1, cutoff=0.0)[0]
     nearest = texts[text]
-    return f". The nearest that is: {text}{_difference(command, nearest)}"
+    return f". The nearest that is: {text}{difference(command, nearest)}"
 
 
-def _what(command: Command[Any]) -> object:
+def what_of(command: Command[Any]) -> object:
+    """What is called, or which kind of command it is."""
     return command.name if isinstance(command, Invocation) else type(command).__name__
 
 
-def _difference(given: Command[Any], there: Command[Any]) -> str:
+def difference(given: Command[Any], there: Command[Any]) -> str:
+    """How a pending command differs from one that was given: ``, where cents is 5, not 500.``; or nothing."""
     if not isinstance(given, Invocation) or not isinstance(there, Invocation):
         return ""
     one, other = (each.definition.completed(each._arguments) for each in (given, there))

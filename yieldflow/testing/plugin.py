@@ -1,0 +1,130 @@
+"""What the fixtures of the pytest plugin are made of, without pytest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from .._core.commands import seconds_of, show
+from .._core.history import Micros, WorkflowStatus, in_micros
+from ..memory import MemoryStore
+from ..orchestrator import Orchestrator
+from ..orchestrator.session import Session
+from ..scheduler.loop import clock
+from ..scheduler.residents import ENDED_BADLY
+
+#: Seconds for which `Clock.advance` waits at most until no activity runs, each time.
+PATIENCE = 1.0
+
+
+class Clock:
+    """A clock for an orchestrator: it goes as the system's does, and can be moved on."""
+
+    def __init__(self) -> None:
+        self._ahead: Micros = 0
+        self._session: Callable[[], Session | None] = lambda: None
+
+    def __call__(self) -> Micros:
+        return clock() + self._ahead
+
+    def drives(self, session: Callable[[], Session | None]) -> None:
+        """Say whose clock it is."""
+        self._session = session
+
+    def advance(self, duration: float | timedelta) -> None:
+        """Move time on, with all that happens meanwhile, in order: sleeps end, retries begin, time runs out.
+
+        Before and after each of these it waits until no activity runs, so that what was submitted has come to where it
+        waits; for a second at most, where an activity goes on for longer.
+
+        Args:
+            duration: Seconds, or a `timedelta`; 0 or more.
+
+        Raises:
+            TypeError: ``duration`` is neither.
+            ValueError: It is negative, or not finite.
+
+        Example:
+            >>> def test_reminder(orchestrator, yieldflow_clock):
+            ...     handle = orchestrator.submit(reminder())
+            ...     yieldflow_clock.advance(timedelta(days=30))
+            ...     assert handle.result(timeout=5) == "reminded"
+        """
+        seconds = seconds_of("advance()", duration)
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"advance() takes 0 seconds or more, not {show(duration)}")
+        goal = self() + in_micros(seconds)
+        while True:
+            session = self._come_to_rest()
+            moment = goal if session is None else min(session.next_timer, goal)
+            if moment > self():
+                self._ahead += moment - self()
+            if self() >= goal:
+                self._come_to_rest()
+                return
+
+    def _come_to_rest(self) -> Session | None:
+        """Wait until no activity runs."""
+        began = time.monotonic()
+        while (session := self._session()) is not None:
+            # A request is answered behind all that arrived before it, and what that leads to at once.
+            for _ in range(2):
+                session.submit([])
+            health = session.health()
+            if not health.running + health.waiting or time.monotonic() - began > PATIENCE:
+                return session
+            time.sleep(0.001)
+        return None
+
+
+class _Kept(MemoryStore):
+    """A store in memory that is found under a path, whose lock is taken."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
+def begin(path: Path, store: str, now: Clock) -> Orchestrator:
+    """A started orchestrator.
+
+    Args:
+        path: The file.
+        store: ``"sqlite"``, or ``"memory"``: then nothing but the lock is in a file.
+        now: Its clock.
+    """
+    made = Orchestrator(path)
+    access = made._access
+    access.settings = replace(access.settings, clock=now, given_store=_Kept(str(path)) if store == "memory" else None)
+    now.drives(lambda: access.session)
+    made.start()
+    return made
+
+
+def stalled(orchestrator: Orchestrator) -> list[str]:
+    """The workflows that cannot go on, with the reason of each."""
+    rows = orchestrator.list_workflows(status=WorkflowStatus.STALLED)
+    return [f"{row['name']} ({row['id']}): {row['reason']}" for row in rows]
+
+
+@contextmanager
+def warnings_of_ours() -> Iterator[list[logging.LogRecord]]:
+    """The warnings that yieldflow logs while the body runs, but for those that tell of a workflow that failed."""
+    found: list[logging.LogRecord] = []
+
+    class Collecting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg != ENDED_BADLY:
+                found.append(record)
+
+    logger, handler = logging.getLogger("yieldflow"), Collecting(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(handler)
