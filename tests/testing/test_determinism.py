@@ -128,6 +128,9 @@ def asks_whether_it_is_set() -> Flow[None]:
     yield from note("go on")
 
 
+COLOURS = [f"colour {number}" for number in range(30)]
+
+
 def counts() -> Flow[None]:
     global calls
     calls += 1
@@ -143,7 +146,13 @@ def gathers_from_a_set() -> Flow[None]:
     yield from gather(*(note(colour) for colour in {"red", "green", "blue"}))
 
 
+def lists_a_set() -> Flow[None]:
+    for colour in list(set(COLOURS)):
+        yield from note(colour)
+
+
 EVERYTHING: list[tuple[Body, str]] = [
+    (lists_a_set, "order of a set"),
     (looks_at_the_clock, "time.time()"),
     (takes_the_hour, "time.localtime()"),
     (takes_the_year, "time.strftime()"),

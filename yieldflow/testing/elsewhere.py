@@ -2,8 +2,8 @@
 
 Two runs within a millisecond see the same date and the same environment, so that a workflow which looks at them would
 do the same by chance. In the second run the clock is ahead by more than a year, variables of the environment have other
-values, and sets that came in from outside are gone through in another order. Only code that a workflow drives sees any
-of it: whatever else runs meanwhile, in other threads too, is left alone.
+values, and sets that came in from outside, or were made by ``set(...)``, are gone through in another order. Only code
+that a workflow drives sees any of it: whatever else runs meanwhile, in other threads too, is left alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any
 from .._core.context import driving
 from .._core.history import Codec, Failure, Payload
 
+#: Of these types the hash is the same in every process, and so is the order of a set of them.
+SAME_EVERYWHERE = (int, float, complex, bool, type(None))
 #: How far the clock is ahead, in seconds: far enough for another second, minute, hour, weekday, day, month and year.
 AHEAD = ((400 * 24 + 7) * 60 + 13) * 60 + 17.31
 _AHEAD_NS = int(AHEAD * 1e9)
@@ -43,17 +45,23 @@ class Elsewhere:
         clocks = {name: getattr(time, name) for name in _CLOCKS}
         data = os.environ._data  # type: ignore[attr-defined]  # nothing else sees every way to read it
         kept = {name: self._names[name] for name, _ in self._there}
+        # A builtin: there is nothing to be put back.
+        makes_sets = "set" not in self._names
         global _looked_at
         before, _looked_at = _looked_at, self.looked_at
         try:
             for name, other in _CLOCKS.items():
                 setattr(time, name, other)
             self._names.update(self._there)
+            if makes_sets:
+                self._names["set"] = _OtherSet
             os.environ._data = _OtherVariables(data)  # type: ignore[attr-defined]  # as above
             yield
         finally:
             os.environ._data = data  # type: ignore[attr-defined]  # as above
             self._names.update(kept)
+            if makes_sets:
+                self._names.pop("set", None)
             for name, clock in clocks.items():
                 setattr(time, name, clock)
             _looked_at = before
@@ -232,6 +240,25 @@ class Reordering:
         return value if isinstance(payload, str) else _reordered(value)
 
 
+class _MakesOthers(_LikeTheRest):
+    """Calls make sets whose order is another one, as it would be in another process."""
+
+    def __call__(cls, *args: Any) -> Any:
+        made: set[Any] = set(*args)
+        if driving() is None or all(type(item) in SAME_EVERYWHERE for item in made):
+            return made
+        return _other_order(made)
+
+
+class _OtherSet(metaclass=_MakesOthers):
+    """`set`, by that name."""
+
+    _other = set
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return set[item]
+
+
 def _reordered(value: Any) -> Any:
     kind = type(value)
     if kind is set:
@@ -246,14 +273,16 @@ def _reordered(value: Any) -> Any:
 
 
 def _other_order(there: set[Any]) -> set[Any]:
-    """An equal set in a larger table, where its items have other places: those make the order."""
-    order = list(there)
+    """An equal set in a larger table, where its items have other places: those make the order. Another comes first."""
+    order, found = list(there), there
     for room in (32, 128, 512, 2048, 8192):
         larger: set[Any] = set(range(room)) | there
         # One by one: whatever takes many out makes the table small again.
         for number in range(room):
             if number not in there:
                 larger.discard(number)
-        if list(larger) != order:
+        again = list(larger)
+        if again[:1] != order[:1]:
             return larger
-    return there
+        found = larger if again != order else found
+    return found

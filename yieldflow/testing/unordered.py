@@ -20,11 +20,10 @@ from .._core.execution import Execution
 from .._core.history import Codec
 from .._core.nodes import Branch, Leaf, from_below
 from .._core.replay import show_step
+from .elsewhere import SAME_EVERYWHERE
 
 #: What goes through a set.
 _SET_ITERATOR: type = type(iter(set()))
-#: Of these types the hash is the same in every process.
-_SAME_EVERYWHERE = (int, float, complex, bool, type(None))
 #: The frames of comprehensions, and the name under which they hold what they go through.
 _COMPREHENSIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 _ITERATOR = ".0"
@@ -105,7 +104,7 @@ def _items(iterator: object) -> list[object]:
         return []
     for there in gc.get_referents(iterator):
         if isinstance(there, (set, frozenset)) and len(there) > 1:
-            return [] if all(type(item) in _SAME_EVERYWHERE for item in there) else list(there)
+            return [] if all(type(item) in SAME_EVERYWHERE for item in there) else list(there)
     return []
 
 
