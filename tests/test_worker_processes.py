@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from yieldflow import (
     RetryPolicy,
     WorkerDiedError,
     activity,
+    activity_context,
     gather,
     race,
     wait_signal,
@@ -249,12 +252,53 @@ def test_a_death_shows_although_a_fork_lives(
     assert door.visitor().said == "left behind"
 
 
+def test_one_that_stops_in_the_midst_of_a_word_holds_up_nobody(
+    orchestrator: Orchestrator, registry: Registry, define: Any
+) -> None:
+    """A process that says half of something, and lets nobody say the rest, is killed when its time is over."""
+
+    def hog() -> None:
+        context, many = activity_context(), threading.Event()
+
+        def beat() -> None:
+            for _ in range(1000):
+                context.heartbeat("x" * 100_000)
+                many.set()
+
+        threading.Thread(target=beat, daemon=True).start()
+        many.wait(WAIT)
+        re.match(r"(a+)+$", "a" * 60 + "b")
+
+    stuck, easy = define(hog, name="hog", timeout=0.5), define(os.getpid, name="easy")
+
+    @workflow(registry=registry)
+    def job() -> Flow[int]:
+        try:
+            yield stuck()
+        except ActivityTimeoutError:
+            pid: int = yield from easy()
+            return pid
+        return 0
+
+    assert orchestrator.submit(job()).result(WAIT) > 0
+
+
 # ---------------------------------------------------------------------- whole programs
 
 
 def test_no_orphan_works_on(database: Path, door: Door) -> None:
     """When the owner is killed, a worker process ends at once, in the midst of its activity."""
     with Program("children", database, "stay", door.port) as program:
+        visitor = door.visitor()
+        program.kill()
+
+        assert visitor.has_gone()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system ends a process with the one that started it")
+def test_no_orphan_works_on_that_lets_nobody_look(database: Path, door: Door) -> None:
+    """So does one that is in code which lets no other thread of the process run."""
+    with Program("children", database, "hog", door.port) as program:
         visitor = door.visitor()
         program.kill()
 
@@ -307,6 +351,7 @@ def test_a_program_without_a_file(database: Path) -> None:
     """What is typed at a prompt, or given with `-c`, has no file to be imported from: it is sent by value."""
     program = """
 import sys
+import threading
 from dataclasses import dataclass
 from yieldflow import Orchestrator, activity, workflow
 @dataclass

@@ -1,12 +1,14 @@
 """A script whose activities run in worker processes, all of it in ``__main__``: ``children.py DATABASE HOW [PORT]``.
 
 HOW is ``order`` (prints what came of an order), ``read`` (prints it again, as a client), ``stay`` (holds an activity
-up at the door at PORT, for ever) or ``leave`` (the same, and ends without `stop()` once a line comes in).
+up at the door at PORT, for ever), ``hog`` (the same, in code that lets no thread run) or ``leave`` (as ``stay``, and
+ends without `stop()` once a line comes in).
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from dataclasses import dataclass
@@ -77,9 +79,17 @@ def order() -> Flow[list[object]]:
     return value
 
 
+@activity(executor="process")
+def hog(port: int) -> None:
+    """Works in code that lets no other thread of its process run."""
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(f"{os.getpid()} hogging\n".encode())
+        re.match(r"(a+)+$", "a" * 60 + "b")
+
+
 @workflow
-def held(port: int) -> Flow[None]:
-    yield hold(port)
+def held(port: int, hogging: bool) -> Flow[None]:
+    yield hog(port) if hogging else hold(port)
 
 
 def main() -> None:
@@ -95,7 +105,7 @@ def main() -> None:
         orchestrator.stop()
         return
     orchestrator.start()
-    orchestrator.submit(held(int(port[0])))
+    orchestrator.submit(held(int(port[0]), how == "hog"))
     sys.stdin.readline()
 
 

@@ -32,11 +32,14 @@ from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import AttemptInfo, Ending, run
 from .context import ActivityContext, settle
+from .frames import send
 from .shipping import settle_main, unship
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+#: What `prctl` calls it.
+_PR_SET_PDEATHSIG = 1
 #: Seconds between two looks whether the parent is still there.
 LOOK = 1.0
 
@@ -162,7 +165,7 @@ class Child:
 
     def _send(self, message: FromChild) -> None:
         with self._sending:
-            self._pipe.send(message)
+            send(self._pipe, message)
 
     def _listen(self) -> None:
         """Hear the parent, and end at once when it is no more: nobody would know of what is done."""
@@ -181,16 +184,32 @@ class Child:
             os._exit(1)
 
 
-def begin(pipe: Connection, codec: Codec) -> None:
-    """What a worker process runs."""
+def begin(pipe: Connection, codec: Codec, parent: int) -> None:
+    """What a worker process runs, for the process with the id ``parent``."""
     # Terminals and service managers send these to all processes; whether anything ends is the parent's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # By a handler, since what is ignored stays so in the programs that an activity runs, and may want to end.
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _end_with(parent)
     settle_main()
     Child(pipe, codec).work()
+
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process when the one that owns it dies: it may be in code that lets nobody look.
+
+    Linux alone can. What counts there is the death of the thread that started this process, which is the one that looks
+    after all of them, and ends after them.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _flush() -> None:

@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import signal
 from contextlib import suppress
+from multiprocessing.connection import wait
 from typing import Any
 
 from .._core.history import Codec
 from .attempt import Attempt
 from .child import Cancel, FromChild, FromParent, Go, Job, begin
+from .frames import Reader
 from .shipping import ship
 
 #: Not by a fork: that would copy locks which nobody is there to open.
@@ -18,6 +20,8 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 #: How much of what one process has said is heard before others are.
 AT_ONCE = 100
+#: Seconds between the end of a process's pipe and the news of its death, at most.
+MOMENT = 0.5
 
 
 class WorkerProcess:
@@ -34,13 +38,16 @@ class WorkerProcess:
         # No queue and no lock is shared with other children, so that none of them can be left broken by a kill.
         self.pipe, theirs = _CONTEXT.Pipe()
         try:
-            self._process = _CONTEXT.Process(target=begin, args=(theirs, codec), name="yieldflow-worker")
+            self._process = _CONTEXT.Process(target=begin, args=(theirs, codec, os.getpid()), name="yieldflow-worker")
             self._process.start()
         except BaseException:
             self.pipe.close()
             raise
         finally:
             theirs.close()
+        self._reader = Reader(self.pipe)
+        #: Whether it was killed since it lives and says nothing that can be read.
+        self._unreadable = False
         self._exit_code: int | None = None
         #: What tells of its death.
         self.death = _death_of(self._process)
@@ -92,16 +99,18 @@ class WorkerProcess:
 
     def heard(self, dead: bool) -> list[FromChild]:
         """What it has said and nobody has heard; of one that lives only so much, since others want to be heard too."""
-        said: list[FromChild] = []
+        if self.silent:
+            return []
         try:
-            while not self.silent and (dead or len(said) < AT_ONCE) and self.pipe.poll():
-                said.append(self.pipe.recv())
-        # Whatever a message that a kill cut short reads like.
+            return self._reader.read(None if dead else AT_ONCE)
+        # Whatever it is that has come.
         except Exception:
             self.silent = True
-            # Nothing more can be had of it. (One that is ending already has its exit code.)
-            self._process.kill()
-        return said
+            # A death closes the pipe too, a moment before it is told.
+            if not dead and not wait([self.death], MOMENT):
+                self._unreadable = True
+                self._process.kill()
+            return []
 
     def bury(self, timeout: float | None = None) -> bool:
         """Wait for its death and let go of all that it held; False where it does not die in time."""
@@ -123,6 +132,8 @@ class WorkerProcess:
     def end(self) -> str:
         """What a dead one died of."""
         code = self._exit_code or 0
+        if self._unreadable:
+            return "what it said could not be read any more, so that it was killed"
         with suppress(ValueError):
             if code < 0:
                 name = signal.Signals(-code).name
