@@ -202,6 +202,8 @@ def stall(
     workflow_id, probation = info.workflow_id, state.probation
     spent = probation.spent(workflow_id)
     state.residents.drop(workflow_id)
+    # It may have been on its way into memory a second time.
+    state.to_build.pop(workflow_id, None)
     state.stalled.add(workflow_id, info.name)
     if reason == before:
         # On disk already, so that nobody hears of it by the commit.
