@@ -14,7 +14,6 @@ import time
 from yieldflow import Flow, activity, workflow
 from yieldflow.testing import Stepper
 
-
 #: Milliseconds for such a test, measured elsewhere.
 OTHERS = {"durable-workflow": 0.7, "AWS durable execution testing SDK": 110.0}
 
