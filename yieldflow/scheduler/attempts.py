@@ -53,10 +53,11 @@ def abandon(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> N
     """Nobody waits for an attempt any more: one that has not begun never will, and the others are told."""
     attempt.cancelled = True
     state.under_way.pop(attempt.key, None)
-    if state.queued.pop(attempt.key, None) is None:
-        # One that was cancelled keeps its place until it has ended; one whose time ran out has given it away.
+    begun = state.queued.pop(attempt.key, None) is None
+    if begun:
         turn.abandoned.append((attempt, timed_out))
-    else:
+    # One that was cancelled while it ran keeps its place until it has ended.
+    if timed_out or not begun:
         turn.attempts += state.lanes.leave(attempt)
 
 

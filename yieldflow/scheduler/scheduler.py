@@ -310,7 +310,8 @@ class Scheduler:
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
         state, attempt, outcome = self._state, completed.attempt, completed.outcome
-        if attempt.options.max_concurrent is not None:
+        # One whose time ran out gives its place away once that is on disk.
+        if attempt.options.max_concurrent is not None and not completed.timed_out:
             turn.attempts += state.lanes.leave(attempt)
         if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
             return

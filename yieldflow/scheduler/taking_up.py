@@ -61,6 +61,9 @@ def take_up(state: State, turn: Turn) -> None:
         if loaded is None:
             state.forget(workflow_id)
         elif workflow_id not in state.residents:
+            # Whatever it waited for outside memory, its timers are for one in memory from here on.
+            state.delayed.discard(workflow_id)
+            state.dormant.pop(workflow_id, None)
             _build(state, loaded, turn)
         state.again += state.later.pop(workflow_id, ())
 
