@@ -63,7 +63,7 @@ def test_fresh_seeds(kind: str, count: int, folder: Path) -> None:
 
 
 #: Seeds that broke a promise once: what they found is mended.
-FOUND = [1_302_906_719, 42_012_083, 42_012_240, 42_013_346]
+FOUND = [1_302_906_719, 42_012_083, 42_012_240, 42_013_346, 77_017_623]
 
 
 @pytest.mark.parametrize("seed", FOUND)

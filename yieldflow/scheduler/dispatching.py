@@ -63,7 +63,7 @@ def cancel_begun(state: State, key: Key, turn: Turn) -> None:
         else:
             # Its end is waited for, and whoever runs it elsewhere is to let it know.
             turn.abandoned.append((attempt, False))
-    elif isinstance(leaf.command, ActivityInvocation):
+    elif isinstance(leaf.command, ActivityInvocation) and leaf.step.number in resident.attempts:
         # It waits for its next attempt, which there will not be.
         begin(state, resident, leaf, leaf.command, turn)
 
