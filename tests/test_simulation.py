@@ -73,7 +73,7 @@ def test_seeds_that_once_failed(seed: int, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("memory", 1000), ("sqlite", 100)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 500), ("sqlite", 50)])
 def test_many_fresh_seeds(kind: str, count: int, folder: Path) -> None:
     """The same of many more."""
     first = fresh()
