@@ -326,16 +326,16 @@ class Scheduler:
         if resident is not None and step not in resident.execution.open:
             # Cancelled in this turn: too late only if that is committed.
             return
-        is_last = turn.is_last_of(workflow_id)
-        if isinstance(outcome, Failure) and not is_last and retry(state, resident, completed, turn, unit):
+        may_follow = isinstance(outcome, Failure) and not turn.is_last_of(workflow_id)
+        if may_follow and retry(state, resident, completed, turn, unit):
             return
-        if resident is not None:
+        if resident is not None and resident.attempts:
             resident.attempts.pop(step, None)
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if resident is not None and resident.status is _PROCESSING:
             apply(state, resident, event, turn, unit)
             return
-        if is_last:
+        if turn.is_last_of(workflow_id):
             return
         unit.checkpoints[0].recorded = joined(unit.checkpoints[0].recorded, [event])
         if resident is not None:
