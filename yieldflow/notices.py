@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -38,3 +41,14 @@ class Notices:
 
 #: Used by all modules.
 logger = Notices()
+
+
+#: Seconds between two looks of whoever watches a thread, and the number of looks after which it is blocked.
+LOOK = 0.25
+TOO_LONG = 4
+
+
+def stack_of(thread: threading.Thread) -> str:
+    """Where a thread is now, as text: for a warning that it is blocked."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"

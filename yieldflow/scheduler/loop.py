@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from .._core.history import Micros
-from ..notices import logger
+from ..notices import LOOK, TOO_LONG, logger, stack_of
 from .scheduler import GLANCE, Scheduler
 from .turn import Message
 
 #: At most so many messages are taken into one turn, so that workers get new tasks while others are committed.
 BATCH = 512
-#: Seconds between the watchdog's looks, and the number of looks after which a drive is too long.
-LOOK = 0.25
-TOO_LONG = 4
 
 
 def clock() -> Micros:
@@ -113,10 +108,8 @@ class Loop:
             looks = looks + 1 if driven is not None and driven == seen else 0
             seen = driven
             if looks == TOO_LONG and driven is not None:
-                frame = sys._current_frames().get(self._thread.ident or 0)
-                stack = "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"
                 logger.warning(
                     "workflow %s has kept the scheduler's thread for over a second, and all others wait: "
                     "move the work into an activity. It is here:\n%s",
-                    driven[1], stack,
+                    driven[1], stack_of(self._thread),
                 )  # fmt: skip

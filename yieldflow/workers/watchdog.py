@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
-import traceback
 
-from ..notices import logger
-
-#: Seconds between two looks, and the number of looks without an answer after which the loop is blocked.
-LOOK = 0.25
-TOO_LONG = 4
+from ..notices import LOOK, TOO_LONG, logger, stack_of
 
 
 class Watchdog:
@@ -52,10 +46,8 @@ class Watchdog:
         self._answered = True
 
     def _warn(self) -> None:
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        stack = "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"
         logger.warning(
             "an async activity has kept the event loop for over a second, and all others wait: await what blocks, as "
             "in `await asyncio.to_thread(...)`, or make it a plain activity. It is here:\n%s",
-            stack,
+            stack_of(self._thread),
         )
