@@ -21,6 +21,9 @@ from yieldflow import Activity, Flow, Orchestrator, YieldflowError, activity, se
 MAX_CHOICES = 1000
 #: Seconds that a choice takes.
 pace = 0.3
+#: Where the agent's own state is kept. Its tools leave that alone: a process that opens and closes it as a text drops
+#: SQLite's locks on it.
+database = "agent_loop.db"
 
 #: What a tool gives: names, a number, or what went wrong.
 Result: TypeAlias = list[str] | int | str
@@ -47,14 +50,21 @@ class Observation(TypedDict):
 def list_files(directory: str) -> list[str]:
     """The files of a directory."""
     paths = (os.path.join(directory, name) for name in sorted(os.listdir(directory)))
-    return [path for path in paths if not os.path.isdir(path)]
+    return [path for path in paths if not os.path.isdir(path) and not is_own(path)]
 
 
 @activity
 def count_words(file: str) -> int:
     """How many words a text file has."""
+    if is_own(file):
+        raise PermissionError(f"{file} belongs to the agent's own database")
     with open(file, encoding="utf-8") as text:
         return sum(len(line.split()) for line in text)
+
+
+def is_own(path: str) -> bool:
+    """Whether a file is the agent's database, or one of SQLite's beside it."""
+    return os.path.realpath(path).startswith(os.path.realpath(database))
 
 
 TOOLS: dict[str, Activity[..., Any]] = {tool.name: tool for tool in (list_files, count_words)}
@@ -118,15 +128,15 @@ def use_tool(choice: Choice) -> Flow[Result]:
 
 def main() -> None:
     """Ask the agent and print its answer."""
-    global pace
+    global database, pace
     parser = argparse.ArgumentParser(description="An agent that finds the file with the most words.")
     parser.add_argument("directory", nargs="?", default=".", help="where to look (default: %(default)s)")
     parser.add_argument("--pace", type=float, default=pace, help="seconds that a choice takes (default: %(default)s)")
-    parser.add_argument("--db", default="agent_loop.db", help="the database (default: %(default)s)")
+    parser.add_argument("--db", default=database, help="the database (default: %(default)s)")
     arguments = parser.parse_args()
-    pace = arguments.pace
+    database, pace = arguments.db, arguments.pace
 
-    orchestrator = Orchestrator(arguments.db)
+    orchestrator = Orchestrator(database)
     # What has ended makes room, so that after its end the same line begins anew.
     orchestrator.purge()
     with orchestrator:

@@ -27,7 +27,8 @@ class Decision(TypedDict):
 @activity
 def send_message(text: str) -> None:
     """Write to those who decide, here on the terminal."""
-    print(text, flush=True)
+    # In one piece, since a reminder may come at the same time.
+    print(f"{text}\n", end="", flush=True)
 
 
 def remind(document: str, every: float) -> Flow[None]:

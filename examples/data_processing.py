@@ -15,6 +15,9 @@ from typing import TypedDict
 
 from yieldflow import Flow, Orchestrator, YieldflowError, activity, workflow
 
+#: Seconds that each activity takes.
+pace = 1.0
+
 
 class Summary(TypedDict):
     """What the pipeline returns."""
@@ -27,14 +30,14 @@ class Summary(TypedDict):
 @activity
 def fetch_data(source: str) -> list[int]:
     """Fetch the records; a real one would ask a server, and take its time as well."""
-    time.sleep(1)
+    time.sleep(pace)
     return [3, 1, 4, 1, 5, 9, 2, 6]
 
 
 @activity
 def process_data(source: str, data: list[int]) -> Summary:
     """Work on the records."""
-    time.sleep(1)
+    time.sleep(pace)
     return Summary(source=source, records=len(data), total=sum(data))
 
 
@@ -48,9 +51,12 @@ def data_processing(source: str) -> Flow[Summary]:
 
 def main() -> None:
     """Run the pipeline once and list all that ran so far."""
+    global pace
     parser = argparse.ArgumentParser(description="A pipeline of two activities.")
+    parser.add_argument("--pace", type=float, default=pace, help="seconds for each activity (default: %(default)s)")
     parser.add_argument("--db", default="data_processing.db", help="the database (default: %(default)s)")
     arguments = parser.parse_args()
+    pace = arguments.pace
 
     with Orchestrator(arguments.db) as orchestrator:
         workflow_id = orchestrator.invoke_workflow("data_processing", source="database")

@@ -80,14 +80,14 @@ def ask(path: str, body: object = None, **headers: str) -> Any:
         raise ConnectionError(f"no answer to {path}: {error}") from None
 
 
-@activity(retry=PATIENT, timeout=5)
+@activity(retry=PATIENT, timeout=60)
 def fetch_page(page: int) -> list[Order]:
     """The orders of a page; none behind the last one."""
     orders: list[Order] = ask(f"/orders?page={page}")
     return orders
 
 
-@activity(retry=PATIENT, timeout=5, max_concurrent=4, on_cancel="wait")
+@activity(retry=PATIENT, timeout=60, max_concurrent=4, on_cancel="wait")
 def charge(order: str, cents: int) -> str:
     """Have the money booked, once: the server knows the attempts at one payment by their common key."""
     receipt: str = ask(

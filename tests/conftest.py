@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from yieldflow import Orchestrator, Registry
 
-# How long an example takes depends on the machine, and no test may.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
+# How long an example takes depends on the machine, and no test may; nor on what is left of an earlier run, or whether
+# that can be written.
+settings.register_profile("anywhere", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anywhere")
+
+# To sync a file to a disk takes longer than most tests, and a process that is killed leaves the same in memory.
+MEMORY = "/dev/shm"
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4_000_000_000:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+
+
+def pytest_collection_finish() -> None:
+    """Spare every collection of garbage the many thousand objects that stay to the end: modules, and the tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def byte_code() -> Iterator[None]:
+    """Where no byte code is to be written, it goes to a folder of its own: else each process compiles everything."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if "PYTHONDONTWRITEBYTECODE" in os.environ:
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", folder)
+        yield
 
 
 @pytest.fixture

@@ -12,19 +12,19 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from tests.files import new_store
 from yieldflow import ActivityInvocation, Registry, StorageError, WorkflowInvocation, WorkflowStatus, activity
 from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow.codec import codec_named
+from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.memory import MemoryStore
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.turn import Ask, Beat, Ended, Message, Registered, Submit
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
-    EVERYTHING,
     Arrivals,
     Checkpoint,
-    Filter,
     Loaded,
     Pending,
     Request,
@@ -168,7 +168,7 @@ class WatchedStore:
 @contextmanager
 def open_store(kind: str, folder: Path, name: str = "workflows.db") -> Iterator[WatchedStore]:
     """A new, empty store: "memory", or "sqlite" in ``folder``."""
-    store = WatchedStore(MemoryStore() if kind == "memory" else SqliteStore(folder / name, "normal"))
+    store = WatchedStore(MemoryStore() if kind == "memory" else new_store(folder / name))
     try:
         yield store
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.files import new_store
 from yieldflow._core.history import (
     Failure,
     History,
@@ -19,11 +20,10 @@ from yieldflow._core.history import (
     StepKind,
     WorkflowStatus,
 )
+from yieldflow.filter import Filter
 from yieldflow.memory import MemoryStore
-from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Checkpoint,
-    Filter,
     Loaded,
     Parent,
     Request,
@@ -58,7 +58,7 @@ STORES = ["memory", "sqlite"]
 
 def make_store(kind: str, folder: Path) -> Store:
     """A new, empty store of a kind."""
-    return MemoryStore() if kind == "memory" else SqliteStore(folder / "store.db", "normal")
+    return MemoryStore() if kind == "memory" else new_store(folder / "store.db")
 
 
 # ---------------------------------------------------------------------- what is written
@@ -68,16 +68,24 @@ def submission(workflow_id: str = "w", at: Micros = 1000, **other: Any) -> Submi
     return Submission(workflow_id, **{"name": "order", "input": "{}", "seed": b"seed", "created_at": at, **other})
 
 
+def checkpoint(workflow_id: str, run: int = 1, **fields: Any) -> Checkpoint:
+    """A checkpoint with these fields."""
+    made = Checkpoint(workflow_id, run)
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
 def begun(workflow_id: str = "w", at: Micros = 1000, *steps: Step, **other: Any) -> Checkpoint:
     """A workflow that is created, started, and has issued ``steps``."""
     new = submission(workflow_id, at, **other)
-    return Checkpoint(workflow_id, created=new, events=[Started(at)], issued=list(steps), at=at)
+    return checkpoint(workflow_id, created=new, events=[Started(at)], issued=list(steps), at=at)
 
 
 def over(workflow_id: str, status: WorkflowStatus = WorkflowStatus.DONE, at: Micros = 2000, **other: Any) -> Checkpoint:
     """The end of a workflow."""
     outcome: Outcome = "1" if status is WorkflowStatus.DONE else FAILURE
-    return Checkpoint(workflow_id, status=status, outcome=outcome, at=at, **other)
+    return checkpoint(workflow_id, status=status, outcome=outcome, at=at, **other)
 
 
 def act(number: int, name: str = "charge", turn: int = 0, **other: Any) -> Step:

@@ -150,6 +150,26 @@ def test_id_in_use_raises_in_the_parent(host: Host, whose: str) -> None:
     assert host.output("w") == "refused: there is a workflow with the id 'taken' already"
 
 
+def test_id_made_of_the_parent_s_is_in_use(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """Where a client took the very id that a child gets by itself, the parent stalls, and says what to do."""
+
+    @workflow(registry=LAB.registry)
+    def later() -> Flow[str]:
+        yield work("first")
+        return (yield from child())
+
+    host.store.submit([submission(child(), "w:1:1", host.now)])
+    host.submit(later(), "w")
+    host.work_off()
+
+    assert there(host) == {"w": "stalled", "w:1:1": "done"}
+    assert host.reason("w") == (
+        "a child cannot start: there is a workflow with the id 'w:1:1' already, and it is not this one's child: delete "
+        "that workflow, and call retry()"
+    )
+    assert "defect" not in caplog.text
+
+
 def test_two_parents_want_one_id(host: Host) -> None:
     """Of two parents that give the same id in the same turn one gets the child, and the other hears of it."""
     host.turn(host.asking(insists(), insists(), ids=["one", "two"])[0])

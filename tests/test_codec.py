@@ -509,6 +509,32 @@ def test_built_in_exceptions_come_back_as_they_were(codec: Codec, error: BaseExc
     assert {**vars(again), "__notes__": None} == {**vars(error), "__notes__": None}
 
 
+def test_a_huge_message_is_cut() -> None:
+    """Of a message of many millions the beginning and the end are kept, and what is left out is said."""
+    codec = JsonCodec()
+    message = "the beginning" + "x" * 100_000_000 + "the end"
+    failure = codec.encode_failure(raised(ValueError(message)))
+    again = codec.decode_failure(failure, ActivityError)
+
+    assert failure.message.startswith("the beginning")
+    assert failure.message.endswith("the end")
+    assert f"({len(message) - 1_000_000:,} characters are left out here)" in failure.message
+    assert "characters are left out here" in failure.traceback
+    assert max(len(failure.message), len(failure.traceback)) < 1_000_100
+    assert failure.exception is None
+    assert isinstance(again, ActivityError)
+    assert again.message == failure.message
+
+
+def test_a_long_message_is_kept_whole_in_the_exception() -> None:
+    """An exception of a few megabytes is built again as it was, though the text that people see of it is cut."""
+    error = ValueError("x" * 2_000_000)
+    failure = PickleCodec().encode_failure(error)
+
+    assert len(failure.message) < 1_000_100
+    assert str(PickleCodec().decode_failure(failure, ActivityError)) == str(error)
+
+
 def test_failures_read_as_python_prints_them() -> None:
     """The type has its module, and `KeyError('x')` keeps the quotes that `str` gives it."""
     failure = PickleCodec().encode_failure(KeyError("x"))

@@ -24,6 +24,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
+from yieldflow._core.execution import Execution
 from yieldflow.store import RequestKind
 
 LAB = Lab()
@@ -164,6 +165,12 @@ def in_memory() -> set[str]:
     return {each.__name__ for each in found} & BODIES
 
 
+def executions() -> int:
+    """How many workflows there are in memory."""
+    gc.collect()
+    return sum(type(each) is Execution for each in gc.get_objects())
+
+
 def minutes(host: Host, count: int = 3) -> None:
     """Let minutes pass, in steps as long as those in which the scheduler looks."""
     for _ in range(count * 6):
@@ -213,6 +220,18 @@ def test_stays_where_its_code_would_run(host: Host, why: str) -> None:
     host.signal("w", "a", False)
     host.signal("w", "a", False)
     assert host.status("w") == "done"
+
+
+def test_what_has_ended_is_gone_at_once(host: Host) -> None:
+    """A workflow that has ended is not in memory, also where others are just looked through for who may leave."""
+    before = executions()
+    host.submit(waits(), "w")
+    host.work_off()
+    host.advance(10)
+    assert executions() == before + 1
+    for name in ("a", "a"):
+        host.signal("w", name)
+    assert (host.status("w"), executions()) == ("done", before)
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

@@ -179,13 +179,14 @@ def test_approval_is_given_from_another_process(tmp_path: Path, action: str, cod
 
 def test_approval_reminds_until_it_is_given(tmp_path: Path) -> None:
     """Who does not decide is reminded again and again, and no longer once they have decided."""
-    with started(tmp_path, "approval", "ask", "--deadline", NEVER, "--remind", "0.01") as process:
+    with started(tmp_path, "approval", "ask", "--deadline", NEVER, "--remind", "0.05") as process:
         with client(tmp_path / "approval.db") as look:
             wait_until(process, lambda: sum(each.name == "send_message" for each in steps(look, "invoice-17")) > 3)
         goes_on(tmp_path, "approval", "approve", "--by", "ann")
-        code, (question, *reminders, verdict), errors = ended(process)
+        # A reminder under way is waited for, and where that takes long, it says so.
+        code, (question, *reminders, verdict), _ = ended(process)
 
-    assert (code, errors, verdict) == (0, "", "invoice-17: approved by ann")
+    assert (code, verdict) == (0, "invoice-17: approved by ann")
     assert question == "please decide: approve invoice-17, or reject it"
     assert len(reminders) >= 2
     assert reminders == [
@@ -251,15 +252,17 @@ def test_monitor_tells_of_changes_with_a_short_history(tmp_path: Path) -> None:
     """Each change is told of once; in however many runs, the history on disk is never longer than one run's."""
     with started(tmp_path, "monitor", *MONITOR) as process, client(tmp_path / "monitor.db") as look:
         wait_until(process, lambda: has_seen(look, run=4, changes=0))
-        (tmp_path / "log").write_text("hello\n")
+        # In one step: the monitor may look at any moment.
+        (tmp_path / "new").write_text("hello\n")
+        os.replace(tmp_path / "new", tmp_path / "log")
         wait_until(process, lambda: has_seen(look, run=4, changes=1))
         kept = len(steps(look, "log"))
         assert goes_on(tmp_path, "monitor", "log", "--stop") == []
         code, lines, errors = ended(process)
 
     assert (code, lines[0], errors) == (0, "log: no file -> 6 bytes", "")
-    # A check is three steps, one more where it tells of a change.
-    assert 0 < kept <= 3 * 3 + 1
+    # A check is three steps, one more where it tells of a change. A run that has not begun has none.
+    assert kept <= 3 * 3 + 1
     assert checks_in(lines[1], "1 changes, now 6 bytes") > 9
 
 
@@ -452,6 +455,16 @@ def test_agent_finds_the_answer(tmp_path: Path) -> None:
     with client(tmp_path / "agent_loop.db") as look:
         (failed,) = [each for each in steps(look, "files") if each.error_message is not None]
     assert failed.input == {"file": "files/b"}
+
+
+def test_agent_leaves_its_own_database_alone(tmp_path: Path) -> None:
+    """Where its database lies among the files, the tools do not open that: SQLite's locks would be gone."""
+    (tmp_path / "a").write_text("one two\n")
+    (tmp_path / "link").symlink_to("agent_loop.db")
+
+    lines = goes_on(tmp_path, "agent_loop", "--pace", "0")
+
+    assert lines == ["list_files(.)", "count_words(./a)", "answer(./a, with 2 words)", "./a, with 2 words"]
 
 
 @pytest.mark.parametrize(

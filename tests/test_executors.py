@@ -281,11 +281,30 @@ def test_stop_waits_for_what_runs(place: Place, door: Door) -> None:
         return (yield from knock(door.port, "first")), (yield from knock(door.port, "second"))
 
     orchestrator = place.orchestrator()
+    watches, stops = threading.Event(), threading.Event()
+
+    @activity(registry=place.registry)
+    def watch_over(workflow_id: str) -> None:
+        watches.set()
+        try:
+            orchestrator.handle(workflow_id).result(WAIT)
+        except OrchestratorStoppedError:
+            stops.set()
+            raise
+
+    @place.workflow
+    def guard(workflow_id: str) -> Flow[None]:
+        yield watch_over(workflow_id)
+
     orchestrator.start()
     handle = orchestrator.submit(job())
     visitor = door.visitor()
+    orchestrator.submit(guard(handle.id))
+    assert watches.wait(WAIT)
     stopping = threading.Thread(target=orchestrator.stop)
     stopping.start()
+    # Let go before, the second would begin, and be waited for.
+    assert stops.wait(WAIT)
     visitor.let_go("one")
     stopping.join(WAIT)
 
@@ -434,7 +453,15 @@ def test_a_stop_wakes_what_waits_in_a_given_executor(tmp_path: Path) -> None:
 
 def test_what_the_owner_of_an_executor_cancels(tmp_path: Path, door: Door) -> None:
     """An activity that the executor's owner cancels before it begins has failed, and may be tried again."""
-    pool = ThreadPoolExecutor(1)
+    handed_over = threading.Semaphore(0)
+
+    class Noting(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = super().submit(fn, *args, **kwargs)
+            handed_over.release()
+            return future
+
+    pool = Noting(1)
     place = Place("given threads", tmp_path / "w.db", {"given threads": pool})
     knock, same = place.activity(tasks.knock), place.activity(tasks.same)
 
@@ -445,6 +472,8 @@ def test_what_the_owner_of_an_executor_cancels(tmp_path: Path, door: Door) -> No
     with place.orchestrator() as orchestrator:
         handle = orchestrator.submit(job())
         visitor = door.visitor()
+        for _ in range(2):
+            assert handed_over.acquire(timeout=WAIT)
         pool.shutdown(wait=False, cancel_futures=True)
         visitor.let_go("ran")
         ran, cancelled = handle.result(WAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.engine import Host, Lab, open_store
+from tests.simulation.rows import ELSEWHERE, RUN_RULES, STEP_RULES, WORKFLOW_RULES, unsound
 from yieldflow import Flow, continue_as_new, gather, race, sleep, wait_signal, workflow
+from yieldflow._core.errors import DamagedRowError
+from yieldflow.sqlite import SqliteStore
 from yieldflow.sqlite.invariants import INVARIANTS, broken
 from yieldflow.store import RequestKind
 
@@ -55,8 +59,8 @@ DAMAGE = {
     "steps belong to the run": "update workflows set run = run + 1 where id = 'loop'",
     "steps without a gap": "delete from activity_executions where workflow_id = 'parent' and step = 1",
     "one event at each place": "update activity_executions set applied = 1 where applied = 2",
-    "what was applied has ended": "update activity_executions set finished_at = null where workflow_id = 'fails'",
-    "outcomes": "update activity_executions set output = null where status = 'done'",
+    "what was applied has ended": "update activity_executions set turn = applied where applied = 2",
+    "outcomes": "update activity_executions set output = '1' where status = 'cancelled'",
     "what was dropped was cancelled": "update activity_executions set dropped = null where status = 'cancelled'",
     "nothing is open at the end": "update activity_executions set status = 'scheduled' where workflow_id = 'fails'",
     "attempts": "update activity_executions set attempt = 2 where kind = 'activity'",
@@ -105,6 +109,33 @@ def test_finds_what_breaks_it(connection: sqlite3.Connection, name: str) -> None
     found = [invariant.name for invariant, _ in broken(connection)]
     connection.rollback()
     assert name in found
+
+
+@pytest.mark.parametrize("name", [*WORKFLOW_RULES, *STEP_RULES, *RUN_RULES])
+def test_simulation_asks_the_same_of_rows(file: Path, tmp_path: Path, name: str) -> None:
+    """What the simulation asks of a workflow's rows after every commit finds the same damage."""
+    damaged = tmp_path / "damaged.db"
+    shutil.copyfile(file, damaged)
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute(DAMAGE[name])
+    assert asked_of_rows(file) == set()
+    try:
+        assert name in asked_of_rows(damaged)
+    except DamagedRowError:
+        # The store in memory has no such eyes.
+        assert name == "one event at each place"
+
+
+def asked_of_rows(path: Path) -> set[str]:
+    """The invariants that do not hold of the rows as the store reads them."""
+    with closing(SqliteStore(path)) as store:
+        whole = (loaded for record in store.records() if (loaded := store.snapshot(record.id)) is not None)
+        return {name for one in whole for name in unsound(one.record, store.steps(one.record.id), one.history)}
+
+
+def test_simulation_leaves_none_out() -> None:
+    """Each invariant is asked by the simulation of rows, or it is said why not."""
+    assert {invariant.name for invariant in INVARIANTS} == {*WORKFLOW_RULES, *STEP_RULES, *RUN_RULES, *ELSEWHERE}
 
 
 def test_each_says_what_it_means() -> None:

@@ -34,6 +34,16 @@ def seen(label: str) -> Flow[str]:
         return f"{type(error).__name__}: {error}"
 
 
+@activity(registry=LAB.registry, timeout=5, max_concurrent=1)
+def alone(label: str) -> str:
+    return label.upper()
+
+
+@workflow(registry=LAB.registry)
+def lonely(label: str) -> Flow[str]:
+    return (yield from alone(label))
+
+
 @workflow(registry=LAB.registry)
 def two(*labels: str) -> Flow[list[str]]:
     return (yield from gather(*map(single, labels)))
@@ -210,6 +220,21 @@ def test_a_timeout_of_a_stalled_workflow(host: Host) -> None:
     assert numbers(host) == []
     host.ask("w", RequestKind.RESUME)
     assert numbers(host) == [("a", 2)]
+
+
+def test_a_timeout_that_the_store_refuses(host: Host) -> None:
+    """The workflow stalls and hears of the timeout once it goes on; whoever makes the attempt is replaced at once."""
+    host.submit(lonely("a"), "w")
+    attempt = host.begin()
+    host.submit(lonely("b"), "other")
+    assert numbers(host) == []
+    host.store.refused.add("w")
+    host.advance(5)
+    assert (host.status("w"), host.desk.abandoned) == ("stalled", [attempt])
+    assert numbers(host) == [("b", 1)]
+    host.store.refused.clear()
+    host.ask("w", RequestKind.RESUME)
+    assert "took longer than its timeout" in str(host.output("w"))
 
 
 # ---------------------------------------------------------------------- schedule_to_start_timeout

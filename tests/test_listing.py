@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.storage import STORES, act, begun, child, ids, make_store, over, record_of, submission
+from tests.files import new_store
+from tests.storage import STORES, act, begun, checkpoint, child, ids, make_store, over, record_of, submission
 from yieldflow._core.errors import WorkflowNotFoundError
 from yieldflow._core.history import WorkflowStatus
+from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.memory import MemoryStore
-from yieldflow.sqlite import SqliteStore
-from yieldflow.store import EVERYTHING, Checkpoint, Current, Filter, Store
+from yieldflow.store import Current, Store
 
 
 @pytest.fixture(params=STORES)
@@ -132,8 +133,8 @@ def test_a_prefix_is_taken_literally(store: Store, prefix: str) -> None:
 def test_a_listing_is_of_a_parent_s_children(store: Store) -> None:
     """The children of a workflow, of all its runs, newest first; grandchildren are not among them."""
     store.commit([begun("w"), begun("x")])
-    store.commit([Checkpoint("w", children=[child("a"), child("b", run=2), child("c")])])
-    store.commit([Checkpoint("a", children=[child("g", of="a")]), Checkpoint("x", children=[child("y", of="x")])])
+    store.commit([checkpoint("w", children=[child("a"), child("b", run=2), child("c")])])
+    store.commit([checkpoint("a", children=[child("g", of="a")]), checkpoint("x", children=[child("y", of="x")])])
 
     assert ids(store, parent="w") == ["c", "b", "a"]
     assert ids(store, parent="w", id_prefix="b") == ["b"]
@@ -189,7 +190,7 @@ def test_a_page_behind_a_deleted_workflow_is_refused(store: Store) -> None:
 
 def test_what_is_derived_is_in_every_listing(store: Store) -> None:
     """Whichever way a workflow is found, its record says the same."""
-    store.commit([begun("w", 1000, act(0, "first")), Checkpoint("c", created=child("c", of="w"))])
+    store.commit([begun("w", 1000, act(0, "first")), checkpoint("c", created=child("c", of="w"))])
     record = replace(record_of(store), current=Current("first", 1))
 
     for which in (Filter(name="order", oldest_first=True), Filter(id_prefix="w"), Filter(oldest_first=True, limit=1)):
@@ -230,12 +231,12 @@ def test_all_stores_list_the_same(
     filters: list[Filter],
 ) -> None:
     """Whatever is asked for of whatever workflows: where they are kept makes no difference."""
-    memory, file = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("list") / "store.db", "normal")
+    memory, file = MemoryStore(), new_store(tmp_path_factory.mktemp("list") / "store.db")
     with closing(file):
         for store in (memory, file):
             for number, (at, name, status, parent) in enumerate(rows):
                 new = submission(f"w{number}", at, name=name)
                 new = new if parent is None else child(new.workflow_id, of=parent, name=name)._replace(created_at=at)
-                store.commit([Checkpoint(new.workflow_id, created=new, status=status, at=2000)])
+                store.commit([checkpoint(new.workflow_id, created=new, status=status, at=2000)])
         for which in filters:
             assert memory.records(which) == file.records(which)

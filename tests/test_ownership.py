@@ -24,6 +24,12 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process waits for no owner, since none goes by itself; others wait as long as they do."""
+    monkeypatch.setattr("yieldflow.sqlite.ownership.PATIENCE", 0)
+
+
 @pytest.fixture
 def program(path: Path) -> Iterator[Program]:
     """Another process, which does what it is told."""
@@ -63,6 +69,20 @@ def test_the_second_is_told_who_the_first_is(path: Path, program: Program) -> No
     assert f"process {program.pid} on " in message
     assert "(since 20" in message
     assert "without starting it, as a client" in message
+
+
+@pytest.mark.parametrize("note", ["", "null", "[]", "{}", "[" * 100_000, b"\xff", 5])
+def test_a_damaged_note_of_the_owner_hinders_nobody(path: Path, note: str | bytes | int) -> None:
+    """Whatever became of the note of who the owner is, the lock is what counts, and a second one is refused."""
+    first = Ownership(path)
+    first.acquire()
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as vandal:
+            vandal.execute("update meta set value = cast(? as text)", (note,))
+        with pytest.raises(DatabaseInUseError, match="another process has an orchestrator started"):
+            Ownership(path).acquire()
+    finally:
+        first.release()
 
 
 def test_two_in_one_process_are_told_apart(path: Path, program: Program) -> None:

@@ -71,7 +71,7 @@ def test_slow(orchestrator, yieldflow_clock, yieldflow_store, tmp_path):
     yieldflow_clock.advance(timedelta(days=29))
     assert handle.describe().status == "processing"
     yieldflow_clock.advance(timedelta(days=1))
-    assert handle.result(timeout=0.5) == "receipt o-1"
+    assert handle.result(timeout=30) == "receipt o-1"
     assert (tmp_path / "workflows.db").exists() == (yieldflow_store == "sqlite")
 
 def test_stepped(stepper):

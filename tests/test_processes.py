@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_a_client_sees_where_a_workflow_stands(database: Path, client: Orchestra
         assert {running.line(), running.line()} == {"started", "holding"}
 
         status = client.get_workflow_status("box")
-        with pytest.raises(ResultTimeoutError):
+        with pytest.raises(ResultTimeoutError, match="it goes on, and can be asked again"):
             handle.result(timeout=0.01)
         running.tell("release")
 
@@ -66,9 +67,9 @@ def test_several_clients_and_one_id(database: Path, client: Orchestrator) -> Non
 
 
 def test_a_client_before_there_is_an_owner(database: Path, client: Orchestrator) -> None:
-    """What a client submits while nobody owns the file is on disk, and runs when somebody does."""
+    """What a client submits while nobody owns the file is on disk, and runs when somebody does; who waits is told."""
     handle = client.submit(owner.doubled(3))
-    with pytest.raises(ResultTimeoutError):
+    with pytest.raises(ResultTimeoutError, match=r"no orchestrator is started on .*: call start"):
         handle.result(timeout=0)
 
     with Program("owner", database):
@@ -117,12 +118,14 @@ def test_a_start_that_fails_leaves_nothing_open(database: Path) -> None:
     with Program("owner", database) as running:
         assert running.line() == "started"
         second = Orchestrator(database, registry=owner.registry)
+        gc.collect()
         before = len(os.listdir("/dev/fd"))
 
         with pytest.raises(DatabaseInUseError):
             second.start()
 
-        assert len(os.listdir("/dev/fd")) == before
+        # What others left behind may be closed meanwhile.
+        assert len(os.listdir("/dev/fd")) <= before
 
 
 def test_of_many_that_start_at_once_one_owns(database: Path) -> None:
@@ -171,7 +174,7 @@ def test_a_client_may_become_the_owner(database: Path, client: Orchestrator) -> 
     ("how", "status"), [("returns", 0), ("raises", 1), ("exits", 3), ("waits", 0), ("async", 0), ("hangs", 0)]
 )
 def test_leaving_without_stop(database: Path, how: str, status: int) -> None:
-    """A program may end without `stop()`, with an activity that never ends and thousands queued; nothing is lost."""
+    """A program may end without `stop()`, with an activity that never ends and hundreds queued; nothing is lost."""
     with Program("leaves", database, how) as leaving:
         assert leaving.line() == "leaving"
         assert leaving.end() == status

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import pytest
 
 from tests.engine import SECOND, Crash, Host, Lab, WatchedStore, history, open_store, rows, submission
-from yieldflow import Flow, Registry, gather, info, random, sleep, uuid4, workflow
+from yieldflow import Flow, Registry, StorageError, gather, info, random, sleep, uuid4, workflow
 from yieldflow.workers import Attempt, Completed
 
 LAB = Lab()
@@ -589,6 +589,21 @@ def test_a_trial_holds_up_others_for_minutes_only(host: Host) -> None:
     assert [task.workflow_id for task in host.tasks] == ids
 
 
+def test_a_failing_disk_takes_up_nobody_before_its_trial(host: Host, store: WatchedStore) -> None:
+    """Where a signal to a workflow that waits for its trial cannot be written, it waits on."""
+    ids = ["first", "second"]
+    host.turn(host.asking(*(chain(id, "more") for id in ids), ids=ids)[0])
+    for _ in range(6):
+        host.crash()
+    store.failing_commits = 1
+    answer = host.signal("second", "bell")
+    assert isinstance(answer.error, StorageError)
+    host.advance(1)
+    assert [task.workflow_id for task in host.tasks] == ["first"]
+    host.finish()
+    assert {record.status.value for record in store.records()} == {"done"}
+
+
 def test_stalled_workflow_on_trial_lets_the_next_follow(host: Host) -> None:
     """A workflow whose code is gone does not block those that wait for their trial behind it."""
 
@@ -624,7 +639,7 @@ def test_deleted_workflow_lets_the_next_follow(host: Host, store: WatchedStore) 
     [
         (
             "update activity_executions set kind = 'nonsense' where workflow_id = 'damaged'",
-            "there is no kind 'nonsense'",
+            "there is no kind or status 'nonsense'",
         ),
         ("update workflows set status = 'nonsense' where id = 'damaged'", "no status 'nonsense'"),
     ],

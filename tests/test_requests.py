@@ -11,13 +11,14 @@ from typing import NamedTuple, cast
 
 import pytest
 
-from tests.engine import CODEC, NOTICED, SECOND, START, Crash, Host, Lab, WatchedStore, open_store, submission
+from tests.engine import CODEC, NOTICED, SECOND, START, Answer, Crash, Host, Lab, WatchedStore, open_store, submission
 from yieldflow import (
     Cancelled,
     Flow,
     Registry,
     StorageError,
     Workflow,
+    WorkflowAlreadyExistsError,
     WorkflowEndedError,
     WorkflowNotFoundError,
     WorkflowStalledError,
@@ -29,7 +30,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import Payload, Signal
-from yieldflow.scheduler.turn import Ask
+from yieldflow.scheduler.turn import Ask, Submit
 from yieldflow.store import RequestKind
 
 LAB = Lab()
@@ -796,6 +797,36 @@ def test_time_of_a_failed_submission_is_not_held_against_the_next(host: Host) ->
     host.advance(120)
     host.signal("w", "in", "stop")
     assert host.status("w") == "done"
+
+
+def out_of_time(host: Host) -> tuple[Submit, Answer]:
+    """A submission whose time is over before it comes to a turn; nobody looks meanwhile what clients wrote."""
+    message, answer = host.asking(naps(), ids=["w"])
+    new = message.submissions[0]._replace(deadline_at=host.now + 1)
+    host.now += 2
+    return message._replace(submissions=[new]), answer
+
+
+def test_time_is_over_before_the_first_turn(host: Host) -> None:
+    """A workflow begins although its time is over by then, and ends by a checkpoint of its own."""
+    message, answer = out_of_time(host)
+    host.settle(message)
+    assert (answer.given, answer.error) == (True, None)
+    assert (host.status("w"), host.output("w")) == (
+        "failed",
+        "WorkflowTimeoutError: workflow 'naps' did not end within 1e-06 s",
+    )
+
+
+def test_time_that_is_over_is_not_held_against_another(host: Host) -> None:
+    """Where a client was faster to take the id, its workflow goes on."""
+    host.turn()
+    host.store.submit([submission(desk(), "w", host.now)])
+    message, answer = out_of_time(host)
+    host.turn(message)
+    assert isinstance(answer.error, WorkflowAlreadyExistsError)
+    host.settle()
+    assert (host.status("w"), host.record("w").name) == ("processing", "desk")
 
 
 @everywhere

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.programs.launch import Program
+from tests.programs.launch import WAIT, Program
+from tests.storage import checkpoint
 from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
 from yieldflow._core.history import (
     ENDED,
@@ -31,18 +32,9 @@ from yieldflow._core.history import (
     StepKind,
     WorkflowStatus,
 )
+from yieldflow.filter import Filter
 from yieldflow.sqlite import SqliteStore, changing, listing, opening, reading, schema
-from yieldflow.store import (
-    Checkpoint,
-    Current,
-    Filter,
-    OpenAttempt,
-    Parent,
-    Request,
-    RequestKind,
-    Retried,
-    Submission,
-)
+from yieldflow.store import Checkpoint, Current, OpenAttempt, Parent, Request, RequestKind, Retried, Submission
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
 
@@ -65,7 +57,7 @@ def submission(workflow_id: str) -> Submission:
 def begun(workflow_id: str, due_at: int | None = None, source: str = "shop.py:7", text: str = "[]") -> Checkpoint:
     kind = StepKind.ACTIVITY if due_at is None else StepKind.SLEEP
     step = Step(0, kind, "charge", text, 0, source, due_at)
-    return Checkpoint(workflow_id, created=submission(workflow_id), at=1000, events=[Started(1000)], issued=[step])
+    return checkpoint(workflow_id, created=submission(workflow_id), at=1000, events=[Started(1000)], issued=[step])
 
 
 def connect(path: Path) -> closing[sqlite3.Connection]:
@@ -300,6 +292,27 @@ def test_a_file_that_another_program_fills_meanwhile_is_refused(path: Path, monk
     assert [row[1] for row in shape(path)] == ["notes"]
 
 
+def test_a_file_that_its_last_user_just_closes_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last to close a file moves the log into it, and takes the log away: who opens it meanwhile is not refused."""
+    SqliteStore(path).close()
+    real, whole = sqlite3.connect, path.read_bytes()
+
+    class LooksMeanwhile(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            try:
+                return super().execute(sql, parameters)
+            except sqlite3.DatabaseError:
+                path.write_bytes(whole)
+                raise
+
+    path.write_bytes(whole[:4096])
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *arguments, **options: real(*arguments, factory=LooksMeanwhile, **options)
+    )
+    with closing(SqliteStore(path)) as store:
+        assert store.records() == []
+
+
 def test_opening_waits_where_sqlite_does_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two that switch a new file to WAL, SQLite sends one away at once: that one tries again, up to its timeout."""
     real, waits = sqlite3.connect, [0.0]
@@ -320,6 +333,42 @@ def test_opening_waits_where_sqlite_does_not(path: Path, monkeypatch: pytest.Mon
         assert store.records() == []
 
     assert len(waits) == 3
+
+
+@pytest.mark.parametrize("call", ["submit", "commit", "records", "load", "arrivals"])
+def test_who_is_sent_away_asks_again(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """SQLite looks ten times a second at a lock that many take in turn, and may never find it free: so we look, too."""
+    sent_away = 0
+
+    class Crowded(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            nonlocal sent_away
+            if sent_away:
+                sent_away -= 1
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+            return super().execute(sql, parameters)
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *arguments, **options: real(*arguments, factory=Crowded, **options))
+    with (
+        closing(SqliteStore(path, busy_timeout=WAIT)) as store,
+        closing(SqliteStore(path, busy_timeout=0)) as impatient,
+    ):
+        calls: dict[str, Callable[[SqliteStore], object]] = {
+            "submit": lambda one: one.submit([submission(f"by {id(one)}")]),
+            "commit": lambda one: one.commit([begun(f"by {id(one)}")]),
+            "records": lambda one: one.records(),
+            "load": lambda one: one.load("w"),
+            "arrivals": lambda one: one.arrivals(),
+        }
+        sent_away = 3
+        calls[call](store)
+        sent_away = 3
+        with pytest.raises(StorageError, match="another program holds its lock"):
+            calls[call](impatient)
+        sent_away = 0
 
 
 def test_a_forked_child_is_refused_the_file(path: Path) -> None:
@@ -350,6 +399,21 @@ def test_a_forked_child_may_open_what_was_closed(path: Path) -> None:
 # ---------------------------------------------------------------------- creating and migrating
 
 
+def test_a_file_whose_making_was_cut_short_is_made_anew(tmp_path: Path, path: Path) -> None:
+    """Killed, or without power, in the midst of making the file, one leaves half of it: the next one makes it whole."""
+    with connect(tmp_path / "inner") as database:
+        # Pages that have no room in memory are written before the end of the transaction.
+        for statement in ("pragma cache_size = 1", "begin", *schema.MIGRATIONS[1], *schema.MIGRATIONS[2]):
+            database.execute(statement)
+        for suffix in ("", "-journal"):
+            Path(f"{path}{suffix}").write_bytes((tmp_path / f"inner{suffix}").read_bytes())
+    assert path.stat().st_size > 0
+
+    with closing(SqliteStore(path)) as store:
+        store.submit([submission("w")])
+        assert ids(store) == ["w"]
+
+
 def test_several_processes_may_create_the_file_at_once(path: Path) -> None:
     """Processes that open one new file at the same moment all get the same store."""
     programs = [Program("stores", path) for _ in range(6)]
@@ -366,19 +430,27 @@ def test_several_processes_may_create_the_file_at_once(path: Path) -> None:
         assert ids(store) == list("012345")
 
 
+def test_a_left_log_does_not_keep_a_file_out_of_wal_mode(path: Path) -> None:
+    """What a loss of power may leave, a log beside a file whose switch to WAL was undone, is switched again."""
+    SqliteStore(path).close()
+    with connect(path) as database:
+        database.execute("pragma journal_mode = delete")
+    Path(f"{path}-wal").write_bytes(bytes(32))
+
+    with closing(SqliteStore(path)) as store:
+        store.submit([submission("w")])
+        with connect(path) as database:
+            assert database.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
 def shape(path: Path) -> list[tuple[object, ...]]:
     with connect(path) as database:
         return database.execute("select type, name, sql from sqlite_master order by name").fetchall()
 
 
-@pytest.mark.parametrize("version", range(schema.SCHEMA_VERSION + 1))
-def test_every_older_file_is_brought_up_to_date(tmp_path: Path, path: Path, version: int) -> None:
-    """A file of any older version is, once opened, the same as a new one."""
-    steps = [statement for number in range(1, version + 1) for statement in schema.MIGRATIONS[number]]
-    if version:
-        foreign(path, *steps, f"pragma user_version = {version}")
-    else:
-        path.touch()
+def test_an_empty_file_becomes_a_new_one(tmp_path: Path, path: Path) -> None:
+    """A file without content, as one is left that was just made, is once opened the same as a new one."""
+    path.touch()
     for each in (path, tmp_path / "new.db"):
         SqliteStore(each).close()
 
@@ -446,6 +518,20 @@ def test_a_step_dropped_earlier_stays_dropped(path: Path) -> None:
         assert [step.status for step in store.steps("over")] == ["done", "failed", "cancelled", "scheduled"]
 
 
+@pytest.mark.parametrize("output", [b"\x80", "[1, ", '"no"', '["two", "arguments"]', '["m", null, "", true, null]'])
+def test_a_failure_that_is_not_of_the_old_form_is_kept(path: Path, output: bytes | str) -> None:
+    """Of a file of version 2, an error that is a pickle, damaged, or of today's form, is not touched."""
+    statements = [statement for number in (1, 2) for statement in schema.MIGRATIONS[number]]
+    foreign(path, *statements, WORKFLOWS_1, "pragma user_version = 2")
+    kind = "yieldflow._core.errors.ActivityError"
+    with connect(path) as database:
+        database.execute("update workflows set error_type = ?, output = ? where id = 'over'", (kind, output))
+    SqliteStore(path).close()
+
+    with connect(path) as database:
+        assert database.execute("select output from workflows where id = 'over'").fetchone() == (output,)
+
+
 #: What version 2 can say beside: a child of a later run, versions, deadlines, patches, requests, signals.
 WORKFLOWS_2 = """
 insert into workflows (id, name, status, run, created_at, started_at, finished_at, seed, input, parent, parent_step,
@@ -493,7 +579,7 @@ def test_a_file_of_version_2_keeps_all_that_is_in_it(path: Path) -> None:
         assert [(each.name, each.payload) for each in store.arrivals().requests] == [("paid", "1")]
         no = Failure("builtins.ValueError", "no", "T", None)
         following = OpenAttempt(2, 2000, '"row"', counted_from=1000)
-        store.commit([Checkpoint("fresh", 3, retried=[Retried(1, no, 1500, following)])])
+        store.commit([checkpoint("fresh", 3, retried=[Retried(1, no, 1500, following)])])
         assert [step.attempt for step in store.steps("fresh")] == [1, 2, 1]
 
 
@@ -569,8 +655,8 @@ def test_listing_goes_by_an_index(
 ) -> None:
     """However workflows are listed, an index finds them; where it can give the order, nothing is sorted."""
     which, index, in_order = LISTINGS[name]
-    statement, parameters = listing.query(replace(which, oldest_first=oldest_first), after)
-    steps = plan(path, statement, parameters)
+    asked = listing.query(replace(which, oldest_first=oldest_first), after)
+    steps = plan(path, asked.statement, asked.parameters)
     found = [step for step in steps if index.split(" ")[0] in step]
 
     assert len(found) == 1
@@ -656,7 +742,7 @@ def test_a_client_s_value_that_sqlite_refuses_is_named(store: SqliteStore) -> No
         lambda: store.ask([Request("w", RequestKind.SIGNAL, 1, "a", "\ud800")]),
         lambda: store.fork("w", 1, 1, submission("\ud800")),
         lambda: store.submit([submission("v")._replace(parent=parent)]),
-        lambda: store.commit([Checkpoint("w", signals=[Signal(1, "a", "\ud800", 1)])]),
+        lambda: store.commit([checkpoint("w", signals=[Signal(1, "a", "\ud800", 1)])]),
     ]
     for change in refused:
         with pytest.raises(RefusedValueError, match="cannot be stored"):
@@ -754,30 +840,29 @@ def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
     with connect(path) as database:
         database.execute("update activity_executions set kind = 'magic'")
         for read in (store.load, store.steps):
-            with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged.*'magic'"):
+            with pytest.raises(StorageError, match=r"step 0 \(charge\) of workflow 'w' .* is damaged.*'magic'"):
                 read("w")
         database.execute("update activity_executions set kind = 'activity', applied = 1, output = null")
-        with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged"):
+        with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged"):
             store.load("w")
         database.execute("update workflows set status = 'running'")
         assert [pending.status for pending in store.unfinished()] == ["stalled"]
-        for look in (store.records, lambda: store.load("w")):
-            with pytest.raises(StorageError, match="'w' is damaged: there is no status 'running'"):
-                look()
+        with pytest.raises(StorageError, match="'w' in table workflows is damaged: there is no status 'running'"):
+            store.load("w")
 
 
 def test_damage_to_one_workflow_is_nobody_else_s(path: Path, store: SqliteStore) -> None:
     """A row with an unknown word keeps others from nothing, and is named when it is read."""
-    store.commit([begun("w"), Checkpoint("c", created=submission("c")._replace(parent=Parent("w", 1, 0)))])
+    store.commit([begun("w"), checkpoint("c", created=submission("c")._replace(parent=Parent("w", 1, 0)))])
     store.ask([Request("w", RequestKind.RESUME, 1), Request("w", RequestKind.SUSPEND, 1)])
     with connect(path) as database:
         database.execute("update workflow_inputs set kind = 'magic' where kind = 'resume'")
         assert [request.kind for request in store.arrivals().requests] == ["suspend"]
         database.execute("update workflows set on_parent_end = 'magic' where id = 'c'")
-        with pytest.raises(StorageError, match=r"'c' is damaged.*'magic'"):
+        with pytest.raises(StorageError, match=r"'c' .* is damaged.*'magic'"):
             store.load("c")
         database.execute("update activity_executions set status = 'done'")
-        with pytest.raises(StorageError, match=r"step 0 \(charge\) is damaged.*holds no outcome"):
+        with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged.*holds no outcome"):
             store.load("w")
     assert [pending.workflow_id for pending in store.unfinished()] == ["w", "c"]
 
@@ -805,6 +890,51 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
     for call in calls:
         with pytest.raises(StorageError, match="closed"):
             call()
+
+
+@pytest.fixture
+def client(path: Path, store: SqliteStore) -> Iterator[SqliteStore]:
+    """Another store on the same file, whose owner has looked at a log that was not written to for an hour."""
+    log = path.with_name(f"{path.name}-wal")
+    with closing(SqliteStore(path)) as client:
+        client.submit([submission(f"before {number}") for number in range(500)])
+        with connect(path) as connection:  # from here on writes go to the start of the log, which keeps its size
+            connection.execute("pragma wal_checkpoint(restart)")
+        an_hour_ago = time.time() - 3600
+        os.utime(log, (an_hour_ago, an_hour_ago))
+        assert [len(store.arrivals().workflows) for _ in range(3)] == [500, 0, 0]
+        yield client
+
+
+def test_after_a_long_quiet_the_next_look_finds_what_came(store: SqliteStore, client: SqliteStore) -> None:
+    """However long nobody wrote: a submission is found by the look that follows it."""
+    client.submit([submission("later")])
+    assert store.arrivals().workflows == ["later"]
+
+
+def test_writes_of_the_same_moment_are_all_found(path: Path, store: SqliteStore, client: SqliteStore) -> None:
+    """Writes that a file system cannot tell apart by their time are each found by the look that follows."""
+    moment = time.time_ns() + 3600 * 10**9
+    for number in range(3):
+        client.submit([submission(f"w{number}")])
+        os.utime(path.with_name(f"{path.name}-wal"), ns=(moment, moment))
+        assert store.arrivals().workflows == [f"w{number}"]
+
+
+def test_a_file_system_without_times_delays_and_loses_nothing(
+    path: Path, store: SqliteStore, client: SqliteStore
+) -> None:
+    """A write that leaves the log with the size and time that it had is found, if a little later."""
+    log = path.with_name(f"{path.name}-wal")
+    before = os.stat(log)
+    client.submit([submission("later")])
+    os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert log.stat().st_size == before.st_size
+    found: list[str] = []
+    until = time.monotonic() + WAIT
+    while not found and time.monotonic() < until:
+        found = list(store.arrivals().workflows)
+    assert found == ["later"]
 
 
 def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.files import new_store
 from tests.storage import (
     FAILURE,
     PAYLOADS,
@@ -36,7 +37,6 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.memory import MemoryStore
-from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Checkpoint,
     Continued,
@@ -214,7 +214,7 @@ def test_all_stores_tell_the_same(
     tmp_path_factory: pytest.TempPathFactory, session: list[Checkpoint], size: int, changes: list[Change]
 ) -> None:
     """Whatever is committed, in batches of any size, and changed by clients: where it is kept makes no difference."""
-    memory, file = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("same") / "store.db", "normal")
+    memory, file = MemoryStore(), new_store(tmp_path_factory.mktemp("same") / "store.db")
     with closing(file):
         while session:
             batch = list({each.workflow_id: each for each in reversed(session[:size])}.values())

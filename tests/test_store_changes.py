@@ -14,6 +14,7 @@ from tests.storage import (
     act,
     asked,
     begun,
+    checkpoint,
     child,
     ended,
     history_of,
@@ -76,10 +77,10 @@ def test_requests_are_told_of_until_they_are_handled(store: Store) -> None:
     store.ask([asked("w", RequestKind.SUSPEND), asked("w", RequestKind.RESUME)])
     first = store.arrivals()
     nothing_new = store.arrivals()
-    store.commit([Checkpoint("w", handled=[first.requests[0].number or 0])])
+    store.commit([checkpoint("w", handled=[first.requests[0].number or 0])])
     store.submit([submission("v")])
     second = store.arrivals()
-    store.commit([Checkpoint("w", handled=[request.number or 0 for request in second.requests])])
+    store.commit([checkpoint("w", handled=[request.number or 0 for request in second.requests])])
     store.ask([asked("v")])
     third = store.arrivals()
 
@@ -111,8 +112,8 @@ def test_to_handle_what_is_gone_does_no_harm(store: Store) -> None:
     store.commit([over("gone", WorkflowStatus.CANCELLED)])
     store.delete(["gone"])
 
-    store.commit([Checkpoint("gone", handled=numbers[1:]), Checkpoint("w", handled=numbers)])
-    store.commit([Checkpoint("w", handled=numbers)])
+    store.commit([checkpoint("gone", handled=numbers[1:]), checkpoint("w", handled=numbers)])
+    store.commit([checkpoint("w", handled=numbers)])
     store.submit([submission("v")])
     assert store.arrivals() == Arrivals(["v"], [])
 
@@ -123,7 +124,7 @@ def test_a_handled_request_comes_back_where_its_commit_fails(store: Store) -> No
     store.ask([asked("w", RequestKind.SUSPEND), asked("w", RequestKind.RESUME)])
     number = store.arrivals().requests[0].number or 0
     with pytest.raises(WorkflowAlreadyExistsError):
-        store.commit([Checkpoint("w", handled=[number]), begun("v"), begun("v")])
+        store.commit([checkpoint("w", handled=[number]), begun("v"), begun("v")])
     store.submit([submission("v")])
 
     assert told(store.arrivals().requests) == [("w", "suspend"), ("w", "resume")]
@@ -141,16 +142,16 @@ def lived(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED, workflow
     store.commit([begun(workflow_id, 1000, act(0), wait(1), nap(2, 9000), starts_at=1, deadline_at=8000, version="2")])
     store.commit(
         [
-            Checkpoint(workflow_id, place=1, events=[ended(0, 1100, "0", 3)], issued=[wait(3, "b", turn=1)], at=1100),
+            checkpoint(workflow_id, place=1, events=[ended(0, 1100, "0", 3)], issued=[wait(3, "b", turn=1)], at=1100),
         ]
     )
     sent = [signal(1), signal(2, "b"), signal(3)]
-    store.commit([Checkpoint(workflow_id, signals=sent, patches=["p"], progress='"half"')])
+    store.commit([checkpoint(workflow_id, signals=sent, patches=["p"], progress='"half"')])
     second = [ended(1, 1200)]
-    store.commit([Checkpoint(workflow_id, place=2, events=second, received=[(1, 2)], cancelled=[(2, 2)], at=1200)])
+    store.commit([checkpoint(workflow_id, place=2, events=second, received=[(1, 2)], cancelled=[(2, 2)], at=1200)])
     wanted = CancelRequested(1300, "enough")
-    store.commit([Checkpoint(workflow_id, place=3, events=[wanted], issued=[act(4, "undo", turn=3)], at=1300)])
-    last = Checkpoint(workflow_id, place=4, events=[ended(4, 1400, FAILURE, 2)], issued=[act(5, turn=4)], at=1400)
+    store.commit([checkpoint(workflow_id, place=3, events=[wanted], issued=[act(4, "undo", turn=3)], at=1300)])
+    last = checkpoint(workflow_id, place=4, events=[ended(4, 1400, FAILURE, 2)], issued=[act(5, turn=4)], at=1400)
     last.status, last.recovery_attempts = status, 3
     last.outcome = "1" if status is WorkflowStatus.DONE else FAILURE
     last.reason = "mismatch" if status is WorkflowStatus.STALLED else None
@@ -198,7 +199,7 @@ def test_an_outcome_may_be_applied_again(store: Store) -> None:
     lived(store)
     store.rewind("w", 1, 4, reapply=True, at=5000)
     once = loaded(store)
-    store.commit([Checkpoint("w", place=4, events=[once.recorded[0]], status=WorkflowStatus.STALLED)])
+    store.commit([checkpoint("w", place=4, events=[once.recorded[0]], status=WorkflowStatus.STALLED)])
     store.rewind("w", 1, 1, reapply=True, at=6000)
 
     assert once.recorded == [ended(4, 1400, FAILURE, 2)]
@@ -220,8 +221,8 @@ def test_a_signal_is_never_there_twice(store: Store) -> None:
 def test_outcomes_recorded_and_not_applied_are_kept(store: Store) -> None:
     """Going back forgets what was applied; what waits to be applied waits on."""
     store.commit([begun("w", 1000, act(0), act(1))])
-    store.commit([Checkpoint("w", place=1, events=[ended(0, 1100)], recorded=[ended(1, 1200)])])
-    store.commit([Checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.commit([checkpoint("w", place=1, events=[ended(0, 1100)], recorded=[ended(1, 1200)])])
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
     store.rewind("w", 1, 1, reapply=False, at=5000)
 
     assert loaded(store).recorded == [ended(1, 1200)]
@@ -241,8 +242,8 @@ def test_a_workflow_may_begin_anew(store: Store) -> None:
 def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
     """Who is not there, has not ended, or is in another run by now is refused by name, and nothing is changed."""
     store.commit([begun("w", 1000, act(0)), begun("suspended", 1000, act(0)), begun("again")])
-    store.commit([Checkpoint("suspended", status=WorkflowStatus.SUSPENDED)])
-    store.commit([Checkpoint("again", continued=Continued("order", "{}", b""))])
+    store.commit([checkpoint("suspended", status=WorkflowStatus.SUSPENDED)])
+    store.commit([checkpoint("again", continued=Continued("order", "{}", b""))])
     store.commit([over("again", run=2)])
     before = seen(store, "w", "suspended", "again")
     store.arrivals()
@@ -263,9 +264,9 @@ def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
 def with_children(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED) -> None:
     """A failed workflow "w" with ended children, of which "c" has a child itself."""
     store.commit([begun("w", 1000, act(0)), begun("other")])
-    store.commit([Checkpoint("w", children=[child("c", 1), child("d", 2)])])
+    store.commit([checkpoint("w", children=[child("c", 1), child("d", 2)])])
     store.commit([begun_again("c", act(0)), begun_again("d", act(0))])
-    store.commit([Checkpoint("d", children=[child("d/e", of="d")])])
+    store.commit([checkpoint("d", children=[child("d/e", of="d")])])
     for each in ("c", "d/e", "d", "w"):
         store.commit([over(each, status)])
     store.arrivals()
@@ -273,7 +274,7 @@ def with_children(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED) 
 
 def begun_again(workflow_id: str, *steps: Step) -> Checkpoint:
     """The first turn of a workflow that is on disk."""
-    return Checkpoint(workflow_id, events=[Started(1000)], issued=list(steps), at=1000)
+    return checkpoint(workflow_id, events=[Started(1000)], issued=list(steps), at=1000)
 
 
 def test_children_go_back_with_their_parent(store: Store) -> None:
@@ -319,7 +320,7 @@ def test_the_children_of_a_stalled_workflow_are_started_anew(store: Store) -> No
     """A workflow that stalled has not ended, and can go back before the start of its children all the same."""
     with_children(store)
     store.rewind("w", 1, 1, reapply=False, at=5000)
-    store.commit([Checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
     store.rewind("w", 1, 1, reapply=False, at=6000, undone=["c", "d"])
 
     assert ids(store) == ["other", "w"]
@@ -348,9 +349,9 @@ def test_a_child_that_goes_on_by_itself_is_no_orphan(store: Store) -> None:
 def test_a_child_of_an_earlier_run_goes_on_by_itself(store: Store) -> None:
     """So does one that was rewound when its parent was in another run, whenever that ends."""
     store.commit([begun("w"), begun("p")])
-    store.commit([Checkpoint("w", children=[child("c")]), Checkpoint("p", children=[child("d", of="p")])])
+    store.commit([checkpoint("w", children=[child("c")]), checkpoint("p", children=[child("d", of="p")])])
     store.commit([over("c", WorkflowStatus.FAILED), over("d", WorkflowStatus.FAILED)])
-    store.commit([Checkpoint("w", continued=Continued("order", "{}", b""))])
+    store.commit([checkpoint("w", continued=Continued("order", "{}", b""))])
     for each in ("c", "d"):
         store.rewind(each, 1, 0, reapply=False, at=5000)
     store.commit([over("w", run=2), over("p")])
@@ -361,7 +362,7 @@ def test_a_child_of_an_earlier_run_goes_on_by_itself(store: Store) -> None:
 def test_what_was_chosen_for_a_child_stays(store: Store) -> None:
     """A child that was to go on anyway still is to after it and its parent were rewound."""
     store.commit([begun("w")])
-    store.commit([Checkpoint("w", children=[child("c")._replace(parent=Parent("w", 1, 0, "abandon"))])])
+    store.commit([checkpoint("w", children=[child("c")._replace(parent=Parent("w", 1, 0, "abandon"))])])
     store.commit([over("c", WorkflowStatus.FAILED), over("w", WorkflowStatus.FAILED)])
     for each in ("c", "w"):
         store.rewind(each, 1, 0, reapply=False, at=5000)
@@ -399,7 +400,7 @@ def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
     """Outcomes, signals and cancellations from the event on, and outcomes never applied, are not in the copy."""
     lived(store)
     store.commit([begun("late", 1000, act(0), act(1), act(2))])
-    store.commit([Checkpoint("late", place=1, events=[ended(0, 1100)], recorded=[ended(1, 1200)], cancelled=[(2, 1)])])
+    store.commit([checkpoint("late", place=1, events=[ended(0, 1100)], recorded=[ended(1, 1200)], cancelled=[(2, 1)])])
     store.fork("w", 1, 1, submission("copy", 5000))
     store.fork("late", 1, 2, submission("late copy", 5000))
 
@@ -416,10 +417,10 @@ def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
 def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
     """Nothing but the signals is in a copy that stands before the first event, and it is in its first run."""
     lived(store)
-    store.commit([Checkpoint("w", status=WorkflowStatus.PROCESSING)])
-    store.commit([Checkpoint("w", continued=Continued("order", "{}", b"2"))])
-    store.commit([Checkpoint("w", run=2, events=[Started(2000)], issued=[wait(0)])])
-    store.commit([Checkpoint("w", run=2, place=1, events=[ended(0, 2100)], received=[(3, 1)], patches=["q"])])
+    store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
+    store.commit([checkpoint("w", continued=Continued("order", "{}", b"2"))])
+    store.commit([checkpoint("w", run=2, events=[Started(2000)], issued=[wait(0)])])
+    store.commit([checkpoint("w", run=2, place=1, events=[ended(0, 2100)], received=[(3, 1)], patches=["q"])])
     store.fork("w", 2, 0, submission("copy", 5000))
     store.fork("w", 2, 2, submission("same run", 5000))
 
@@ -433,7 +434,7 @@ def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
 def test_a_copy_is_nobody_s_child(store: Store) -> None:
     """A copy of a child is waited for by nobody: its parent has the original."""
     store.commit([begun("p")])
-    store.commit([Checkpoint("p", children=[child("c", of="p")])])
+    store.commit([checkpoint("p", children=[child("c", of="p")])])
     store.fork("c", 1, 0, child("copy", of="p"))
 
     assert record_of(store, "copy").parent is None
@@ -463,10 +464,10 @@ def family(store: Store) -> None:
     """A workflow with a child, a grandchild and a child of a later run, all ended, and one of a similar id."""
     store.commit([begun("w", 1000, act(0)), begun("w2", 1000, act(0), signals=[signal(1)])])
     grandchild = child("c/g", of="c")
-    store.commit([Checkpoint("w", children=[child("c", signals=[signal(1)]), child("late", run=2)])])
-    store.commit([Checkpoint("c", children=[grandchild])])
+    store.commit([checkpoint("w", children=[child("c", signals=[signal(1)]), child("late", run=2)])])
+    store.commit([checkpoint("c", children=[grandchild])])
     for each in ("c/g", "late", "c"):
-        store.commit([Checkpoint(each, events=[Started(1100), CancelRequested(1100)], issued=[act(0)], at=1100)])
+        store.commit([checkpoint(each, events=[Started(1100), CancelRequested(1100)], issued=[act(0)], at=1100)])
         store.commit([over(each, WorkflowStatus.FAILED)])
     store.commit([over("w")])
 
@@ -505,7 +506,7 @@ def test_what_lives_is_not_deleted(store: Store) -> None:
     """Where one of the workflows, a descendant, or the parent that waits for one has not ended, nothing is deleted."""
     family(store)
     store.commit([begun("alive"), begun("p"), begun("over")])
-    store.commit([over("over"), Checkpoint("p", children=[child("awaited", of="p")])])
+    store.commit([over("over"), checkpoint("p", children=[child("awaited", of="p")])])
     store.commit([over("awaited")])
     attempts: list[tuple[list[str], type[Exception], str]] = [
         (["w", "none"], WorkflowNotFoundError, "'none'"),
@@ -517,7 +518,7 @@ def test_what_lives_is_not_deleted(store: Store) -> None:
         with pytest.raises(error, match=named):
             store.delete(wanted)
         assert seen(store, *ids(store)) == before
-    store.commit([Checkpoint("over", children=[child("late child", of="over")])])
+    store.commit([checkpoint("over", children=[child("late child", of="over")])])
     with pytest.raises(WorkflowNotEndedError, match="late child"):
         store.delete(["w", "over"])
     assert "w" in ids(store)
@@ -526,11 +527,11 @@ def test_what_lives_is_not_deleted(store: Store) -> None:
 def test_children_of_an_earlier_run_may_go(store: Store) -> None:
     """What an earlier run of a workflow started nobody waits for: it may be deleted while the workflow lives on."""
     store.commit([begun("w"), begun("awaited")])
-    store.commit([Checkpoint("w", children=[child("c1"), child("c2"), child("alive")])])
+    store.commit([checkpoint("w", children=[child("c1"), child("c2"), child("alive")])])
     store.commit([over(each, WorkflowStatus.DONE, 2000) for each in ("c1", "c2")])
     before = store.purgeable(None, EVERY_END)
-    store.commit([Checkpoint("w", continued=Continued("order", "{}", b""))])
-    store.commit([Checkpoint("w", run=2, children=[child("new", run=2)])])
+    store.commit([checkpoint("w", continued=Continued("order", "{}", b""))])
+    store.commit([checkpoint("w", run=2, children=[child("new", run=2)])])
     store.commit([over("new", WorkflowStatus.DONE, 2000)])
 
     assert before == []
@@ -567,8 +568,8 @@ def test_what_may_be_purged_is_told(store: Store) -> None:
     )
     store.commit(
         [
-            Checkpoint("parent", children=[child("awaited", of="parent")]),
-            Checkpoint("p", children=[child("orphan", of="p")]),
+            checkpoint("parent", children=[child("awaited", of="parent")]),
+            checkpoint("p", children=[child("orphan", of="p")]),
         ]
     )
     ends = [("done", WorkflowStatus.DONE), ("failed", WorkflowStatus.FAILED), ("p", WorkflowStatus.CANCELLED)]

@@ -14,6 +14,7 @@ from tests.storage import (
     STORES,
     act,
     begun,
+    checkpoint,
     ended,
     loaded,
     make_store,
@@ -37,11 +38,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def retried(number: int = 2, step: int = 0, failure: Failure = FAILURE, **other: object) -> Checkpoint:
     """An attempt before ``number`` failed at 1500, and that is due at 2500."""
     given: dict[str, object] = {"due_at": 2500, "details": None, "counted_from": None, **other}
-    return Checkpoint("w", at=1500, retried=[Retried(step, failure, 1500, OpenAttempt(number, **given))])  # type: ignore[arg-type]
+    return checkpoint("w", at=1500, retried=[Retried(step, failure, 1500, OpenAttempt(number, **given))])  # type: ignore[arg-type]
 
 
 def beat(details: Payload, step: int = 0) -> Checkpoint:
-    return Checkpoint("w", at=1400, heartbeats=[(step, details)])
+    return checkpoint("w", at=1400, heartbeats=[(step, details)])
 
 
 def test_an_open_activity_is_at_its_first_attempt(store: Store) -> None:
@@ -102,14 +103,14 @@ def test_details_are_read_as_written(store: Store, details: Payload) -> None:
 def test_a_heartbeat_of_what_has_ended_changes_nothing(store: Store) -> None:
     """Also in the checkpoint that ends it, or where there is no such step."""
     late = [(0, '"late"'), (9, '"none"')]
-    store.commit([Checkpoint("w", events=[ended(0, 1300)], place=1, at=1300, heartbeats=late)])
+    store.commit([checkpoint("w", events=[ended(0, 1300)], place=1, at=1300, heartbeats=late)])
     store.commit([beat('"later"')])
     assert step_of(store, 0).heartbeat is None
 
 
 def test_a_retry_of_what_has_ended_is_refused(store: Store) -> None:
     """And so is all that was to be written with it."""
-    store.commit([Checkpoint("w", events=[ended(0, 1300)], place=1, at=1300)])
+    store.commit([checkpoint("w", events=[ended(0, 1300)], place=1, at=1300)])
     before = store.steps("w")
     for wrong in (retried(), retried(step=9)):
         with pytest.raises(RefusedValueError):
@@ -121,7 +122,7 @@ def test_a_retry_of_what_has_ended_is_refused(store: Store) -> None:
 def test_success_leaves_nothing_of_the_failures(store: Store) -> None:
     """The number of the attempt stays, and when it was due."""
     store.commit([retried(3, details='"row"')])
-    store.commit([Checkpoint("w", events=[ended(0, 2600, "17", 3)], place=1, at=2600)])
+    store.commit([checkpoint("w", events=[ended(0, 2600, "17", 3)], place=1, at=2600)])
     step = step_of(store, 0)
     assert (step.status, step.attempt, step.outcome, step.finished_at) == ("done", 3, "17", 2600)
     assert (step.last_failure, step.failed_at, step.due_at) == (None, None, 2500)
@@ -132,7 +133,7 @@ def test_success_leaves_nothing_of_the_failures(store: Store) -> None:
 def test_the_last_failure_is_the_outcome(store: Store) -> None:
     """With what the exception is built from, which the ones before did not keep."""
     store.commit([retried(3, failure=FAILURE._replace(message="another"))])
-    store.commit([Checkpoint("w", events=[ended(0, 2600, FAILURE, 3)], place=1, at=2600)])
+    store.commit([checkpoint("w", events=[ended(0, 2600, FAILURE, 3)], place=1, at=2600)])
     step = step_of(store, 0)
     assert (step.status, step.attempt, step.outcome, step.last_failure) == ("failed", 3, FAILURE, None)
 
@@ -140,7 +141,7 @@ def test_the_last_failure_is_the_outcome(store: Store) -> None:
 def test_an_outcome_kept_for_later(store: Store) -> None:
     """A suspended workflow's: it is read as an outcome, and no attempt is open."""
     store.commit([retried(3)])
-    store.commit([Checkpoint("w", recorded=[ended(0, 2600, "17", 3)], at=2600)])
+    store.commit([checkpoint("w", recorded=[ended(0, 2600, "17", 3)], at=2600)])
     assert loaded(store).recorded == [StepEnded(0, "17", 2600, 3)]
     assert (list(loaded(store).attempts), step_of(store, 0).last_failure) == ([1], None)
 
@@ -148,7 +149,7 @@ def test_an_outcome_kept_for_later(store: Store) -> None:
 def test_given_up(store: Store) -> None:
     """A step that nobody waits for any more shows no failure."""
     store.commit([retried()])
-    store.commit([Checkpoint("w", cancelled=[(0, 1)], at=2000)])
+    store.commit([checkpoint("w", cancelled=[(0, 1)], at=2000)])
     step = step_of(store, 0)
     assert (step.status, step.last_failure, step.outcome, step.finished_at) == ("cancelled", None, None, 2000)
 
@@ -167,8 +168,8 @@ def test_waiting_for_retries_is_rest(store: Store) -> None:
 def test_going_back(store: Store, reapply: bool) -> None:
     """What is open again is at its first attempt; an outcome that is to be applied again is as it was."""
     store.commit([retried(3, details='"row"', counted_from=1200)])
-    store.commit([Checkpoint("w", events=[ended(0, 2600, FAILURE, 3)], place=1, at=2600, cancelled=[(1, 1), (2, 1)])])
-    store.commit([Checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2600)])
+    store.commit([checkpoint("w", events=[ended(0, 2600, FAILURE, 3)], place=1, at=2600, cancelled=[(1, 1), (2, 1)])])
+    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2600)])
     store.rewind("w", 1, 1, reapply=reapply, at=5000)
     step = step_of(store, 0)
     told = (step.status, step.attempt, step.outcome, step.due_at, step.heartbeat, step.counted_from)
@@ -184,7 +185,7 @@ def test_going_back(store: Store, reapply: bool) -> None:
 def test_copies(store: Store) -> None:
     """A copy has the steps that had ended as they were, and the others new; both stores copy the same."""
     store.commit([retried(3, details='"row"', counted_from=1200)])
-    store.commit([Checkpoint("w", events=[ended(0, 2600, "17", 3)], place=1, at=2600, issued=[act(3, turn=1)])])
+    store.commit([checkpoint("w", events=[ended(0, 2600, "17", 3)], place=1, at=2600, issued=[act(3, turn=1)])])
     store.commit([retried(2, 1, details='"open"')])
     store.commit([retried(2, 3, details='"open"')])
     store.fork("w", 1, 2, submission("copy", 5000))
@@ -200,7 +201,7 @@ def test_copies(store: Store) -> None:
 def test_the_next_run_knows_of_no_attempt(store: Store) -> None:
     """Steps and all that is known of them go with their run."""
     store.commit([retried(3, details='"row"')])
-    store.commit([Checkpoint("w", at=3000, continued=Continued("order", "{}", b"seed"))])
+    store.commit([checkpoint("w", at=3000, continued=Continued("order", "{}", b"seed"))])
     assert (store.steps("w"), loaded(store).attempts) == ([], {})
 
 

@@ -15,6 +15,7 @@ from tests.storage import (
     STORES,
     act,
     begun,
+    checkpoint,
     ended,
     history_of,
     loaded,
@@ -35,15 +36,8 @@ from yieldflow._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from yieldflow.store import (
-    Arrivals,
-    Checkpoint,
-    Filter,
-    Loaded,
-    Pending,
-    Store,
-    WorkflowRecord,
-)
+from yieldflow.filter import Filter
+from yieldflow.store import Arrivals, Checkpoint, Loaded, Pending, Store, WorkflowRecord
 
 FAILURES = [
     FAILURE,
@@ -77,7 +71,7 @@ def test_an_empty_store_holds_nothing(store: Store) -> None:
 
 def test_a_new_workflow_is_read_as_it_was_written(store: Store) -> None:
     """A workflow's row holds what it was created with, and is what `load` gives."""
-    store.commit([Checkpoint("w", created=submission(input='{"order": 1}', starts_at=5000))])
+    store.commit([checkpoint("w", created=submission(input='{"order": 1}', starts_at=5000))])
 
     expected = WorkflowRecord(
         id="w",
@@ -171,7 +165,7 @@ def test_a_failure_comes_back_as_it_was(store: Store, failure: Failure) -> None:
     store.commit([begun("w", 1000, act(0))])
     store.commit(
         [
-            Checkpoint(
+            checkpoint(
                 "w",
                 place=1,
                 events=[ended(0, 1001, failure)],
@@ -189,8 +183,8 @@ def test_a_failure_comes_back_as_it_was(store: Store, failure: Failure) -> None:
 def test_history_is_in_the_order_applied(store: Store) -> None:
     """Events come in the order in which the workflow received them; steps by number."""
     store.commit([begun("w", 1000, *(act(number) for number in range(12)))])
-    store.commit([Checkpoint("w", place=1, events=[ended(7, 1500), ended(11, 1400)])])
-    store.commit([Checkpoint("w", place=3, events=[ended(2, 1600, attempt=2)], issued=[act(12, turn=3)], at=1600)])
+    store.commit([checkpoint("w", place=1, events=[ended(7, 1500), ended(11, 1400)])])
+    store.commit([checkpoint("w", place=3, events=[ended(2, 1600, attempt=2)], issued=[act(12, turn=3)], at=1600)])
 
     history = history_of(store)
     assert history.events == [
@@ -205,7 +199,7 @@ def test_history_is_in_the_order_applied(store: Store) -> None:
 def test_only_the_current_run_is_read(store: Store) -> None:
     """When a workflow begins its next run, the steps of the one before are history no longer."""
     store.commit([begun("w", 1000, act(0), act(1), nap(2, 9000))])
-    store.commit([Checkpoint("w", run=2, events=[Started(3000)], issued=[act(0, "renew")], at=3000)])
+    store.commit([checkpoint("w", run=2, events=[Started(3000)], issued=[act(0, "renew")], at=3000)])
 
     assert record_of(store).run == 2
     assert history_of(store) == History([Started(3000)], [act(0, "renew")])
@@ -218,11 +212,11 @@ def test_only_the_current_run_is_read(store: Store) -> None:
 
 def test_what_a_checkpoint_leaves_out_stays(store: Store) -> None:
     """A checkpoint without a status, a start or a count changes none of them."""
-    store.commit([Checkpoint("w", created=submission(), events=[Started(1000)], recovery_attempts=3)])
-    store.commit([Checkpoint("w", status=WorkflowStatus.STALLED, reason="no \udcff code")])
+    store.commit([checkpoint("w", created=submission(), events=[Started(1000)], recovery_attempts=3)])
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="no \udcff code")])
     before = record_of(store)
-    store.commit([Checkpoint("w", reason="not read without a status", outcome="1", at=5)])
-    store.commit([Checkpoint("w")])
+    store.commit([checkpoint("w", reason="not read without a status", outcome="1", at=5)])
+    store.commit([checkpoint("w")])
 
     assert record_of(store) == before
     assert (before.status, before.reason, before.recovery_attempts) == ("stalled", "no \udcff code", 3)
@@ -231,10 +225,10 @@ def test_what_a_checkpoint_leaves_out_stays(store: Store) -> None:
 def test_a_new_status_brings_its_own_reason_and_end(store: Store) -> None:
     """What belonged to the status before goes with it: a workflow that goes on has no reason, outcome or end."""
     store.commit([begun("w", 1000)])
-    store.commit([Checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
-    store.commit([Checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
     failed = record_of(store)
-    store.commit([Checkpoint("w", status=WorkflowStatus.PROCESSING)])
+    store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
     again = record_of(store)
 
     assert (failed.reason, failed.outcome, failed.finished_at) == (None, FAILURE, 2000)
@@ -244,7 +238,7 @@ def test_a_new_status_brings_its_own_reason_and_end(store: Store) -> None:
 def test_a_client_s_workflow_is_started_later(store: Store) -> None:
     """A workflow that was submitted without being driven is started by a later checkpoint."""
     store.submit([submission()])
-    store.commit([Checkpoint("w", events=[Started(1500)], issued=[act(0)], at=1500, recovery_attempts=1)])
+    store.commit([checkpoint("w", events=[Started(1500)], issued=[act(0)], at=1500, recovery_attempts=1)])
 
     record = record_of(store)
     assert (record.started_at, record.updated_at, record.recovery_attempts) == (1500, 1500, 1)
@@ -253,19 +247,19 @@ def test_a_client_s_workflow_is_started_later(store: Store) -> None:
 
 def refused_checkpoints() -> list[tuple[str, Checkpoint]]:
     return [
-        ("an outcome of a step that is not there", Checkpoint("w", place=2, events=[ended(9, 2000)])),
-        ("an outcome for the second time", Checkpoint("w", place=2, events=[ended(0, 2000)])),
+        ("an outcome of a step that is not there", checkpoint("w", place=2, events=[ended(9, 2000)])),
+        ("an outcome for the second time", checkpoint("w", place=2, events=[ended(0, 2000)])),
         (
             "an outcome of a cancelled step's number in another run",
-            Checkpoint("w", run=2, place=2, events=[ended(1, 2000)]),
+            checkpoint("w", run=2, place=2, events=[ended(1, 2000)]),
         ),
-        ("a failure of a step that has ended", Checkpoint("w", place=2, events=[ended(0, 2000, FAILURE)])),
-        ("a cancellation of a step that has ended", Checkpoint("w", cancelled=[(0, 1)])),
-        ("a cancellation for the second time", Checkpoint("w", cancelled=[(2, 1)])),
-        ("a step number for the second time", Checkpoint("w", issued=[act(0)])),
-        ("a start of a workflow that is not there", Checkpoint("none", events=[Started(1)])),
-        ("a status of a workflow that is not there", Checkpoint("none", status=WorkflowStatus.STALLED)),
-        ("a count of a workflow that is not there", Checkpoint("none", recovery_attempts=1)),
+        ("a failure of a step that has ended", checkpoint("w", place=2, events=[ended(0, 2000, FAILURE)])),
+        ("a cancellation of a step that has ended", checkpoint("w", cancelled=[(0, 1)])),
+        ("a cancellation for the second time", checkpoint("w", cancelled=[(2, 1)])),
+        ("a step number for the second time", checkpoint("w", issued=[act(0)])),
+        ("a start of a workflow that is not there", checkpoint("none", events=[Started(1)])),
+        ("a status of a workflow that is not there", checkpoint("none", status=WorkflowStatus.STALLED)),
+        ("a count of a workflow that is not there", checkpoint("none", recovery_attempts=1)),
     ]
 
 
@@ -275,9 +269,9 @@ def refused_checkpoints() -> list[tuple[str, Checkpoint]]:
 def test_a_change_of_what_is_not_there_is_refused(store: Store, refused: Checkpoint) -> None:
     """A checkpoint that does not fit what is on disk is refused, with all that was to be written beside it."""
     store.commit([begun("w", 1000, act(0), act(1), act(2))])
-    store.commit([Checkpoint("w", place=1, events=[ended(0, 1500)], cancelled=[(2, 1)])])
+    store.commit([checkpoint("w", place=1, events=[ended(0, 1500)], cancelled=[(2, 1)])])
     before = seen(store, "w", "new")
-    beside = Checkpoint("w", place=2, events=[ended(1, 1600)], issued=[act(3)], at=1600)
+    beside = checkpoint("w", place=2, events=[ended(1, 1600)], issued=[act(3)], at=1600)
 
     with pytest.raises(RefusedValueError):
         store.commit([begun("new", 1600, act(0)), beside, refused])
@@ -308,7 +302,7 @@ def test_a_taken_id_is_refused_by_name(store: Store) -> None:
     before = seen(store, "w", "a", "b")
 
     with pytest.raises(WorkflowAlreadyExistsError, match="'w'"):
-        store.commit([begun("a"), Checkpoint("w", place=1, events=[ended(0, 1001)]), begun("w"), begun("b")])
+        store.commit([begun("a"), checkpoint("w", place=1, events=[ended(0, 1001)]), begun("w"), begun("b")])
     with pytest.raises(WorkflowAlreadyExistsError, match="'w'"):
         store.submit([submission("a"), submission("w"), submission("b")])
     with pytest.raises(WorkflowAlreadyExistsError, match="'b'"):
@@ -339,7 +333,7 @@ def test_any_thread_may_submit_and_read(store: Store) -> None:
         thread.start()
     for number in range(20):
         store.commit(
-            [Checkpoint("w", place=number + 1, events=[ended(number, 2000)], issued=[act(number + 1)], at=2000)]
+            [checkpoint("w", place=number + 1, events=[ended(number, 2000)], issued=[act(number + 1)], at=2000)]
         )
     for thread in threads:
         thread.join()
@@ -374,13 +368,13 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
     )
     store.commit(
         [
-            Checkpoint("sleeps", place=1, events=[ended(1, 950)], cancelled=[(3, 1)], recovery_attempts=2),
-            Checkpoint("stalled", status=WorkflowStatus.STALLED, reason="mismatch"),
-            Checkpoint("was delayed", events=[Started(1600)], issued=[nap(0, 7000)], at=1600),
-            Checkpoint("suspended", status=WorkflowStatus.SUSPENDED, place=1, events=[ended(0, 800)]),
-            Checkpoint("over0", status=WorkflowStatus.DONE, outcome="1", at=700),
-            Checkpoint("over1", status=WorkflowStatus.FAILED, outcome=FAILURE, at=700),
-            Checkpoint("over2", status=WorkflowStatus.CANCELLED, at=700, cancelled=[(0, 0)]),
+            checkpoint("sleeps", place=1, events=[ended(1, 950)], cancelled=[(3, 1)], recovery_attempts=2),
+            checkpoint("stalled", status=WorkflowStatus.STALLED, reason="mismatch"),
+            checkpoint("was delayed", events=[Started(1600)], issued=[nap(0, 7000)], at=1600),
+            checkpoint("suspended", status=WorkflowStatus.SUSPENDED, place=1, events=[ended(0, 800)]),
+            checkpoint("over0", status=WorkflowStatus.DONE, outcome="1", at=700),
+            checkpoint("over1", status=WorkflowStatus.FAILED, outcome=FAILURE, at=700),
+            checkpoint("over2", status=WorkflowStatus.CANCELLED, at=700, cancelled=[(0, 0)]),
         ]
     )
 
@@ -401,12 +395,12 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
 def test_arrivals_are_what_clients_added(store: Store) -> None:
     """The owner finds what was submitted and not driven yet, oldest first and once each."""
     first = store.arrivals().workflows
-    store.commit([begun("mine", 1000), Checkpoint("later", created=submission("later", 1001, starts_at=9000))])
+    store.commit([begun("mine", 1000), checkpoint("later", created=submission("later", 1001, starts_at=9000))])
     after_own_commit = store.arrivals().workflows
     store.submit([submission("b", 3000), submission("a", 2000), submission("c", 3000, starts_at=9000)])
     found = store.arrivals().workflows
     again = store.arrivals().workflows
-    store.commit([Checkpoint(each, events=[Started(4000)]) for each in "abc"])
+    store.commit([checkpoint(each, events=[Started(4000)]) for each in "abc"])
     store.submit([submission("d", 5000)])
 
     assert (first, after_own_commit, again) == ([], [], [])
@@ -417,8 +411,8 @@ def test_arrivals_are_what_clients_added(store: Store) -> None:
 def test_the_first_look_always_looks(store: Store) -> None:
     """What was submitted before the owner first looks is found, and what has ended or stalled unstarted is not."""
     store.submit([submission("w"), submission("over"), submission("stalled")])
-    store.commit([Checkpoint("over", status=WorkflowStatus.CANCELLED, at=2000)])
-    store.commit([Checkpoint("stalled", status=WorkflowStatus.STALLED, reason="not registered")])
+    store.commit([checkpoint("over", status=WorkflowStatus.CANCELLED, at=2000)])
+    store.commit([checkpoint("stalled", status=WorkflowStatus.STALLED, reason="not registered")])
 
     assert store.arrivals().workflows == ["w"]
 
@@ -427,9 +421,9 @@ def test_a_status_says_where_the_workflow_is(store: Store) -> None:
     """The current activity is the first that is awaited, the step counts outcomes, the update is the latest change."""
     store.commit([begun("w", 1000, nap(0, 9000), act(1, "first"), act(2, "second"))])
     at_first = record_of(store)
-    store.commit([Checkpoint("w", place=1, events=[ended(1, 1500)], issued=[act(3, "third")], at=1600)])
+    store.commit([checkpoint("w", place=1, events=[ended(1, 1500)], issued=[act(3, "third")], at=1600)])
     then = record_of(store)
-    store.commit([Checkpoint("w", place=2, events=[ended(3, 1700, FAILURE)], cancelled=[(2, 2)], at=1650)])
+    store.commit([checkpoint("w", place=2, events=[ended(3, 1700, FAILURE)], cancelled=[(2, 2)], at=1650)])
     last = record_of(store)
 
     described = [

@@ -169,6 +169,20 @@ def test_a_clients_submission_of_an_id_that_the_owner_wants_in_the_same_turn(hos
     assert host.output("w") == "ONE"
 
 
+def test_a_clients_workflow_that_the_owner_wanted_too_is_known(host: Host, store: WatchedStore) -> None:
+    """Where it stalls, it goes on once that is asked for, and not with a signal; then it has what was kept for it."""
+    host.turn()
+    store.submit([submission(one_step(), "w")])
+    host.settle(host.asking(one_step(), ids=["w"])[0])
+    store.refused.add("w")
+    host.settle(host.do("one"))
+    store.refused.clear()
+    host.signal("w", "number", 1)
+    assert host.status("w") == "stalled"
+    host.ask("w", RESUME)
+    assert (host.output("w"), LAB.performed) == ("ONE", ["one"])
+
+
 # ---------------------------------------------------------------------- reads that fail
 
 

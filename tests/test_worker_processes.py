@@ -18,6 +18,7 @@ import pytest
 
 import yieldflow
 from tests import tasks
+from tests.orchestrator.shop import until
 from tests.programs.launch import Program
 from tests.tasks import WAIT, Declined, Door
 from yieldflow import (
@@ -69,7 +70,8 @@ def test_processes_are_few_and_used_again(orchestrator: Orchestrator, registry: 
 
     assert 1 <= len(pids) <= 2
     assert os.getpid() not in pids
-    assert multiprocessing.active_children() == []
+    # The stop waits for their end, though not for ever.
+    until(lambda: multiprocessing.active_children() == [])
 
 
 @pytest.mark.parametrize(("how", "reason"), [("exit", "exit code 3"), ("kill", "SIGKILL")])
@@ -281,6 +283,26 @@ def test_one_that_stops_in_the_midst_of_a_word_holds_up_nobody(
         return 0
 
     assert orchestrator.submit(job()).result(WAIT) > 0
+
+
+def test_one_that_does_not_listen_holds_up_nobody(orchestrator: Orchestrator, registry: Registry, define: Any) -> None:
+    """A process that was stopped while it was idle is sent more than its pipe holds: another one works meanwhile."""
+    work = define(lambda data: os.getpid(), name="work")
+
+    @workflow(registry=registry)
+    def job(data: str) -> Flow[int]:
+        pid: int = yield from work(data)
+        return pid
+
+    stopped = orchestrator.submit(job("")).result(WAIT)
+    os.kill(stopped, signal.SIGSTOP)
+    unheard = orchestrator.submit(job("x" * 10_000_000))
+
+    assert orchestrator.submit(job("")).result(WAIT) != stopped
+
+    # The stop kills it, and leaves to the next start what it was to do.
+    orchestrator.stop()
+    assert unheard.describe().status == "processing"
 
 
 # ---------------------------------------------------------------------- whole programs

@@ -31,6 +31,7 @@ from ._core.errors import (
     CommandError,
     DamagedRowError,
     DatabaseInUseError,
+    DatabaseLostError,
     DatabaseOpenError,
     DuplicateDefinitionError,
     EncodingError,
@@ -63,7 +64,7 @@ from .orchestrator.handle import WorkflowHandle
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.recording import WorkflowHistory
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
-from .orchestrator.views import Health, StepDescription, WaitingDescription, WorkflowDescription
+from .orchestrator.views import Health, StepDescription, StorageTrouble, WaitingDescription, WorkflowDescription
 from .tracing import Tracer
 from .workers.attempt import AttemptInfo
 from .workers.context import ActivityContext, activity_context
@@ -80,6 +81,7 @@ __all__ = [
     "CommandError",
     "DamagedRowError",
     "DatabaseInUseError",
+    "DatabaseLostError",
     "DatabaseOpenError",
     "DuplicateDefinitionError",
     "EncodingError",
@@ -100,6 +102,7 @@ __all__ = [
     "StepKind",
     "StepStatus",
     "StorageError",
+    "StorageTrouble",
     "Task",
     "TaskCancelledError",
     "Tracer",

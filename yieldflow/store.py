@@ -4,8 +4,7 @@ A `Checkpoint` is all that one turn changes of one workflow. `Store.commit` take
 all of them or none. `yieldflow.memory` keeps them in dictionaries, `yieldflow.sqlite` in a file.
 
 Whoever is not the owner (a client in another process, say) changes nothing of a workflow that lives: it leaves a
-`Request`, which the owner finds by `arrivals` and carries out. Workflows that have ended are in no memory, so anybody
-may rewind, fork or delete them.
+`Request`, which the owner finds by `arrivals` and carries out. Anybody may rewind, fork or delete what has ended.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ from ._core.history import (
     StepStatus,
     WorkflowStatus,
 )
+from ._core.rare import NONE, Rare, RareFields
+from .filter import EVERYTHING, Filter
 
 
 class Parent(NamedTuple):
@@ -101,31 +102,6 @@ class Arrivals(NamedTuple):
     requests: list[Request]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which workflows are listed, and in which order."""
-
-    name: str | None = None
-    #: Any of these.
-    statuses: frozenset[WorkflowStatus] | None = None
-    id_prefix: str | None = None
-    #: The parent's id.
-    parent: str | None = None
-    #: Created at or after this time,
-    created_from: Micros | None = None
-    #: and before this.
-    created_before: Micros | None = None
-    oldest_first: bool = False
-    #: At most so many.
-    limit: int | None = None
-    #: Only what comes behind this workflow in the order asked for: the last one of the page before.
-    after: str | None = None
-
-
-#: All workflows, newest first.
-EVERYTHING = Filter()
-
-
 class Current(NamedTuple):
     """The activity that a workflow waits for."""
 
@@ -171,6 +147,8 @@ class WorkflowRecord:
     current: Current | None
     #: Sessions in a row that took this workflow up and ended without a checkpoint of it.
     recovery_attempts: int
+    #: Its row is damaged: this is what can be read of it, and `reason` says what is wrong.
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,49 +263,79 @@ class Continued(NamedTuple):
     version: str | None = None
 
 
-@dataclass(slots=True)
 class Checkpoint:
-    """What one turn changes of one workflow. A field left as it is changes nothing."""
+    """What one turn changes of one workflow. A field left as it is changes nothing.
 
-    workflow_id: str
-    run: int = 1
-    #: The workflow is new: its row is inserted.
-    created: Submission | None = None
-    #: The time of the turn: of all below.
-    at: Micros = 0
-    #: What was applied, in this order, and the place of the first of them; that of a run's start is 0.
-    events: Sequence[Event] = ()
-    place: int = 0
-    #: Steps issued.
-    issued: Sequence[Step] = ()
+    Args:
+        workflow_id: The workflow.
+        run: Its run.
+        created: The workflow is new: its row is inserted.
+        at: The time of the turn: of all that is changed.
+        recovery_attempts: The new count; None leaves it as it is.
+    """
+
+    __slots__ = (
+        "at",
+        "created",
+        "events",
+        "issued",
+        "outcome",
+        "place",
+        "rare",
+        "reason",
+        "recovery_attempts",
+        "run",
+        "status",
+        "workflow_id",
+    )
+
     #: Steps that the workflow no longer waits for: (step, place of the event with which it ceased to).
-    cancelled: Sequence[tuple[int, int]] = ()
+    cancelled = Rare[Sequence[tuple[int, int]]](())
     #: Outcomes to be kept for later, since the workflow cannot receive them now.
-    recorded: Sequence[StepEnded] = ()
+    recorded = Rare[Sequence[StepEnded]](())
     #: Attempts that failed, and are followed by others.
-    retried: Sequence[Retried] = ()
+    retried = Rare[Sequence[Retried]](())
     #: Heartbeats: (step, details).
-    heartbeats: Sequence[tuple[int, Payload]] = ()
+    heartbeats = Rare[Sequence[tuple[int, Payload]]](())
     #: Workflows that it starts: they are put on disk with it.
-    children: Sequence[Submission] = ()
+    children = Rare[Sequence[Submission]](())
     #: Signals to be kept (one with the number 0 gets the next that is free),
-    signals: Sequence[Signal] = ()
+    signals = Rare[Sequence[Signal]](())
     #: and those that it received: (number, place of the event that gave it to the workflow).
-    received: Sequence[tuple[int, int]] = ()
+    received = Rare[Sequence[tuple[int, int]]](())
     #: Numbers of requests that were carried out.
-    handled: Sequence[int] = ()
-    progress: Payload | None = None
+    handled = Rare[Sequence[int]](())
+    progress = Rare[Payload | None](None)
     #: Names for which `patched` was True for the first time.
-    patches: Sequence[str] = ()
+    patches = Rare[Sequence[str]](())
     #: The run is over and this one begins: the steps, inputs and patches of the old one are deleted, the signals stay.
     #: `run` is the old one's number.
-    continued: Continued | None = None
-    status: WorkflowStatus | None = None
-    #: With a status that ends the workflow: how it ended. With done it is a value.
-    outcome: Outcome | None = None
-    #: With the status stalled: why.
-    reason: str | None = None
-    recovery_attempts: int | None = None
+    continued = Rare[Continued | None](None)
+
+    def __init__(
+        self,
+        workflow_id: str,
+        run: int = 1,
+        created: Submission | None = None,
+        at: Micros = 0,
+        recovery_attempts: int | None = None,
+    ) -> None:
+        self.workflow_id = workflow_id
+        self.run = run
+        self.created = created
+        self.at = at
+        #: What was applied, in this order, and the place of the first of them; that of a run's start is 0.
+        self.events: Sequence[Event] = ()
+        self.place = 0
+        #: Steps issued.
+        self.issued: Sequence[Step] = ()
+        self.status: WorkflowStatus | None = None
+        #: With a status that ends the workflow: how it ended. With done it is a value.
+        self.outcome: Outcome | None = None
+        #: With the status stalled: why.
+        self.reason: str | None = None
+        self.recovery_attempts = recovery_attempts
+        self.rare: RareFields = NONE
 
     @property
     def started_at(self) -> Micros | None:
@@ -339,6 +347,16 @@ class Checkpoint:
     def finished_at(self) -> Micros | None:
         """When the workflow ended, if in this turn."""
         return self.at if self.status is not None and self.status.ended else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it changes nothing of the workflow: at most, requests were carried out."""
+        common = (self.created, self.status, self.recovery_attempts)
+        return (
+            common == (None, None, None)
+            and not (self.events or self.issued)
+            and not any(value for name, value in self.rare.items() if name != "handled")
+        )
 
 
 def taken(workflow_id: str) -> WorkflowAlreadyExistsError:

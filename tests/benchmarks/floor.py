@@ -16,14 +16,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 TABLES = """
-create table workflows (id text primary key, status text, input text, output text, updated real) without rowid;
+create table workflows (id text primary key, name text, status text, input text, output text, step integer,
+                        created real, updated real) without rowid;
 create table steps (workflow text, number integer, name text, status text, input text, output text,
                     scheduled real, finished real, primary key (workflow, number)) without rowid;
 """
 BATCH = 512
 
-Work = tuple[Callable[[int], int], int]
-Task = tuple[str, int, Callable[[int], int], int]
+Work = tuple[Callable[[int], int], tuple[int]]
+Task = tuple[str, int, Callable[[int], int], tuple[int]]
 Result = tuple[str, int, str | None]
 
 
@@ -36,14 +37,14 @@ def chain(steps: int) -> Generator[Work, int, int]:
     """The workflow: so many activities, one after another."""
     total = 0
     for number in range(steps):
-        total += yield noop, number
+        total += yield noop, (number,)
     return total
 
 
 def _work(tasks: SimpleQueue[Task], results: SimpleQueue[Result]) -> None:
     while True:
-        workflow, number, function, value = tasks.get()
-        results.put((workflow, number, json.dumps(function(value))))
+        workflow, number, function, arguments = tasks.get()
+        results.put((workflow, number, json.dumps(function(*arguments))))
 
 
 def _drain(results: SimpleQueue[Result]) -> list[Result]:
@@ -58,11 +59,11 @@ def _drain(results: SimpleQueue[Result]) -> list[Result]:
 
 def _commit(database: sqlite3.Connection, rows: dict[str, list[tuple[Any, ...]]]) -> None:
     database.execute("begin immediate")
-    database.executemany("insert into workflows values (?, 'processing', ?, null, ?)", rows["begun"])
+    database.executemany("insert into workflows values (?, ?, ?, ?, ?, ?, ?, ?)", rows["begun"])
     database.executemany(
-        "update steps set status = 'done', output = ?, finished = ? where workflow = ? and number = ?", rows["ended"]
+        "update steps set status = ?, output = ?, finished = ? where workflow = ? and number = ?", rows["ended"]
     )
-    database.executemany("insert into steps values (?, ?, 'noop', 'scheduled', ?, null, ?, null)", rows["issued"])
+    database.executemany("insert into steps values (?, ?, ?, ?, ?, ?, ?, ?)", rows["issued"])
     database.executemany("update workflows set status = 'done', output = ?, updated = ? where id = ?", rows["done"])
     database.execute("commit")
 
@@ -88,17 +89,18 @@ def run(path: Path, workflows: int, steps: int, workers: int = 5) -> float:
         dispatch: list[Task] = []
         for workflow, number, output in _drain(results):
             if output is None:
-                rows["begun"].append((workflow, "{}", now))
+                rows["begun"].append((workflow, "chain", "processing", "{}", None, 0, now, now))
             else:
-                rows["ended"].append((output, now, workflow, number))
+                rows["ended"].append(("done", output, now, workflow, number))
             try:
-                function, value = generators[workflow].send(None if output is None else json.loads(output))  # type: ignore[arg-type]  # the first send takes None
+                function, arguments = generators[workflow].send(None if output is None else json.loads(output))  # type: ignore[arg-type]  # the first send takes None
             except StopIteration as stop:
                 rows["done"].append((json.dumps(stop.value), now, workflow))
                 left -= 1
             else:
-                rows["issued"].append((workflow, number + 1, json.dumps([value]), now))
-                dispatch.append((workflow, number + 1, function, value))
+                row = workflow, number + 1, "noop", "scheduled", json.dumps(arguments), None, now, None
+                rows["issued"].append(row)
+                dispatch.append((workflow, number + 1, function, arguments))
         _commit(database, rows)
         for task in dispatch:
             tasks.put(task)

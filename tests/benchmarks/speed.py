@@ -13,13 +13,13 @@ import os
 import platform
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import floor
+from tests.progress import Bar
 from yieldflow import Flow, Orchestrator, activity, gather, workflow
 
 
@@ -76,12 +76,10 @@ def compare(
     """Print one line: both medians, and the ratios."""
     measure(base), measure(ours)
     times: list[tuple[float, float]] = []
+    bar = Bar(pairs)
     for number in range(pairs):
-        if sys.stderr.isatty():
-            print(f"\r{title}: {number}/{pairs}", end="", file=sys.stderr, flush=True)
         times.append((measure(base), measure(ours)))
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
+        bar.show(number + 1, title)
     ratios = [theirs / mine for theirs, mine in times]
     floors, speeds = zip(*((activities / theirs, activities / mine) for theirs, mine in times), strict=True)
     print(

@@ -11,6 +11,7 @@ import pytest
 
 from yieldflow import (
     Activity,
+    CommandError,
     DuplicateDefinitionError,
     Flow,
     Registry,
@@ -20,6 +21,7 @@ from yieldflow import (
     default_registry,
     workflow,
 )
+from yieldflow.testing import Stepper
 
 # ---------------------------------------------------------------------- the forms of the decorators
 
@@ -119,6 +121,21 @@ def test_a_name_is_a_string_with_something_in_it(name: Any) -> None:
     """An empty name, or one that is no string, is refused with the remedy."""
     with pytest.raises(TypeError, match=r"the activity's name is a non-empty string, not .*: give one with name="):
         activity(name=name)(add_one)
+
+
+@pytest.mark.parametrize(
+    "name_it",
+    [
+        lambda name: activity(name=name)(add_one),
+        lambda name: workflow(name=name)(add_up),
+        lambda name: workflow(add_up, registry=Registry())(1).with_options(workflow_id=name),
+    ],
+    ids=["an activity", "a workflow", "a child"],
+)
+def test_a_name_that_is_no_text_is_refused(name_it: Callable[[str], object]) -> None:
+    """Half a surrogate pair, which no database stores, is refused where the name is given, and not at the first use."""
+    with pytest.raises(ValueError, match="holds half a surrogate pair"):
+        name_it("\ud800")
 
 
 def test_a_callable_without_a_name_needs_one() -> None:
@@ -282,6 +299,39 @@ def test_an_async_function_is_no_workflow(function: Any) -> None:
 def test_a_wrapped_generator_function_can_be_a_workflow() -> None:
     """A workflow may have decorators of its own below `@workflow`."""
     assert isinstance(workflow(wrapping(add_up), registry=Registry()), Workflow)
+
+
+@pytest.mark.parametrize("raised", [ValueError("no such shop"), TypeError("no shop at all")], ids=repr)
+def test_what_a_decorator_of_a_workflow_raises_fails_it(raised: Exception) -> None:
+    """An error of a decorator below `@workflow` is the workflow's own: no defect of ours, no changed parameter."""
+
+    def checking(function: Callable[..., Flow[int]]) -> Callable[..., Flow[int]]:
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Flow[int]:
+            raise raised
+
+        return checked
+
+    flow = Stepper(workflow(checking(add_up), registry=Registry())(1))
+
+    assert flow.failed
+    assert repr(flow.exception) == repr(raised)
+
+
+def test_a_decorator_of_a_workflow_that_makes_no_generator_is_told() -> None:
+    """Where a decorator below `@workflow` hands back something else, the workflow fails and says so."""
+
+    def forgetful(function: Callable[..., Flow[int]]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> None:
+            function(*args, **kwargs)
+
+        return wrapper
+
+    flow = Stepper(workflow(forgetful(add_up), registry=Registry())(1))
+
+    assert isinstance(flow.exception, CommandError)
+    assert "a call of workflow 'add_up' made None, which is no generator" in str(flow.exception)
 
 
 # ---------------------------------------------------------------------- the registry

@@ -196,6 +196,18 @@ def test_a_failure_passes_through_a_thousand_helpers() -> None:
     assert isinstance(flow.exception, ValueError)
 
 
+def test_a_helper_that_calls_itself_without_an_end_fails() -> None:
+    """An endless recursion of helpers is a RecursionError that names the helper, and does not take all memory."""
+
+    def endless() -> Flow[Any]:
+        yield endless()
+
+    error = stepper(endless).exception
+
+    assert isinstance(error, RecursionError)
+    assert "endless was yielded inside of 20,000 helpers that yielded one another" in str(error)
+
+
 # ---------------------------------------------------------------------- generators used up
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from yieldflow import CommandError, Flow, Registry, activity, gather, sleep, workflow
+from yieldflow import CommandError, Flow, Registry, activity, gather, now, sleep, workflow
 from yieldflow.testing import Stepper
 
 registry = Registry()
@@ -64,10 +64,19 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: (fetch("a"), sleep(1)),
         "a tuple of commands was yielded. Write:\n    results = yield gather(*commands)",
     ),
+    "a generator expression": (
+        lambda: (fetch(key) for key in "ab"),
+        "a generator expression was yielded, which has no way to take results. Write:\n"
+        "    results = yield gather(*(... for ... in ...))",
+    ),
     "a function": (
         lambda: plain_function,
         "function plain_function was yielded. Make it an activity with @activity and write:\n"
         "    yield plain_function(...)",
+    ),
+    "a function that makes a command": (
+        lambda: now,
+        "now was yielded without being called. Write:\n    yield now(...)",
     ),
     "a coroutine": (
         coroutine,
@@ -146,6 +155,20 @@ def test_an_awaitable_object_is_refused_by_its_type() -> None:
         loop.close()
 
     assert str(error).startswith("Future is awaitable, and a workflow awaits nothing.")
+
+
+def test_yield_from_a_list_of_commands_says_what_to_write() -> None:
+    """`yield from [...]` fails as Python has it, since a list takes no results; a note has the line to write."""
+
+    @workflow(registry=registry)
+    def careless() -> Flow[Any]:
+        yield from [fetch("a"), fetch("b")]
+
+    flow = Stepper(careless())
+    flow.resolve(fetch("a"), "result")
+
+    assert isinstance(flow.exception, AttributeError)
+    assert any("results = yield gather(*commands)" in note for note in flow.exception.__notes__)
 
 
 def test_a_refused_list_counts_as_told() -> None:

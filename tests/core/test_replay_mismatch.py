@@ -9,8 +9,8 @@ import pytest
 
 from tests.core.deployment import Deployment, charge, reference, ship
 from tests.core.source_lines import line_of
-from yieldflow import Flow, Registry, ReplayMismatchError, gather, sleep, workflow
-from yieldflow.testing import Stepper
+from yieldflow import Flow, Registry, ReplayMismatchError, gather, race, sleep, workflow
+from yieldflow.testing import Stepper, replay
 
 # ---------------------------------------------------------------------- what is noticed
 
@@ -88,7 +88,6 @@ def issued_earlier() -> Flow[str]:
         ),
         (ends_early, 1, "sleep(seconds=60.0)", "nothing", "The workflow ended here."),
         (ends_at_once, 0, "activity charge(order='o-1', cents=500)", "nothing", "The workflow ended here."),
-        (raises_early, 1, "sleep(seconds=60.0)", "nothing", "The workflow ended here."),
     ],
 )
 def test_a_change_of_what_is_recorded_is_noticed(
@@ -103,6 +102,36 @@ def test_a_change_of_what_is_recorded_is_noticed(
     assert lines[2].startswith(f"  yielded:  {yielded}")
     assert lines[3:-1] == ([f"  {hint}"] if hint else [])
     assert lines[-1].startswith("Bring the recorded order of steps back")
+
+
+def both() -> Flow[Any]:
+    yield from gather(charge("o-1"), sleep(60))
+    yield from ship("o-1")
+
+
+def raises_after_the_first() -> Flow[Any]:
+    yield from race(charge("o-1"), sleep(60))
+    raise ValueError("out of stock")
+
+
+@pytest.mark.parametrize(
+    ("old", "outcomes", "new", "where"),
+    [
+        (reference, ["receipt"], raises_early, "here"),
+        (both, ["receipt", None], raises_after_the_first, "before it"),
+    ],
+    ids=["before a recorded step", "before a recorded outcome"],
+)
+def test_the_failure_that_ended_a_replay_is_shown(
+    old: Callable[[], Flow[Any]], outcomes: list[str | None], new: Callable[[], Flow[Any]], where: str
+) -> None:
+    """Where new code fails before it has done all that is recorded, the message has its exception, with the line."""
+    message = Deployment(old, *outcomes).mismatch_on(new)
+
+    assert f"The workflow ended {where}, with\n" in message
+    assert "ValueError: out of stock" in message
+    file, _, number = line_of(new, "raise ValueError").rpartition(":")
+    assert f'File "{file}", line {number}, in {new.__name__}' in message
 
 
 def test_both_sides_are_shown_with_their_lines() -> None:
@@ -257,13 +286,13 @@ def test_arguments_that_the_workflow_no_longer_takes_are_noticed() -> None:
 
     flow = Stepper(greeting("world"))
 
+    @workflow(name="greeting", registry=local)
     def renamed(who: str) -> Flow[str]:
         yield from sleep(1)
         return f"hello {who}"
 
-    greeting.fn = renamed  # type: ignore[assignment]  # what a careless change of the code does
     with pytest.raises(ReplayMismatchError, match="no longer takes the arguments that it was submitted with"):
-        flow.crash()
+        replay(renamed, flow.history)
 
 
 # ---------------------------------------------------------------------- nothing is lost

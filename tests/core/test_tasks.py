@@ -346,6 +346,39 @@ def test_a_failure_that_nobody_saw_fails_the_workflow(drive: Drive) -> None:
     assert run.failure == "ValueError: t failed"
 
 
+class Hidden(Exception):
+    """An exception that does not show its attributes."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]  # what an odd class does
+        raise RuntimeError("hidden")
+
+
+def with_odd_notes() -> Exception:
+    error = ValueError("odd notes")
+    error.__notes__ = "no list"  # type: ignore[assignment]  # what Python does not prevent
+    return error
+
+
+@pytest.mark.parametrize("make", [with_odd_notes, Hidden], ids=lambda make: make.__name__)
+def test_a_failure_that_takes_no_note_fails_the_workflow_all_the_same(
+    drive: Drive, make: Callable[[], Exception]
+) -> None:
+    """What a failure's class or notes are like makes no defect of ours of it: at worst it goes without our note."""
+
+    def odd() -> Flow[None]:
+        yield from fetch("a")
+        raise make()
+
+    def body() -> Flow[None]:
+        yield start(odd())
+
+    run = drive(body)
+    run.resolve("fetch a", None)
+
+    assert type(make()).__name__ in run.failure
+
+
 def test_a_failure_after_the_return_fails_the_workflow(drive: Drive) -> None:
     """A workflow that has returned waits for its tasks, and one that fails then fails it."""
 
@@ -833,6 +866,19 @@ def test_a_start_never_yielded_is_reported_once(drive: Drive) -> None:
     assert len(told) == 2
     assert told[0].startswith("start(fetch(key='a'))")
     assert told[1].startswith("cancel(")
+
+
+def test_a_task_has_no_truth_value(drive: Drive) -> None:
+    """`if task:` says nothing of whether the task has ended: the error says so, and what to write."""
+
+    def body() -> Flow[str]:
+        task = yield from start(fetch("t"))
+        return "over" if task else "under way"
+
+    failure = drive(body).failure
+
+    assert "has no truth value, and does not tell whether it has ended" in failure
+    assert "if (yield from task): ..." in failure
 
 
 def test_a_task_that_nobody_yields_is_no_slip(drive: Drive) -> None:

@@ -391,23 +391,43 @@ def test_a_command_that_is_used_is_not_reported(body: Callable[[], Flow[Any]]) -
     assert complete(body).done
 
 
+def passed_from_a_variable() -> Flow[Any]:
+    slip = other("k")
+    return (yield from fetch([slip]))
+
+
+def returned_from_a_variable() -> Flow[Any]:
+    slip = other("k")
+    yield from sleep(1)
+    return {"slip": slip}
+
+
+def returned_as_it_is() -> Flow[Any]:
+    yield from sleep(1)
+    return other("k")
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "line"),
     [
-        passed_to_an_activity,
-        passed_inside_a_value,
-        passed_inside_an_object,
-        passed_in_a_circle,
-        returned_inside_an_object,
-        returned,
+        (passed_to_an_activity, "other("),
+        (passed_from_a_variable, "slip ="),
+        (passed_inside_a_value, "other("),
+        (passed_inside_an_object, "other("),
+        (passed_in_a_circle, "other("),
+        (returned_as_it_is, "other("),
+        (returned_from_a_variable, "slip ="),
+        (returned_inside_an_object, "other("),
+        (returned, "other("),
     ],
+    ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_a_command_in_the_place_of_its_result_is_refused(body: Callable[[], Flow[Any]]) -> None:
-    """Passing on or returning what was not yielded fails, with what was forgotten, instead of storing the command."""
+def test_a_command_in_the_place_of_its_result_is_refused(body: Callable[[], Flow[Any]], line: str) -> None:
+    """Passing on or returning what was not yielded fails, with what was forgotten and the line that made it."""
     flow = complete(body)
 
     assert isinstance(flow.exception, EncodingError)
-    assert "was made and never yielded" in str(flow.exception)
+    assert f" was made at {line_of(body, line)} and never yielded" in str(flow.exception)
 
 
 def test_a_failure_leaves_no_slip_behind() -> None:

@@ -13,6 +13,7 @@ from tests.orchestrator.shop import (
     Gate,
     OrderFailed,
     Works,
+    by_the_clock,
     shop,
 )
 from yieldflow import (
@@ -21,12 +22,25 @@ from yieldflow import (
     Registry,
     workflow,
 )
+from yieldflow.testing.plugin import Clock
 
 
 @pytest.fixture
 def store(database: Path) -> Iterator[Orchestrator]:
     """Started, with the definitions of this module."""
     with Orchestrator(database, registry=shop) as started:
+        yield started
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(database: Path, registry: Registry, clock: Clock) -> Iterator[Orchestrator]:
+    """Started, with the test's own definitions, and a time that the test moves on."""
+    with by_the_clock(Orchestrator(database, registry=registry), clock) as started:
         yield started
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ from yieldflow import (
     sleep,
     workflow,
 )
+from yieldflow._core.history import Micros
+from yieldflow.testing.plugin import Clock
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
 WAIT = 60.0
@@ -174,6 +176,18 @@ def failed(orchestrator: Orchestrator, invocation: Any, error: type[BaseExceptio
     with pytest.raises(error):
         handle.result(WAIT)
     return handle
+
+
+def told_the_time(orchestrator: Orchestrator, now: Callable[[], Micros]) -> Orchestrator:
+    """The same, not started yet, with another clock."""
+    orchestrator._access.settings = replace(orchestrator._access.settings, clock=now)
+    return orchestrator
+
+
+def by_the_clock(orchestrator: Orchestrator, clock: Clock) -> Orchestrator:
+    """The same, not started yet, with a time that the test moves on."""
+    clock.drives(lambda: orchestrator._access.session)
+    return told_the_time(orchestrator, clock)
 
 
 def until(holds: Callable[[], object]) -> None:

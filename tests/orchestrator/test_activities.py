@@ -19,6 +19,7 @@ from tests.orchestrator.shop import (
 )
 from yieldflow import (
     ActivityError,
+    Cancelled,
     EncodingError,
     Flow,
     Orchestrator,
@@ -26,6 +27,7 @@ from yieldflow import (
     WorkflowHandle,
     activity,
     gather,
+    now,
     workflow,
 )
 
@@ -137,6 +139,34 @@ def test_an_activity_may_wait_for_many_at_once(database: Path, registry: Registr
     assert threads <= 2
 
 
+def test_an_activity_may_wait_for_one_after_another(database: Path, registry: Registry) -> None:
+    """An activity that awaits workflows again and again, also when they are done, does not leave a thread for each."""
+    orchestrator = Orchestrator(database, max_workers=1, registry=registry)
+
+    @workflow(registry=registry)
+    def inner() -> Flow[int]:
+        yield from now()
+        return 1
+
+    async def collect(handle: WorkflowHandle[int]) -> int:
+        return sum([await handle for _ in range(50)])
+
+    @activity(registry=registry)
+    def again() -> tuple[int, int]:
+        total = asyncio.run(collect(orchestrator.submit(inner())))
+        return total, sum(thread.name == "yieldflow-worker" for thread in threading.enumerate())
+
+    @workflow(registry=registry)
+    def outer() -> Flow[tuple[int, int]]:
+        return (yield from again())
+
+    with orchestrator:
+        total, threads = orchestrator.submit(outer()).result(WAIT)
+
+    assert total == 50
+    assert threads <= 2
+
+
 def test_waiting_on_another_orchestrator_lends_the_place_too(
     database: Path, tmp_path: Path, registry: Registry
 ) -> None:
@@ -176,6 +206,7 @@ def test_waiting_on_another_orchestrator_lends_the_place_too(
         (GeneratorExit(), "builtins.GeneratorExit"),
         (Unpicklable("no"), "tests.orchestrator.shop.Unpicklable"),
         (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+        (Cancelled(), "yieldflow._core.errors.Cancelled"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

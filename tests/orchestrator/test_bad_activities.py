@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, Gate
+from tests.orchestrator.shop import WAIT, Gate, told_the_time, until
 from yieldflow import (
     ActivityTimeoutError,
+    AttemptInfo,
     EncodingError,
     Flow,
     MisplacedCallError,
     Orchestrator,
     Registry,
     RetryPolicy,
+    Tracer,
     activity,
     activity_context,
     gather,
@@ -111,9 +113,9 @@ def test_it_returns_what_cannot_be_stored(outcome: Any, made: Callable[[], Any])
     assert runs == [1]
 
 
-@pytest.mark.parametrize("size", [200_000_000])
+@pytest.mark.parametrize("size", [20_000_000, pytest.param(200_000_000, marks=pytest.mark.slow)])
 def test_it_returns_much(orchestrator: Orchestrator, registry: Registry, size: int) -> None:
-    """200 MB are stored and come back."""
+    """Many megabytes are stored and come back."""
 
     @activity(registry=registry)
     def much() -> bytes:
@@ -165,18 +167,77 @@ def test_it_never_returns(database: Any, registry: Registry, gate: Gate) -> None
     )
 
 
+def test_its_time_is_over_before_it_runs(database: Any, registry: Registry, gate: Gate) -> None:
+    """A thread that is held up between taking an attempt and running it loses its place to another as well."""
+
+    class HoldingUp(Tracer):
+        def attempt_started(self, attempt: AttemptInfo) -> None:
+            if attempt.activity == "late":
+                gate.pass_through()
+
+    @activity(registry=registry, timeout=0.01)
+    def late() -> None: ...
+
+    @activity(registry=registry)
+    def work() -> str:
+        return "worked"
+
+    @workflow(registry=registry)
+    def job() -> Flow[str]:
+        try:
+            yield late()
+        except ActivityTimeoutError:
+            return (yield from work())
+        return "in time"
+
+    with Orchestrator(database, max_workers=1, registry=registry, tracer=HoldingUp()) as orchestrator:
+        assert orchestrator.submit(job()).result(WAIT) == "worked"
+        gate.open()
+
+
+def test_its_time_is_over_before_it_begins(database: Any, registry: Registry, gate: Gate) -> None:
+    """A thread that was given up before it found that it is not to begin its attempt is none too many after that."""
+    before = set(threading.enumerate())
+    taken = threading.Event()
+
+    def now() -> int:
+        if threading.current_thread().name == "yieldflow-worker":
+            taken.set()
+            gate.pass_through()
+        # Time passes once a thread has the attempt.
+        return 1_000_000 * taken.is_set()
+
+    def workers() -> int:
+        return sum(thread.name == "yieldflow-worker" for thread in set(threading.enumerate()) - before)
+
+    @activity(registry=registry, schedule_to_start_timeout=0.01)
+    def late() -> None: ...
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield late()
+
+    with told_the_time(Orchestrator(database, max_workers=1, registry=registry), now) as orchestrator:
+        with pytest.raises(ActivityTimeoutError):
+            orchestrator.submit(job()).result(WAIT)
+        until(lambda: orchestrator.health().abandoned)
+        gate.open()
+        until(lambda: workers() == 1)
+
+
 def test_it_never_returns_and_no_thread_can_be_had(
     orchestrator: Orchestrator, registry: Registry, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where none can take its place the attempt fails all the same, the engine goes on, and its thread works later."""
+    meeting = threading.Barrier(5)
 
     @activity(registry=registry, timeout=0.05)
     def hang() -> None:
         gate.pass_through()
 
     @activity(registry=registry)
-    def work() -> str:
-        return "worked"
+    def work() -> None:
+        meeting.wait(WAIT)
 
     @workflow(registry=registry)
     def job() -> Flow[list[str]]:
@@ -184,8 +245,8 @@ def test_it_never_returns_and_no_thread_can_be_had(
         return [type(failure).__name__ for failure in failures]
 
     @workflow(registry=registry)
-    def later() -> Flow[str]:
-        return (yield from work())
+    def later() -> Flow[int]:
+        return len((yield from gather(*(work() for _ in range(5)))))
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -194,7 +255,8 @@ def test_it_never_returns_and_no_thread_can_be_had(
     assert orchestrator.submit(job()).result(WAIT) == ["ActivityTimeoutError"] * 5
     handle = orchestrator.submit(later())
     gate.open()
-    assert handle.result(WAIT) == "worked"
+    # They have met, so all five threads are back.
+    assert handle.result(WAIT) == 5
     assert orchestrator.health().abandoned == ()
 
 
@@ -307,6 +369,25 @@ def test_it_calls_back(orchestrator: Orchestrator, outcome: Any) -> None:
     ]
 
 
+def test_it_waits_and_no_thread_can_be_had(
+    orchestrator: Orchestrator, outcome: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other can work in its place, it fails with what to do, and does not wait for ever."""
+
+    def waits() -> None:
+        orchestrator.handle(activity_context().workflow_id).result(WAIT)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    seen = outcome(waits)
+    assert seen == (
+        "YieldflowError: activity 'step' waits for a workflow, and no thread can be started to work in its place "
+        "(can't start new thread). 0 others wait so: max_concurrent on the activity keeps them fewer"
+    )
+
+
 def test_it_asks_where_there_is_no_activity() -> None:
     """`activity_context()` outside activities is refused."""
     with pytest.raises(MisplacedCallError, match="called outside an activity"):
@@ -329,3 +410,25 @@ def test_its_heartbeat_cannot_be_stored(orchestrator: Orchestrator, registry: Re
         return (yield from beats())
 
     assert "generator" in orchestrator.submit(job()).result(WAIT)
+
+
+def test_its_heartbeat_is_huge(orchestrator: Orchestrator, registry: Registry) -> None:
+    """Details that would be too much to write again and again are refused at the call, with what to do instead."""
+
+    @activity(registry=registry)
+    def beats() -> list[str]:
+        said = []
+        for size in (9_999_998, 9_999_999):
+            try:
+                activity_context().heartbeat("x" * size)
+            except EncodingError as error:
+                said.append(str(error))
+        return said
+
+    @workflow(registry=registry)
+    def job() -> Flow[list[str]]:
+        return (yield from beats())
+
+    (said,) = orchestrator.submit(job()).result(WAIT)
+    assert "details of 10,000,001 bytes" in said
+    assert "at most 10,000,000. Put them into a file" in said

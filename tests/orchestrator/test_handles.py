@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +17,13 @@ import pytest
 from tests.orchestrator.shop import (
     WAIT,
     CardDeclined,
+    Gate,
     Unpicklable,
     in_threads,
     nap,
     shop,
     total,
+    until,
 )
 from yieldflow import (
     EncodingError,
@@ -33,6 +40,7 @@ from yieldflow import (
     activity,
     now,
     sleep,
+    wait_signal,
     workflow,
 )
 from yieldflow.orchestrator.waiting import FEW, Watches
@@ -54,6 +62,30 @@ def test_a_timeout_may_be_as_long_as_one_likes(store: Orchestrator) -> None:
     """An endless timeout is one like others, for `result` and for `stop`."""
     assert [store.submit(total(1)).result(timeout) for timeout in (1e12, float("inf"))] == [4, 4]
     store.stop(timeout=float("inf"))
+
+
+@pytest.mark.parametrize("given", ["5", True, [5], float("nan")])
+def test_a_timeout_that_is_none_is_refused(store: Orchestrator, given: Any) -> None:
+    """`start`, `stop` and `result` refuse what is no length of time, say which call it was, and nothing has changed."""
+    calls: dict[str, Callable[[], object]] = {
+        "start": lambda: store.start(wait=True, timeout=given),
+        "stop": lambda: store.stop(given),
+        "result": lambda: store.submit(nap()).result(given),
+    }
+    for name, call in calls.items():
+        message = rf"^{name}\(timeout=\.\.\.\) takes seconds or a timedelta, not {re.escape(repr(given))}$"
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()
+
+    assert store.run(total(1)) == 4
+
+
+def test_a_timeout_may_be_a_timedelta(store: Orchestrator) -> None:
+    """A length of time is given in one way everywhere: as seconds, or as a `timedelta`."""
+    limit = timedelta(seconds=WAIT)
+    assert store.submit(total(1)).result(limit) == 4
+    store.stop(limit)
+    store.start(wait=True, timeout=limit)
 
 
 def test_a_workflow_s_own_timeout_is_not_ours(orchestrator: Orchestrator, registry: Registry) -> None:
@@ -224,6 +256,30 @@ def _result_once_awake(handle: WorkflowHandle[Any]) -> Any:
     raise AssertionError("it was never woken")
 
 
+def test_a_signal_that_another_thread_was_given_is_handled_meanwhile(
+    orchestrator: Orchestrator, registry: Registry, gate: Gate
+) -> None:
+    """Whoever waits in the main thread hears of a Ctrl-C, or another signal, whichever thread the system gave it to."""
+    main = threading.get_ident()
+
+    @activity(registry=registry)
+    def hold() -> str:
+        until(lambda: sys._current_frames()[main].f_code.co_name == "wait")
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        gate.pass_through()
+        return "held"
+
+    @workflow(registry=registry)
+    def job() -> Flow[str]:
+        return (yield from hold())
+
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: gate.open())
+    try:
+        assert orchestrator.submit(job()).result(WAIT) == "held"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_watches_that_nobody_holds_vanish() -> None:
     """However many handles there were, only those that are held take up memory; a held one stays the same."""
     watches = Watches()
@@ -234,3 +290,43 @@ def test_watches_that_nobody_holds_vanish() -> None:
 
     assert watches.of("held") is held
     assert len(watches._by_id) <= 2 * FEW
+
+
+# ---------------------------------------------------------------------- what cannot be read back
+
+
+def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registry: Registry) -> None:
+    """Where a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
+
+    @activity(registry=registry)
+    def pair(first: int) -> tuple[int, int]:
+        return first, 2
+
+    @workflow(registry=registry)
+    def of_a_step() -> Flow[None]:
+        yield pair(1)
+        yield wait_signal("go")
+
+    @workflow(registry=registry)
+    def of_an_argument(values: tuple[int, int]) -> Flow[None]:
+        yield wait_signal("go")
+
+    @workflow(registry=registry)
+    def of_a_result() -> Flow[tuple[int, int]]:
+        return (yield from pair(1))
+
+    with Orchestrator(database, registry=registry) as before:
+        step, argument = before.submit(of_a_step(), "step"), before.submit(of_an_argument((1, 2)), "argument")
+        before.submit(of_a_result(), "result").result(WAIT)
+        until(lambda: step.history()[0].status is StepStatus.DONE and len(argument.history()) == 1)
+
+    step.signal("go")
+    argument.signal("go")
+    with Orchestrator(database, registry=registry, codec="json") as after:
+        for workflow_id, place in {
+            "step": "the outcome of step 0, pair(first=1): a pickle of",
+            "argument": "the arguments of workflow 'of_an_argument': a pickle of",
+            "result": "what workflow result returned: a pickle of",
+        }.items():
+            with pytest.raises((EncodingError, WorkflowStalledError), match=re.escape(place)):
+                after.handle(workflow_id).result(WAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections import Counter
@@ -142,6 +143,8 @@ def test_stop_leaves_nothing_behind(database: Path) -> None:
 
     orchestrator = Orchestrator(database, registry=shop)
     orchestrator.stop()
+    # What tests before have left open is closed when it is cleared away: now, or later, if a thread holds it.
+    gc.collect()
     before = descriptors()
     for number in range(5):
         orchestrator.start()
@@ -152,7 +155,7 @@ def test_stop_leaves_nothing_behind(database: Path) -> None:
     for thread in ours:
         thread.join(WAIT)
     assert [thread for thread in ours if thread.is_alive()] == []
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize(

@@ -203,4 +203,4 @@ def test_a_stalled_workflow_is_reported_while_others_are_registered(database: Pa
                 yield sleep(0)
 
             with pytest.raises(WorkflowStalledError, match="no workflow named 'gone'"):
-                orchestrator.handle("w").result(WAIT / 20)
+                orchestrator.handle("w").result(WAIT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, Gate, until
+from tests.orchestrator.shop import WAIT, Gate, by_the_clock, until
 from yieldflow import (
     ActivityError,
     Flow,
@@ -23,6 +23,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow.sqlite import SqliteStore
+from yieldflow.testing.plugin import Clock
 
 SOON = RetryPolicy(0.001, jitter=False)
 LATER = RetryPolicy(3600, jitter=False)
@@ -284,17 +285,14 @@ def test_retrying_the_workflow_begins_with_the_first_attempt(single: Any) -> Non
     assert made == [1, 2, 3, 1, 2, 3]
 
 
-def test_a_retry_waits_through_a_restart(database: Path, registry: Registry, gate: Gate) -> None:
+def test_a_retry_waits_through_a_restart(database: Path, registry: Registry, clock: Clock) -> None:
     """Attempts are counted on, also by the next process; what is due later waits on."""
 
     @activity(registry=registry)
     def it() -> int:
         attempt = activity_context().attempt
-        if attempt == 1:
-            raise ActivityError("busy", retry_after=0.3)
-        if attempt == 2:
-            gate.pass_through()
-            raise ActivityError("busy", retry_after=0)
+        if attempt < 3:
+            raise ActivityError("busy", retry_after=3600)
         return attempt
 
     @workflow(registry=registry)
@@ -304,9 +302,14 @@ def test_a_retry_waits_through_a_restart(database: Path, registry: Registry, gat
     with Orchestrator(database, registry=registry) as first:
         handle = first.submit(job())
         until(lambda: handle.describe().attempt == 2)
-    gate.open()
-    with Orchestrator(database, registry=registry) as second:
-        assert second.handle(handle.id).result(WAIT) == 3
+    with by_the_clock(Orchestrator(database, registry=registry), clock) as second:
+        again = second.handle(handle.id)
+        clock.advance(1800)
+        assert again.describe().attempt == 2
+        clock.advance(1800)
+        until(lambda: again.describe().attempt == 3)
+        clock.advance(3600)
+        assert again.result(WAIT) == 3
 
 
 def test_as_many_at_once_as_asked(database: Path, registry: Registry, gate: Gate) -> None:

@@ -27,6 +27,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
+from yieldflow.testing.plugin import Clock
 
 
 def test_outcomes_that_arrive_meanwhile_are_recorded_and_applied_later(
@@ -112,21 +113,17 @@ def test_signals_while_suspended_wait(orchestrator: Orchestrator, registry: Regi
     assert handle.result(WAIT) == [1, 2]
 
 
-def test_a_sleep_that_ends_meanwhile_ends_at_resume(orchestrator: Orchestrator, registry: Registry) -> None:
+def test_a_sleep_that_ends_meanwhile_ends_at_resume(timed: Orchestrator, registry: Registry, clock: Clock) -> None:
     """A sleep is over when its time has come, though the workflow hears of it when it is resumed."""
 
     @workflow(registry=registry)
     def job() -> Flow[str]:
-        yield sleep(0.05)
+        yield sleep(3600)
         return "rested"
 
-    @workflow(registry=registry)
-    def later() -> Flow[None]:
-        yield sleep(0.1)
-
-    handle = orchestrator.submit(job())
+    handle = timed.submit(job())
     handle.suspend()
-    orchestrator.submit(later()).result(WAIT)
+    clock.advance(3600)
     assert handle.describe().status is WorkflowStatus.SUSPENDED
     handle.resume()
 
@@ -186,16 +183,17 @@ def test_a_client_suspends_what_another_process_runs(database: Path) -> None:
     client.stop()
 
 
-def test_a_delayed_workflow_can_be_suspended(database: Path) -> None:
+def test_a_delayed_workflow_can_be_suspended(timed: Orchestrator, registry: Registry, clock: Clock) -> None:
     """Suspended before its start, a workflow does not start when its time has come, but when it is resumed."""
-    with Orchestrator(database, registry=shop) as orchestrator:
-        handle = orchestrator.submit(total(1), delay=0.05)
-        handle.suspend()
-        orchestrator.submit(total(1), delay=0.1).result(WAIT)
-        described = handle.describe()
-        assert (described.status, described.started_at) == (WorkflowStatus.SUSPENDED, None)
-        handle.resume()
-        assert handle.result(WAIT) == 4
+    registry.add(total)
+    handle = timed.submit(total(1), delay=3600)
+    handle.suspend()
+    clock.advance(3600)
+    described = handle.describe()
+    assert (described.status, described.started_at) == (WorkflowStatus.SUSPENDED, None)
+    handle.resume()
+
+    assert handle.result(WAIT) == 4
 
 
 def test_a_delayed_workflow_that_is_resumed_early_waits(store: Orchestrator) -> None:
@@ -211,11 +209,12 @@ def test_a_delayed_workflow_that_is_resumed_early_waits(store: Orchestrator) -> 
         handle.result(timeout=0)
 
 
-def test_time_that_runs_out_while_suspended(store: Orchestrator) -> None:
+def test_time_that_runs_out_while_suspended(timed: Orchestrator, registry: Registry, clock: Clock) -> None:
     """A timeout counts the time that a workflow was suspended; it is cancelled for it once it is resumed."""
-    handle = store.submit(nap().with_options(timeout=0.05))
+    registry.add(nap)
+    handle = timed.submit(nap().with_options(timeout=60))
     handle.suspend()
-    store.submit(total(1), delay=0.1).result(WAIT)
+    clock.advance(60)
     assert handle.describe().status is WorkflowStatus.SUSPENDED
     handle.resume()
 

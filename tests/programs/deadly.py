@@ -50,11 +50,14 @@ def bystander(number: int) -> Flow[int]:
 
 
 def main() -> None:
-    with Orchestrator(sys.argv[1], max_workers=2, registry=registry, max_recovery_attempts=3) as orchestrator:
-        handles = [
-            orchestrator.submit(bystander(number), workflow_id=f"bystander-{number}") for number in range(BYSTANDERS)
-        ]
-        culprits = [orchestrator.submit(registry.workflow(name)(), workflow_id=name) for name in sys.argv[2:]]
+    orchestrator = Orchestrator(sys.argv[1], max_workers=2, registry=registry, max_recovery_attempts=3)
+    # On disk before any of it begins: of one that kills the process in its first turn nothing would be known else,
+    # where none of the others is on trial any more.
+    handles = [
+        orchestrator.submit(bystander(number), workflow_id=f"bystander-{number}") for number in range(BYSTANDERS)
+    ]
+    culprits = [orchestrator.submit(registry.workflow(name)(), workflow_id=name) for name in sys.argv[2:]]
+    with orchestrator:
         for handle in handles:
             handle.result(60)
         for culprit in culprits:

@@ -1,13 +1,16 @@
 """Owns a database whose workflows wait for what others do, until it is told to stop: ``desk.py DATABASE``.
 
-It prints ``started``, and ``stopped`` when it was told ``stop`` on stdin.
+It prints ``started``, and ``stopped`` when it was told ``stop`` on stdin; told ``cpu``, the seconds of processor time
+that it has used.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from yieldflow import Flow, Orchestrator, Registry, activity, gather, sleep, wait_signal, workflow
 
@@ -47,11 +50,27 @@ def waiting() -> Flow[str]:
     return "rested"
 
 
+@workflow(registry=registry)
+def collecting() -> Flow[list[Any]]:
+    """Returns what it is sent, until that is None."""
+    items = []
+    while (item := (yield from wait_signal("item"))) is not None:
+        items.append(item)
+    return items
+
+
+@workflow(registry=registry)
+def labelled(label: str, number: int) -> Flow[str]:
+    return (yield from note(f"{label} {number}"))
+
+
 def main() -> None:
     with Orchestrator(sys.argv[1], registry=registry):
         print("started", flush=True)
         for line in sys.stdin:
-            if line == "stop\n":
+            if line == "cpu\n":
+                print(time.process_time(), flush=True)
+            elif line == "stop\n":
                 break
     print("stopped", flush=True)
 

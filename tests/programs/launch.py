@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -17,8 +19,21 @@ import yieldflow
 WAIT = 60.0
 
 _FOLDER = Path(__file__).parent
-#: Where this process found the package, so that the child finds the same.
-_PACKAGE_HOME = Path(yieldflow.__file__).parent.parent
+#: Where this process found the package, so that the child finds the same, and where it finds these programs.
+_HOMES = (Path(yieldflow.__file__).parent.parent, _FOLDER.parent.parent)
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Have processes that are started meanwhile hear of Ctrl-C, also where this one was told to ignore it.
+
+    It is, and all that it starts, where somebody runs the tests in the background.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Program:
@@ -35,7 +50,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(_PACKAGE_HOME)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, _HOMES))},
             text=True,
         )
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -85,13 +100,13 @@ class Program:
             return True
         return False
 
-    def end(self) -> int:
-        """Wait until it ends by itself; its exit status."""
+    def end(self, patience: float = WAIT) -> int:
+        """Wait until it ends by itself, for so many seconds; its exit status."""
         try:
-            self._process.wait(WAIT)
+            self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"it did not end within {WAIT} s; stderr: {self.complaints}") from None
+            raise AssertionError(f"it did not end within {patience} s; stderr: {self.complaints}") from None
         return self._close()
 
     def kill(self) -> int:

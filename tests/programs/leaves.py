@@ -1,4 +1,4 @@
-"""Ends without `stop()`, while an activity blocks for ever and thousands are queued: ``leaves.py DATABASE HOW``.
+"""Ends without `stop()`, while an activity blocks for ever and hundreds are queued: ``leaves.py DATABASE HOW``.
 
 HOW is ``returns``, ``raises``, ``exits``, ``waits`` (in `result()`, in an activity), ``async`` (in `asyncio.to_thread`)
 or ``hangs`` (in a workflow).
@@ -13,8 +13,9 @@ import threading
 from yieldflow import Flow, Orchestrator, Registry, activity, sleep, workflow
 
 registry = Registry()
-QUEUED = 3000
+QUEUED = 600
 _begun = threading.Event()
+_waits = threading.Event()
 _hangs = threading.Event()
 
 
@@ -51,10 +52,11 @@ def noted(number: int) -> Flow[int]:
 
 def main() -> None:
     how = sys.argv[2]
-    orchestrator = Orchestrator(sys.argv[1], max_workers=1, registry=registry)
+    orchestrator = Orchestrator(sys.argv[1], max_workers=2 if how == "waits" else 1, registry=registry)
 
     @activity(registry=registry)
     def wait(workflow_id: str) -> None:
+        _waits.set()
         orchestrator.handle(workflow_id).result()
 
     @workflow(registry=registry)
@@ -71,6 +73,7 @@ def main() -> None:
     last = orchestrator.submit(blocked_in_thread() if how == "async" else blocked())
     if how == "waits":
         orchestrator.submit(waiting(last.id))
+        _waits.wait()
     _begun.wait()
     orchestrator.submit_many(noted(number) for number in range(QUEUED))
     if how == "hangs":

@@ -51,6 +51,16 @@ def lock() -> str:
     return "free"
 
 
+def hold() -> str:
+    """Hold the database's lock until the next line comes in."""
+    connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("begin exclusive")
+    print("held", flush=True)
+    sys.stdin.readline()
+    connection.close()
+    return "let go"
+
+
 def own() -> str:
     ownership.acquire()
     return "owner"
@@ -98,6 +108,7 @@ ORDERS: dict[str, Callable[..., str]] = {
     "close": close,
     "submit": submit,
     "lock": lock,
+    "hold": hold,
     "own": own,
     "release": release,
     "fill disk": fill_disk,

@@ -5,7 +5,7 @@ Each is a patch of one place, as a careless change might make it; the guards beh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,13 +14,13 @@ from yieldflow import StorageError
 from yieldflow._core.history import Micros, Signal, StepEnded
 from yieldflow.memory import MemoryStore
 from yieldflow.orchestrator import handle
-from yieldflow.scheduler import applying, committing, dispatching, eviction, requests, residents, scheduler
+from yieldflow.scheduler import applying, attempts, committing, dispatching, eviction, requests, residents, scheduler
 from yieldflow.scheduler.residents import Resident, Residents
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import State
 from yieldflow.scheduler.timers import Timer, Timers
-from yieldflow.scheduler.turn import Submit, Turn, Unit
-from yieldflow.store import Loaded, RequestKind
+from yieldflow.scheduler.turn import Change, Registered, Submit, Turn, Unit
+from yieldflow.store import Arrivals, Loaded, OpenAttempt, RequestKind, Submission
 from yieldflow.workers import Completed
 
 
@@ -28,10 +28,10 @@ def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Activities are handed to the workers before the transaction that records them."""
 
     def commit(state: State, units: list[Unit], turn: Turn) -> None:
-        for checkpoint in (checkpoint for unit in units for checkpoint in unit.checkpoints):
-            resident = state.residents.get(checkpoint.workflow_id)
+        for change in (change for unit in units for change in unit.changes):
+            resident = state.residents.get(change.workflow_id)
             if resident is not None:
-                dispatching.dispatch(state, resident, checkpoint.issued, turn)
+                dispatching.dispatch(state, resident, change.issued, turn)
         for attempt in turn.attempts:
             state.workers.submit(attempt)
         turn.attempts.clear()
@@ -55,10 +55,10 @@ def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint applies the outcome of an activity that is tried again twice."""
     apply = applying._apply_one
 
-    def twice(state: State, resident: Resident, event: Any, turn: Turn, unit: Unit, notes: Any, **rest: Any) -> bool:
-        applied = apply(state, resident, event, turn, unit, notes, **rest)
+    def twice(state: State, resident: Resident, event: Any, turn: Turn, change: Change, **rest: Any) -> bool:
+        applied = apply(state, resident, event, turn, change, **rest)
         if applied and isinstance(event, StepEnded) and event.attempt > 1:
-            notes.events = [*notes.events, event]
+            change.events = [*change.events, event]
         return applied
 
     patch.setattr(applying, "_apply_one", twice)
@@ -122,8 +122,8 @@ def outcomes_lost_with_the_disk(patch: pytest.MonkeyPatch) -> None:
     failed = committing._failed
 
     def forgetful(state: State, units: list[Unit], error: StorageError, turn: Turn) -> None:
-        for unit in units:
-            unit.causes = [cause for cause in unit.causes if not isinstance(cause, Completed)]
+        for change in (unit for unit in units if isinstance(unit, Change)):
+            change.causes = [cause for cause in change.causes if not isinstance(cause, Completed)]
         failed(state, units, error, turn)
 
     patch.setattr(committing, "_failed", forgetful)
@@ -149,6 +149,49 @@ def signals_of_the_suspended_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(residents.Residents, "_sort_mail", last)
 
 
+def registration_unheard(patch: pytest.MonkeyPatch) -> None:
+    """Nobody is told that code which was missing is registered."""
+    take_in = Scheduler._take_in
+
+    def deaf(self: Scheduler, message: Any, turn: Turn) -> None:
+        if not isinstance(message, Registered):
+            take_in(self, message, turn)
+
+    patch.setattr(Scheduler, "_take_in", deaf)
+
+
+def heartbeats_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An attempt that follows another is not given what that said last."""
+    follow = attempts.follow
+
+    def forgetful(state: State, resident: Resident, step: int, following: OpenAttempt) -> None:
+        follow(state, resident, step, following._replace(details=None))
+
+    patch.setattr(committing, "follow", forgetful)
+
+
+def request_never_found(patch: pytest.MonkeyPatch) -> None:
+    """Of what clients ask between two looks only the first is found."""
+    arrivals = MemoryStore.arrivals
+
+    def first(self: MemoryStore) -> Arrivals:
+        found = arrivals(self)
+        return found._replace(requests=found.requests[:1])
+
+    patch.setattr(MemoryStore, "arrivals", first)
+
+
+def submitted_piece_by_piece(patch: pytest.MonkeyPatch) -> None:
+    """A client's workflows are put on disk one after the other, and not all together."""
+    submit = MemoryStore.submit
+
+    def piecemeal(self: MemoryStore, submissions: Sequence[Submission]) -> None:
+        for new in submissions:
+            submit(self, [new])
+
+    patch.setattr(MemoryStore, "submit", piecemeal)
+
+
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     dispatch_before_commit,
     answer_before_commit,
@@ -163,4 +206,8 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     memory_kept_after_a_failed_commit,
     evicted_at_work,
     signals_of_the_suspended_lost,
+    registration_unheard,
+    heartbeats_forgotten,
+    request_never_found,
+    submitted_piece_by_piece,
 ]

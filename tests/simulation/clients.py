@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Protocol, TypeVar, cast
 
 from tests.engine import CODEC, SECOND, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
 from yieldflow._core.errors import YieldflowError
-from yieldflow._core.history import SEED_LENGTH, Micros, Payload
+from yieldflow._core.history import Micros, Payload, Signal
 from yieldflow.orchestrator.access import Access
 from yieldflow.orchestrator.handle import WorkflowHandle
+from yieldflow.orchestrator.listing import purge, purge_bounds
 from yieldflow.orchestrator.waiting import Watches
 from yieldflow.scheduler.turn import Ask, Message, Reply, Submit
-from yieldflow.store import Loaded, Request, RequestKind, Rewind, Store, Submission, WorkflowRecord
+from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .code import Code
 from .ledger import Ledger, Sent
-from .plan import Call, Flow
+from .plan import Call, Flow, purges
 
 T = TypeVar("T")
 
@@ -47,9 +48,6 @@ class Town(Protocol):
     def wall(self) -> Micros:
         """What the system's clock shows."""
 
-    def written(self) -> None:
-        """Somebody wrote to the disk, which the owner is to find."""
-
     def note(self, *what: object) -> None:
         """Add a line to the trace."""
 
@@ -68,6 +66,8 @@ class Clients:
         #: What was called and not answered: it is called again after a crash. By the number of the call.
         self.unanswered: dict[int, tuple[Call, Micros]] = {}
         self._calls = 0
+        #: How often each was called.
+        self.made: Counter[str] = Counter()
         self.submitted: set[str] = set()
         #: The workflows that are not to clean up.
         self.terminated: set[str] = set()
@@ -78,6 +78,7 @@ class Clients:
     def call(self, call: Call) -> None:
         """Make a call."""
         self._calls += 1
+        self.made.update(_kinds(call))
         self._town.note("call", *call)
         if call.kind == "submit":
             self._submit(call)
@@ -102,25 +103,33 @@ class Clients:
     # ------------------------------------------------------------------ submitting and asking
 
     def _submit(self, call: Call) -> None:
-        town, flow = self._town, self._flows[call.workflow]
-        new = submission(town.code.program(flow.program), call.workflow, town.wall(), call.delay)
-        if call.timeout is not None:
-            new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
+        town = self._town
+        news = [self._submission(workflow_id, call) for workflow_id in (call.workflow, *call.others)]
         if call.outside:
-            self._heard(call, self._try(lambda: self._write_down(new)))
+            self._heard(call, self._try(lambda: town.store.submit(news)))
         else:
-            self._await(call, lambda reply: Submit([new], reply))
+            town.ledger.together.append(news)
+            self._await(call, lambda reply: Submit(news, reply))
 
-    def _write_down(self, new: Submission) -> None:
-        self._town.store.submit([new])
-        self._town.ledger.created(new)
+    def _submission(self, workflow_id: str, call: Call) -> Submission:
+        town, flow = self._town, self._flows[workflow_id]
+        code = town.code.late if flow.late else town.code.program
+        new = submission(code(flow.program), workflow_id, town.wall(), call.delay)
+        if call.timeout is not None and workflow_id == call.workflow:
+            new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
+        if call.name and workflow_id == call.workflow:
+            new = new._replace(signals=[Signal(1, call.name, self._payload(call), town.wall())])
+        return new
+
+    def _payload(self, call: Call) -> Payload:
+        """What a signal carries. Whoever gets no answer sends it again, as another one."""
+        return CODEC.encode([call.name, self._calls])
 
     def _ask(self, call: Call) -> None:
         town = self._town
         payload: Payload | None = None
         if call.kind == "signal":
-            # Whoever gets no answer sends it again, as another one.
-            payload = CODEC.encode([call.name, self._calls])
+            payload = self._payload(call)
         name = call.name or None
         if call.kind == "terminate":
             self.terminated.add(call.workflow)
@@ -145,7 +154,6 @@ class Clients:
             what()
         except YieldflowError as error:
             return error
-        self._town.written()
         return None
 
     def _heard(
@@ -155,15 +163,30 @@ class Clients:
         town = self._town
         town.note("answer", call.kind, call.workflow, call.name, type(error).__name__ if error is not None else "yes")
         if call.kind == "submit" and (error is None or isinstance(error, WorkflowAlreadyExistsError)):
-            town.ledger.acknowledge(call.workflow)
-            self.submitted.add(call.workflow)
-            for waiting in self._waiting.pop(call.workflow, ()):
-                self._town.after(0, partial(self.call, waiting))
+            self._submitted(call, error is None)
         elif isinstance(error, StorageError):
             self._later(call)
         elif error is None and call.kind == "signal" and payload is not None:
             sent = Sent(call.workflow, payload, town.time if began is None else began, town.time)
             town.ledger.acknowledge_signal(sent, call.outside)
+
+    def _submitted(self, call: Call, new: bool) -> None:
+        """What was submitted is there: since then, or before."""
+        if not new and call.others:
+            # One of them is there, so none was put on disk.
+            for workflow_id in (call.workflow, *call.others):
+                self._again(call._replace(workflow=workflow_id, others=(), name=""))
+        else:
+            for workflow_id in (call.workflow, *call.others):
+                self._town.ledger.acknowledge(workflow_id)
+                self.submitted.add(workflow_id)
+                for waiting in self._waiting.pop(workflow_id, ()):
+                    self._again(waiting)
+        if not new and call.name:
+            self._again(Call(0, "signal", call.workflow, call.name, call.value, call.outside))
+
+    def _again(self, call: Call) -> None:
+        self._town.after(0, partial(self.call, call))
 
     # ------------------------------------------------------------------ going back
 
@@ -182,22 +205,34 @@ class Clients:
             town.note("answer", call.kind, call.workflow, type(error).__name__)
             return
         town.note("answer", call.kind, call.workflow, "yes")
-        town.written()
 
     def _delete(self, call: Call) -> None:
-        """Delete a workflow that has ended, with its descendants; its id is free then, and it is submitted anew."""
-        store, ledger = self._town.store, self._town.ledger
+        """Delete what has ended, with its descendants; the ids are free then, and are submitted anew."""
+        town, answer = self._town, "yes"
         try:
-            store.delete([call.workflow])
+            if purges(call):
+                purge(town.store.purgeable(*purge_bounds(call.value % 3, None, town.wall())), town.store.delete)
+            else:
+                town.store.delete([call.workflow])
         except YieldflowError as error:
-            self._town.note("answer", call.kind, call.workflow, type(error).__name__)
-            return
-        self._town.note("answer", call.kind, call.workflow, "yes")
-        for workflow_id in [*ledger.flows]:
-            if store.record(workflow_id) is None:
-                ledger.reread(store, workflow_id)
-                self.submitted.discard(workflow_id)
-        self._later(Call(0, "submit", call.workflow))
+            answer = type(error).__name__
+        town.note("answer", call.kind, call.workflow, answer)
+        # Whatever the client heard of it.
+        gone = self.submitted - town.ledger.flows.keys()
+        self.submitted -= gone
+        for workflow_id in sorted(gone & self._flows.keys()):
+            self._later(Call(0, "submit", workflow_id))
+
+
+def _kinds(call: Call) -> Iterator[str]:
+    """What is called, for the count."""
+    yield "purge" if purges(call) else call.kind
+    if call.outside or call.kind in ("retry", "fork", "delete"):
+        yield "by another process"
+    if call.kind == "submit":
+        extras = {"many": bool(call.others), "with a signal": bool(call.name)}
+        extras |= {"with a delay": call.delay is not None, "with a timeout": call.timeout is not None}
+        yield from (f"submit {extra}" for extra, given in extras.items() if given)
 
 
 class Office:
@@ -230,33 +265,5 @@ class Office:
         return found
 
     def query(self, question: Callable[[Store], T]) -> T:
-        """Ask the store; what is changed there is entered in the ledger."""
-        return question(cast(Store, Entered(self._town.store, self._town.ledger)))
-
-
-class Entered:
-    """A store that a client goes back in: the ledger takes over what it changed."""
-
-    def __init__(self, store: Store, ledger: Ledger) -> None:
-        self._store = store
-        self._ledger = ledger
-        self.records = store.records
-        self.steps = store.steps
-
-    def rewind(
-        self, workflow_id: str, run: int, place: int, *, children: list[Rewind], undone: list[str], **rest: Any
-    ) -> None:
-        """See `Store.rewind`."""
-        before = {record.id for record in self._store.records()}
-        self._store.rewind(workflow_id, run, place, children=children, undone=undone, **rest)
-        gone = before - {record.id for record in self._store.records()}
-        for changed in (workflow_id, *(child.workflow_id for child in children), *sorted(gone)):
-            self._ledger.reread(self._store, changed)
-
-    def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
-        """See `Store.fork`. What is random in a copy depends on its id alone."""
-        drawn = blake2b(new.workflow_id.encode(), digest_size=SEED_LENGTH).digest()
-        seed = new.seed[:-SEED_LENGTH] + drawn if len(new.seed) > SEED_LENGTH else new.seed
-        self._store.fork(workflow_id, run, place, new._replace(seed=seed))
-        self._ledger.forked_at[new.workflow_id] = place
-        self._ledger.reread(self._store, new.workflow_id)
+        """Ask the store."""
+        return question(self._town.store)

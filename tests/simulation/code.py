@@ -5,8 +5,10 @@ There are two versions of it. In the second, what a program calls a change does 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.engine import START
 from yieldflow import (
     ActivityInvocation,
     Cancelled,
@@ -26,6 +28,7 @@ from yieldflow import (
     random,
     set_progress,
     sleep,
+    sleep_until,
     start,
     take_signals,
     uuid4,
@@ -35,6 +38,8 @@ from yieldflow import (
 )
 
 from .programs import OWN, SHARED, Program
+
+BEGIN = datetime.fromtimestamp(START / 1e6, UTC)
 
 SOON = RetryPolicy(initial_interval=0.2, maximum_interval=5)
 
@@ -54,7 +59,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "careful": {"on_cancel": "wait", "timeout": 3, "max_concurrent": 1, "retry": RetryPolicy(maximum_attempts=2)},
 }
 
-LEAVES = {"act", "sleep", "signal", "take", "child"}
+#: The workflow whose code is registered later.
+LATE = "late"
+
+#: Which failures are final, as a program says it.
+FINAL: dict[str | None, tuple[type[Exception], ...]] = {None: (), "KeyError": (KeyError,), "ValueError": (ValueError,)}
+
+LEAVES = {"act", "sleep", "until", "signal", "take", "child"}
 
 
 class Code:
@@ -76,7 +87,21 @@ class Code:
         def program(tree: Program) -> Flow[Any]:
             return (yield from self.interpret(tree))
 
-        self.program = program
+        @workflow(name=LATE, registry=self.registry)
+        def late(tree: Program) -> Flow[Any]:
+            return (yield from self.interpret(tree))
+
+        self.program, self.late = program, late
+
+    def deployed(self, with_late: bool) -> Registry:
+        """A registry with this code; without that which is registered later, or with it."""
+        registry = Registry()
+        for act in self._acts.values():
+            registry.add(act)
+        registry.add(self.program)
+        if with_late:
+            registry.add(self.late)
+        return registry
 
     def _activity(self, name: str) -> Any:
         @activity(name=name, registry=self.registry, **OPTIONS[name])
@@ -94,23 +119,34 @@ class Code:
             return self.act(number, *rest)
         if kind == "sleep":
             return sleep(rest[0])
+        if kind == "until":
+            return sleep_until(BEGIN + timedelta(seconds=rest[0]))
         if kind == "signal":
             return wait_signal(rest[0])
         if kind == "take":
             return take_signals(rest[0])
         return self.child(number, *rest)
 
-    def act(self, number: int, name: str = "work", fails: int = 0, seen: object = None) -> ActivityInvocation[Any]:
+    def act(
+        self,
+        number: int,
+        name: str = "work",
+        fails: int = 0,
+        options: dict[str, Any] | None = None,
+        seen: object = None,
+    ) -> ActivityInvocation[Any]:
         """An activity."""
         command: ActivityInvocation[Any] = self._acts[name](number, fails, seen)
-        return command
+        return command.with_options(**_options(options)) if options else command
 
-    def child(self, number: int, then: Any, given: str | None, timeout: float | None, tree: Program) -> Any:
+    def child(
+        self, number: int, then: Any, given: str | None, timeout: float | None, tree: Program, late: bool = False
+    ) -> Any:
         """A child; an id of its own is drawn by the workflow itself, so that no other has it."""
         options: dict[str, Any] = {"on_parent_end": then}
         if timeout is not None:
             options["timeout"] = timeout
-        command: WorkflowInvocation[Any] = self.program(tree)
+        command: WorkflowInvocation[Any] = (self.late if late else self.program)(tree)
         if given == SHARED:
             options["workflow_id"] = SHARED
         return self.named_child(command, options) if given == OWN else command.with_options(**options)
@@ -221,6 +257,14 @@ class Code:
     def _again(self, number: int, part: Program, following: Program) -> Flow[Any]:
         yield self._catch(part)
         return (yield from continue_as_new(self.program(following)))
+
+
+def _options(drawn: dict[str, Any]) -> dict[str, Any]:
+    """What a program says of a call, as `with_options` takes it."""
+    if "retry" not in drawn:
+        return drawn
+    policy = {**drawn["retry"]}
+    return {**drawn, "retry": RetryPolicy(non_retryable=FINAL[policy.pop("final")], **policy)}
 
 
 #: The two versions.

@@ -16,7 +16,7 @@ from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 
 from .dice import Dice
-from .ledger import Ledger
+from .ledger import ASKED, Ledger
 
 #: How long an attempt takes, in seconds.
 TAKES = [0, 0, 0.001, 0.3, 0.3, 1, 1, 2.5]
@@ -47,6 +47,9 @@ class Around(Protocol):
 
     def note(self, *what: object) -> None:
         """Add a line to the trace."""
+
+    def count(self, fault: str) -> None:
+        """Something went wrong by chance."""
 
 
 class Crew:
@@ -119,6 +122,10 @@ class Crew:
         takes = world.dice.choose(LIMITED, "limited", *key) if limited else world.dice.choose(TAKES, "takes", *key)
         if options.heartbeat_timeout is not None:
             self._beat(attempt, 0, takes or world.dice.choose([0, 3], "beats", *key))
+        if takes is None:
+            world.count("activity never ends")
+        elif options.timeout is not None and takes > options.timeout:
+            world.count("activity ends after its time")
         if takes is not None:
             world.after(takes, partial(self._end, attempt, ending))
         else:
@@ -132,7 +139,7 @@ class Crew:
         if attempt.number > fails:
             return returned(f"r{number}", attempt.definition, CODEC)
         what = f"leaf {number}"
-        error: YieldflowError | Exception = [ValueError(what), KeyError(what), ActivityError(what, retry_after=0.1)][
+        error: YieldflowError | Exception = [ValueError(what), KeyError(what), ActivityError(what, retry_after=ASKED)][
             number % 3
         ]
         return failed(error, attempt.definition, attempt.options.retry, CODEC)
@@ -141,7 +148,7 @@ class Crew:
         """Send a heartbeat each second, as `Session.beat` does."""
         if self.gone or attempt not in self.running:
             return
-        attempt.beat = (CODEC.encode(count), self._world.wall())
+        attempt.beat = (CODEC.encode([attempt.number, count]), self._world.wall())
         if not attempt.watched:
             attempt.watched = True
             self._world.send(Beat(attempt))

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import sqlite3
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tests.engine import Crash, WatchedStore
+from tests.files import copy_as_left
 from yieldflow import StorageError
-from yieldflow._core.errors import RefusedValueError
+from yieldflow._core.errors import RefusedValueError, YieldflowError
+from yieldflow._core.history import SEED_LENGTH
+from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
-from yieldflow.store import Arrivals, Checkpoint, Loaded, Store
+from yieldflow.store import Arrivals, Checkpoint, Loaded, Request, Rewind, Store, Submission
 
-from .broken import broken, left_by
+from .broken import broken, failing_after, left_by
+from .comparing import compare_all, compare_changed
 from .ledger import Ledger
-from .plan import AT_COMMIT, Fault
+from .plan import AT_CLIENTS, AT_COMMIT, Fault
+
+T = TypeVar("T")
 
 #: What a broken disk says.
 BROKEN = {"disk full": "database or disk is full", "I/O error": "disk I/O error", "locked": "database is locked"}
 
 
+class ClientDiedError(StorageError):
+    """Nobody knows what became of the call of a client that died in the midst of it."""
+
+
 class Disk(WatchedStore):
-    """A store with faults, whose commits are entered in the ledger.
+    """A store with faults, whose commits and clients' writes are entered in the ledger.
 
     Args:
         inner: Where things are really kept.
         ledger: Told of each commit, and asked whether it may be.
-        faults: Those at commits.
+        faults: Those at commits and at clients' writes.
     """
 
     def __init__(self, inner: Store, ledger: Ledger, faults: Sequence[Fault]) -> None:
@@ -40,12 +56,16 @@ class Disk(WatchedStore):
         #: How often each kind of fault came.
         self.injected: Counter[str] = Counter()
         self._faults: dict[int, list[Fault]] = {}
+        self._clients_faults: dict[int, Fault] = {}
+        self._writes = 0
         self._generations = 0
         self._broken: tuple[str, int] = ("", 0)
         self._refused: tuple[str, int] = ("", 0)
         for fault in faults:
             if fault.kind in AT_COMMIT:
                 self._faults.setdefault(fault.at, []).append(fault)
+            elif fault.kind in AT_CLIENTS:
+                self._clients_faults[fault.at] = fault
 
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
         self.tried += 1
@@ -85,17 +105,22 @@ class Disk(WatchedStore):
         workflow_id, times = self._refused
         # To be counted or stalled is no value of the workflow's.
         if times and any(one.workflow_id == workflow_id and (one.events or one.issued) for one in checkpoints):
-            if len(checkpoints) == 1:
+            # What was submitted in one call cannot be split.
+            if len(checkpoints) == 1 or [one.created for one in checkpoints] in self.ledger.together:
                 self._refused = workflow_id, times - 1
             raise RefusedValueError("a value cannot be stored: too big")
 
     def _die_during(self, checkpoints: Sequence[Checkpoint], size: int) -> None:
         """Write some of it; the process dies before the rest."""
         if isinstance(self.inner, SqliteStore):
+            before = _found(self.inner.path)
             try:
                 with broken(self.inner, "I/O error", size):
                     self.inner.commit(checkpoints)
             except StorageError:
+                # All of it may be in the log, though SQLite could not say so any more.
+                if _found(self.inner.path) != before:
+                    self._committed(checkpoints)
                 raise Crash from None
             # It was done before SQLite asked.
             self._committed(checkpoints)
@@ -113,6 +138,74 @@ class Disk(WatchedStore):
     def _committed(self, checkpoints: Sequence[Checkpoint]) -> None:
         self.committed += 1
         self.ledger.committed(checkpoints)
+
+    # ------------------------------------------------------------------ clients
+
+    def submit(self, submissions: Sequence[Submission]) -> None:
+        def enter() -> None:
+            for new in submissions:
+                self.ledger.created(new)
+
+        self._write(lambda: self.inner.submit(submissions), enter)
+
+    def ask(self, requests: Sequence[Request]) -> None:
+        self._write(lambda: self.inner.ask(requests), lambda: self.ledger.asked(requests))
+
+    def rewind(self, workflow_id: str, *goal: Any, children: Sequence[Rewind] = (), **rest: Any) -> None:
+        self._write(
+            lambda: self.inner.rewind(workflow_id, *goal, children=children, **rest),
+            lambda: self._reread(workflow_id, *(child.workflow_id for child in children)),
+        )
+
+    def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
+        # What is random in a copy depends on its id alone.
+        drawn = blake2b(new.workflow_id.encode(), digest_size=SEED_LENGTH).digest()
+        seed = new.seed[:-SEED_LENGTH] + drawn if len(new.seed) > SEED_LENGTH else new.seed
+
+        def enter() -> None:
+            self.ledger.forked_at[new.workflow_id] = place
+            self._reread(new.workflow_id)
+
+        self._write(lambda: self.inner.fork(workflow_id, run, place, new._replace(seed=seed)), enter)
+
+    def delete(self, workflow_ids: Sequence[str]) -> int:
+        return self._write(lambda: self.inner.delete(workflow_ids), self._reread)
+
+    def _reread(self, *workflow_ids: str) -> None:
+        """Take over what a client changed, and what it deleted."""
+        there = {record.id for record in self.inner.records()}
+        for changed in (*workflow_ids, *sorted(set(self.ledger.flows) - there)):
+            self.ledger.reread(self.inner, changed)
+
+    def _write(self, write: Callable[[], T], enter: Callable[[], None]) -> T:
+        """A client's write, which may fail, or be the last thing that the client does."""
+        self._writes += 1
+        fault = None if self.healed else self._clients_faults.pop(self._writes, None)
+        dies = fault is not None and fault.kind == "client dies"
+        if fault is not None:
+            self.injected[fault.kind] += 1
+        try:
+            written = write() if fault is None or (dies and fault.size % 2) else self._fail(fault, write)
+        except YieldflowError:
+            # Nothing of it is to be there.
+            compare_all(self.ledger, self.inner)
+            raise
+        enter()
+        self.unseen = True
+        compare_changed(self.ledger, self.inner)
+        if dies:
+            raise ClientDiedError("the client died")
+        return written
+
+    def _fail(self, fault: Fault, write: Callable[[], T]) -> T:
+        """Fail, if it can be as SQLite does; where a client dies, in the midst of its write."""
+        kind = "I/O error" if fault.kind == "client dies" else [*BROKEN][fault.size % len(BROKEN)]
+        if isinstance(self.inner, SqliteStore):
+            with broken(self.inner, kind, fault.size, by_client=True):
+                return write()
+        assert isinstance(self.inner, MemoryStore)
+        with failing_after(self.inner, fault.size - 1):
+            return write()
 
     # ------------------------------------------------------------------ reading
 
@@ -148,3 +241,12 @@ class Disk(WatchedStore):
             self.inner = SqliteStore(self.inner.path, "normal", busy_timeout=0)
         else:
             super().reopen()
+
+
+def _found(path: str) -> list[str]:
+    """What whoever opens the file after a crash will find in it: a copy is looked at, and the log that lies there."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.db"
+        copy_as_left(Path(path), copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            return list(connection.iterdump())

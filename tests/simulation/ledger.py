@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.engine import SECOND
 from yieldflow._core.history import (
     CancelRequested,
     Event,
@@ -18,6 +19,7 @@ from yieldflow._core.history import (
     Micros,
     Outcome,
     Payload,
+    Signal,
     Started,
     StepEnded,
     StepKind,
@@ -27,41 +29,21 @@ from yieldflow._core.history import (
 from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Store, Submission
 from yieldflow.workers import Attempt, Key
 
+from .promises import Promise, Violation
+
 Status = WorkflowStatus
 
-#: Ids that are the same in two places, where that is not meant.
-IDS = "what a fork draws is its own"
+#: Seconds that a failure asks for.
+ASKED = 0.1
 
+#: Why a workflow stalls whose code is not there yet.
+UNREGISTERED = "no workflow named 'late' is registered"
 #: The reasons for which a workflow may stall here, by what they say.
-STALLS = ("a value cannot be stored: too big", "times in a row the process died")
-
-# The promises, in the order of the README.
-ORDER = "a checkpoint goes on where the one before it ended"
-ONCE = "an applied outcome never changes and is never applied twice"
-EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
-COMMITTED_FIRST = "nothing leaves before its commit"
-IN_TIME = "nothing comes before its time"
-LANES = "of an activity no more attempts run at once than its max_concurrent"
-ATTEMPTS = "attempts are counted on disk, and none but the last one is heard"
-SUBMISSIONS = "an acknowledged submission is never lost"
-SIGNALS = "an acknowledged signal is never lost, and kept once"
-RECEIVED = "signals are received once and in the order sent"
-REQUESTS = "what a client asked is carried out once"
-STALLED = "a workflow stalls only for a reason that the world gave"
-SAME = "the disk holds what was committed, and nothing else"
-
-
-class Violation(AssertionError):
-    """A promise that was broken.
-
-    Args:
-        promise: Which.
-        what: How it was.
-    """
-
-    def __init__(self, promise: str, what: str) -> None:
-        super().__init__(f"{promise}: {what}")
-        self.promise = promise
+STALLS = (
+    "a value cannot be stored: too big",
+    "times in a row the process died",
+    UNREGISTERED,
+)
 
 
 @dataclass(slots=True)
@@ -78,6 +60,8 @@ class StepNote:
     outcome: Outcome | None = None
     applied: int | None = None
     dropped: int | None = None
+    #: Of the last heartbeat that is on disk.
+    details: Payload | None = None
 
     @property
     def ended(self) -> bool:
@@ -104,6 +88,9 @@ class FlowNote:
     applied: int = 0
     steps: dict[int, StepNote] = field(default_factory=dict)
     signals: dict[int, SignalNote] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    #: Why it is stalled.
+    reason: str | None = None
     #: Whether it ended without cleaning up, since somebody terminated it.
     terminated: bool = False
 
@@ -123,25 +110,33 @@ class Ledger:
 
     def __init__(self) -> None:
         self.flows: dict[str, FlowNote] = {}
+        #: Those of which something was written since somebody looked.
+        self.changed: set[str] = set()
         #: How often each promise was looked at.
         self.checked: Counter[str] = Counter()
         #: What the attempts at an activity led to, by the attempt's number.
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
+        #: The attempt that was begun last, of each activity.
+        self._under_way: dict[Key, Attempt] = {}
         #: The latest time that the engine has seen.
         self.latest: Micros = 0
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
+        #: What clients left on disk, and the engine has not found: how often.
+        self._left: Counter[Request] = Counter()
         self.sent: list[Sent] = []
         #: Whose idempotency key it is; and from which event on a fork draws its own.
         self.keys: dict[str, Key] = {}
         self.forked_at: dict[str, int] = {}
         self.acknowledged: set[str] = set()
+        #: What was submitted in one call.
+        self.together: list[Sequence[Submission]] = []
         #: Every signal that was ever kept.
         self.kept: Counter[tuple[str, Payload]] = Counter()
         #: Told of all that is worth a line of the trace.
         self.trace: Callable[..., None] = lambda *what: None
 
-    def check(self, promise: str, holds: bool, *what: object) -> None:
+    def check(self, promise: Promise, holds: bool, *what: object) -> None:
         """Have a promise hold."""
         self.checked[promise] += 1
         if not holds:
@@ -151,11 +146,18 @@ class Ledger:
 
     def committed(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Enter a commit that succeeded."""
+        created = {id(one.created) for one in checkpoints}
+        for together in self.together:
+            count = sum(id(new) in created for new in together)
+            self.check(
+                Promise.SUBMISSIONS, count in (0, len(together)), "only", count, "of", len(together), "are put on disk"
+            )
         for checkpoint in checkpoints:
             self.trace("commit", checkpoint)
             if checkpoint.created is not None:
                 self.created(checkpoint.created)
             flow = self.flows.get(checkpoint.workflow_id)
+            self.changed.add(checkpoint.workflow_id)
             if flow is not None:
                 self._enter(flow, checkpoint)
             for child in checkpoint.children:
@@ -163,27 +165,33 @@ class Ledger:
 
     def created(self, new: Submission) -> None:
         """Enter a new workflow."""
-        self.check(SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
-        self.flows[new.workflow_id] = FlowNote()
+        self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
+        flow = self.flows[new.workflow_id] = FlowNote()
+        for signal in new.signals:
+            self._keep(flow, new.workflow_id, signal)
+        self.changed.add(new.workflow_id)
 
     def _enter(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id = checkpoint.workflow_id
         if checkpoint.started_at is not None:
             flow.run = checkpoint.run
         if checkpoint.events or checkpoint.issued:
-            self.check(ORDER, not flow.status.ended, id, "goes on after its end")
-            self.check(ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
+            self.check(Promise.ORDER, not flow.status.ended, id, "goes on after its end")
+            self.check(Promise.ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
         for step in checkpoint.issued:
-            self.check(ORDER, step.number == len(flow.steps), id, "issues step", step.number)
+            self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
             flow.steps[step.number] = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, id, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
-            self.check(ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
+            self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
             note.dropped, note.outcome = place, None
         for retried in checkpoint.retried:
             self._retry(flow, id, retried)
+        for number, details in checkpoint.heartbeats:
+            if number in flow.steps and not flow.steps[number].ended:
+                flow.steps[number].details = details
         # The attempt that was to follow may be given up in the same turn.
         for event in checkpoint.recorded:
             self._record(flow, id, event)
@@ -194,22 +202,28 @@ class Ledger:
     def _apply(self, flow: FlowNote, id: str, place: int, event: Event) -> None:
         flow.applied += 1
         if isinstance(event, Started):
-            self.check(ORDER, place == 0, id, "starts at place", place)
+            self.check(Promise.ORDER, place == 0, id, "starts at place", place)
         if not isinstance(event, StepEnded):
             return
         note = flow.steps.get(event.step)
-        self.check(ONCE, note is not None and note.applied is None and note.dropped is None, id, "step", event.step)
+        self.check(
+            Promise.ONCE, note is not None and note.applied is None and note.dropped is None, id, "step", event.step
+        )
         assert note is not None
-        self.check(ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now")
+        self.check(
+            Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
+        )
         self._heard(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
-            self.check(IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
+            self.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
         note.outcome, note.applied = event.outcome, place
 
     def _record(self, flow: FlowNote, id: str, event: StepEnded) -> None:
         note = flow.steps[event.step]
-        self.check(ONCE, note.applied is None and note.dropped is None, id, "records step", event.step)
-        self.check(ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now")
+        self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "records step", event.step)
+        self.check(
+            Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
+        )
         self._heard(flow, id, note, event)
         note.outcome = event.outcome
 
@@ -217,65 +231,107 @@ class Ledger:
         """An outcome is that of the attempt which the step is at; what succeeded was done."""
         if note.kind is not StepKind.ACTIVITY:
             return
-        self.check(ATTEMPTS, note.attempt == event.attempt, id, f"step {event.step}: {event.attempt}, {note.attempt}")
+        self.check(
+            Promise.ATTEMPTS, note.attempt == event.attempt, id, f"step {event.step}: {event.attempt}, {note.attempt}"
+        )
         if not isinstance(event.outcome, Failure):
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
-            self.check(EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
+            self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
-        self.check(ATTEMPTS, not note.ended and number == note.attempt + 1, id, f"step {retried.step}: {number}")
-        note.attempt, note.due_at = number, retried.following.due_at or 0
+        self.check(
+            Promise.ATTEMPTS, not note.ended and number == note.attempt + 1, id, f"step {retried.step}: {number}"
+        )
+        before = self._under_way.get((id, flow.run, retried.step))
+        said = note.details
+        if before is not None and before.number == note.attempt:
+            said = before.details if before.beat is None else before.beat[0]
+            self._check_wait(before, retried)
+        details = retried.following.details
+        self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
+        note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
+
+    def _check_wait(self, attempt: Attempt, retried: Retried) -> None:
+        policy, due_at = attempt.options.retry, retried.following.due_at
+        assert policy is not None
+        assert due_at is not None
+        wait = due_at - retried.at
+        # A microsecond is lost by rounding.
+        most, least = (policy.interval(attempt.number, chance) * SECOND for chance in (0, 1))
+        asked = wait == ASKED * SECOND
+        self.check(Promise.WAITS, asked or least - 1 <= wait <= most + 1, attempt, "waits", wait, "of", most)
 
     def _signals(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id = checkpoint.workflow_id
         for signal in checkpoint.signals:
-            number = signal.number or max(flow.signals, default=0) + 1
-            self.check(SIGNALS, number == max(flow.signals, default=number - 1) + 1, id, "signal", number)
-            flow.signals[number] = SignalNote(signal.name, signal.payload)
-            self.kept[id, signal.payload] += 1
-            self.check(SIGNALS, self.kept[id, signal.payload] == 1, id, "keeps signal", signal.payload, "twice")
+            self._keep(flow, id, signal)
         for number, place in checkpoint.received:
             note = flow.signals[number]
             earlier = [one for other, one in flow.signals.items() if other < number and one.name == note.name]
             in_order = all(one.received is not None for one in earlier)
-            self.check(RECEIVED, note.received is None and in_order, id, "receives signal", number)
+            self.check(Promise.RECEIVED, note.received is None and in_order, id, "receives signal", number)
             note.received = place
+            self.check(Promise.RECEIVED, self._is_received_by_step(flow, note), id, "no step receives signal", number)
+
+    def _keep(self, flow: FlowNote, id: str, signal: Signal) -> None:
+        number = signal.number or max(flow.signals, default=0) + 1
+        self.check(Promise.SIGNALS, number == max(flow.signals, default=number - 1) + 1, id, "signal", number)
+        flow.signals[number] = SignalNote(signal.name, signal.payload)
+        self.kept[id, signal.payload] += 1
+        self.check(Promise.SIGNALS, self.kept[id, signal.payload] == 1, id, "keeps signal", signal.payload, "twice")
+
+    def _is_received_by_step(self, flow: FlowNote, signal: SignalNote) -> bool:
+        """Whether a step that waited for a signal of that name received it, and no other but by one that takes all."""
+        place = signal.received
+        step = next((step for step in flow.steps.values() if step.applied == place and step.name == signal.name), None)
+        if step is None or step.kind not in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
+            return False
+        together = sum(other.received == place for other in flow.signals.values())
+        return together == 1 or step.kind is StepKind.TAKE_SIGNALS
 
     def _handle(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id = checkpoint.workflow_id
         for number in checkpoint.handled:
-            self.check(REQUESTS, number not in self.handled, id, "request", number, "is carried out twice")
+            self.check(Promise.REQUESTS, number not in self.handled, id, "request", number, "is carried out twice")
             self.handled.add(number)
             request = self.requests.get(number)
             if request is not None and request.kind is RequestKind.SIGNAL and not flow.status.ended:
                 payload = request.payload or ""
-                self.check(SIGNALS, self.kept[id, payload] == 1, id, "does not keep signal", payload)
+                self.check(Promise.SIGNALS, self.kept[id, payload] == 1, id, "does not keep signal", payload)
 
     def _change(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id, status = checkpoint.workflow_id, checkpoint.status
         if status is Status.STALLED:
             reason = checkpoint.reason or ""
-            self.check(STALLED, any(known in reason for known in STALLS), id, "is stalled:", reason)
+            self.check(Promise.STALLED, any(known in reason for known in STALLS), id, "is stalled:", reason)
         if status is not None:
             # What goes on may end in the same turn.
             if status is not flow.status and flow.status.ended:
                 check_transition(flow.status, status)
-            flow.status = status
+            flow.status, flow.outcome, flow.reason = status, checkpoint.outcome, checkpoint.reason
             cancelled = any(isinstance(event, CancelRequested) for event in checkpoint.events)
             started = flow.applied > 0
             flow.terminated = status is Status.CANCELLED and started and not checkpoint.events and not cancelled
         if status is not None and status.ended:
             left = [number for number, note in flow.steps.items() if note.applied is None and note.dropped is None]
-            self.check(ORDER, all(flow.steps[number].outcome for number in left), id, "ends, and left open:", left)
+            self.check(
+                Promise.ORDER, all(flow.steps[number].outcome for number in left), id, "ends, and left open:", left
+            )
         if checkpoint.continued is not None:
-            flow.run, flow.applied, flow.steps = flow.run + 1, 0, {}
+            flow.run, flow.applied, flow.steps, flow.outcome = flow.run + 1, 0, {}, None
             flow.signals = {number: note for number, note in flow.signals.items() if note.received is None}
+
+    def asked(self, requests: Sequence[Request]) -> None:
+        """Enter what a client left on disk."""
+        self._left.update(requests)
 
     def found(self, arrivals: Arrivals) -> None:
         """Enter what the engine finds that clients wrote."""
         for request in arrivals.requests:
             assert request.number is not None
+            if request.number not in self.requests:
+                self._left[request._replace(number=None)] -= 1
             self.requests[request.number] = request
 
     # ------------------------------------------------------------------ what leaves
@@ -286,35 +342,43 @@ class Ledger:
         flow = self.flows.get(id)
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
         there = note is not None and note.name == attempt.definition.name
-        self.check(COMMITTED_FIRST, there or attempt.cancelled, attempt)
+        self.check(Promise.COMMITTED_FIRST, there or attempt.cancelled, attempt)
         if note is not None and not attempt.cancelled:
             policy = attempt.options.retry
             most = policy.maximum_attempts if policy is not None else 1
-            self.check(ATTEMPTS, most is None or attempt.number <= most, attempt, "of", most)
+            self.check(Promise.ATTEMPTS, most is None or attempt.number <= most, attempt, "of", most)
             # It may have waited in line while the clock was set back.
-            self.check(IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
+            self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
         self.leaves(attempt)
         flow = self.flows[attempt.workflow_id]
         note = flow.steps[attempt.step]
-        self.check(EFFECTS, not note.ended and not flow.status.ended, attempt, "is made though its step has ended")
-        self.check(ATTEMPTS, note.attempt == attempt.number, attempt, "is made, and the disk is at", note.attempt)
+        self.check(
+            Promise.EFFECTS, not note.ended and not flow.status.ended, attempt, "is made though its step has ended"
+        )
+        self.check(
+            Promise.ATTEMPTS, note.attempt == attempt.number, attempt, "is made, and the disk is at", note.attempt
+        )
+        self.check(
+            Promise.DETAILS, note.details == attempt.details, attempt, "is given", attempt.details, "not", note.details
+        )
+        self._under_way[attempt.key] = attempt
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
         """An attempt runs beside others."""
         limit = attempt.options.max_concurrent
         if limit is not None:
             count = sum(one.definition.name == attempt.definition.name for one in running)
-            self.check(LANES, count <= limit, attempt, "is one of", count)
+            self.check(Promise.LANES, count <= limit, attempt, "is one of", count)
 
     def drawn(self, attempt: Attempt) -> None:
         """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
         key = attempt.info.idempotency_key
         first = self.keys.setdefault(key, attempt.key)
         copied = any(attempt.turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
-        self.check(IDS, first == attempt.key or copied, attempt, "has the key of", first)
+        self.check(Promise.IDS, first == attempt.key or copied, attempt, "has the key of", first)
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """An attempt had its effect."""
@@ -322,7 +386,7 @@ class Ledger:
 
     def acknowledge(self, workflow_id: str) -> None:
         """A submitter hears that the workflow is on disk."""
-        self.check(SUBMISSIONS, workflow_id in self.flows, workflow_id, "is acknowledged, and not on disk")
+        self.check(Promise.SUBMISSIONS, workflow_id in self.flows, workflow_id, "is acknowledged, and not on disk")
         self.acknowledged.add(workflow_id)
 
     def acknowledge_signal(self, sent: Sent, outside: bool) -> None:
@@ -330,18 +394,21 @@ class Ledger:
         self.sent.append(sent)
         if not outside:
             count = self.kept[sent.workflow_id, sent.payload]
-            self.check(SIGNALS, count == 1, sent.workflow_id, "acknowledged signal", sent.payload, count, "times")
+            self.check(
+                Promise.SIGNALS, count == 1, sent.workflow_id, "acknowledged signal", sent.payload, count, "times"
+            )
 
     def told(self, workflow_id: str, status: WorkflowStatus) -> None:
         """Somebody hears how a workflow ended."""
         flow = self.flows.get(workflow_id)
         known = flow is not None and flow.status is status
-        self.check(COMMITTED_FIRST, known, workflow_id, "is told to be", status)
+        self.check(Promise.COMMITTED_FIRST, known, workflow_id, "is told to be", status)
 
     # ------------------------------------------------------------------ looking at the disk
 
     def reread(self, store: Store, workflow_id: str) -> None:
         """Take over what a client changed of a workflow that had ended, or copied."""
+        self.changed.add(workflow_id)
         record = store.record(workflow_id)
         loaded = store.snapshot(workflow_id)
         if record is None or loaded is None:
@@ -349,37 +416,25 @@ class Ledger:
             self.acknowledged.discard(workflow_id)
             # Its requests went with it.
             self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
+            self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id != workflow_id})
             self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
             return
         before = self.flows.get(workflow_id, FlowNote()).signals
         flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
+        flow.outcome, flow.reason = record.outcome, record.reason
         flow.signals = before or {number: SignalNote("", "", 0) for number in range(1, loaded.last_signal + 1)}
         for row in store.steps(workflow_id):
             note = StepNote(row.kind, row.name, row.turn, row.due_at or 0, row.attempt)
             note.outcome, note.applied, note.dropped = row.outcome, row.applied, row.dropped
+            note.details = row.heartbeat
             flow.steps[row.step] = note
         for signal in loaded.signals:
             flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
 
-    def compare(self, store: Store) -> None:
-        """Hold everything on disk against what was entered."""
-        records = store.records()
-        there = {record.id for record in records}
-        self.check(SUBMISSIONS, self.acknowledged <= there, self.acknowledged - there, "is gone")
-        self.check(SAME, there == set(self.flows), sorted(there ^ set(self.flows)))
-        for record in records:
-            flow = self.flows[record.id]
-            row = (record.status, record.run, record.step)
-            self.check(SAME, row[:2] == (flow.status, flow.run), record.id, *row, flow.status, flow.run)
-            for step in store.steps(record.id):
-                note = flow.steps.get(step.step)
-                self.check(SAME, note is not None and note.kind is step.kind, record.id, "step", step.step)
-                assert note is not None
-                ends = (step.outcome if note.ended else None, step.applied, step.dropped, step.attempt)
-                noted = (note.outcome, note.applied, note.dropped, note.attempt)
-                self.check(ONCE, ends == noted, record.id, "step", step.step, ends, noted)
-
     def settle_requests(self) -> None:
         """At the end: everything that clients asked was carried out, or refused."""
         for number, request in self.requests.items():
-            self.check(REQUESTS, number in self.handled, "request", request, "is not carried out")
+            self.check(Promise.REQUESTS, number in self.handled, "request", request, "is not carried out")
+        # Whoever goes back or forks leaves a request to resume, too.
+        for request, count in self._left.items():
+            self.check(Promise.REQUESTS, count <= 0, "request", request, "is never found")

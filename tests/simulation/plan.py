@@ -10,8 +10,18 @@ from .programs import Program, draw, signals_of
 
 #: Faults at a commit, and those between two turns.
 AT_COMMIT = ["crash before", "crash during", "crash after", "disk full", "I/O error", "locked", "refused value"]
-BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "deploy", "failing reads"]
-FAULTS = [*AT_COMMIT, *BETWEEN]
+BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "deploy", "code missing", "failing reads"]
+#: Those at a client's write to the store.
+AT_CLIENTS = ["client fails", "client dies"]
+FAULTS = [*AT_COMMIT, *BETWEEN, *AT_CLIENTS]
+#: Those that follow from the rest.
+BY_CHANCE = [
+    "activity ends after its time",
+    "activity never ends",
+    "activity left running by a stop",
+    "code registered later",
+    "evict after each turn",
+]
 #: Calls that leave a workflow's end as it is.
 HARMLESS = {"submit", "signal", "suspend", "resume"}
 MEDDLING = ["cancel", "terminate", "retry", "fork", "delete"]
@@ -23,6 +33,8 @@ class Flow(NamedTuple):
     id: str
     program: Program
     steady: bool
+    #: Whether its code is registered only later.
+    late: bool = False
 
 
 class Call(NamedTuple):
@@ -31,20 +43,28 @@ class Call(NamedTuple):
     at: float
     kind: str
     workflow: str
+    #: Of a signal, or of a submission with one, its name.
     name: str = ""
-    #: Of a signal: what it carries; of a fork and a retry: what the step is chosen by.
+    #: Of a signal: what it carries; of a fork and a retry: what the step is chosen by; of a deletion: what goes.
     value: int = 0
     #: By another process, which writes to the store.
     outside: bool = False
     delay: float | None = None
     timeout: float | None = None
+    #: What else is submitted in the same transaction.
+    others: tuple[str, ...] = ()
+
+
+def purges(call: Call) -> bool:
+    """Whether a call deletes all that has ended some time ago, and not one workflow."""
+    return call.kind == "delete" and call.value % 3 > 0
 
 
 class Fault(NamedTuple):
     """Something that goes wrong."""
 
     kind: str
-    #: The number of the commit, or of the turn, counted from the start of the simulation.
+    #: The number of the commit, the turn or the client's write, counted from the start of the simulation.
     at: int
     #: How often in a row, how far into the commit, or for how long.
     size: int = 1
@@ -63,16 +83,19 @@ class Plan:
     recoveries: int = 10
     #: Whether whatever may leave memory does so after each turn.
     forgetful: bool = False
+    #: When the code of those that are late is registered.
+    registered_at: float = 0.0
 
     def without_faults(self) -> Plan:
         """The same workflows, in a world where nothing goes wrong and nobody interferes."""
         calls = tuple(call for call in self.calls if call.kind in ("submit", "signal"))
-        return replace(self, calls=calls, faults=(), forgetful=False)
+        return replace(self, calls=calls, faults=(), forgetful=False, registered_at=0.0)
 
     def __str__(self) -> str:
         head = f"seed {self.seed}: {self.workers} workers, {self.recoveries} recoveries"
-        lines = [head + (", forgetful" if self.forgetful else "")]
-        lines += [f"  workflow {flow.id}: {flow.program}" for flow in self.flows]
+        head += ", forgetful" if self.forgetful else ""
+        lines = [head + (f", registered at {self.registered_at}" if self.registered_at else "")]
+        lines += [f"  {'late ' if flow.late else ''}workflow {flow.id}: {flow.program}" for flow in self.flows]
         lines += [f"  call {_shown(call)}" for call in self.calls]
         lines += [f"  fault {fault.kind} at {fault.at}, size {fault.size}" for fault in self.faults]
         return "\n".join(lines)
@@ -86,19 +109,25 @@ def _shown(call: Call) -> str:
 def plan_of(seed: int) -> Plan:
     """What ``seed`` stands for."""
     random = Random(f"yieldflow {seed}")
-    flows = tuple(Flow(f"w{number}", *draw(random)) for number in range(random.choice([1, 1, 2, 3, 4])))
+    names = [f"w{number}" for number in range(random.choice([1, 1, 2, 3, 4]))]
+    flows = tuple(Flow(name, *draw(random), late=random.random() < 0.15) for name in names)
     # A third of the seeds leaves the workflows alone, and has only faults.
     meddles = random.random() < 0.66
-    calls = tuple(call for flow in flows for call in _calls(random, flow, meddles))
-    many = random.choice([0, 1, 2, 4, 8, 12])
+    calls = [call for flow in flows for call in _calls(random, flow, meddles)]
+    faults = [_fault(random) for _ in range(random.choice([0, 1, 2, 4, 8, 12]))]
+    if random.random() < 0.3:
+        calls = _together(calls, outside=random.random() < 0.5)
+        # Half of it is written where nobody watches over that.
+        faults.append(Fault(random.choice(AT_CLIENTS), random.choice([1, 2]), random.choice([2, 3])))
     return Plan(
         seed,
         flows,
-        calls,
-        tuple(_fault(random) for _ in range(many)),
+        tuple(calls),
+        tuple(faults),
         workers=random.choice([1, 2, 3, 5]),
         recoveries=random.choice([1, 3, 10, 1000]),
         forgetful=random.random() < 0.2,
+        registered_at=random.choice([0.0, _moment(random)]),
     )
 
 
@@ -112,6 +141,9 @@ def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
         # Somebody else wants the same id, at the same time or later.
         calls.append(calls[0]._replace(at=random.choice([calls[0].at, _moment(random)]), outside=not calls[0].outside))
     names = signals_of(flow.program)
+    if names and random.random() < 0.2:
+        # It is there from the beginning.
+        calls[0] = calls[0]._replace(name=names.pop(0))
     names += [random.choice(["bell", "nobody"]) for _ in range(random.choice([0, 0, 1, 3]))] if not alone else []
     for value, name in enumerate(names, 1):
         calls.append(Call(_moment(random), "signal", flow.id, name, value, random.random() < 0.3))
@@ -123,13 +155,21 @@ def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
     return calls
 
 
+def _together(calls: list[Call], outside: bool) -> list[Call]:
+    """The first submission of each workflow, all in one call; and the rest."""
+    submits = [call for call in calls if call.kind == "submit"]
+    others = tuple(sorted({call.workflow for call in submits} - {submits[0].workflow}))
+    first = submits[0]._replace(others=others, outside=outside)
+    return [first, *(call for call in calls if call.kind != "submit")]
+
+
 def _moment(random: Random) -> float:
     """When something is called: often at the same time as something else."""
     return random.choice([0, 0, 0.001, 0.5, 1, 2, 3, 5, random.random() * 10, 30])
 
 
 def _fault(random: Random) -> Fault:
-    kind = random.choice([*AT_COMMIT, *AT_COMMIT, *BETWEEN])
-    last = random.choice([5, 15, 40, 80])
+    kind = random.choice([*AT_COMMIT, *AT_COMMIT, *BETWEEN, *AT_CLIENTS, *AT_CLIENTS])
+    last = random.choice([1, 2, 5, 10] if kind in AT_CLIENTS else [5, 15, 40, 80])
     size = random.choice([1, 1, 1, 2, 3, 6])
     return Fault(kind, random.randint(1, last), size)

@@ -22,6 +22,16 @@ STEADY = ["work", "work", "pay", "narrow", "pair", "stubborn", "thrice", "timed"
 UNSTEADY = [*STEADY, "impatient", "hurried", "queued", "careful"]
 #: Without end: those of which not all attempts may fail.
 TIRELESS = {"stubborn", "timed", "beating"}
+#: Of those, the ones that are limited in time; they need their own options.
+LIMITED = {"timed", "beating"}
+#: What `with_options` may say beside a retry policy.
+LIMITS: dict[str, list[Any]] = {
+    "timeout": [0.5, 3],
+    "schedule_to_close_timeout": [1, 8],
+    "schedule_to_start_timeout": [1],
+    "heartbeat_timeout": [2],
+    "on_cancel": ["wait", "abandon"],
+}
 SECONDS = [0, 0.001, 0.5, 1, 1, 2, 5, 90]
 #: A child's id.
 OWN, SHARED = "own", "shared"
@@ -59,10 +69,32 @@ class _Draw:
     def act(self, depth: int) -> Program:
         name = self.random.choice(STEADY if self.steady else UNSTEADY)
         fails = self.random.choice(FAILING)
-        return ["act", self.number(), name, min(fails, 2) if name in TIRELESS else fails]
+        options = self.options(name) if self.random.random() < 0.25 else {}
+        retry = options.get("retry")
+        tireless = name in TIRELESS if retry is None else retry["maximum_attempts"] is None
+        program = ["act", self.number(), name, min(fails, 2) if tireless else fails]
+        return [*program, options] if options else program
+
+    def options(self, name: str) -> dict[str, Any]:
+        """What is said of one call."""
+        if self.steady and name in LIMITED:
+            return {}
+        chosen = {} if self.steady else self.random.sample(sorted(LIMITS), self.random.choice([0, 1, 2]))
+        options = {limit: self.random.choice(LIMITS[limit]) for limit in chosen}
+        if self.steady or self.random.random() < 0.7:
+            options["retry"] = {
+                "initial_interval": self.random.choice([0.1, 1]),
+                "backoff_coefficient": self.random.choice([1, 2, 3]),
+                "maximum_interval": self.random.choice([None, 1, 5]),
+                "maximum_attempts": self.random.choice([None, 1, 2, 3, 5]),
+                "jitter": self.random.random() < 0.5,
+                "final": self.random.choice([None, "KeyError", "ValueError"]),
+            }
+        return options
 
     def sleep(self, depth: int) -> Program:
-        return ["sleep", self.number(), self.random.choice(SECONDS)]
+        kind = "sleep" if self.random.random() < 0.8 else "until"
+        return [kind, self.number(), self.random.choice(SECONDS)]
 
     def signal(self, depth: int) -> Program:
         number = self.number()
@@ -87,7 +119,8 @@ class _Draw:
         then = self.random.choice(ON_PARENT_END)
         # An id of its own, one that others want too, or the one that is made of its parent's.
         given = self.random.choice([None, None, OWN, OWN if self.steady else SHARED])
-        return ["child", number, then, given, timeout, self.tree(depth + 1)]
+        late = self.random.random() < 0.1
+        return ["child", number, then, given, timeout, self.tree(depth + 1), late]
 
     # ------------------------------------------------------------------ what is made of them
 
@@ -175,3 +208,17 @@ def children_of(program: Program) -> Iterator[Program]:
         return
     for part in parts_of(program):
         yield from children_of(part)
+
+
+def commands_of(program: Program) -> Iterator[str]:
+    """What a program does, its children left in: a name for each command and each option."""
+    kind = program[0]
+    if kind == "act":
+        yield f"activity {program[2]}"
+        yield from (f"with_options {name}" for name in (program[4] if len(program) > 4 else ()))
+    elif kind == "child" and program[6:] == [True]:
+        yield "child whose code is registered later"
+    else:
+        yield kind
+    for part in parts_of(program):
+        yield from commands_of(part)

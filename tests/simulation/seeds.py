@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +15,12 @@ from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Store
 
-from .ending import TWIN, End, steady_flows, without_numbers
-from .ledger import Violation
+from .disk import Disk
+from .ending import End, steady_flows, without_numbers
+from .ledger import Ledger
 from .plan import Plan
+from .programs import commands_of
+from .promises import Promise, Violation
 from .world import World
 
 
@@ -31,6 +34,10 @@ class Report:
     turns: int = 0
     injected: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
+    #: What the workflows of the plan do,
+    drawn: Counter[str] = field(default_factory=Counter)
+    #: and what the clients called.
+    called: Counter[str] = field(default_factory=Counter)
     trace: list[tuple[object, ...]] = field(default_factory=list)
     #: How each workflow ended.
     ends: dict[str, End] = field(default_factory=dict)
@@ -76,7 +83,12 @@ def quiet() -> Iterator[None]:
 
 def run(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
     """Run a plan; and once more without faults, where the ends are to be the same."""
-    report = simulate(plan, kind, folder)
+    return compared(simulate(plan, kind, folder))
+
+
+def compared(report: Report) -> Report:
+    """Run the plan of a report once more without faults, where the ends are to be the same."""
+    plan = report.plan
     steady = steady_flows(plan)
     calm = plan.without_faults()
     if report.violation is not None or not steady or calm == plan:
@@ -86,28 +98,35 @@ def run(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
     report.checked += twin.checked
     report.violation = twin.violation
     for workflow_id in sorted(steady) if twin.violation is None else ():
-        report.checked[TWIN] += 1
+        report.checked[Promise.TWIN] += 1
         ended, expected = without_numbers(report.ends[workflow_id]), without_numbers(twin.ends[workflow_id])
         if ended != expected:
             what = f"{workflow_id} ended as {ended}, and without faults as {expected}"
-            report.violation = Violation(TWIN, what)
+            report.violation = Violation(Promise.TWIN, what)
             break
     return report
 
 
 def simulate(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
     """Run a plan."""
+    with opened(kind, folder) as store:
+        return live(plan, lambda ledger: Disk(store, ledger, plan.faults))
+
+
+def live(plan: Plan, make: Callable[[Ledger], Disk]) -> Report:
+    """Run a plan on the disk that is made for it."""
     report = Report(plan)
-    with opened(kind, folder) as store, quiet():
-        world = World(plan, store)
+    with quiet():
+        world = World(plan, make)
         try:
             report.ends = world.live()
         except Violation as violation:
             report.violation = violation
         finally:
             world.close()
-            world.disk.inner.close()
+            world.disk.close()
         report.commits, report.turns = world.disk.committed, world.turns
         report.injected, report.checked = world.disk.injected, world.ledger.checked
-        report.trace = world.trace
+        report.drawn = Counter(command for flow in plan.flows for command in commands_of(flow.program))
+        report.called, report.trace = world.clients.made, world.trace
     return report

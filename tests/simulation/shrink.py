@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from .plan import Plan
+from .plan import Call, Plan
 from .programs import Program
 
 T = TypeVar("T")
@@ -39,8 +39,10 @@ def shrunk(plan: Plan, fails: Callable[[Plan], bool], tries: int = 2_000) -> Pla
 def _candidates(plan: Plan) -> Iterator[Plan]:
     """Plans with less in them, the boldest first."""
     for flow in plan.flows if len(plan.flows) > 1 else ():
-        calls = tuple(call for call in plan.calls if call.workflow != flow.id)
+        calls = _without_flow(plan.calls, flow.id)
         yield replace(plan, flows=tuple(one for one in plan.flows if one is not flow), calls=calls)
+    if plan.registered_at:
+        yield replace(plan, registered_at=0.0)
     if plan.forgetful:
         yield replace(plan, forgetful=False)
     yield from (replace(plan, faults=fewer) for fewer in _without(plan.faults))
@@ -54,13 +56,26 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
             yield replace(plan, flows=flows)
     for at, call in enumerate(plan.calls):
         simpler = [call._replace(at=0.0), call._replace(outside=False)]
-        simpler += [call._replace(delay=None), call._replace(timeout=None)]
+        simpler += [call._replace(delay=None), call._replace(timeout=None), call._replace(others=())]
+        simpler += [call._replace(name="")] if call.kind == "submit" else []
         for one in simpler:
             if one != call:
                 yield replace(plan, calls=(*plan.calls[:at], one, *plan.calls[at + 1 :]))
     for at, fault in enumerate(plan.faults):
-        if fault.size > 1:
-            yield replace(plan, faults=(*plan.faults[:at], fault._replace(size=1), *plan.faults[at + 1 :]))
+        earlier = [fault._replace(at=when) for when in (1, fault.at // 2, fault.at - 1) if 0 < when < fault.at]
+        for less in [*earlier, fault._replace(size=1)]:
+            if less != fault:
+                yield replace(plan, faults=(*plan.faults[:at], less, *plan.faults[at + 1 :]))
+
+
+def _without_flow(calls: Sequence[Call], workflow_id: str) -> tuple[Call, ...]:
+    """The calls about all others."""
+    left = []
+    for call in calls:
+        ids = [id for id in (call.workflow, *call.others) if id != workflow_id]
+        if ids:
+            left.append(call._replace(workflow=ids[0], others=tuple(ids[1:])))
+    return tuple(left)
 
 
 def _without(parts: Sequence[T]) -> Iterator[tuple[T, ...]]:
@@ -88,7 +103,11 @@ def smaller(program: Program) -> Iterator[Program]:
         for less in smaller(part):
             yield _with(program, path, less)
     if program[0] == "act" and program[3]:
-        yield [*program[:3], 0]
+        yield [*program[:3], 0, *program[4:]]
+    if program[0] == "act" and len(program) > 4:
+        yield program[:4]
+    if program[0] == "child" and program[6:] == [True]:
+        yield program[:6]
 
 
 def _parts(program: Program) -> Iterator[tuple[tuple[int, ...], Program]]:

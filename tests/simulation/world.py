@@ -18,21 +18,20 @@ from yieldflow._core.history import Micros
 from yieldflow.scheduler import eviction
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.timers import NEVER
-from yieldflow.scheduler.turn import Ended, Message
+from yieldflow.scheduler.turn import Ended, Message, Registered
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
 
 from .clients import Clients
 from .code import AFTER, BEFORE, Code
+from .comparing import compare_all, compare_changed
 from .crew import Crew
 from .dice import Dice
 from .disk import Disk
 from .ending import End, look
-from .ledger import Ledger, Status, Violation
-from .plan import AT_COMMIT, Call, Fault, Plan
-
-ENDS = "every workflow comes to its end once nothing goes wrong any more"
-DEFECT = "the scheduler survives whatever happens"
+from .ledger import UNREGISTERED, Ledger, Status
+from .plan import BETWEEN, Call, Fault, Plan
+from .promises import Promise, Violation
 
 #: After so many turns something turns in circles.
 TURNS = 5_000
@@ -41,6 +40,8 @@ LOOKS = 100
 #: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
 HELPS = 40
 PAUSE = 301.0
+#: Seconds that a stop waits for activities; one that waits for as long as it takes cannot go on without an end.
+TIMEOUTS = [60, 0, 1, 10]
 #: The same once nothing fails any more.
 PATIENT = 1_000_000
 
@@ -50,15 +51,15 @@ class World:
 
     Args:
         plan: What happens in it.
-        store: A new, empty store.
+        make: Makes the disk, which is empty.
     """
 
-    def __init__(self, plan: Plan, store: Store) -> None:
+    def __init__(self, plan: Plan, make: Callable[[Ledger], Disk]) -> None:
         self.plan = plan
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
         self.ledger.trace = self.note
-        self.disk = Disk(store, self.ledger, plan.faults)
+        self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows)
         self.trace: list[tuple[object, ...]] = []
         #: Time that has passed, and how far the system's clock is off.
@@ -67,14 +68,17 @@ class World:
         self.turns = 0
         self.code = BEFORE
         self._recoveries = plan.recoveries
+        self._registered = plan.registered_at == 0
         self._inbox: list[Message] = []
         self._events: list[tuple[Micros, int, Callable[[], None]]] = []
         self._numbers = count()
         self._faults: dict[int, list[Fault]] = {}
         self._sessions: list[Scheduler] = []
         for fault in plan.faults:
-            if fault.kind not in AT_COMMIT:
+            if fault.kind in BETWEEN:
                 self._faults.setdefault(fault.at, []).append(fault)
+        if not self._registered:
+            self.after(plan.registered_at, self._register)
         for call in plan.calls:
             self.after(call.at, partial(self.clients.call, call))
         self._start()
@@ -83,8 +87,8 @@ class World:
 
     @property
     def store(self) -> Store:
-        """The disk as clients see it: what fails is the owner's."""
-        return self.disk.inner
+        """The disk as clients see it."""
+        return self.disk
 
     def wall(self) -> Micros:
         """What the system's clock shows."""
@@ -98,10 +102,6 @@ class World:
         """Put something into the scheduler's inbox."""
         self._inbox.append(message)
 
-    def written(self) -> None:
-        """Somebody wrote to the disk, which the owner is to find."""
-        self.disk.unseen = True
-
     def wants(self, attempt: Attempt) -> bool:
         """Whether an attempt is to begin."""
         return self.scheduler.wants(attempt)
@@ -110,22 +110,37 @@ class World:
         """Add a line to the trace."""
         self.trace.append((self.time, *what))
 
+    def count(self, fault: str) -> None:
+        """Something went wrong."""
+        self.disk.injected[fault] += 1
+
     # ------------------------------------------------------------------ sessions
 
     def _start(self) -> None:
         self.crew = Crew(self, self.plan.workers)
         self._inbox.clear()
+        self.registry = self.code.deployed(self._registered)
+        self.registry.subscribe(lambda name: self.send(Registered(name)))
         self.scheduler = Scheduler(
             self.disk,
             self.crew,
             CODEC,
-            self.code.registry,
+            self.registry,
             self._tell,
             max_workers=self.plan.workers,
             max_recovery_attempts=self._recoveries,
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.wall())
+
+    def _register(self) -> None:
+        """The module is imported that defines what was missing."""
+        self.note("register")
+        if self._registered:
+            return
+        self._registered = True
+        self.registry.add(self.code.late)
+        self.count("code registered later")
 
     def _tell(self, news: list[Ended]) -> None:
         for ended in news:
@@ -141,21 +156,25 @@ class World:
             self.disk.reopen()
         else:
             self.disk.die()
-        self.ledger.compare(self.disk.inner)
+        compare_all(self.ledger, self.disk.inner)
         self._start()
         self.clients.lost()
 
-    def stop(self) -> None:
-        """End the session as `Session.stop` does, and begin another."""
+    def stop(self, timeout: float) -> None:
+        """End the session as `Session.stop` does, and begin another.
+
+        Args:
+            timeout: Seconds that it waits for activities; the others are left running.
+        """
         self.note("stop")
         self.scheduler.dispatching = False
         self.crew.closing = True
-        # Some activities end in time, and the others are left running.
-        for _ in range(20):
-            if not self.crew.running or not self._events:
-                break
+        until = self.time + int(timeout * SECOND)
+        while self.crew.running and self._events and self._events[0][0] <= until:
             self._pass_time()
             self._turn()
+        if self.crew.running:
+            self.count("activity left running by a stop")
         with suppress(StorageError):
             self.scheduler.settle_counts()
         self.scheduler.close()
@@ -185,16 +204,18 @@ class World:
                 if not self._unended():
                     return look(self)
             self._help(helps)
-        raise Violation(ENDS, f"{self._unended()} still wait")
+        raise Violation(Promise.ENDS, f"{self._unended()} still wait")
 
     def _check_nobody_is_forgotten(self) -> None:
-        """Nothing is to come. So nobody waits for time or for an activity, unless others are to be recovered first."""
+        """Nothing is to come. So nobody waits for time, an activity or code, unless others are recovered first."""
         if not self.scheduler._state.probation.over:
             return
         for id, flow in self.ledger.flows.items():
             kinds = {step.kind for step in flow.steps.values() if not step.ended}
-            forgotten = not flow.steps or kinds & {"activity", "sleep"}
-            self.ledger.check(ENDS, flow.status is not Status.PROCESSING or not forgotten, id, "is forgotten", kinds)
+            forgotten = flow.status is Status.PROCESSING and bool(not flow.steps or kinds & {"activity", "sleep"})
+            if flow.status is Status.STALLED and UNREGISTERED in (flow.reason or ""):
+                forgotten = self._registered
+            self.ledger.check(Promise.ENDS, not forgotten, id, "is forgotten", flow.status, kinds)
 
     def _unended(self) -> list[str]:
         ids = {*self.ledger.flows, *(flow.id for flow in self.plan.flows)}
@@ -216,6 +237,7 @@ class World:
                 self._guarded(partial(self._strike, fault))
             if self.plan.forgetful:
                 self._evict()
+                self.count("evict after each turn")
         return True
 
     def _guarded(self, what: Callable[[], None]) -> None:
@@ -254,7 +276,7 @@ class World:
     def _turn(self) -> None:
         self.turns += 1
         if self.turns > TURNS:
-            raise Violation(ENDS, f"{TURNS} turns, and {self._unended()} still wait")
+            raise Violation(Promise.ENDS, f"{TURNS} turns, and {self._unended()} still wait")
         inbox, self._inbox = self._inbox, []
         self.ledger.latest = max(self.ledger.latest, self.wall())
         try:
@@ -262,19 +284,25 @@ class World:
         except (Crash, Violation):
             raise
         except Exception as error:
-            raise Violation(DEFECT, repr(error)) from error
+            raise Violation(Promise.DEFECT, repr(error)) from error
+        self.ledger.checked[Promise.DEFECT] += 1
+        compare_changed(self.ledger, self.disk.inner)
 
     # ------------------------------------------------------------------ faults
 
     def _strike(self, fault: Fault) -> None:
-        self.disk.injected[fault.kind] += 1
+        self.count(fault.kind)
         self.note("fault", *fault)
         if fault.kind == "crash between":
             self.crash()
         elif fault.kind == "deploy":
             self.crash(AFTER)
+        elif fault.kind == "code missing":
+            self._registered = False
+            self.after(fault.size, self._register)
+            self.crash()
         elif fault.kind == "stop":
-            self.stop()
+            self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
             self._evict()
         elif fault.kind == "clock forward":

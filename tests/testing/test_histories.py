@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.tasks import WAIT
 from tests.testing.shop import charge, order, ship
 from yieldflow import (
     CommandError,
+    EncodingError,
     Flow,
     Orchestrator,
     Registry,
@@ -131,11 +135,55 @@ def test_what_is_pickled_is_kept_as_it_is() -> None:
     assert replay(posting, WorkflowHistory.from_json(text)).pending == [send(Parcel(7))]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"yieldflow history": 99}', '{"yieldflow history": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "[" * 100_000, '{"yieldflow history": 99}', '{"yieldflow history": 1}']
+)
 def test_what_is_no_history_is_refused(text: str) -> None:
     """Text that to_json() did not write is told as such."""
     with pytest.raises(ValueError, match=r"this is no history that to_json\(\) wrote"):
         WorkflowHistory.from_json(text)
+
+
+def places_in(tree: Any) -> list[tuple[Any, Any]]:
+    """Every part of a tree: what it is in, and under which key or number."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [place for key, inner in items for place in [(tree, key), *places_in(inner)]]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["a" * 32, "sleep"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+TEXTS = [
+    stepped().history.to_json(),
+    *(flow.history.to_json() for flow in [Stepper(posting(7)), Stepper(order("o", 1))]),
+]
+
+
+@settings(max_examples=300, derandomize=True)
+@given(st.sampled_from(TEXTS), st.data())
+def test_a_history_that_was_changed_is_refused_or_replayed(text: str, data: st.DataObject) -> None:
+    """Whatever stands in the place of whatever part of a history, it is no history, does not replay, or does."""
+    tree = json.loads(text)
+    inside, key = data.draw(st.sampled_from(range(len(places_in(tree)))).map(lambda number: places_in(tree)[number]))
+    if data.draw(st.booleans()):
+        inside[key] = data.draw(JSON)
+    else:
+        del inside[key]
+    try:
+        history = WorkflowHistory.from_json(json.dumps(tree))
+    except ValueError:
+        return
+    assert WorkflowHistory.from_json(history.to_json()).to_json() == history.to_json()
+    for definition in (order, posting):
+        with suppress(ReplayMismatchError, EncodingError):
+            str(replay(definition, history))
 
 
 def test_a_history_is_a_list_of_steps() -> None:
@@ -159,7 +207,7 @@ def test_a_run_of_the_real_engine_replays(tmp_path: Path) -> None:
     with Orchestrator(tmp_path / "post.db", registry=registry) as orchestrator:
         handle = orchestrator.submit(posting(7), workflow_id="p-7")
         handle.signal("stamp", Parcel(1))
-        assert handle.result(timeout=10) == "sent 7"
+        assert handle.result(timeout=WAIT) == "sent 7"
         history = handle.history()
 
     assert isinstance(history, list)
@@ -182,6 +230,27 @@ def test_a_workflow_of_the_real_engine_goes_on_in_a_test(tmp_path: Path) -> None
     flow.advance(0)
     flow.resolve("sent by hand")
     assert flow.result == "sent by hand"
+
+
+def test_what_was_terminated_replays_to_where_it_was(tmp_path: Path) -> None:
+    """The history of a terminated workflow is what its code makes of it; its open steps were cancelled from outside."""
+    others = Registry()
+
+    @workflow(registry=others)
+    def racing() -> Flow[object]:
+        yield from race(sleep(0), sleep(3600))
+        return (yield wait_signal("stamp"))
+
+    with Orchestrator(tmp_path / "post.db", registry=others) as orchestrator:
+        handle = orchestrator.submit(racing())
+        while len(handle.history()) < 3:
+            pass
+        handle.terminate()
+        history = handle.history()
+
+    for each in (history, WorkflowHistory.from_json(history.to_json())):
+        assert [step.status for step in each] == [StepStatus.DONE, StepStatus.CANCELLED, StepStatus.CANCELLED]
+        assert replay(racing, each).pending == [wait_signal("stamp")]
 
 
 # ---------------------------------------------------------------------- against today's code

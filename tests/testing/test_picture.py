@@ -135,7 +135,7 @@ def test_a_debugger_stops_in_a_workflow() -> None:
     """pdb works inside a workflow: its variables are there, no other thread is, and nothing runs out of time."""
     said = io.StringIO()
     debugger = pdb.Pdb(stdin=io.StringIO("p receipt\nc\n"), stdout=said, nosigint=True, readrc=False)
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
 
     @workflow(registry=registry)
     def debugged() -> Flow[str]:
@@ -147,7 +147,9 @@ def test_a_debugger_stops_in_a_workflow() -> None:
     flow.resolve("receipt-9")
 
     assert "'receipt-9'" in said.getvalue()
-    assert (flow.result, threading.active_count()) == ("receipt-9", threads)
+    assert flow.result == "receipt-9"
+    # One of a test before may have ended meanwhile.
+    assert set(threading.enumerate()) <= threads
 
 
 def test_leaving_the_debugger_leaves_the_test() -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeAlias, TypeVar
 from uuid import UUID
 
-from .context import WorkflowInfo, note_made, note_used
+from .context import WorkflowInfo, note_made, note_used, place_made
 from .errors import CommandError
 from .history import EPOCH, Micros, to_micros
 
@@ -56,7 +56,7 @@ class Command(Generic[R_co]):
 
     def __reduce__(self) -> NoReturn:
         note_used(self)
-        raise CommandError(f"{self} was made and never yielded")
+        raise CommandError(f"{self} was made{place_made(self)} and never yielded")
 
     if TYPE_CHECKING:
         # For type checkers alone: with which value a test may end it. A covariant type says only what comes out, so
@@ -271,6 +271,15 @@ def _check_name(function: str, name: object, example: str) -> None:
         raise TypeError(f"{function}() takes a name, as in {function}({example!r}), not {show(name)}")
     if not name:
         raise ValueError(f"{function}() takes a name that is not empty, as in {function}({example!r})")
+    check_text(name)
+
+
+def check_text(name: str) -> None:
+    """Refuse a name that no database takes for text.
+
+    Raises:
+        ValueError: It is one.
+    """
     try:
         name.encode()
     except UnicodeEncodeError:

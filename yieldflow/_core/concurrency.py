@@ -294,6 +294,12 @@ class Task(Command[R_co]):
         #: and which execution that is.
         self._home = home
 
+    def __bool__(self) -> bool:
+        raise CommandError(
+            f"{self} has no truth value, and does not tell whether it has ended. Wait for it, and test what it gives:\n"
+            "    if (yield from task): ..."
+        )
+
     def __reduce__(self) -> NoReturn:
         raise CommandError(
             f"{self} is a task, which lives in its workflow and cannot be stored. Wait for it, and use what it gives:\n"

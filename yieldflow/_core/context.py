@@ -15,7 +15,7 @@ from itertools import islice
 from types import CodeType
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class WorkflowInfo:
     """What a workflow may know of itself: what ``yield info()`` resumes with."""
 
@@ -26,11 +26,23 @@ class WorkflowInfo:
     #: The parent's id, where it is a child.
     parent: str | None = None
 
+    def __init__(self, workflow_id: str, name: str, run: int, parent: str | None = None) -> None:
+        _set_workflow_id(self, workflow_id)
+        _set_name(self, name)
+        _set_run(self, run)
+        _set_parent(self, parent)
+
+
+# By the slots themselves, in half the time that a frozen class takes: there is one for each workflow.
+_set_workflow_id, _set_name, _set_run, _set_parent = (
+    vars(WorkflowInfo)[name].__set__ for name in ("workflow_id", "name", "run", "parent")
+)
+
 
 class Driving:
     """One execution's side of the conversation."""
 
-    __slots__ = ("fruitful", "info", "made", "replaying")
+    __slots__ = ("fruitful", "handed", "info", "made", "replaying")
 
     # Set by the execution, which is one.
 
@@ -42,15 +54,19 @@ class Driving:
     #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
     #: that is in it.)
     fruitful: set[tuple[int, int]]
+    #: What `made` had of the commands that were handed on inside of something else in this turn, for the error where
+    #: that was a slip; None where there are none.
+    handed: dict[int, tuple[object, CodeType, int]] | None
 
-    def use(self, command: object) -> None:
-        """Note that somebody has ``command`` now."""
+    def use(self, command: object) -> tuple[object, CodeType, int] | None:
+        """Note that somebody has ``command`` now; what was known of its making."""
         made = self.made.pop(id(command), None)
         if made is not None:
             self.fruitful.add((id(made[1]), made[2]))
+        return made
 
 
-class Place:
+class DrivingPlace:
     """What is being driven in one context."""
 
     __slots__ = ("occupant",)
@@ -61,7 +77,7 @@ class Place:
 
 # Set once in each context and never again: the garbage collector may let go of an execution while another is driven,
 # also in the midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
-_place: ContextVar[Place | None] = ContextVar("yieldflow_driving", default=None)
+_place: ContextVar[DrivingPlace | None] = ContextVar("yieldflow_driving", default=None)
 
 
 def driving() -> Driving | None:
@@ -70,11 +86,11 @@ def driving() -> Driving | None:
     return None if there is None else there.occupant
 
 
-def place() -> Place:
+def driving_place() -> DrivingPlace:
     """What tells what is driven in this context."""
     found = _place.get()
     if found is None:
-        found = Place()
+        found = DrivingPlace()
         _place.set(found)
     return found
 
@@ -85,7 +101,7 @@ def drive(new: Driving | None) -> Driving | None:
     if there is None:
         if new is None:
             return None
-        there = place()
+        there = driving_place()
     before, there.occupant = there.occupant, new
     return before
 
@@ -110,10 +126,21 @@ def note_used(value: object) -> None:
         seen: set[int] = set()
         while pending:
             item = pending.pop()
-            current.use(item)
+            made = current.use(item)
+            if made is not None:
+                if current.handed is None:
+                    current.handed = {}
+                current.handed[id(item)] = made
             if isinstance(item, (list, tuple, set, frozenset, dict)) and id(item) not in seen:
                 seen.add(id(item))
                 pending.extend(item.values() if isinstance(item, dict) else item)
+
+
+def place_made(command: object) -> str:
+    """Where a command was made that was handed on in this turn: `` at file:line``; empty where that is not known."""
+    current = driving()
+    made = None if current is None or current.handed is None else current.handed.get(id(command))
+    return "" if made is None else f" at {line_of(made[1], made[2])}"
 
 
 def _references(entry: tuple[object, ...]) -> int:

@@ -77,7 +77,7 @@ def activity(
     Raises:
         DuplicateDefinitionError: Another activity has that name.
         TypeError: Not a function, or one that cannot be an activity; or an option that there is not.
-        ValueError: An option is not what it should be.
+        ValueError: An option is not what it should be, or the name is no text that can be stored.
 
     Example:
         >>> @activity(retry=RetryPolicy(maximum_attempts=5), timeout=30)
@@ -134,7 +134,7 @@ def workflow(
     Raises:
         DuplicateDefinitionError: Another workflow has that name.
         TypeError: Not a generator function, or ``version`` or ``timeout`` is not what it should be.
-        ValueError: ``timeout`` is not positive, or too long.
+        ValueError: ``timeout`` is not positive, or too long, or the name is no text that can be stored.
 
     Example:
         >>> @workflow

@@ -60,11 +60,11 @@ class Activity(Definition[P, R_co]):
 
     @overload
     def __call__(
-        self: Activity[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+        self: Activity[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> ActivityInvocation[R]: ...
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]: ...
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[Any]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]: ...
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[Any]:
         invocation = ActivityInvocation(self, self.bind(args, kwargs))
         note_made(invocation, (args, kwargs))
         return invocation
@@ -109,7 +109,7 @@ class Workflow(Definition[P, R_co]):
                 "or make it an activity with @activity"
             )
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> WorkflowInvocation[R_co]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowInvocation[R_co]:
         invocation = WorkflowInvocation(self, self.bind(args, kwargs))
         note_made(invocation, (args, kwargs))
         return invocation

@@ -194,7 +194,18 @@ class RefusedValueError(StorageError):
 
 
 class DamagedRowError(StorageError):
-    """A row on disk is none that yieldflow wrote: the message says which, and what is wrong with it."""
+    """A row on disk is none that yieldflow wrote: the message says which, and what is wrong with it.
+
+    Its workflow is set aside, and all others go on. Once the row is right again, `WorkflowHandle.resume` or the next
+    start has the workflow go on.
+    """
+
+
+class DatabaseLostError(YieldflowError):
+    """The database file was deleted, moved, replaced or damaged while it was open: the message says which, and of what.
+
+    Nothing more is read or written: there is nothing to wait for. Put the file right, call ``stop()``, and start again.
+    """
 
 
 class DatabaseOpenError(StorageError):

@@ -31,7 +31,7 @@ from .commands import (
     show,
 )
 from .concurrency import CancelTask, Start, Task
-from .context import WorkflowInfo, drive, note_used, place, unyielded
+from .context import WorkflowInfo, drive, driving_place, note_used, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -69,7 +69,7 @@ from .nodes import (
     is_fresh,
     would_wait_for_itself,
 )
-from .refusals import refusal
+from .refusals import DEEPEST, failing, is_expression, no_generator, note_slip, refusal, too_deep
 from .steps import Steps
 from .suspension import Referents, closes_silently
 
@@ -100,7 +100,6 @@ class Execution(Steps):
         "_request",
         "_seed",
         "_taken",
-        "end",
         "following",
     )
 
@@ -114,8 +113,7 @@ class Execution(Steps):
         history: History = History(),  # noqa: B008  # immutable
     ) -> None:
         self.info = info
-        #: How it ended; None also where it continues as a new run.
-        self.end: End | None = None
+        self.end = None
         #: The workflow of the next run, where there is to be one.
         self.following: Workflow[..., Any] | None = None
         self.over = False
@@ -129,6 +127,7 @@ class Execution(Steps):
         self.replaying = False
         self.made = {}
         self.fruitful = set()
+        self.handed = None
         self._root = None
         self._runnable = []
         self._later = ()
@@ -180,7 +179,7 @@ class Execution(Steps):
         recorded = self.applied < len(self._history.events)
         self.replaying = recorded
         self._advance = advance = Advance()
-        here = place()
+        here = driving_place()
         before, here.occupant = here.occupant, self
         try:
             if event.at > self._now:
@@ -202,6 +201,7 @@ class Execution(Steps):
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE
+            self.handed = None
         if recorded:
             self._check_turn()
         self.applied += 1
@@ -230,10 +230,11 @@ class Execution(Steps):
 
     def _enter(self, event: Event) -> None:
         if isinstance(event, StepEnded):
-            leaf = self.open.pop(event.step, None)
+            number, outcome, _, _ = event
+            leaf = self.open.pop(number, None)
             if leaf is None:
                 raise self._leftover(event)
-            self._settle(leaf, self._decode(event.outcome, leaf))
+            self._settle(leaf, self._decode(outcome, leaf))
         elif isinstance(event, Started):
             if self.started:
                 raise InternalError(f"workflow {self.info.workflow_id} was started twice")
@@ -256,13 +257,18 @@ class Execution(Steps):
             self._cancel(self._root, reason)
 
     def _body(self) -> Body:
+        # A generator function runs nothing when it is called; a decorator around it may.
         try:
             body: Body = self._definition.call(self._arguments)
-        except TypeError as error:
-            raise ReplayMismatchError(
-                f"workflow {self.info.name!r} ({self.info.workflow_id}) no longer takes the arguments that it was "
-                f"submitted with: {error}. Give a new parameter a default, or keep the old one."
-            ) from None
+        except BaseException as error:
+            if isinstance(error, TypeError) and not self._definition.takes(self._arguments):
+                raise ReplayMismatchError(
+                    f"workflow {self.info.name!r} ({self.info.workflow_id}) no longer takes the arguments that it was "
+                    f"submitted with: {error}. Give a new parameter a default, or keep the old one."
+                ) from None
+            body = failing(error)
+        if not isinstance(body, GeneratorType):
+            body = failing(CommandError(no_generator(self.info.name, body)))
         return body
 
     # ------------------------------------------------------------------ driving
@@ -284,14 +290,17 @@ class Execution(Steps):
                 continue
             except BaseException as raised:
                 stack.pop()
+                if raised is not error:
+                    note_slip(raised)
                 value, error = None, raised
                 continue
             if isinstance(yielded, Delegated):
                 branch.delegated = yielded
                 yielded = yielded.command
             if isinstance(yielded, GeneratorType) and self._is_new(yielded):
-                stack.append(yielded)
-                value = error = None
+                value, error = None, None if len(stack) < DEEPEST else too_deep(yielded)
+                if error is None:
+                    stack.append(yielded)
                 continue
             begun = self._begin(yielded, branch, 0, branch)
             if isinstance(begun, Node):
@@ -320,14 +329,12 @@ class Execution(Steps):
         return group.outcome() if group.complete else group
 
     def _is_new(self, body: Body) -> bool:
-        return is_fresh(body) and (self._taken is None or body not in self._taken)
+        """Whether a generator can be driven."""
+        return is_fresh(body) and (self._taken is None or body not in self._taken) and not is_expression(body)
 
     def _begin_branch(self, body: Body, parent: Node, slot: int, yielder: Yielder) -> Node:
         if not self._is_new(body) or isinstance(parent, Branch):
-            raise CommandError(
-                f"generator {getattr(body, '__qualname__', body)} was already started: "
-                "a generator runs once, so call its function again for each use"
-            )
+            raise CommandError(refusal(body))
         if self._taken is None:
             self._taken = set()
         self._taken.add(body)

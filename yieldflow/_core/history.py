@@ -8,7 +8,7 @@ from disk is the time that was used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol, TypeAlias
@@ -198,6 +198,16 @@ class History(NamedTuple):
     patches: frozenset[str] = frozenset()
     #: Steps for which the workflow ceased to wait.
     dropped: frozenset[int] = frozenset()
+
+
+def dropped_before(place: int, dropped: Mapping[int, int]) -> frozenset[int]:
+    """The steps that the workflow itself ceased to wait for: a termination drops the others, behind all events.
+
+    Args:
+        place: How many events there are.
+        dropped: Steps, each with the place of the event with which it was dropped.
+    """
+    return frozenset(step for step, at in dropped.items() if at < place)
 
 
 class Continuation(NamedTuple):

@@ -258,8 +258,11 @@ def _below(task: TaskNode) -> Iterator[Node]:
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Put a note on an exception, also on one that forbids setting attributes, which `add_note` does not get past."""
-    vars(error).setdefault("__notes__", []).append(note)
+    """Put a note on an exception, whatever its class and its notes are like, where `add_note` may fail."""
+    # One that does not even show its attributes goes without.
+    with suppress(Exception):
+        notes = vars(error).get("__notes__")
+        vars(error)["__notes__"] = [*(notes if isinstance(notes, list) else ()), note]
 
 
 def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:

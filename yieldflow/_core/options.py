@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
-from .commands import show
+from .commands import check_text, show
 from .history import OnParentEnd
 from .retry import RetryPolicy, check_count, duration
 
@@ -104,8 +104,10 @@ class WorkflowOptions:
 
     def __post_init__(self) -> None:
         check_choice("on_parent_end", self.on_parent_end, get_args(OnParentEnd))
-        if self.workflow_id is not None and (not isinstance(self.workflow_id, str) or not self.workflow_id):
-            raise TypeError(f"a workflow id is a non-empty string, not {show(self.workflow_id)}")
+        if self.workflow_id is not None:
+            if not isinstance(self.workflow_id, str) or not self.workflow_id:
+                raise TypeError(f"a workflow id is a non-empty string, not {show(self.workflow_id)}")
+            check_text(self.workflow_id)
 
 
 def check_known(who: str, known: Iterable[str], given: Iterable[str]) -> None:

@@ -1,12 +1,17 @@
-"""What may not be yielded, and what to write instead."""
+"""What may not be yielded, or not in that way, and what to write instead."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from types import GeneratorType
+from typing import Any
 
 from .commands import Command, show
 from .definitions import Definition
+
+#: How deep helpers that yield one another may be nested: one that calls itself for ever would take all memory.
+DEEPEST = 20_000
 
 
 def refusal(yielded: object) -> str:
@@ -20,12 +25,24 @@ def refusal(yielded: object) -> str:
             f"a {type(yielded).__name__} of commands was yielded. Write:\n    results = yield gather(*commands)\n"
             "or, to go on with the first of them:\n    index, value = yield race(*commands)"
         )
+    if isinstance(yielded, GeneratorType) and is_expression(yielded):
+        return (
+            "a generator expression was yielded, which has no way to take results. Write:\n"
+            "    results = yield gather(*(... for ... in ...))"
+        )
+    if isinstance(yielded, GeneratorType):
+        return (
+            f"generator {yielded.__qualname__} was already started: a generator runs once, so call its function again "
+            "for each use"
+        )
     if inspect.isgeneratorfunction(yielded):
         return (
             f"generator function {yielded.__name__} was yielded without being called. Write:\n"
             f"    value = yield from {yielded.__name__}(...)"
         )
     if callable(yielded) and hasattr(yielded, "__name__"):
+        if str(getattr(yielded, "__module__", "")).startswith(f"{__package__}."):
+            return f"{yielded.__name__} was yielded without being called. Write:\n    yield {yielded.__name__}(...)"
         return (
             f"function {yielded.__name__} was yielded. Make it an activity with @activity and write:\n"
             f"    yield {yielded.__name__}(...)"
@@ -37,3 +54,39 @@ def refusal(yielded: object) -> str:
         f"{show(yielded)} was yielded, which is no command. Yield an activity or a workflow called with its arguments, "
         "sleep(...), gather(...), race(...), start(...) or a helper generator; to hand a value on, return it."
     )
+
+
+def is_expression(body: GeneratorType[Any, Any, Any]) -> bool:
+    """Whether a generator comes of ``(... for ... in ...)``: what it yields gets no results, so it is no helper."""
+    return body.gi_code.co_name == "<genexpr>"
+
+
+def too_deep(helper: GeneratorType[Any, Any, Any]) -> RecursionError:
+    """Why ``helper`` is not entered."""
+    return RecursionError(
+        f"{helper.__qualname__} was yielded inside of {DEEPEST:,} helpers that yielded one another: "
+        "is there one that calls itself without an end?"
+    )
+
+
+def note_slip(error: BaseException) -> None:
+    """Note on an error of Python's own what to write instead: on that of ``yield from`` over a list of commands."""
+    if type(error) is AttributeError and error.name == "send" and isinstance(error.obj, Iterator):
+        error.add_note(
+            "`yield from` goes through a list, but has no way to hand on results. Write:\n"
+            "    results = yield gather(*commands)",
+        )
+
+
+def no_generator(name: str, made: object) -> str:
+    """What is wrong with a workflow of which a call made something else."""
+    return (
+        f"a call of workflow {name!r} made {show(made)}, which is no generator: "
+        "a decorator under @workflow hands back what the function that it wraps does"
+    )
+
+
+def failing(error: BaseException) -> Any:
+    """The generator of a workflow that fails before it has one."""
+    raise error
+    yield

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .commands import show
+from .commands import check_text, show
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -22,13 +22,13 @@ class _Bare(str):
 
 
 def _shown(signature: inspect.Signature) -> str:
-    """A signature as it was written."""
+    """The arguments that it takes, as they were written. What it returns says nothing of them, and may be long."""
 
     def bare(annotation: object) -> object:
         return _Bare(annotation) if isinstance(annotation, str) else annotation
 
     parameters = [one.replace(annotation=bare(one.annotation)) for one in signature.parameters.values()]
-    return str(signature.replace(parameters=parameters, return_annotation=bare(signature.return_annotation)))
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
 
 
 class Definition(Generic[P, R_co]):
@@ -66,6 +66,7 @@ class Definition(Generic[P, R_co]):
             raise TypeError(f"the {cls.kind}'s name is a non-empty string, not {show(found)}: give one with name=")
         if found == "<lambda>":
             raise TypeError(f"a lambda has no name to be found by again. Write: {cls.kind}(lambda ..., name='...')")
+        check_text(found)
         return found
 
     def _signature_of(self, fn: Callable[..., Any]) -> inspect.Signature:
@@ -136,6 +137,16 @@ class Definition(Generic[P, R_co]):
         bound = inspect.BoundArguments(self.signature, OrderedDict(arguments))
         bound.apply_defaults()
         return self.fn(*bound.args, **bound.kwargs)
+
+    def takes(self, arguments: object) -> bool:
+        """Whether the function can be called with stored arguments, which somebody may have changed."""
+        stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        needed = {
+            name
+            for name, parameter in self.signature.parameters.items()
+            if parameter.default is parameter.empty and parameter.kind not in stars
+        }
+        return isinstance(arguments, Mapping) and needed <= arguments.keys() <= self.signature.parameters.keys()
 
     def completed(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """``arguments`` with the defaults of those not given, for comparing."""

@@ -16,7 +16,7 @@ from .groups import cancelled_because
 from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
 from .nodes import Branch, Leaf, Node, Settled, Yielder
 from .replay import mismatch, same_step
-from .tree import Tree, added
+from .tree import End, Tree, added
 
 #: Kept here, since to ask the enum for a member is a call, and this one is asked for at nearly every step.
 _ACTIVITY = StepKind.ACTIVITY
@@ -27,12 +27,14 @@ _tuple = tuple.__new__
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "over")
+    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "end", "over")
 
     #: How many events were applied.
     applied: int
     #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
     over: bool
+    #: How the workflow ended; None also where it continues as a new run.
+    end: End | None
     _codec: Codec
     _history: History
     _now: Micros
@@ -86,13 +88,15 @@ class Steps(Tree):
     def _decode(self, outcome: Outcome, leaf: Leaf) -> Settled:
         if leaf.cancelled:
             return None, cancelled_because(leaf.parent.reason if isinstance(leaf.parent, Branch) else None)
-        if isinstance(outcome, Failure):
+        try:
+            if not isinstance(outcome, Failure):
+                return self._codec.decode(outcome), None
             error = self._codec.decode_failure(outcome, ActivityError)
-            what = "child " if leaf.step.kind is StepKind.CHILD else ""
-            with suppress(Exception):
-                error.add_note(f"in step {leaf.step.number}, {what}{leaf.command}")
-            return None, error
-        return self._codec.decode(outcome), None
+        except EncodingError as refused:
+            raise EncodingError(f"the outcome of {_place(leaf)}: {refused}") from refused
+        with suppress(Exception):
+            error.add_note(f"in {_place(leaf)}")
+        return None, error
 
     # ------------------------------------------------------------------ issuing, and what is recorded of it
 
@@ -132,7 +136,7 @@ class Steps(Tree):
             step = there
         else:
             advance = self._advance
-            advance.issued = added(advance.issued, step) if advance.issued else [step]
+            advance.issued = added(advance.issued, step) if advance.issued else (step,)
         self._next_step += 1
         return step
 
@@ -143,14 +147,22 @@ class Steps(Tree):
         """The recorded steps of this turn were all issued again."""
         missing = self._recorded(self._next_step)
         if missing is not None and missing.turn <= self.applied:
-            hint = "The workflow ended here." if self.over else "Nothing was yielded here."
+            hint = self._ending("here") if self.over else "Nothing was yielded here."
             raise self._mismatch(self._next_step, missing, None, hint)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""
-        ended = "The workflow ended before it." if self.over else "This code does not wait for it here."
+        ended = self._ending("before it") if self.over else "This code does not wait for it here."
         hint = f"Outcome {self.applied} is that of this step. {ended}"
         return self._mismatch(event.step, self._recorded(event.step), None, hint)
+
+    def _ending(self, where: str) -> str:
+        """That the workflow ended, and of a failure what it was: it may be what is wrong with the code."""
+        outcome = None if self.end is None else self.end.outcome
+        if not isinstance(outcome, Failure):
+            return f"The workflow ended {where}."
+        told = (outcome.traceback.rstrip() or outcome.summary).replace("\n", "\n    ")
+        return f"The workflow ended {where}, with\n    {told}"
 
     def _mismatch(
         self, number: int, recorded: Step | None, yielded: Step | None, hint: str = "", branch: Branch | None = None
@@ -160,3 +172,9 @@ class Steps(Tree):
         at = self._root if branch is None else branch
         error.generator = at.innermost if at is not None and at.stack else None
         return error
+
+
+def _place(leaf: Leaf) -> str:
+    """Which step it is, for messages."""
+    what = "child " if leaf.step.kind is StepKind.CHILD else ""
+    return f"step {leaf.step.number}, {what}{leaf.command}"

@@ -18,6 +18,7 @@ from .errors import Cancelled, InternalError, TaskCancelledError
 from .groups import GROUPS, Group, cancelled_because, failure_beneath
 from .history import Continuation, Outcome, Payload, Step, WorkflowStatus
 from .nodes import Branch, Leaf, Node, Settled, TaskNode, Wait, Yielder, add_note, from_below
+from .rare import NONE, Rare, RareFields
 
 T = TypeVar("T")
 
@@ -32,23 +33,26 @@ class End(NamedTuple):
 class Advance:
     """What one event led to."""
 
-    # The defaults are the class's, since most events lead to a step and nothing else.
+    __slots__ = ("end", "issued", "rare")
 
-    #: New steps, in the order issued.
-    issued: Sequence[Step] = ()
     #: Numbers of steps that are no longer waited for.
-    cancelled: Sequence[int] = ()
+    cancelled = Rare[Sequence[int]](())
     #: Numbers of steps that are to end early, and whose end is waited for.
-    cancelling: Sequence[int] = ()
-    end: End | None = None
+    cancelling = Rare[Sequence[int]](())
     #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-    unyielded: Sequence[tuple[str, str]] = ()
+    unyielded = Rare[Sequence[tuple[str, str]]](())
     #: What `set_progress` was given last.
-    progress: Payload | None = None
+    progress = Rare[Payload | None](None)
     #: Names for which `patched` was True for the first time.
-    patches: Sequence[str] = ()
+    patches = Rare[Sequence[str]](())
     #: The next run, where the workflow asked for one. Then there is no end.
-    continuation: Continuation | None = None
+    continuation = Rare[Continuation | None](None)
+
+    def __init__(self) -> None:
+        #: New steps, in the order issued.
+        self.issued: Sequence[Step] = ()
+        self.end: End | None = None
+        self.rare: RareFields = NONE
 
 
 NO_ADVANCE = Advance()

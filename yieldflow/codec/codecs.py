@@ -12,7 +12,16 @@ from typing import ClassVar
 from .._core.errors import EncodingError
 from .._core.history import Codec, Failure, Payload
 from .blame import json_trouble, pickle_trouble, refusal
-from .failures import PLAIN_EXCEPTIONS, may_be_raised, pickled_exception, plain_arguments, storable, traceback_of
+from .failures import (
+    LARGEST_EXCEPTION,
+    PLAIN_EXCEPTIONS,
+    cut,
+    may_be_raised,
+    pickled_exception,
+    plain_arguments,
+    storable,
+    traceback_of,
+)
 from .guarded import attempt, line, type_name
 from .json_text import from_json, to_json
 from .pickles import from_pickle, to_pickle
@@ -54,12 +63,16 @@ class _JsonFirst:
         raise EncodingError(f'a pickle of {len(payload)} bytes is stored, and codec="json" reads none; {remedy}')
 
     def encode_failure(self, error: BaseException) -> Failure:
-        """``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is."""
+        """``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is.
+
+        Of a message or a traceback of over a million characters, the middle is left out, and an exception of over a
+        hundred million bytes is not kept.
+        """
         return Failure(
-            attempt(lambda: storable(type_name(type(error))), "<an exception without a name>"),
-            attempt(lambda: storable(str(error)), "<its __str__ failed>"),
-            attempt(lambda: traceback_of(error), ""),
-            self._encode_exception(error),
+            attempt(lambda: cut(storable(type_name(type(error)))), "<an exception without a name>"),
+            attempt(lambda: cut(storable(str(error))), "<its __str__ failed>"),
+            attempt(lambda: cut(traceback_of(error)), ""),
+            self._kept(error),
         )
 
     def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
@@ -82,6 +95,10 @@ class _JsonFirst:
         if failure.traceback:
             vars(error)["__notes__"] = [f"Traceback where it was raised:\n{failure.traceback.rstrip()}"]
         return error
+
+    def _kept(self, error: BaseException) -> Payload | None:
+        payload = self._encode_exception(error)
+        return None if payload is not None and len(payload) > LARGEST_EXCEPTION else payload
 
     def _encode_exception(self, error: BaseException) -> Payload | None:
         if not may_be_raised(type(error)):

@@ -30,6 +30,21 @@ PLAIN_EXCEPTIONS: dict[str, type[BaseException]] = {
 }
 
 
+#: The longest message or traceback that is kept, in characters, and the largest exception, in bytes. A row of SQLite
+#: holds a billion bytes, and nobody reads a million characters.
+LONGEST_TEXT = 1_000_000
+LARGEST_EXCEPTION = 100_000_000
+
+
+def cut(text: str) -> str:
+    """``text``; where it is too long, its beginning and its end, and how much is left out."""
+    left_out = len(text) - LONGEST_TEXT
+    if left_out <= 0:
+        return text
+    half = LONGEST_TEXT // 2
+    return f"{text[:half]} ... ({left_out:,} characters are left out here) ... {text[-half:]}"
+
+
 def storable(text: str) -> str:
     """``text`` as an exact str that SQLite takes: lone surrogates are escaped."""
     return str.encode(text, "utf-8", "backslashreplace").decode()

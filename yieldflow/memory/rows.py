@@ -19,8 +19,10 @@ from .._core.history import (
     StepKind,
     StepStatus,
     WorkflowStatus,
+    dropped_before,
 )
-from ..store import Current, Filter, Loaded, OpenAttempt, Pending, Retried, StepRecord, Submission, WorkflowRecord
+from ..filter import Filter
+from ..store import Current, Loaded, OpenAttempt, Pending, Retried, StepRecord, Submission, WorkflowRecord
 
 T = TypeVar("T")
 
@@ -171,7 +173,7 @@ def loaded(
     issued = [_issued(step) for step in steps]
     open_ones = (step for step in steps if step.status is StepStatus.SCHEDULED and step.kind is StepKind.ACTIVITY)
     attempts = {step.step: _open_attempt(step) for step in open_ones}
-    dropped = frozenset(step.step for step in steps if step.status is StepStatus.CANCELLED)
+    dropped = dropped_before(len(events), {step.step: step.dropped for step in steps if step.dropped is not None})
     return Loaded(record, History(events, issued, patches, dropped), recorded, signals, last_signal, attempts)
 
 

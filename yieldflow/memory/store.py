@@ -22,12 +22,11 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
+from ..filter import EVERYTHING, Filter
 from ..store import (
-    EVERYTHING,
     Arrivals,
     Checkpoint,
     Continued,
-    Filter,
     Loaded,
     Parent,
     Pending,
@@ -393,7 +392,7 @@ class MemoryStore:
             if number in self._requests:
                 self._undo.append((self._requests, number, self._requests.pop(number)))
         if workflow_id not in self._workflows:
-            if replace(checkpoint, handled=()) == Checkpoint(workflow_id, checkpoint.run, at=checkpoint.at):
+            if checkpoint.empty:
                 return
             raise RefusedValueError(f"there is no workflow with the id {workflow_id!r}")
         self._change(checkpoint)

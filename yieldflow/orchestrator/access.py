@@ -21,6 +21,8 @@ from .._core.errors import (
     WorkflowStalledError,
 )
 from .._core.history import Failure, Micros, Payload, WorkflowStatus
+from ..coherence import end_of, sound
+from ..notices import logger
 from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import here, interrupted
@@ -58,6 +60,8 @@ class Access:
         # Held by whoever starts or stops.
         self.lifetime = threading.Lock()
         self.session: Session | None = None
+        #: How often it was told to stop, for whoever waits to start.
+        self.stops = 0
         # Guards the making of the store.
         self._opening = threading.Lock()
         self._opened: SqliteStore | None = None
@@ -104,9 +108,10 @@ class Access:
         """All that a workflow is built from.
 
         Raises:
+            DamagedRowError: Its rows do not fit together.
             WorkflowNotFoundError: There is none with that id.
         """
-        return self._found(workflow_id, lambda store: store.snapshot(workflow_id))
+        return sound(self._found(workflow_id, lambda store: store.snapshot(workflow_id)))
 
     def _found(self, workflow_id: str, question: Callable[[SqliteStore], T | None]) -> T:
         answer = self.query(question) if is_text(workflow_id) else None
@@ -182,18 +187,26 @@ class Access:
             if record.status.ended or (stalled and tried):
                 return Ended(record.id, record.status, record.outcome, record.reason)
             over = session is not None and (self.session is not session or not session.running)
+            if over and session is not None:
+                session.check_file()
             if over or interrupted():
                 raise OrchestratorStoppedError(
                     f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
                 )
             session = self.session
             looks += 1
-            if session is None and looks == UNATTENDED:
-                from .session import warn_unattended
-
-                warn_unattended(self.path, workflow_id)
+            if session is None and looks == UNATTENDED and (alone := self.unattended()) is not None:
+                logger.warning("%s is waited for, and %s", workflow_id, alone)
             yield POLL if session is None or stalled else None
         return ended
+
+    def unattended(self) -> str | None:
+        """What to say where nobody has the file started; None where somebody has."""
+        if self.session is not None:
+            return None
+        from .session import unattended
+
+        return unattended(self.path)
 
     def value(self, ended: Ended) -> Any:
         """What a workflow returned; what it raised is raised."""
@@ -202,16 +215,23 @@ class Access:
         if ended.status is WorkflowStatus.CANCELLED:
             because = f": {ended.reason}" if ended.reason else ""
             raise WorkflowCancelledError(f"workflow {ended.workflow_id} was cancelled{because}")
-        if not isinstance(ended.outcome, Failure):
-            return None if ended.outcome is None else self.codec.decode(ended.outcome)
+        outcome = end_of(ended.workflow_id, ended.status, ended.outcome)
+        if isinstance(outcome, Failure):
+            raise self._failure(outcome, ended.workflow_id)
         try:
-            error = self.codec.decode_failure(ended.outcome, WorkflowFailedError)
+            return self.codec.decode(outcome)
+        except EncodingError as error:
+            raise EncodingError(f"what workflow {ended.workflow_id} returned: {error}") from error
+
+    def _failure(self, failure: Failure, workflow_id: str) -> BaseException:
+        """What a workflow raised, with a note of which it was."""
+        try:
+            error = self.codec.decode_failure(failure, WorkflowFailedError)
         except EncodingError:
-            failure = ended.outcome
             error = WorkflowFailedError(failure.message, failure.type_name, failure.traceback)
         with suppress(Exception):
-            error.add_note(f"in workflow {ended.workflow_id}")
-        raise error
+            error.add_note(f"in workflow {workflow_id}")
+        return error
 
     # ------------------------------------------------------------------ where calls may come from
 

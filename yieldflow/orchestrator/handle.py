@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, WorkflowStatus, reseeded, to_datetime
-from ..store import Filter, RequestKind, Rewind, Submission
+from ..filter import Filter
+from ..store import RequestKind, Rewind, Submission
 from .access import Access
 from .recording import WorkflowHistory
 from .rewinding import children_of_retry, place_of_fork, place_of_retry, time_limit
 from .submissions import check_id, new_id, reason_payload, signal_name, signal_payload
 from .views import WorkflowDescription, describe_step, describe_waiting, describe_workflow
-from .waiting import wait, wait_async
+from .waiting import seconds_to_wait, wait, wait_async
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -36,16 +38,17 @@ class WorkflowHandle(Generic[R_co]):
     def __repr__(self) -> str:
         return f"<WorkflowHandle {self.id}>"
 
-    def result(self, timeout: float | None = None) -> R_co:
+    def result(self, timeout: float | timedelta | None = None) -> R_co:
         """Wait until the workflow has ended. In an activity, another thread works meanwhile in its place.
 
         Args:
-            timeout: Seconds to wait at most; None for as long as it takes.
+            timeout: Seconds, or a `timedelta`, to wait at most; None for as long as it takes.
 
         Returns:
             What the workflow returned.
 
         Raises:
+            TypeError, ValueError: The timeout is no length of time.
             ResultTimeoutError: It has not ended in time; it goes on.
             WorkflowFailedError: It raised an exception that cannot be built again here; one that can is raised itself.
             WorkflowCancelledError: It was cancelled.
@@ -53,12 +56,13 @@ class WorkflowHandle(Generic[R_co]):
             OrchestratorStoppedError: The orchestrator stopped meanwhile; the workflow goes on at the next start.
             MisplacedCallError: This is an async activity: write ``await handle``.
         """
+        seconds = seconds_to_wait("result", timeout)
         self._access.check_place("result()")
         self._access.check_may_block("result()")
         # What has been told needs no waiting.
-        ended = self._watch.end or wait(self._watch, self._access.looks(self._watch, self.id), timeout)
+        ended = self._watch.end or wait(self._watch, self._access.looks(self._watch, self.id), seconds)
         if ended is None:
-            raise ResultTimeoutError(f"workflow {self.id} has not ended within {timeout} s; {self._outlook()}")
+            raise ResultTimeoutError(f"workflow {self.id} has not ended within {seconds:g} s; {self._outlook()}")
         value: R_co = self._access.value(ended)
         return value
 
@@ -69,7 +73,7 @@ class WorkflowHandle(Generic[R_co]):
             return "it is suspended, and goes on once resume() is called"
         if record.started_at is None and record.starts_at is not None:
             return f"it is to start at {to_datetime(record.starts_at).isoformat()}"
-        return "it goes on, and can be asked again"
+        return self._access.unattended() or "it goes on, and can be asked again"
 
     def __await__(self) -> Generator[Any, None, R_co]:
         self._access.check_place("await")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .._core.errors import WorkflowNotEndedError, WorkflowNotFoundError
 from .._core.history import ENDED, EPOCH, Micros, WorkflowStatus, to_micros
-from ..store import Filter
+from ..filter import Filter
 from .submissions import is_text
 
 #: How `list_workflows` and `purge` take statuses.

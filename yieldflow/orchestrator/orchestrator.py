@@ -22,8 +22,10 @@ from .handle import WorkflowHandle
 from .listing import ids_of, make_filter, purge, purge_bounds
 from .replay_check import ReplayReport, check_replay
 from .settings import Settings
+from .standby import stand_by
 from .submissions import make_submission, make_submissions, same_invocation, signal_of
 from .views import Health, describe_workflow, status_dict
+from .waiting import seconds_to_wait
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -99,31 +101,54 @@ class Orchestrator:
 
     # ------------------------------------------------------------------ lifetime
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = False, timeout: float | timedelta | None = None) -> None:
         """Own the file and drive its workflows: every unfinished one goes on. Started already, it does nothing.
 
+        Args:
+            wait: Where another orchestrator is started on the file, stand by, and take over within a second once that
+                one has stopped, or its process has died. Meanwhile this one is a client.
+            timeout: Seconds, or a `timedelta`, to stand by at most; None for as long as it takes.
+
         Raises:
-            DatabaseInUseError: Another orchestrator is started on the file; the message names its process.
+            DatabaseInUseError: Another orchestrator is started on the file, or still is when the time is up; the
+                message names its process.
             DatabaseOpenError: The file cannot be used; the message says why.
+            DatabaseLostError: The file was deleted, moved, replaced or damaged while this one had it open as a client.
             MisplacedCallError: A worker process called it, while it imported the program: the message says what to do.
-            ValueError: An activity of the registry is to run in an executor that there is not.
+            OrchestratorStoppedError: `stop` was called, in another thread, while this stood by.
+            TypeError, ValueError: An activity of the registry is to run in an executor that there is not; or the
+                timeout is no length of time, or is given where nothing is waited for.
+
+        Example:
+            >>> orchestrator = Orchestrator("pipeline.db")
+            >>> orchestrator.start(wait=True)  # until the one that is started now has ended; Ctrl-C gives up
         """
+        if timeout is not None and not wait:
+            raise ValueError(f"start(timeout={timeout!r}) waits for nothing: write start(wait=True, timeout=...)")
+        seconds = seconds_to_wait("start", timeout)
         self._access.check_place("start()")
         self._access.check_not_imported_anew()
         self._access.settings.check_executors()
+        try:
+            if wait:
+                stand_by(self._access, self._own, seconds)
+            else:
+                with self._access.lifetime:
+                    self._own()
+        except BaseException:
+            with self._access.lifetime:
+                if self._access.session is None:
+                    self._access.close()
+            raise
+
+    def _own(self) -> None:
         from .session import Session
 
-        with self._access.lifetime:
-            if self._access.session is not None:
-                return
-            try:
-                self._access.session = Session(self._access.store, self._access.settings, self._access.watches)
-            except BaseException:
-                self._access.close()
-                raise
+        if self._access.session is None:
+            self._access.session = Session(self._access.store, self._access.settings, self._access.watches)
             atexit.register(self._stop_at_exit)
 
-    def stop(self, timeout: float | None = None) -> None:
+    def stop(self, timeout: float | timedelta | None = None) -> None:
         """Start nothing new, let running activities finish, and leave the rest for the next start.
 
         What is queued is not waited for, and nothing is lost. An activity that waits for a workflow gets an
@@ -131,9 +156,13 @@ class Orchestrator:
         the file.
 
         Args:
-            timeout: Seconds to wait for running activities; None for as long as they take. One that is still running
-                then is left behind: its result is dropped, and it runs again at the next start.
+            timeout: Seconds, or a `timedelta`, to wait for running activities; None for as long as they take. One that
+                is still running then is left behind: its result is dropped, and it runs again at the next start.
+
+        Raises:
+            TypeError, ValueError: The timeout is no length of time; nothing was stopped.
         """
+        seconds = seconds_to_wait("stop", timeout)
         self._access.check_place("stop()")
         session = self._access.session
         place = here()
@@ -141,7 +170,8 @@ class Orchestrator:
             raise MisplacedCallError(
                 "stop() waits for running activities, so an activity that calls it would wait for itself"
             )
-        self._end(timeout)
+        self._access.stops += 1
+        self._end(seconds)
 
     def _end(self, timeout: float | None, patience: float | None = None) -> None:
         if not self._access.lifetime.acquire(timeout=-1 if patience is None else patience):
@@ -195,6 +225,7 @@ class Orchestrator:
             UnknownWorkflowError: The workflow is not in this orchestrator's registry.
             WorkflowAlreadyExistsError: The id belongs to another invocation.
             StorageError: The disk failed; nothing was written.
+            DatabaseLostError: The file was deleted, moved, replaced or damaged; nothing more is taken.
         """
         self._access.check_place("submit()")
         access, now = self._access, self._access.now()
@@ -351,8 +382,12 @@ class Orchestrator:
         """How much is going on in this orchestrator.
 
         Returns:
-            Whether it is started, how many attempts at activities run and wait, and those whose time ran out and that
-            still keep a thread.
+            Whether it is started, how many attempts at activities run and wait, those whose time ran out and that still
+            keep a thread, what is wrong with the disk, and why nothing goes on where that is so.
+
+        Example:
+            >>> health = orchestrator.health()
+            >>> assert health.storage is None and health.failure is None, health
         """
         session = self._access.session
         return Health(False) if session is None else session.health()

@@ -11,8 +11,9 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from .._core.errors import DamagedRowError, EncodingError
 from .._core.history import (
     EPOCH,
     CancelRequested,
@@ -33,11 +34,19 @@ from .._core.history import (
     to_micros,
 )
 from ..codec import from_json, preview, to_json
+from ..coherence import sound
 from ..store import Loaded, OpenAttempt, StepRecord, WorkflowRecord
 from .views import StepDescription, describe_step
 
+T = TypeVar("T")
+
 #: The form that is written.
 _FORM = 1
+#: What comes of a text that is none.
+_UNREADABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, StopIteration),
+    *(DamagedRowError, EncodingError),
+)
 
 
 class WorkflowHistory(list[StepDescription]):
@@ -98,9 +107,10 @@ class WorkflowHistory(list[StepDescription]):
         """
         try:
             loaded = _read(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            steps = [describe_step(record) for record in step_records(loaded)]
+        except _UNREADABLE as error:
             raise ValueError(f"this is no history that to_json() wrote: {type(error).__name__}: {error}") from error
-        return cls([describe_step(record) for record in step_records(loaded)], loaded)
+        return cls(steps, loaded)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the history into a file, as JSON."""
@@ -131,7 +141,7 @@ def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = N
             step=step.number,
             kind=step.kind,
             name=step.name,
-            status=_status(step, event, history),
+            status=_status(step, event, loaded),
             attempt=event.attempt if event is not None else attempt.number if attempt is not None else 1,
             input=step.input,
             outcome=None if event is None else event.outcome,
@@ -146,10 +156,12 @@ def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = N
         )
 
 
-def _status(step: Step, event: StepEnded | None, history: History) -> StepStatus:
+def _status(step: Step, event: StepEnded | None, loaded: Loaded) -> StepStatus:
     if event is not None:
         return StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE
-    return StepStatus.CANCELLED if step.number in history.dropped else StepStatus.SCHEDULED
+    # What a termination dropped is not among those that the workflow dropped.
+    is_open = step.number not in loaded.history.dropped and not loaded.record.status.ended
+    return StepStatus.SCHEDULED if is_open else StepStatus.CANCELLED
 
 
 # ---------------------------------------------------------------------- writing
@@ -237,33 +249,47 @@ def _read(tree: dict[str, Any]) -> Loaded:
         raise ValueError(f"its form is {tree['yieldflow history']!r}, and this version of yieldflow reads {_FORM}")
     events: list[Event] = []
     steps: list[Step] = []
-    for entry in tree["history"]:
+    for entry in _take(tree, "history", list):
         if "step" in entry:
             steps.append(_read_step(entry, len(events) - 1))
         else:
             events.append(_read_event(entry))
-    history = History(tuple(events), tuple(steps), frozenset(tree["patches"]), frozenset(tree["dropped"]))
-    if [step.number for step in steps] != list(range(len(steps))) or not all(step.turn >= 0 for step in steps):
-        raise ValueError("its steps are not in order")
-    recorded = [_read_ended(entry) for entry in tree["recorded"]]
+    patches, dropped = _take(tree, "patches", list), _take(tree, "dropped", list)
+    if not all(type(name) is str for name in patches) or not all(type(step) is int for step in dropped):
+        raise ValueError("patches are names, and dropped are numbers of steps")
+    history = History(tuple(events), tuple(steps), frozenset(patches), frozenset(dropped))
+    recorded = [_read_ended(entry) for entry in _take(tree, "recorded", list)]
     signals = [
-        Signal(entry["signal"], entry["name"], _get(entry, "value"), _moment(entry["at"])) for entry in tree["signals"]
+        Signal(_count(entry, "signal"), _take(entry, "name", str), _get(entry, "value"), _moment(entry["at"]))
+        for entry in _take(tree, "signals", list)
     ]
     last_signal = max((one.number for one in signals), default=0)
     attempts = {
-        entry["step"]: OpenAttempt(entry["attempt"], None if entry["due"] is None else _moment(entry["due"]))
-        for entry in tree["attempts"]
+        _take(entry, "step", int): OpenAttempt(
+            _count(entry, "attempt"), None if entry["due"] is None else _moment(entry["due"])
+        )
+        for entry in _take(tree, "attempts", list)
     }
-    return Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts)
+    _check_open(history, [*(event.step for event in recorded), *attempts])
+    return sound(Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts))
+
+
+def _check_open(history: History, numbers: list[int]) -> None:
+    """Refuse outcomes and attempts that are no open step's."""
+    ended = {event.step for event in history.events if isinstance(event, StepEnded)}
+    for number in numbers:
+        if number in ended or not 0 <= number < len(history.steps):
+            raise ValueError(f"step {number} is told to be open, and is not")
 
 
 def _record(tree: dict[str, Any], events: list[Event]) -> WorkflowRecord:
     input = _get(tree, "arguments")
     began = events[0].at if events else 0
     last = events[-1].at if events else 0
+    version = None if tree["version"] is None else _take(tree, "version", str)
     return bare_record(
-        tree["id"], tree["workflow"], tree["run"], bytes.fromhex(tree["seed"]), input, WorkflowStatus(tree["status"]),
-        tree["version"], began, last, len(events),
+        _take(tree, "id", str), _take(tree, "workflow", str), _count(tree, "run"), bytes.fromhex(tree["seed"]), input,
+        WorkflowStatus(tree["status"]), version, began, last, len(events),
     )  # fmt: skip
 
 
@@ -283,14 +309,17 @@ def bare_record(
 def _read_step(entry: dict[str, Any], turn: int) -> Step:
     kind = next(kind for kind in StepKind if kind.value in entry)
     due_at = _moment(entry["due"]) if "due" in entry else None
-    return Step(entry["step"], kind, entry[kind.value], _get(entry, "arguments"), turn, entry["line"], due_at)
+    name, line = _take(entry, kind.value, str), _take(entry, "line", str)
+    return Step(_take(entry, "step", int), kind, name, _get(entry, "arguments"), turn, line, due_at)
 
 
 def _read_event(entry: dict[str, Any]) -> Event:
     if "started" in entry:
         return Started(_moment(entry["started"]))
     if "cancelled" in entry:
-        return CancelRequested(_moment(entry["cancelled"]), entry["reason"], entry["timeout"])
+        reason = None if entry["reason"] is None else _take(entry, "reason", str)
+        timeout = None if entry["timeout"] is None else _take(entry, "timeout", float)
+        return CancelRequested(_moment(entry["cancelled"]), reason, timeout)
     return _read_ended(entry)
 
 
@@ -298,12 +327,32 @@ def _read_ended(entry: dict[str, Any]) -> StepEnded:
     outcome: Outcome
     if "failure" in entry:
         told = entry["failure"]
-        traceback = "".join(f"{line}\n" for line in told["traceback"])
+        traceback = "".join(f"{line}\n" for line in _take(told, "traceback", list))
         kept = "exception" in told or "exception, pickled" in told
-        outcome = Failure(told["type"], told["message"], traceback, _get(told, "exception") if kept else None)
+        exception = _get(told, "exception") if kept else None
+        outcome = Failure(_take(told, "type", str), _take(told, "message", str), traceback, exception)
     else:
         outcome = _get(entry, "value")
-    return StepEnded(entry["ended"], outcome, _moment(entry["at"]), entry.get("attempt", 1))
+    attempt = _count(entry, "attempt") if "attempt" in entry else 1
+    return StepEnded(_take(entry, "ended", int), outcome, _moment(entry["at"]), attempt)
+
+
+def _take(entry: dict[str, Any], name: str, kind: type[T]) -> T:
+    """A part of the text that is of one type."""
+    value = entry[name]
+    if type(value) is int and kind is float:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {value!r:.100}")
+    return value
+
+
+def _count(entry: dict[str, Any], name: str) -> int:
+    """A number from 1 on."""
+    number = _take(entry, name, int)
+    if number < 1:
+        raise ValueError(f"{name} is {number}")
+    return number
 
 
 def _get(entry: dict[str, Any], name: str) -> Payload:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, WorkflowStatus
 from .._core.registry import Registry
+from ..filter import Filter
 from ..scheduler.residents import Residents, why
-from ..store import Filter, Store, WorkflowRecord
+from ..store import Store, WorkflowRecord
 
 #: The statuses of workflows that have still to go on.
 UNFINISHED = frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED})
@@ -73,6 +74,8 @@ def check_replay(path: str, registry: Registry, codec: Codec) -> ReplayReport:
 
 def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> list[ReplayProblem]:
     """Replay one workflow; what stands in the way, if anything does."""
+    if record.damaged:
+        return [ReplayProblem(record.id, record.name, record.status, record.reason or "")]
     residents = Residents(codec, registry)
     try:
         loaded = store.load(record.id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 
-from .._core.errors import OrchestratorStoppedError, StorageError
+from .._core.errors import DatabaseLostError, OrchestratorStoppedError, StorageError
 from .._core.history import Codec, Micros, Payload
+from ..inbox import Inbox
 from ..notices import logger
 from ..scheduler.loop import Loop
 from ..scheduler.scheduler import Scheduler
@@ -17,11 +17,11 @@ from ..store import Request, Submission
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Pools
 from .settings import Settings
-from .views import Health
+from .views import Health, describe_trouble
 from .waiting import Watches
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
-LOOK = 1.0
+LOOK = 0.1
 #: Seconds for which a stop waits without a word.
 SILENCE = 1.0
 
@@ -39,8 +39,9 @@ class Session:
         self._ownership = Ownership(store.path)
         self._ownership.acquire()
         try:
+            store.guard(self._ownership.lock)
             self._watches = watches
-            self._inbox: SimpleQueue[Message | None] = SimpleQueue()
+            self._inbox: Inbox[Message | None] = Inbox()
             self.codec: Codec = settings.codec
             self._tracing = None if settings.tracer is None else Tracing(settings.tracer)
             self.workers = Pools(settings.max_workers, settings.max_processes, settings.executors, self)
@@ -79,6 +80,9 @@ class Session:
 
     def begin(self, attempt: Attempt) -> bool:
         """Whether an attempt is to begin; from here on it has."""
+        if not self._loop.running:
+            # Nobody would hear of it.
+            return False
         # First, so that nobody takes it for one that waits who finds that it is taken.
         attempt.begun_at = self._now()
         if not self._scheduler.wants(attempt):
@@ -107,6 +111,15 @@ class Session:
         """Whether anything is still taken up."""
         return self._loop.running
 
+    def check_file(self) -> None:
+        """See that it did not end because the file is lost.
+
+        Raises:
+            DatabaseLostError: It did.
+        """
+        if self._loop.lost:
+            raise DatabaseLostError(self._loop.failure) from None
+
     def has_stalled(self, workflow_id: str) -> bool:
         """Whether a workflow was tried in this session, with all that is registered by now, and cannot go on."""
         return self._registrations == self._scheduler.registrations and self._scheduler.has_stalled(workflow_id)
@@ -115,7 +128,9 @@ class Session:
         """How much is going on."""
         under_way, waiting = self._scheduler.load
         abandoned = tuple(attempt.info for attempt in self.workers.threads.abandoned())
-        return Health(True, under_way - waiting, waiting, abandoned)
+        trouble, held_up = self._scheduler.trouble
+        storage = None if trouble is None else describe_trouble(trouble, held_up)
+        return Health(True, under_way - waiting, waiting, abandoned, storage, self._loop.failure)
 
     @property
     def on_thread(self) -> bool:
@@ -129,6 +144,7 @@ class Session:
             WorkflowAlreadyExistsError: An id is taken.
             OrchestratorStoppedError: The orchestrator stopped first; nothing was written.
             StorageError: The disk failed; nothing was written.
+            DatabaseLostError: The file is no longer there.
         """
         self._answered(lambda reply: Submit(submissions, reply))
 
@@ -139,6 +155,7 @@ class Session:
             WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: It cannot be asked of that workflow.
             OrchestratorStoppedError: The orchestrator stopped first.
             StorageError: The disk failed; nothing was written.
+            DatabaseLostError: The file is no longer there.
         """
         self._answered(lambda reply: Ask(request, reply))
 
@@ -154,21 +171,17 @@ class Session:
     def _answered(self, message: Callable[[Reply], Message]) -> None:
         """Send a message and wait until it is settled."""
         # The scheduler puts one answer in: None, or what went wrong.
-        answer: SimpleQueue[Exception | None] = SimpleQueue()
+        answer: Inbox[Exception | None] = Inbox()
         self._inbox.put(message(answer.put))
         while True:
             running = self._loop.running
-            try:
-                error = answer.get(timeout=LOOK if running else 0)
-            except Empty:
-                if not running:
-                    raise OrchestratorStoppedError(
-                        "the orchestrator stopped before it took this: do it again"
-                    ) from None
-            else:
+            for error in answer.take(LOOK if running else 0, 1):
                 if error is not None:
                     raise error
                 return
+            self.check_file()
+            if not running:
+                raise OrchestratorStoppedError("the orchestrator stopped before it took this: do it again") from None
 
     def stop(self, timeout: float | None, patience: float | None = None) -> bool:
         """Begin nothing more, let running activities finish, and leave the rest for the next start.
@@ -192,7 +205,7 @@ class Session:
         if not self._loop.stop(patience):
             return False
         try:
-            if not self._loop.broken:
+            if self._loop.failure is None:
                 self._scheduler.settle_counts()
         except StorageError as error:
             logger.warning("while stopping: %s", error)
@@ -217,11 +230,8 @@ class Session:
         return left
 
 
-def warn_unattended(path: str, workflow_id: str) -> None:
-    """Say so where a workflow is waited for and nobody has its file started."""
-    if not Ownership(path).taken():
-        logger.warning(
-            "%s is waited for, and no orchestrator is started on %s: call start(), or use a with block",
-            workflow_id,
-            path,
-        )
+def unattended(path: str) -> str | None:
+    """What to say where nobody has the file started; None where somebody has."""
+    if Ownership(path).taken():
+        return None
+    return f"no orchestrator is started on {path}: call start(), or use a with block"

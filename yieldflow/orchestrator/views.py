@@ -9,6 +9,7 @@ from typing import Any
 
 from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, WorkflowStatus, to_datetime
 from ..codec import preview
+from ..scheduler.timers import Trouble
 from ..store import StepRecord, WorkflowRecord
 from ..workers.attempt import AttemptInfo
 
@@ -108,6 +109,23 @@ class StepDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageTrouble:
+    """What is wrong with the disk. It ends with the next commit that succeeds."""
+
+    #: What was heard last.
+    error: str
+    #: When it failed first, and when last,
+    since: datetime
+    latest: datetime
+    #: and how often.
+    failures: int
+    #: Whether it is only reading that failed.
+    writable: bool
+    #: How many workflows wait for it. They go on by themselves: it is tried again every five seconds at least.
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """How an orchestrator is."""
 
@@ -119,6 +137,10 @@ class Health:
     waiting: int = 0
     #: Attempts whose time ran out, and that still keep a thread, since a thread cannot be killed.
     abandoned: tuple[AttemptInfo, ...] = ()
+    #: What is wrong with the disk; None where the last commit succeeded.
+    storage: StorageTrouble | None = None
+    #: Why nothing goes on any more until ``stop()`` and ``start()``: the file is lost, or yieldflow has a defect.
+    failure: str | None = None
 
 
 def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescription, ...] = ()) -> WorkflowDescription:
@@ -170,6 +192,12 @@ def describe_waiting(records: Iterable[StepRecord]) -> tuple[WaitingDescription,
         for record in records
         if record.status is StepStatus.SCHEDULED
     )
+
+
+def describe_trouble(trouble: Trouble, waiting: int) -> StorageTrouble:
+    """The view of what is wrong with the disk, and of how many workflows wait for it."""
+    error, since, latest, failures, writable = trouble
+    return StorageTrouble(error, to_datetime(since), to_datetime(latest), failures, writable, waiting)
 
 
 def describe_step(record: StepRecord) -> StepDescription:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from typing import TypeAlias
 from weakref import ReferenceType
 
+from .._core.commands import seconds_of
 from .._core.history import WorkflowStatus
 from ..scheduler.turn import Ended
 from ..workers import lend
@@ -17,6 +20,8 @@ from ..workers import lend
 #: look, or None for as long as it takes.
 Looks: TypeAlias = Generator[float | None, None, Ended]
 
+#: Seconds after which a thread that waits is awake for a moment, so that Python can handle a signal there.
+SPELL = 0.5
 #: So many watches that have vanished are not worth clearing out.
 FEW = 64
 
@@ -107,6 +112,21 @@ class Watches:
             call()
 
 
+def seconds_to_wait(call: str, timeout: float | timedelta | None) -> float | None:
+    """A caller's timeout in seconds; None for as long as it takes.
+
+    Raises:
+        TypeError: It is neither a number nor a `timedelta`.
+        ValueError: It is no length of time.
+    """
+    if timeout is None:
+        return None
+    seconds = seconds_of(f"{call}(timeout=...)", timeout)
+    if math.isnan(seconds):
+        raise ValueError(f"{call}(timeout=...) takes seconds or a timedelta, not {timeout!r}")
+    return seconds
+
+
 # In both of the following the order is: be ready to be told, then look, then wait. So no news is missed.
 
 
@@ -129,11 +149,22 @@ def wait(watch: Watch, looks: Looks, timeout: float | None) -> Ended | None:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return None
-                patience = min(left, threading.TIMEOUT_MAX if patience is None else patience)
+                patience = left if patience is None else min(left, patience)
             if not lent:
                 lent = True
                 waiting.enter_context(lend(told.set))
-            told.wait(patience)
+            _listen(told, patience)
+
+
+def _listen(told: threading.Event, patience: float | None) -> None:
+    """Wait for news, for so many seconds or for as long as it takes.
+
+    A signal that the system gave to another thread, or that came right before the wait, does not end it. Without a
+    break the main thread would not hear of a Ctrl-C.
+    """
+    until = math.inf if patience is None else time.monotonic() + patience
+    while not told.wait(min(SPELL, max(0.0, until - time.monotonic()))) and time.monotonic() < until:
+        pass
 
 
 async def wait_async(watch: Watch, looks: Looks) -> Ended:

@@ -1,4 +1,4 @@
-"""Events are applied to workflows in memory, and what they lead to is noted in the turn's checkpoints."""
+"""Events are applied to workflows in memory, and what they lead to is noted in the turn's changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .._core.context import WorkflowInfo
 from .._core.errors import Cancelled, EncodingError, StorageError
-from .._core.execution import End
+from .._core.execution import Advance, End
 from .._core.history import (
     CancelRequested,
     Event,
@@ -17,132 +17,123 @@ from .._core.history import (
     check_transition,
 )
 from ..notices import logger
-from ..store import Checkpoint, taken
+from ..store import taken
 from .children import child_of, is_given, next_run
 from .mail import Mail
 from .residents import Resident, why
 from .state import State
-from .turn import Ended, Turn, Unit, joined
+from .turn import Change, Ended, Turn, joined
 
 #: The kinds of steps that only have to be dispatched. (Kept here, since to ask the enum for a member is a call.)
 _PLAIN = (StepKind.ACTIVITY, StepKind.SLEEP)
 
 
-def apply(
-    state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint | None = None
-) -> bool:
-    """Apply one event, and what the workflow can receive at once because of it; False where it stalled instead.
-
-    Args:
-        unit: What the changes stand or fall with.
-        checkpoint: Where they are noted, if not in the unit's only one.
-    """
-    notes = unit.checkpoints[0] if checkpoint is None else checkpoint
-    if not _apply_one(state, resident, event, turn, unit, notes):
+def apply(state: State, resident: Resident, event: Event, turn: Turn, change: Change) -> bool:
+    """Apply one event, and what the workflow can receive at once because of it; False where it stalled instead."""
+    if not _apply_one(state, resident, event, turn, change):
         return False
-    return resident.mail is None or receive(state, resident, turn, unit, notes)
+    return resident.mail is None or receive(state, resident, turn, change)
 
 
-def receive(state: State, resident: Resident, turn: Turn, unit: Unit, checkpoint: Checkpoint | None = None) -> bool:
+def receive(state: State, resident: Resident, turn: Turn, change: Change) -> bool:
     """Let a workflow receive what lies there for it, as long as it waits for any of it."""
-    notes = unit.checkpoints[0] if checkpoint is None else checkpoint
     while resident.mail is not None:
         try:
             ready = _ready(state, resident, resident.mail, turn)
         except EncodingError as error:
-            stall(state, resident.info, why(error), turn, notes)
+            stall(state, resident.info, why(error), turn, change)
             return False
         if ready is None:
             break
         event, numbers = ready
         # A signal that cannot be read stays where it is.
-        if not _apply_one(state, resident, event, turn, unit, notes, keep=not numbers):
+        if not _apply_one(state, resident, event, turn, change, keep=not numbers):
             return False
         place = resident.execution.applied - 1
-        notes.received = joined(notes.received, [(number, place) for number in numbers])
+        change.received = joined(change.received, [(number, place) for number in numbers])
     return True
 
 
-def _apply_one(
-    state: State, resident: Resident, event: Event, turn: Turn, unit: Unit, checkpoint: Checkpoint, keep: bool = True
-) -> bool:
+def _apply_one(state: State, resident: Resident, event: Event, turn: Turn, change: Change, keep: bool = True) -> bool:
     try:
         advance = state.residents.apply(resident, event)
     except BaseException as error:  # whatever it is, it is one workflow's
         if isinstance(event, StepEnded) and keep:
-            checkpoint.recorded = joined(checkpoint.recorded, [event])
-        stall(state, resident.info, why(error), turn, checkpoint)
+            change.recorded = joined(change.recorded, [event])
+        stall(state, resident.info, why(error), turn, change)
         return False
     resident.touched = turn.now
-    if not checkpoint.events:
-        checkpoint.place = resident.execution.applied - 1
-        checkpoint.events = (event,)
+    if not change.events:
+        change.place = resident.execution.applied - 1
+        change.events = (event,)
     else:
-        checkpoint.events = joined(checkpoint.events, (event,))
-    if checkpoint.recorded and isinstance(event, StepEnded):
+        change.events = joined(change.events, (event,))
+    if change.rare and isinstance(event, StepEnded):
         # It came in this turn, while the workflow was suspended.
-        checkpoint.recorded = [kept for kept in checkpoint.recorded if kept.step != event.step]
+        change.recorded = [kept for kept in change.recorded if kept.step != event.step]
     if advance.issued:
-        checkpoint.issued = joined(checkpoint.issued, advance.issued) if checkpoint.issued else advance.issued
+        change.issued = joined(change.issued, advance.issued) if change.issued else advance.issued
         for step in advance.issued:
             if step.kind not in _PLAIN:
-                note_issued(state, resident, step, turn, checkpoint)
-    if advance.cancelled:
-        _note_dropped(advance.cancelled, resident.execution.applied - 1, checkpoint)
-    if advance.cancelling:
-        info = resident.info
-        asked = [(info.workflow_id, info.run, number) for number in advance.cancelling]
-        unit.cancelling = joined(unit.cancelling, asked)
-        _note_cancelling(state, resident, advance.cancelling, turn, checkpoint)
+                note_issued(state, resident, step, turn, change)
+    if advance.rare:
+        _note_rare(state, resident, advance, turn, change)
     if state.probation.on_trial(resident.info.workflow_id):
-        checkpoint.recovery_attempts = 0
+        change.recovery_attempts = 0
     if isinstance(event, CancelRequested):
         resident.cancelled = event
     if advance.end is not None:
-        note_end(resident, advance.end, checkpoint)
-    elif advance.continuation is not None:
-        checkpoint.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
-    if advance.progress is not None:
-        checkpoint.progress = advance.progress
-    if advance.patches:
-        checkpoint.patches = joined(checkpoint.patches, advance.patches)
+        note_end(resident, advance.end, change)
     return True
 
 
-def _note_cancelling(
-    state: State, resident: Resident, numbers: Sequence[int], turn: Turn, checkpoint: Checkpoint
-) -> None:
+def _note_rare(state: State, resident: Resident, advance: Advance, turn: Turn, change: Change) -> None:
+    """What few events lead to."""
+    if advance.cancelled:
+        _note_dropped(advance.cancelled, resident.execution.applied - 1, change)
+    if advance.cancelling:
+        change.cancelling = joined(change.cancelling, advance.cancelling)
+        _note_cancelling(state, resident, advance.cancelling, turn, change)
+    if advance.continuation is not None:
+        change.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
+    if advance.progress is not None:
+        change.progress = advance.progress
+    if advance.patches:
+        change.patches = joined(change.patches, advance.patches)
+
+
+def _note_cancelling(state: State, resident: Resident, numbers: Sequence[int], turn: Turn, change: Change) -> None:
     """Of steps whose end is waited for, those between two attempts have ended: no process is to wait for the next."""
-    info, failed = resident.info, {retried.step: retried.following for retried in checkpoint.retried}
+    info, failed = resident.info, {retried.step: retried.following for retried in change.retried}
     for number in numbers:
         following = failed.get(number)
         if following is None and (info.workflow_id, info.run, number) not in state.under_way:
             following = resident.attempts.get(number)
         if following is not None:
             ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
-            checkpoint.recorded = joined(checkpoint.recorded, [ended])
+            change.recorded = joined(change.recorded, [ended])
 
 
-def note_end(resident: Resident, end: End, checkpoint: Checkpoint) -> None:
+def note_end(resident: Resident, end: End, change: Change) -> None:
     """How a workflow ended."""
     check_transition(resident.status, end.status)
-    checkpoint.status, checkpoint.outcome = end
+    change.status, change.outcome = end
     if end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
-        checkpoint.reason = resident.cancelled.reason
+        change.reason = resident.cancelled.reason
 
 
-def _note_dropped(steps: Sequence[int], place: int, checkpoint: Checkpoint) -> None:
+def _note_dropped(steps: Sequence[int], place: int, change: Change) -> None:
     """Steps that are waited for no longer."""
-    checkpoint.cancelled = joined(checkpoint.cancelled, [(number, place) for number in steps])
-    if checkpoint.retried:
+    change.cancelled = joined(change.cancelled, [(number, place) for number in steps])
+    if change.retried:
         # An attempt failed in this turn, and none is to follow any more.
-        checkpoint.retried = [one for one in checkpoint.retried if one.step not in steps]
-    if checkpoint.recorded:
+        change.retried = [one for one in change.retried if one.step not in steps]
+    if change.recorded:
         # It came in this turn, before the workflow went on and gave it up.
-        checkpoint.recorded = [kept for kept in checkpoint.recorded if kept.step not in steps]
+        change.recorded = [kept for kept in change.recorded if kept.step not in steps]
 
 
-def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkpoint: Checkpoint) -> None:
+def note_issued(state: State, resident: Resident, step: Step, turn: Turn, change: Change) -> None:
     """A step that is neither an activity nor a sleep."""
     leaf = resident.execution.open.get(step.number)
     if leaf is None:
@@ -158,7 +149,7 @@ def note_issued(state: State, resident: Resident, step: Step, turn: Turn, checkp
         failure = state.codec.encode_failure(taken(child.workflow_id))
         resident.mail.refused.append(StepEnded(step.number, failure, turn.now))
         return
-    checkpoint.children = joined(checkpoint.children, [child])
+    change.children = joined(change.children, [child])
     turn.born.add(child.workflow_id)
 
 
@@ -194,7 +185,7 @@ def stall(
     info: WorkflowInfo,
     reason: str,
     turn: Turn,
-    checkpoint: Checkpoint | None = None,
+    change: Change | None = None,
     *,
     before: str | None = None,
 ) -> None:
@@ -210,9 +201,9 @@ def stall(
         state.tell([Ended(workflow_id, WorkflowStatus.STALLED, None, reason)])
         if spent or not probation.on_trial(workflow_id):
             return
-    checkpoint = checkpoint or turn.unit(workflow_id, info.run).checkpoints[0]
+    change = change or turn.change(workflow_id, info.run)
     if probation.on_trial(workflow_id) and not spent:
-        checkpoint.recovery_attempts = 0
+        change.recovery_attempts = 0
     if reason != before:
         logger.error("workflow %r (%s) is stalled: %s", info.name, workflow_id, reason)
-        checkpoint.status, checkpoint.reason = WorkflowStatus.STALLED, reason
+        change.status, change.reason = WorkflowStatus.STALLED, reason

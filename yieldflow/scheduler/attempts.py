@@ -10,22 +10,23 @@ from .._core.history import Failure, Micros, WorkflowStatus, in_micros, seed_at
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
 from ..store import OpenAttempt, Retried
-from ..workers import Attempt, Completed
+from ..workers import Attempt, Completed, Key
 from .limits import watch
 from .residents import Resident
 from .state import State
 from .timers import Timer
-from .turn import Turn, Unit, joined
+from .turn import Change, Turn, joined
 
 # ---------------------------------------------------------------------- they begin
 
 
-def begin(state: State, resident: Resident, leaf: Leaf, command: ActivityInvocation[object], turn: Turn) -> None:
+def begin(
+    state: State, resident: Resident, leaf: Leaf, command: ActivityInvocation[object], key: Key, turn: Turn
+) -> None:
     """Have the attempt that an activity is at begin; or, where it is not due yet, wait until it is."""
     step, now = leaf.step, turn.now
-    key = (resident.info.workflow_id, resident.info.run, step.number)
     attempt = Attempt(key, 1, command.definition, step.input, command.options, resident.seed, step.turn)
-    there = resident.attempts.get(step.number)
+    there = resident.attempts.get(step.number) if resident.attempts else None
     if there is not None:
         # That its workflow goes on is on disk with the next turn.
         waits = there.due_at is not None and (there.due_at > now or turn.resumes(key[0]))
@@ -53,6 +54,11 @@ def abandon(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> N
     """Nobody waits for an attempt any more: one that has not begun never will, and the others are told."""
     attempt.cancelled = True
     state.under_way.pop(attempt.key, None)
+    make_room(state, attempt, turn, timed_out=timed_out)
+
+
+def make_room(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+    """Have others do without what an attempt takes up: a worker, and a place under max_concurrent."""
     begun = state.queued.pop(attempt.key, None) is None
     if begun:
         turn.abandoned.append((attempt, timed_out))
@@ -81,10 +87,10 @@ def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
 # ---------------------------------------------------------------------- they are followed by others
 
 
-def retry(state: State, resident: Resident | None, completed: Completed, turn: Turn, unit: Unit) -> bool:
+def retry(state: State, resident: Resident | None, completed: Completed, turn: Turn, change: Change) -> bool:
     """Have an attempt that failed be followed by another; False where its failure is the activity's."""
     attempt, failure = completed.attempt, completed.outcome
-    step, checkpoint, options = attempt.step, unit.checkpoints[0], attempt.options
+    step, options = attempt.step, attempt.options
     leaf = resident.execution.open.get(step) if resident is not None else None
     is_final = not completed.retryable or attempt.cancelled or (leaf is not None and leaf.cancelled)
     if is_final or not isinstance(failure, Failure):
@@ -98,10 +104,10 @@ def retry(state: State, resident: Resident | None, completed: Completed, turn: T
     details = attempt.details if attempt.beat is None else attempt.beat[0]
     counted_from = attempt.deadline_at and attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0)
     following = OpenAttempt(attempt.number + 1, due_at, details, due_at, counted_from)
-    checkpoint.retried = joined(checkpoint.retried, [Retried(step, failure, turn.now, following)])
+    change.retried = joined(change.retried, [Retried(step, failure, turn.now, following)])
     if state.probation.on_trial(attempt.workflow_id):
         # The process outlived the attempt.
-        checkpoint.recovery_attempts = 0
+        change.recovery_attempts = 0
     return True
 
 

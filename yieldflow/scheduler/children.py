@@ -11,6 +11,7 @@ from .._core.errors import WorkflowCancelledError
 from .._core.history import SEED_LENGTH, Codec, Continuation, Micros, Outcome, WorkflowStatus, seed_at, to_micros
 from .._core.nodes import Leaf
 from .._core.registry import Registry
+from ..coherence import end_of
 from ..store import Continued, Parent, Submission
 
 
@@ -76,4 +77,4 @@ def outcome_for_parent(
     if status is WorkflowStatus.CANCELLED:
         because = f": {reason}" if reason else ""
         return codec.encode_failure(WorkflowCancelledError(f"child {child} was cancelled{because}"))
-    return codec.encode(None) if outcome is None else outcome
+    return end_of(child, status, outcome)

@@ -22,10 +22,11 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
     """Have steps that are on disk begin, where they are still waited for."""
     info, waiting = resident.info, resident.execution.open
     for step in steps:
-        leaf = waiting.get(step.number)
+        number = step.number
+        leaf = waiting.get(number)
         if leaf is None:
             continue
-        key = (info.workflow_id, info.run, step.number)
+        key = (info.workflow_id, info.run, number)
         command = leaf.command
         if isinstance(command, ActivityInvocation):
             there = state.under_way.get(key)
@@ -36,7 +37,7 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
                 # Nobody has looked at it while its workflow was not in memory.
                 watch(state, there, turn.now)
             elif state.dispatching:
-                begin(state, resident, leaf, command, turn)
+                begin(state, resident, leaf, command, key, turn)
         elif step.kind is StepKind.SLEEP:
             state.timers.set(Timer(step.due_at or 0, *key))
 
@@ -65,7 +66,7 @@ def cancel_begun(state: State, key: Key, turn: Turn) -> None:
             turn.abandoned.append((attempt, False))
     elif isinstance(leaf.command, ActivityInvocation) and leaf.step.number in resident.attempts:
         # It waits for its next attempt, which there will not be.
-        begin(state, resident, leaf, leaf.command, turn)
+        begin(state, resident, leaf, leaf.command, key, turn)
 
 
 def cancel_child(state: State, resident: Resident, leaf: Leaf, turn: Turn) -> None:

@@ -25,14 +25,16 @@ class Eviction:
 
     def __init__(self) -> None:
         self._next_round: Micros = 0
-        self._ahead: Iterator[Resident] = iter(())
+        #: Those still to be looked at in this round: their ids, so that what ends meanwhile is gone at once.
+        self._ahead: Iterator[str] = iter(())
 
     def sweep(self, state: State, now: Micros) -> None:
         """Let some of those go that may leave."""
         if now < self._next_round:
             return
-        for looks, resident in enumerate(self._ahead):
-            if _may_leave(state, resident, now):
+        for looks, workflow_id in enumerate(self._ahead):
+            resident = state.residents.get(workflow_id)
+            if resident is not None and _may_leave(state, resident, now):
                 _let_go(state, resident)
             if looks == LOOKS:
                 return
@@ -44,7 +46,6 @@ def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
     workflow_id, execution = resident.info.workflow_id, resident.execution
     return (
         now - resident.touched >= IDLE
-        and state.residents.get(workflow_id) is resident
         and not execution.over
         and not state.probation.on_trial(workflow_id)
         and all(_is_patient(state, resident, leaf.step, now) for leaf in execution.open.values())

@@ -62,8 +62,8 @@ def note_beats(attempt: Attempt, turn: Turn) -> None:
     workflow_id, run, step = attempt.key
     attempt.written, attempt.written_at = attempt.beat, turn.now
     if attempt.written is not None:
-        checkpoint = turn.unit(workflow_id, run).checkpoints[0]
-        checkpoint.heartbeats = joined(checkpoint.heartbeats, [(step, attempt.written[0])])
+        change = turn.change(workflow_id, run)
+        change.heartbeats = joined(change.heartbeats, [(step, attempt.written[0])])
 
 
 def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:

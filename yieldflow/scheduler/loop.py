@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 
+from .._core.errors import DatabaseLostError
 from .._core.history import Micros
+from ..inbox import Inbox
 from ..notices import LOOK, TOO_LONG, logger, stack_of
 from .scheduler import GLANCE, Scheduler
 from .turn import Message
@@ -28,14 +28,14 @@ class Loop:
     Args:
         scheduler: What is run.
         inbox: The only way in. A None in it means: stop after what stands before it.
-        ended: Called once when the thread has ended, by a stop or by a defect.
+        ended: Called once when the thread has ended, by a stop or by itself.
         now: What tells the time.
     """
 
     def __init__(
         self,
         scheduler: Scheduler,
-        inbox: SimpleQueue[Message | None],
+        inbox: Inbox[Message | None],
         ended: Callable[[], None],
         now: Callable[[], Micros] = clock,
     ) -> None:
@@ -44,8 +44,9 @@ class Loop:
         self._ended = ended
         self._now = now
         self._over = threading.Event()
-        #: Whether it ended by a defect.
-        self.broken = False
+        #: Why it ended by itself: the file is lost, or there is a defect.
+        self.failure: str | None = None
+        self.lost = False
         self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
 
@@ -75,8 +76,11 @@ class Loop:
         try:
             while self._once():
                 pass
+        except DatabaseLostError as error:
+            self.failure, self.lost = str(error), True
+            logger.critical("%s", error)
         except BaseException as error:
-            self.broken = True
+            self.failure = f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
             logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
             self._over.set()
@@ -84,18 +88,15 @@ class Loop:
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
-        batch: list[Message] = []
-        inbox, go_on = self._inbox, True
         # Never longer than to the next glance, also if the clock is set back while this is reckoned.
         left = min(self._scheduler.next_due() - self._now(), GLANCE)
-        with suppress(Empty):
-            message = inbox.get(timeout=max(left, 0) / 1e6)
-            while go_on := message is not None:
-                batch.append(message)
-                # Nobody else takes anything out; to be told by an exception that nothing is there takes longer.
-                if len(batch) == BATCH or inbox.empty():
-                    break
-                message = inbox.get_nowait()
+        batch: list[Message] = []
+        go_on = True
+        for message in self._inbox.take(left / 1e6, BATCH):
+            if message is None:
+                go_on = False
+                break
+            batch.append(message)
         self._scheduler.turn(batch, self._now())
         return go_on
 

@@ -56,6 +56,10 @@ class Probation:
         """Whether a workflow waits here or is on probation."""
         return workflow_id in self._known
 
+    def waits(self, workflow_id: str) -> bool:
+        """Whether a workflow waits here, and was not taken up yet."""
+        return workflow_id in self._known and workflow_id not in self._taken
+
     @property
     def over(self) -> bool:
         """Whether nothing waits here and nothing is on probation."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .._core.errors import (
     Cancelled,
     DamagedRowError,
@@ -19,7 +21,7 @@ from .dispatching import orphaned
 from .residents import Resident
 from .state import State
 from .taking_up import family_of, go_on
-from .turn import Ask, Turn, Unit, cannot_clean_up, joined, nobody
+from .turn import Ask, Change, Turn, cannot_clean_up, joined, nobody
 
 
 def handle(state: State, message: Ask, turn: Turn) -> None:
@@ -50,15 +52,15 @@ def handle(state: State, message: Ask, turn: Turn) -> None:
 
 def _carry_out(state: State, message: Ask, resident: Resident | None, turn: Turn) -> None:
     request = message.request
-    unit = turn.unit(request.workflow_id, resident.info.run if resident is not None else 0)
-    _CARRY_OUT[request.kind](state, request, resident, turn, unit)
+    change = turn.change(request.workflow_id, resident.info.run if resident is not None else 0)
+    _CARRY_OUT[request.kind](state, request, resident, turn, change)
     if request.kind is RequestKind.CANCEL and resident is not None and resident.cancelled is None:
         # What came while it was suspended was the last that it waited for, or it stalled on that.
         state.again.append(message)
         return
     if request.number is not None:
-        unit.checkpoints[0].handled = joined(unit.checkpoints[0].handled, [request.number])
-    unit.causes.append(message)
+        change.handled = joined(change.handled, [request.number])
+    change.causes = joined(change.causes, [message])
 
 
 def _check(state: State, request: Request) -> None:
@@ -94,49 +96,49 @@ def _refuse(state: State, message: Ask, error: YieldflowError, turn: Turn) -> No
     if request.number is None:
         return
     if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
-        state.back_off.failed(error, turn.now)
+        state.back_off.failed(error, turn.now, reading=True)
         state.again.append(message)
         return
     logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
-    unit = turn.unit(request.workflow_id)
-    unit.checkpoints[0].handled = joined(unit.checkpoints[0].handled, [request.number])
-    unit.causes.append(message)
+    change = turn.change(request.workflow_id)
+    change.handled = joined(change.handled, [request.number])
+    change.causes = joined(change.causes, [message])
 
 
 # ---------------------------------------------------------------------- each kind
 
 
-def _signal(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
-    workflow_id, checkpoint = request.workflow_id, unit.checkpoints[0]
+def _signal(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+    workflow_id = request.workflow_id
     payload = request.payload if request.payload is not None else state.codec.encode(None)
     if resident is None:
         # The store gives it the next number.
-        checkpoint.signals = joined(checkpoint.signals, [Signal(0, request.name or "", payload, turn.now)])
+        change.signals = joined(change.signals, [Signal(0, request.name or "", payload, turn.now)])
         if not (workflow_id in state.suspended or workflow_id in state.delayed or workflow_id in state.stalled):
             state.wake(workflow_id)
         return
     mail = resident.mailbox
     signal = Signal(mail.last + 1, request.name or "", payload, turn.now)
     mail.put(signal)
-    checkpoint.signals = joined(checkpoint.signals, [signal])
+    change.signals = joined(change.signals, [signal])
     if resident.status is WorkflowStatus.PROCESSING:
-        receive(state, resident, turn, unit)
+        receive(state, resident, turn, change)
 
 
-def _cancel(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+def _cancel(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
     workflow_id, reason = request.workflow_id, _reason(state, request)
     if resident is None:
         # It has not started.
-        _end(state, [], 0, unit, reason)
+        _end(state, [], 0, change, reason)
         return
     if resident.status is WorkflowStatus.SUSPENDED:
-        _resume(state, request, resident, turn, unit)
+        _resume(state, request, resident, turn, change)
     goes_on = state.residents.get(workflow_id) is resident and not resident.execution.over
     if goes_on and resident.cancelled is None:
-        apply(state, resident, CancelRequested(turn.now, reason), turn, unit)
+        apply(state, resident, CancelRequested(turn.now, reason), turn, change)
 
 
-def _terminate(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+def _terminate(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if resident is not None:
         recorded = {event.step for event in resident.recorded}
@@ -148,42 +150,46 @@ def _terminate(state: State, request: Request, resident: Resident | None, turn: 
             return
         run, place = loaded.record.run, len(loaded.history.events)
         ended = (event.step for event in (*loaded.history.events, *loaded.recorded) if isinstance(event, StepEnded))
-        closed = loaded.history.dropped.union(ended, (event.step for event in unit.checkpoints[0].recorded))
+        closed = loaded.history.dropped.union(ended, (event.step for event in change.recorded))
         steps = [step.number for step in loaded.history.steps if step.number not in closed]
     children = _children_to_cancel(state, workflow_id, run)
-    children += [child.workflow_id for child in unit.checkpoints[0].children if _goes_with_parent(child.parent)]
-    unit.checkpoints[0].run = run
-    _end(state, steps, place, unit, _reason(state, request) or "terminated")
+    children += [child.workflow_id for child in change.children if _goes_with_parent(child.parent)]
+    change.run = run
+    _end(state, steps, place, change, _reason(state, request) or "terminated")
     if resident is not None:
         resident.status = WorkflowStatus.CANCELLED
-    unit.after = joined(unit.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
+    change.after = joined(change.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
 
 
 def _children_to_cancel(state: State, workflow_id: str, run: int) -> list[str]:
-    """The children of a run that do not go on without it."""
-    records = (state.store.record(child) for child in state.store.open_children(workflow_id, run))
-    return [record.id for record in records if record is not None and _goes_with_parent(record.parent)]
+    """The children of a run that do not go on without it, but for those that are set aside for a damaged row."""
+    found = []
+    for child in state.store.open_children(workflow_id, run):
+        with suppress(DamagedRowError):
+            record = state.store.record(child)
+            if record is not None and _goes_with_parent(record.parent):
+                found.append(child)
+    return found
 
 
 def _goes_with_parent(parent: Parent | None) -> bool:
     return parent is not None and parent.on_parent_end == "cancel"
 
 
-def _end(state: State, steps: list[int], place: int, unit: Unit, reason: str | None) -> None:
+def _end(state: State, steps: list[int], place: int, change: Change, reason: str | None) -> None:
     """End a workflow without its code, of which so many events were applied."""
-    checkpoint = unit.checkpoints[0]
-    checkpoint.status, checkpoint.reason = WorkflowStatus.CANCELLED, reason
-    checkpoint.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
-    checkpoint.cancelled = joined(checkpoint.cancelled, [(step, place) for step in steps])
-    checkpoint.retried = ()
-    checkpoint.recorded = [event for event in checkpoint.recorded if event.step not in steps]
+    change.status, change.reason = WorkflowStatus.CANCELLED, reason
+    change.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
+    change.cancelled = joined(change.cancelled, [(step, place) for step in steps])
+    change.retried = ()
+    change.recorded = [event for event in change.recorded if event.step not in steps]
 
 
-def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if workflow_id in state.suspended:
         return
-    unit.checkpoints[0].status = WorkflowStatus.SUSPENDED
+    change.status = WorkflowStatus.SUSPENDED
     if resident is not None:
         resident.status = WorkflowStatus.SUSPENDED
         return
@@ -192,17 +198,17 @@ def _suspend(state: State, request: Request, resident: Resident | None, turn: Tu
     state.suspended.add(workflow_id)
 
 
-def _resume(state: State, request: Request, resident: Resident | None, turn: Turn, unit: Unit) -> None:
+def _resume(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if resident is not None:
         if resident.status is WorkflowStatus.SUSPENDED:
             # First, since it may fail.
-            family = family_of(state, resident)
-            unit.checkpoints[0].status = resident.status = WorkflowStatus.PROCESSING
+            family = family_of(state, resident, turn)
+            change.status = resident.status = WorkflowStatus.PROCESSING
             recorded, resident.recorded = resident.recorded, []
             go_on(state, resident, recorded, family, turn)
     elif workflow_id in state.suspended:
-        unit.checkpoints[0].status = WorkflowStatus.PROCESSING
+        change.status = WorkflowStatus.PROCESSING
         state.suspended.discard(workflow_id)
         state.to_build[workflow_id] = None
     elif workflow_id in state.stalled:

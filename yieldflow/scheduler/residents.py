@@ -9,7 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .._core.context import WorkflowInfo
-from .._core.errors import EncodingError, ReplayMismatchError, StorageError, UnknownWorkflowError
+from .._core.errors import (
+    EncodingError,
+    ReplayMismatchError,
+    StorageError,
+    UnknownWorkflowError,
+    WorkflowAlreadyExistsError,
+)
 from .._core.execution import Advance, Execution
 from .._core.history import (
     CancelRequested,
@@ -23,6 +29,7 @@ from .._core.history import (
     WorkflowStatus,
 )
 from .._core.registry import Registry
+from ..coherence import sound
 from ..notices import logger
 from ..store import Checkpoint, Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 from ..workers import Completed
@@ -111,8 +118,8 @@ class Residents:
     def __contains__(self, workflow_id: str) -> bool:
         return workflow_id in self._by_id
 
-    def __iter__(self) -> Iterator[Resident]:
-        return iter(self._by_id.values())
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
 
     def admit(self, new: Submission) -> Resident:
         """Take in a new workflow.
@@ -136,11 +143,12 @@ class Residents:
         """Take in a workflow from disk, by replay.
 
         Raises:
+            DamagedRowError: Its steps and events do not fit together.
             UnknownWorkflowError: Its name is not registered.
             EncodingError: A value of it cannot be read back.
             ReplayMismatchError: The code no longer fits the history.
         """
-        record, history = loaded.record, loaded.history
+        record, history = loaded.record, sound(loaded).history
         info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
         execution = self._execution(info, record.input, record.seed, history)
         self._drives += 1
@@ -188,7 +196,7 @@ class Residents:
             advance = resident.execution.apply(event)
         finally:
             self.driven = None
-        if advance.unyielded or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+        if advance.rare or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
             _warn(resident.info, advance)
         return advance
 
@@ -222,7 +230,12 @@ class Residents:
 
     def _execution(self, info: WorkflowInfo, input: Payload, seed: bytes, history: History) -> Execution:
         definition = self._registry.workflow(info.name)
-        arguments: dict[str, object] = self._codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
+        try:
+            arguments = self._codec.decode(input)
+        except EncodingError as error:
+            raise EncodingError(f"the arguments of workflow {info.name!r}: {error}") from error
+        if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
+            raise EncodingError(f"the stored arguments of workflow {info.workflow_id!r} are none: they have no names")
         return Execution(definition, arguments, info, seed, self._codec, history)
 
 
@@ -264,6 +277,9 @@ def why(error: BaseException) -> str:
     """The reason for which a workflow stalls."""
     if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
         return str(error)
+    if isinstance(error, WorkflowAlreadyExistsError):
+        # The id is made of the parent's. One that was given is refused where the parent yields it.
+        return f"a child cannot start: {error}, and it is not this one's child: delete that workflow, and call retry()"
     logger.error("a defect of yieldflow, please report it", exc_info=error)
     return f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
 

@@ -34,10 +34,11 @@ from .requests import handle
 from .residents import Resident, why
 from .state import State
 from .taking_up import learn, set_deadline, take_up
-from .timers import DEADLINE, Timer
+from .timers import DEADLINE, Timer, Trouble
 from .turn import (
     Ask,
     Beat,
+    Change,
     ChildEnded,
     Ended,
     Look,
@@ -52,7 +53,7 @@ from .turn import (
 )
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
-GLANCE: Micros = 25_000
+GLANCE: Micros = 35_000
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every outcome.
 _PROCESSING = WorkflowStatus.PROCESSING
@@ -166,6 +167,11 @@ class Scheduler:
         """How many attempts are under way, and how many of them no worker has begun. Any thread may ask."""
         return len(self._state.under_way), len(self._state.queued)
 
+    @property
+    def trouble(self) -> tuple[Trouble | None, int]:
+        """What is wrong with the disk, and how many workflows wait for it. Any thread may ask."""
+        return self._state.back_off.trouble, len(self._state.to_build)
+
     def wants(self, attempt: Attempt) -> bool:
         """Whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
         queued = self._state.queued
@@ -196,9 +202,11 @@ class Scheduler:
         try:
             arrivals = state.store.arrivals()
         except StorageError as error:
-            state.back_off.failed(error, turn.now)
+            state.back_off.failed(error, turn.now, reading=True)
             self._glance_at = state.back_off.until
             return error
+        if not state.waits_to_go_on:
+            state.back_off.readable()
         for workflow_id in arrivals.workflows:
             if workflow_id not in state.known:
                 state.known.add(workflow_id)
@@ -258,19 +266,19 @@ class Scheduler:
             else:
                 turn.replies.append((submit.reply, taken(wanted)))
             return
-        unit = turn.submission(submit)
+        creation = turn.creation(submit)
         started, held = Started(turn.now), not state.probation.over
         for new in submit.submissions:
-            checkpoint = Checkpoint(new.workflow_id, 1, new, turn.now)
-            unit.checkpoints.append(checkpoint)
+            change = Change(new.workflow_id, 1, new, turn.now)
+            creation.changes.append(change)
             state.known.add(new.workflow_id)
             turn.born.add(new.workflow_id)
             if held or (new.starts_at is not None and new.starts_at > turn.now):
                 state.delayed.add(new.workflow_id)
                 continue
-            resident = self._admit(new, turn, checkpoint)
+            resident = self._admit(new, turn, change)
             if resident is not None:
-                apply(state, resident, started, turn, unit, checkpoint)
+                apply(state, resident, started, turn, change)
 
     def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
         """The first id that another workflow has, or another of the same submissions."""
@@ -289,17 +297,17 @@ class Scheduler:
             return
         if workflow_id in state.suspended:
             return
-        unit = turn.unit(workflow_id, 1)
-        resident = self._admit(new, turn, unit.checkpoints[0])
+        change = turn.change(workflow_id, 1)
+        resident = self._admit(new, turn, change)
         if resident is not None:
-            apply(state, resident, Started(turn.now), turn, unit)
+            apply(state, resident, Started(turn.now), turn, change)
 
-    def _admit(self, new: Submission, turn: Turn, checkpoint: Checkpoint) -> Resident | None:
+    def _admit(self, new: Submission, turn: Turn, change: Change) -> Resident | None:
         """Take a new workflow into memory; None where it stalls at once."""
         try:
             resident = self._state.residents.admit(new)
         except (UnknownWorkflowError, EncodingError) as error:
-            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), why(error), turn, checkpoint)
+            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), why(error), turn, change)
             return None
         if resident.deadline_at is not None:
             set_deadline(self._state, resident)
@@ -309,9 +317,9 @@ class Scheduler:
 
     def _complete(self, completed: Completed, turn: Turn) -> None:
         """Apply an activity's outcome, unless nobody waits for it any more."""
-        state, attempt, outcome = self._state, completed.attempt, completed.outcome
+        state, (attempt, outcome, _, _, timed_out) = self._state, completed
         # One whose time ran out gives its place away once that is on disk.
-        if attempt.options.max_concurrent is not None and not completed.timed_out:
+        if attempt.options.max_concurrent is not None and not timed_out:
             turn.attempts += state.lanes.leave(attempt)
         if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
             return
@@ -320,24 +328,25 @@ class Scheduler:
             state.again.append(completed)
             return
         resident = state.residents.get(workflow_id)
-        unit = turn.unit(workflow_id, run)
-        unit.causes.append(completed)
+        change = turn.change(workflow_id, run)
+        change.causes = joined(change.causes, (completed,)) if change.causes else (completed,)
         attempt.settled_in = turn.mark
         if resident is not None and step not in resident.execution.open:
             # Cancelled in this turn: too late only if that is committed.
             return
         may_follow = isinstance(outcome, Failure) and not turn.is_last_of(workflow_id)
-        if may_follow and retry(state, resident, completed, turn, unit):
+        if may_follow and retry(state, resident, completed, turn, change):
             return
-        if resident is not None and resident.attempts:
-            resident.attempts.pop(step, None)
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
-        if resident is not None and resident.status is _PROCESSING:
-            apply(state, resident, event, turn, unit)
-            return
+        if resident is not None:
+            if resident.attempts:
+                resident.attempts.pop(step, None)
+            if resident.status is _PROCESSING:
+                apply(state, resident, event, turn, change)
+                return
         if turn.is_last_of(workflow_id):
             return
-        unit.checkpoints[0].recorded = joined(unit.checkpoints[0].recorded, [event])
+        change.recorded = joined(change.recorded, [event])
         if resident is not None:
             resident.recorded = joined(resident.recorded, (event,))
 
@@ -358,7 +367,7 @@ class Scheduler:
         goes_on = resident.info.run == run and resident.status is _PROCESSING
         if goes_on and step in resident.execution.open:
             outcome = outcome_for_parent(state.codec, ended.child_id, ended.status, ended.outcome, ended.reason)
-            apply(state, resident, StepEnded(step, outcome, turn.now), turn, turn.unit(workflow_id, run))
+            apply(state, resident, StepEnded(step, outcome, turn.now), turn, turn.change(workflow_id, run))
 
     def _fire(self, timer: Timer, turn: Turn) -> None:
         """Let what was waited for come: a sleep ends, time runs out, or a workflow not in memory is to go on."""
@@ -376,11 +385,15 @@ class Scheduler:
         if resident is None or resident.info.run != timer.run or resident.status is not _PROCESSING:
             return
         if step == DEADLINE:
+            if workflow_id in turn.born:
+                # It is put on disk with this turn, and may be refused: then no other of that id is to be ended.
+                state.timers.set(timer)
+                return
             # The time that it was given may have been another when the timer was set.
             in_force = resident.deadline_at == timer.due_at
             if in_force and resident.cancelled is None and not resident.execution.over:
                 out_of_time = CancelRequested(turn.now, None, resident.timeout)
-                apply(state, resident, out_of_time, turn, turn.unit(workflow_id, timer.run))
+                apply(state, resident, out_of_time, turn, turn.change(workflow_id, timer.run))
             return
         leaf = resident.execution.open.get(step)
         if leaf is not None and leaf.definition is not None:
@@ -388,4 +401,4 @@ class Scheduler:
             if not leaf.cancelled:
                 dispatch(state, resident, [leaf.step], turn)
         elif leaf is not None and leaf.step.due_at == timer.due_at:
-            apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.unit(workflow_id, timer.run))
+            apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.change(workflow_id, timer.run))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._core.context import WorkflowInfo
-from .._core.errors import DamagedRowError, RefusedValueError, StorageError
+from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import Checkpoint, Loaded, Pending, WorkflowRecord
@@ -56,11 +56,13 @@ def take_up(state: State, turn: Turn) -> None:
             continue
         except StorageError as error:
             state.to_build.update(dict.fromkeys(build[place:]))
-            state.back_off.failed(error, turn.now)
+            state.back_off.failed(error, turn.now, reading=True)
             return
         if loaded is None:
             state.forget(workflow_id)
         elif workflow_id not in state.residents:
+            # A client's that the owner wanted too was taken for one that is not there.
+            state.known.add(workflow_id)
             # Whatever it waited for outside memory, its timers are for one in memory from here on.
             state.delayed.discard(workflow_id)
             state.dormant.pop(workflow_id, None)
@@ -93,8 +95,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         probation.passed(record.id)
         state.suspended.add(record.id)
         return
-    if record.recovery_attempts == 0:
-        # Somebody had it go on since.
+    if record.recovery_attempts == 0:  # Somebody had it go on since.
         probation.passed(record.id)
     if probation.spent(record.id):
         stall(state, info, probation.too_many(record.recovery_attempts), turn, before=before)
@@ -104,30 +105,31 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         return
     try:
         resident = state.residents.rebuild(loaded)
-    except BaseException as error:  # whatever it is, it is one workflow's
-        stall(state, info, why(error), turn, before=before)
-        return
-    if record.status is WorkflowStatus.SUSPENDED:
-        resident.recorded = loaded.recorded
-        state.suspended.discard(record.id)
-        return
-    try:
-        family = family_of(state, resident)
-    except StorageError as error:
-        state.residents.drop(record.id)
-        state.to_build[record.id] = None
-        state.back_off.failed(error, turn.now)
+        if record.status is WorkflowStatus.SUSPENDED:
+            resident.recorded = loaded.recorded
+            state.suspended.discard(record.id)
+            return
+        family = family_of(state, resident, turn)
+    except DatabaseLostError:
+        raise
+    except BaseException as error:  # whatever it is, it is one workflow's, but for the disk's
+        if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
+            state.residents.drop(record.id)
+            state.to_build[record.id] = None
+            state.back_off.failed(error, turn.now, reading=True)
+        else:
+            stall(state, info, why(error), turn, before=before)
         return
     if record.status is WorkflowStatus.STALLED:
         resident.status = WorkflowStatus.PROCESSING
-        turn.unit(record.id, record.run).checkpoints[0].status = WorkflowStatus.PROCESSING
+        turn.change(record.id, record.run).status = WorkflowStatus.PROCESSING
     if record.started_at is None:
-        unit = turn.unit(record.id, record.run)
-        apply(state, resident, Started(turn.now), turn, unit)
+        change = turn.change(record.id, record.run)
+        apply(state, resident, Started(turn.now), turn, change)
         set_deadline(state, resident)
     elif resident.execution.end is not None:
         # It went back, or was forked, to a step whose turn ended the workflow too, and so it does again.
-        note_end(resident, resident.execution.end, turn.unit(record.id, record.run).checkpoints[0])
+        note_end(resident, resident.execution.end, turn.change(record.id, record.run))
     else:
         go_on(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
@@ -136,20 +138,23 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
 class Family(NamedTuple):
     """The children of a run as they stand on disk."""
 
-    ended: Sequence[WorkflowRecord] = ()
-    open: Sequence[str] = ()
+    ids: frozenset[str] = frozenset()
+    #: What the ends of those that have ended are to the parent, in the order in which they ended.
+    ends: Sequence[StepEnded] = ()
 
 
-def family_of(state: State, resident: Resident) -> Family:
+def family_of(state: State, resident: Resident, turn: Turn) -> Family:
     """The children of a workflow that waits for any.
 
     Raises:
+        DamagedRowError: The row of one of them is damaged.
         StorageError: They cannot be read.
     """
     if not any(leaf.step.kind is StepKind.CHILD for leaf in resident.execution.open.values()):
         return Family()
     key = resident.info.workflow_id, resident.info.run
-    return Family(state.store.ended_children(*key), state.store.open_children(*key))
+    ended, unfinished = state.store.ended_children(*key), state.store.open_children(*key)
+    return Family(frozenset([*unfinished, *(child.id for child in ended)]), _ends(state, ended, turn))
 
 
 def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], family: Family, turn: Turn) -> None:
@@ -164,13 +169,13 @@ def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], famil
     dispatch(state, resident, steps, turn)
     children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
     _begin_missing(state, resident, children, family, turn)
-    events = [*came.values(), *_ends(state, family.ended, turn)]
+    events = [*came.values(), *family.ends]
     if events or resident.mail is not None:
-        unit = turn.unit(info.workflow_id, info.run)
+        change = turn.change(info.workflow_id, info.run)
         for event in events:
-            if event.step in waiting and not apply(state, resident, event, turn, unit):
+            if event.step in waiting and not apply(state, resident, event, turn, change):
                 return
-        if not receive(state, resident, turn, unit):
+        if not receive(state, resident, turn, change):
             return
     for leaf in children:
         asked = invocation_of(leaf).options.on_parent_end == "cancel"
@@ -181,10 +186,9 @@ def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], famil
 def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], family: Family, turn: Turn) -> None:
     """Start the children that are waited for and are on no disk: a fork has begun none itself."""
     info = resident.info
-    there = {child.id for child in family.ended}.union(family.open)
     for leaf in children:
-        if child_id(info, leaf) not in there:
-            note_issued(state, resident, leaf.step, turn, turn.unit(info.workflow_id, info.run).checkpoints[0])
+        if child_id(info, leaf) not in family.ids:
+            note_issued(state, resident, leaf.step, turn, turn.change(info.workflow_id, info.run))
 
 
 def _ends(state: State, ended: Sequence[WorkflowRecord], turn: Turn) -> list[StepEnded]:
@@ -211,7 +215,7 @@ def _spare_sleeper(state: State, resident: Resident, turn: Turn) -> None:
     info = resident.info
     at_work = any((info.workflow_id, info.run, number) in state.under_way for number in resident.execution.open)
     if state.probation.on_trial(info.workflow_id) and not at_work:
-        turn.unit(info.workflow_id, info.run).checkpoints[0].recovery_attempts = 0
+        turn.change(info.workflow_id, info.run).recovery_attempts = 0
 
 
 def delay(state: State, workflow_id: str, run: int, starts_at: Micros) -> None:

@@ -16,20 +16,19 @@ from .turn import Unit
 
 def trace(state: State, tracing: Tracing, units: Sequence[Unit]) -> None:
     """Tell of the runs that began and ended, and of the attempts whose time ran out."""
-    for unit in units:
-        for cause in unit.causes:
+    for change in (change for unit in units for change in unit.changes):
+        for cause in change.causes:
             if isinstance(cause, Completed) and cause.timed_out:
                 tracing.completed(cause)
-        for checkpoint in unit.checkpoints:
-            status = checkpoint.status
-            has_ended = checkpoint.continued is not None or (status is not None and status.ended)
-            if checkpoint.started_at is None and not has_ended:
-                continue
-            info = _info(state, checkpoint)
-            if checkpoint.started_at is not None:
-                tracing.started(info)
-            if has_ended:
-                tracing.ended(info, status or WorkflowStatus.PROCESSING, _error(checkpoint))
+        status = change.status
+        has_ended = change.continued is not None or (status is not None and status.ended)
+        if change.started_at is None and not has_ended:
+            continue
+        info = _info(state, change)
+        if change.started_at is not None:
+            tracing.started(info)
+        if has_ended:
+            tracing.ended(info, status or WorkflowStatus.PROCESSING, _error(change))
 
 
 def _info(state: State, checkpoint: Checkpoint) -> WorkflowInfo:

@@ -97,20 +97,46 @@ class Timers:
         return self._live.get(entry[2][1:]) == entry[1]
 
 
+class Trouble(NamedTuple):
+    """What is wrong with the disk."""
+
+    #: What it said last.
+    error: str
+    #: When it failed first, and when last,
+    since: Micros
+    latest: Micros
+    #: how often,
+    failures: int
+    #: and whether no commit was among that.
+    writable: bool
+
+
 class BackOff:
     """How long a disk that failed is left alone."""
 
     def __init__(self) -> None:
         self._pause: Micros = 0
+        #: None where it works. Any thread may look.
+        self.trouble: Trouble | None = None
         #: When it may be tried again.
         self.until: Micros = 0
 
-    def failed(self, error: Exception, now: Micros) -> None:
+    def failed(self, error: Exception, now: Micros, *, reading: bool = False) -> None:
         """Wait, twice as long as the last time."""
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
         self.until = now + self._pause
+        before = self.trouble or Trouble("", now, now, 0, True)
+        self.trouble = Trouble(str(error), before.since, now, before.failures + 1, before.writable and reading)
         logger.error("%s; trying again in %.2f s, nothing is lost", error, self._pause / 1e6)
+
+    def readable(self) -> None:
+        """It can be read, and nothing waits for it: where nothing else was wrong, nothing is now."""
+        if self.trouble is not None and self.trouble.writable:
+            self.worked()
 
     def worked(self) -> None:
         """Begin with the shortest pause the next time."""
         self._pause = 0
+        if self.trouble is not None:
+            logger.info("the disk works again, after %d failures", self.trouble.failures)
+            self.trouble = None

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from .._core.errors import WorkflowStalledError
 from .._core.history import Micros, Outcome, WorkflowStatus
+from .._core.rare import Rare
 from ..store import Checkpoint, Request, Submission, taken
 from ..workers import Attempt, Completed, Key
 
@@ -91,28 +92,49 @@ def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
     return [*some, *more]
 
 
-class Unit:
-    """What stands or falls together in a commit: the changes of one workflow, or one submission."""
+class Change(Checkpoint):
+    """What a turn changes of one workflow, with what stands behind it and what follows from it."""
 
-    __slots__ = ("after", "cancelling", "causes", "checkpoints", "rivals", "submit")
+    __slots__ = ("causes",)
 
-    def __init__(self, checkpoints: list[Checkpoint], submit: Submit | None = None) -> None:
-        self.checkpoints = checkpoints
-        #: The messages behind the changes, kept to be tried again if the commit fails.
-        self.causes: list[Completed | Ask] = []
-        #: Steps that are to be ended, workflow, run and step: nobody but their workflows waits for them any more.
-        self.cancelling: Sequence[Key] = ()
-        #: What follows for other workflows, once the unit is on disk.
-        self.after: Sequence[Postponed] = ()
+    #: Steps that are to be ended: nobody but the workflow waits for them any more.
+    cancelling = Rare[Sequence[int]](())
+    #: What follows for other workflows, once it is on disk.
+    after = Rare[Sequence[Postponed]](())
+
+    def __init__(self, workflow_id: str, run: int, created: Submission | None, at: Micros) -> None:
+        Checkpoint.__init__(self, workflow_id, run, created, at)
+        #: The messages behind it, kept to be tried again if the commit fails.
+        self.causes: Sequence[Completed | Ask] = ()
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """It alone."""
+        return (self,)
+
+    def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
+        """What the callers are to hear once it is on disk, or has failed with ``error``."""
+        return [(cause.reply, error) for cause in self.causes if isinstance(cause, Ask)]
+
+
+class Creation:
+    """The workflows of one submission: all of them are put on disk, or none."""
+
+    __slots__ = ("changes", "rivals", "submit")
+
+    def __init__(self, submit: Submit) -> None:
         self.submit = submit
+        self.changes: list[Change] = []
         #: Later submissions of the turn that want an id of this one, and which.
         self.rivals: tuple[tuple[Submit, str], ...] = ()
 
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
-        """What the callers are to hear once the unit is on disk, or has failed with ``error``."""
-        if self.submit is None:
-            return [(cause.reply, error) for cause in self.causes if isinstance(cause, Ask)]
+        """What the callers are to hear once it is on disk, or has failed with ``error``."""
         return [(self.submit.reply, error), *((rival.reply, error or taken(id)) for rival, id in self.rivals)]
+
+
+#: What stands or falls together in a commit.
+Unit: TypeAlias = Change | Creation
 
 
 def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:
@@ -142,42 +164,40 @@ class Turn:
         self.replies: list[tuple[Reply, Exception | None]] = []
         #: Ids of workflows that are new in this turn.
         self.born: set[str] = set()
-        self._by_workflow: dict[str, Unit] = {}
+        self._by_workflow: dict[str, Change] = {}
 
-    def unit(self, workflow_id: str, run: int = 0) -> Unit:
-        """The unit of a workflow that is on disk already; ``run`` may be left out where the changes ask for none."""
+    def change(self, workflow_id: str, run: int = 0) -> Change:
+        """What changes of a workflow that is on disk already; ``run`` may be left out where that asks for none."""
         found = self._by_workflow.get(workflow_id)
         if found is None:
-            found = Unit([Checkpoint(workflow_id, run, None, self.now)])
-            self._by_workflow[workflow_id] = found
+            found = self._by_workflow[workflow_id] = Change(workflow_id, run, None, self.now)
             self.units.append(found)
         elif run:
-            found.checkpoints[0].run = run
+            found.run = run
         return found
 
     def is_last_of(self, workflow_id: str) -> bool:
         """Whether the workflow ends with this turn."""
-        unit = self._by_workflow.get(workflow_id)
-        status = None if unit is None else unit.checkpoints[0].status
-        return status is not None and status.ended
+        change = self._by_workflow.get(workflow_id)
+        return change is not None and change.status is not None and change.status.ended
 
     def resumes(self, workflow_id: str) -> bool:
         """Whether the workflow goes on with this turn that was suspended or stalled."""
-        unit = self._by_workflow.get(workflow_id)
-        return unit is not None and unit.checkpoints[0].status is WorkflowStatus.PROCESSING
+        change = self._by_workflow.get(workflow_id)
+        return change is not None and change.status is WorkflowStatus.PROCESSING
 
     def issued_by(self, workflow_id: str) -> set[int]:
         """The steps that a workflow has issued in this turn so far."""
-        unit = self._by_workflow.get(workflow_id)
-        return set() if unit is None else {step.number for step in unit.checkpoints[0].issued}
+        change = self._by_workflow.get(workflow_id)
+        return set() if change is None else {step.number for step in change.issued}
 
-    def creating(self, workflow_id: str) -> Unit | None:
-        """The unit of this turn in which a workflow is new."""
-        new = (unit for unit in self.units if unit.submit is not None)
-        return next((unit for unit in new if any(one.workflow_id == workflow_id for one in unit.checkpoints)), None)
+    def creating(self, workflow_id: str) -> Creation | None:
+        """What of this turn makes a workflow."""
+        new = (unit for unit in self.units if isinstance(unit, Creation))
+        return next((unit for unit in new if any(one.workflow_id == workflow_id for one in unit.changes)), None)
 
-    def submission(self, submit: Submit) -> Unit:
-        """A unit for workflows that are new."""
-        unit = Unit([], submit)
-        self.units.append(unit)
-        return unit
+    def creation(self, submit: Submit) -> Creation:
+        """What makes workflows that are new."""
+        creation = Creation(submit)
+        self.units.append(creation)
+        return creation

@@ -12,7 +12,8 @@ from .._core.errors import (
 )
 from .._core.history import ENDED, Micros, WorkflowStatus
 from ..store import Request, RequestKind, Rewind, Submission, taken
-from .rows import RELEASED, Row, stored_text, wide_row
+from .damage import Row
+from .rows import RELEASED, stored_text, wide_row
 from .schema import UNFINISHED
 from .writing import INSERT_SUBMISSION
 

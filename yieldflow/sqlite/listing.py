@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from .._core.errors import WorkflowNotFoundError
 from .._core.history import ENDED, Micros, WorkflowStatus
-from ..store import Filter
+from ..filter import Filter
+from ..store import WorkflowRecord
+from .damage import FROM_ONE, TEXT, TIME, Columns, Row, shown
 from .reading import SELECT_WORKFLOWS, selecting
-from .rows import Row, stored_text
+from .rows import legible_record, stored_text
 from .schema import NOT_DONE, UNFINISHED
 
 SELECT_PLACE = "select created_at, number from workflows where id = ?"
+#: What it gives, and the id.
+PLACE = Columns("workflows", lambda row: f"workflow {shown(row[2])}", created_at=TIME, number=FROM_ONE, id=TEXT)
 
-SELECT_PURGEABLE = f"""
-select id from workflows as w indexed by {{index}}
-where {{condition}} and finished_at < ifnull(?, {2**63 - 1})
+#: The indexes that workflows are listed by: that of parents, of ids, of those not done, and of times, which alone gives
+#: the order asked for.
+BY_PARENT, BY_ID = "workflows_by_parent", "sqlite_autoindex_workflows_1"
+NOT_DONE_FIRST, BY_TIME = "workflows_not_done", "workflows_by_time"
+INDEXES = (BY_PARENT, BY_ID, NOT_DONE_FIRST, BY_TIME)
+SELECTING = {index: f"{selecting(index)}where true" for index in INDEXES}
+#: What has to be sorted is sorted by number alone, before anything is derived from the steps.
+SELECTING_SORTED = {
+    index: f"{SELECT_WORKFLOWS}where w.number in (select w.number from workflows as w indexed by {index} where true"
+    for index in INDEXES
+}
+#: By how many statuses there are.
+ONE_OF = {many: f" and w.status in ({', '.join('?' * many)})" for many in range(1, len(WorkflowStatus) + 1)}
+#: By whether the oldest come first. The first half is for the index, which knows nothing of pairs.
+FOLLOWING = {
+    True: " and w.created_at >= ? and (w.created_at > ? or w.number > ?)",
+    False: " and w.created_at <= ? and (w.created_at < ? or w.number < ?)",
+}
+ORDER = {
+    True: " order by w.created_at asc, w.number asc",
+    False: " order by w.created_at desc, w.number desc",
+}
+
+SELECT_ENDED = {index: f"select id from workflows as w indexed by {index} where true" for index in INDEXES}
+UNATTENDED = f"""
+  and finished_at < ifnull(?, {2**63 - 1})
   and (parent is null
        or not exists (select 1 from workflows as p
                       where p.id = w.parent and p.{UNFINISHED} and not p.run > w.parent_run))
@@ -24,8 +51,25 @@ order by created_at, number
 """
 
 
-def listed(connection: sqlite3.Connection, which: Filter) -> list[Row]:
-    """The rows of the workflows asked for, in the order asked for.
+class Query:
+    """A statement put together of constants, with the values of its parameters."""
+
+    def __init__(self) -> None:
+        self.statement = ""
+        self.parameters: list[object] = []
+
+    def add(self, text: str, *values: object) -> None:
+        """Add a part of the statement, and the values of the parameters in it."""
+        self.statement += text
+        self.parameters += values
+
+    def rows(self, connection: sqlite3.Connection) -> Iterator[Row]:
+        """What it finds."""
+        return iter(connection.execute(self.statement, self.parameters))
+
+
+def listed(connection: sqlite3.Connection, which: Filter) -> list[WorkflowRecord]:
+    """The workflows asked for, in the order asked for; of one with a damaged row, what can be read.
 
     Raises:
         WorkflowNotFoundError: There is no ``which.after``.
@@ -35,10 +79,11 @@ def listed(connection: sqlite3.Connection, which: Filter) -> list[Row]:
         after = connection.execute(SELECT_PLACE, (stored_text(which.after),)).fetchone()
         if after is None:
             raise WorkflowNotFoundError(f"there is no workflow {which.after!r} any more, that the page would follow")
+        PLACE.check((*after, which.after))
     if which.statuses is not None and not which.statuses:
         # SQLite sees through `in ()`, and has no use for the index that it is told to use.
         return []
-    return connection.execute(*query(which, after)).fetchall()
+    return [legible_record(row) for row in query(which, after).rows(connection)]
 
 
 def purgeable(connection: sqlite3.Connection, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
@@ -46,70 +91,63 @@ def purgeable(connection: sqlite3.Connection, before: Micros | None, statuses: f
     ends = statuses & ENDED
     if not ends:
         return []
-    statement = SELECT_PURGEABLE.format(index=_index(Filter(statuses=ends))[0], condition=_any_of(ends))
-    return [row[0] for row in connection.execute(statement, (before,))]
+    asked = Query()
+    asked.add(SELECT_ENDED[_index(Filter(statuses=ends))])
+    _add_statuses(asked, ends)
+    asked.add(UNATTENDED, before)
+    return [row[0] for row in asked.rows(connection) if isinstance(row[0], str)]
 
 
-def query(which: Filter, after: tuple[int, int] | None = None) -> tuple[str, list[object]]:
-    """The statement that lists the workflows asked for, with its parameters.
+def query(which: Filter, after: tuple[int, int] | None = None) -> Query:
+    """What lists the workflows asked for.
 
     Args:
         which: What is asked for.
         after: Time of creation and number of the workflow that the list is to follow.
     """
-    index, in_order = _index(which)
-    terms: list[str] = []
-    parameters: list[object] = []
-
-    def add(term: str, *values: object) -> None:
-        terms.append(term)
-        parameters.extend(values)
-
+    index, asked = _index(which), Query()
+    asked.add(SELECTING[index] if index == BY_TIME else SELECTING_SORTED[index])
     if which.parent is not None:
-        add("w.parent = ?", stored_text(which.parent))
+        asked.add(" and w.parent = ?", stored_text(which.parent))
     if which.name is not None:
-        add("w.name = ?", stored_text(which.name))
+        asked.add(" and w.name = ?", stored_text(which.name))
     if which.statuses is not None:
-        add(_any_of(which.statuses))
+        _add_statuses(asked, which.statuses)
     if which.id_prefix:
-        add("w.id >= ?", stored_text(which.id_prefix))
+        asked.add(" and w.id >= ?", stored_text(which.id_prefix))
         end = _end(which.id_prefix)
         if end is not None:
-            add("w.id < ?", end)
+            asked.add(" and w.id < ?", end)
     if which.created_from is not None:
-        add("w.created_at >= ?", which.created_from)
+        asked.add(" and w.created_at >= ?", which.created_from)
     if which.created_before is not None:
-        add("w.created_at < ?", which.created_before)
+        asked.add(" and w.created_at < ?", which.created_before)
     if after is not None:
-        # The first half is for the index, which knows nothing of pairs.
-        sign = ">" if which.oldest_first else "<"
-        add(f"w.created_at {sign}= ? and (w.created_at {sign} ? or w.number {sign} ?)", after[0], *after)
-    direction = "asc" if which.oldest_first else "desc"
-    order = f"order by w.created_at {direction}, w.number {direction}"
-    rest = f"where {' and '.join(terms) or 'true'} {order} limit {_limit(which)}"
-    if in_order:
-        return f"{selecting(index)}{rest}", parameters
-    # What has to be sorted is sorted by number alone, before anything is derived from the steps.
-    numbers = f"select w.number from workflows as w indexed by {index} {rest}"
-    return f"{SELECT_WORKFLOWS}where w.number in ({numbers}) {order}", parameters
+        asked.add(FOLLOWING[which.oldest_first], after[0], *after)
+    asked.add(ORDER[which.oldest_first])
+    asked.add(" limit ?", -1 if which.limit is None else max(which.limit, 0))
+    if index != BY_TIME:
+        asked.add(")")
+        asked.add(ORDER[which.oldest_first])
+    return asked
 
 
-def _index(which: Filter) -> tuple[str, bool]:
-    """The index that leaves the least to look through, and whether it gives the order asked for."""
+def _add_statuses(asked: Query, statuses: frozenset[WorkflowStatus]) -> None:
+    """Add the condition, with that of the partial index where it holds."""
+    asked.add(ONE_OF[len(statuses)], *sorted(status.value for status in statuses))
+    if WorkflowStatus.DONE not in statuses:
+        asked.add(f" and w.{NOT_DONE}")
+
+
+def _index(which: Filter) -> str:
+    """The index that leaves the least to look through."""
     if which.parent is not None:
-        return "workflows_by_parent", False
+        return BY_PARENT
     if which.id_prefix:
-        return "sqlite_autoindex_workflows_1", False
+        return BY_ID
     if which.statuses and WorkflowStatus.DONE not in which.statuses:
-        return "workflows_not_done", False
-    return "workflows_by_time", True
-
-
-def _any_of(statuses: Iterable[WorkflowStatus]) -> str:
-    """The condition, with that of the partial index where it holds."""
-    wanted = frozenset(statuses)
-    term = f"w.status in ({', '.join(repr(status.value) for status in sorted(wanted))})"
-    return term if WorkflowStatus.DONE in wanted else f"{term} and w.{NOT_DONE}"
+        return NOT_DONE_FIRST
+    return BY_TIME
 
 
 def _end(prefix: str) -> str | bytes | None:
@@ -120,7 +158,3 @@ def _end(prefix: str) -> str | bytes | None:
     following = ord(last[-1]) + 1
     # Halves of surrogate pairs are no text.
     return stored_text(last[:-1] + chr(0xE000 if following == 0xD800 else following))
-
-
-def _limit(which: Filter) -> int:
-    return -1 if which.limit is None else max(which.limit, 0)

@@ -11,13 +11,30 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
+from typing import TypeVar
 from urllib.parse import quote
 
 from .._core.errors import DatabaseOpenError
 from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+
+T = TypeVar("T")
+
+#: Seconds for which SQLite itself waits for a lock. It looks ever more rarely, at last ten times a second: where others
+#: take the lock in turn without a pause, it may find it taken each time. The rest is waited for by `patiently`.
+AT_ONCE = 0.02
+#: How durable a commit is.
+SYNCHRONOUS = {"full": "pragma synchronous = full", "normal": "pragma synchronous = normal"}
+READ_MARK = "pragma application_id"
+READ_VERSION = "pragma user_version"
+WRITE_VERSION = {number: f"pragma user_version = {number}" for number in range(1, SCHEMA_VERSION + 1)}
+
+#: What a rollback journal begins with that holds anything.
+JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 # Making a file means closing a descriptor of it, which must not happen while another thread has it open by SQLite.
 _preparing = threading.Lock()
@@ -34,6 +51,23 @@ def resolve(path: str | os.PathLike[str]) -> str:
     if "\0" in name:
         raise DatabaseOpenError(f"{name!r} holds a NUL character, which no file name can: mend the path")
     return os.path.realpath(name)
+
+
+def refuse_hard_links(path: str) -> None:
+    """Refuse a file that has several names: under each, SQLite would keep another log, and nobody would see the owner.
+
+    Raises:
+        DatabaseOpenError: It has.
+    """
+    try:
+        links = os.stat(path).st_nlink
+    except OSError:
+        return
+    if links > 1:
+        raise DatabaseOpenError(
+            f"{path}: the file has {links} names (hard links), and under each it would seem to be another database, "
+            "without an owner: keep one of them, and make the others symlinks"
+        )
 
 
 def uri(path: str, options: str) -> str:
@@ -57,7 +91,6 @@ def prepare(path: str, busy_timeout: float) -> None:
             connection = sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout)
             try:
                 _migrate(connection, path)
-                _use_wal(connection, busy_timeout)
             finally:
                 connection.close()
         except sqlite3.Error as error:
@@ -78,7 +111,7 @@ def unmigrated(path: str, folder: str, busy_timeout: float = 5.0) -> str:
         with closing(
             sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout)
         ) as source:
-            if _pragma(source, "user_version") >= SCHEMA_VERSION:
+            if _version(source) >= SCHEMA_VERSION:
                 return path
             with closing(sqlite3.connect(uri(copy, "mode=rwc"), uri=True, isolation_level=None)) as target:
                 source.backup(target)
@@ -95,15 +128,22 @@ def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connecti
     """
     try:
         connection = sqlite3.connect(
-            uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout, check_same_thread=False
+            uri(path, "mode=rw"),
+            uri=True,
+            isolation_level=None,
+            timeout=min(busy_timeout, AT_ONCE),
+            check_same_thread=False,
         )
         try:
-            connection.execute(f"pragma synchronous = {durability}")
+            connection.execute(SYNCHRONOUS[durability])
             if durability == "full":
                 # On macOS alone this differs: there, a plain fsync stops at the drive's cache.
                 connection.execute("pragma fullfsync = on")
                 connection.execute("pragma checkpoint_fullfsync = on")
             connection.execute("pragma temp_store = memory")
+            # The SQLite of macOS has a limit, and cuts its log off to that, as somebody would who damages it.
+            connection.execute("pragma journal_size_limit = -1")
+            patiently(busy_timeout, lambda: _use_wal(connection))
         except BaseException:
             connection.close()
             raise
@@ -130,6 +170,7 @@ def _check_place(path: str) -> None:
             raise DatabaseOpenError(
                 f"{path}: you may not read and write this file: give yourself the permission, or choose another"
             )
+        refuse_hard_links(path)
 
 
 def _create_empty(path: str) -> None:
@@ -144,18 +185,20 @@ def _create_empty(path: str) -> None:
 
 def _check_content(path: str) -> None:
     """Look at the header without a lock, a WAL or a journal, so that a foreign file stays as it is."""
-    if os.path.getsize(path) == 0:
+    size = os.path.getsize(path)
+    if size == 0 or _begun_in_vain(path):
         return
     try:
         connection = sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True, isolation_level=None)
         try:
-            mark = _pragma(connection, "application_id")
-            version = _pragma(connection, "user_version")
+            mark = connection.execute(READ_MARK).fetchone()[0]
+            version = _version(connection)
         finally:
             connection.close()
     except sqlite3.Error as error:
-        if os.path.exists(f"{path}-wal"):
-            # A process may have been killed while it moved the log into the file: only both together tell.
+        # A process may have been killed while it moved the log into the file: only both together tell. One that moves
+        # it just now takes the log away at the end, and has made the file longer by then.
+        if os.path.exists(f"{path}-wal") or os.path.getsize(path) != size:
             return
         raise DatabaseOpenError(
             f"{path}: is not an SQLite database ({error}): choose another path, or move the file away"
@@ -165,6 +208,17 @@ def _check_content(path: str) -> None:
             f"{path}: is an SQLite database of another program: choose another path, or move the file away"
         )
     _check_version(path, version)
+
+
+def _begun_in_vain(path: str) -> bool:
+    """Whether the first transaction of the file was cut short, so that SQLite makes it an empty one again."""
+    try:
+        with open(f"{path}-journal", "rb") as journal:
+            head = journal.read(20)
+    except OSError:
+        return False
+    # Its last four bytes: how many pages the file had before.
+    return head[:8] == JOURNAL and head[16:] == bytes(4)
 
 
 def _check_version(path: str, version: int) -> None:
@@ -177,12 +231,12 @@ def _check_version(path: str, version: int) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the schema to this version, in one transaction. Safe where several processes do so at once."""
-    if _pragma(connection, "user_version") == SCHEMA_VERSION:
+    if _version(connection) == SCHEMA_VERSION:
         return
     connection.execute("begin immediate")
     try:
         # Only now is it certain that nobody else writes: what was seen before may have changed.
-        version = _pragma(connection, "user_version")
+        version = _version(connection)
         _check_version(path, version)
         if version == 0 and connection.execute("select 1 from sqlite_master").fetchone():
             raise DatabaseOpenError(
@@ -191,7 +245,7 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         for number in range(version + 1, SCHEMA_VERSION + 1):
             for statement in MIGRATIONS[number]:
                 connection.execute(statement)
-            connection.execute(f"pragma user_version = {number}")
+            connection.execute(WRITE_VERSION[number])
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
@@ -199,29 +253,59 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         raise
 
 
-def _use_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
-    """Switch to WAL. SQLite does not wait for others here, so the waiting is done by hand."""
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite does not wait for others here.
+
+    It is done on every connection: after a loss of power, an earlier one may have found only a log, taken the file for
+    switched, and left it as it was. Without a log, commits would not outlive the next loss of power.
+    """
+    mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"its journal mode stays {mode!r}, where it has to be 'wal'")
+
+
+def patiently(busy_timeout: float, call: Callable[[], T]) -> T:
+    """What a call comes to that changes nothing where another connection's lock is in its way.
+
+    Args:
+        busy_timeout: For how long it is made again and again, in seconds.
+        call: The call.
+    """
     deadline = time.monotonic() + busy_timeout
     while True:
         try:
-            connection.execute("pragma journal_mode = wal")
-            return
+            return call()
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() >= deadline:
                 raise
         time.sleep(0.005)
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    value = connection.execute(f"pragma {name}").fetchone()[0]
-    assert isinstance(value, int)
-    return value
+def _version(connection: sqlite3.Connection) -> int:
+    version = connection.execute(READ_VERSION).fetchone()[0]
+    assert isinstance(version, int)
+    return version
 
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the lock that was wanted."""
     # The low byte is the kind of error; the rest, where it is set, says more of it. Python's own errors have no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file, or its log, holds what SQLite did not write, or less than that."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
+def leave_alone(connection: sqlite3.Connection) -> None:
+    """Have the file stay as it is when the connection is closed: else SQLite moves the log into it then."""
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    else:
+        # What is interrupted moves nothing. The next statement would undo that, and there is none.
+        connection.interrupt()
 
 
 def advice(error: sqlite3.Error) -> str:

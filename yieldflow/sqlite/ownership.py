@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from .._core.errors import DatabaseInUseError, DatabaseOpenError
-from .opening import is_busy, resolve, uri
+from .opening import is_busy, refuse_hard_links, resolve, uri
 
 READ_OWNER = "select value from meta where key = 'owner'"
 WRITE_OWNER = "insert or replace into meta (key, value) values ('owner', ?)"
@@ -33,6 +33,8 @@ class Ownership:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = resolve(path)
+        #: The lock file.
+        self.lock = f"{self.path}-lock"
         self._held: sqlite3.Connection | None = None
         self._holder = 0
 
@@ -46,14 +48,13 @@ class Ownership:
         if self._held is not None and self._holder == os.getpid():
             return
         self.release()  # After a fork: what the child was left with is not the lock.
-        self._refuse_hard_links()
-        lock = f"{self.path}-lock"
+        refuse_hard_links(self.path)
         try:
             connection = sqlite3.connect(
-                uri(lock, "mode=rwc"), uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
+                uri(self.lock, "mode=rwc"), uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
             )
         except sqlite3.Error as error:
-            raise DatabaseOpenError(f"{lock}: the lock file cannot be opened: {error}") from error
+            raise DatabaseOpenError(f"{self.lock}: the lock file cannot be opened: {error}") from error
         try:
             # Nothing is ever written, so no journal is needed, and none stays behind where the process is killed.
             connection.execute("pragma journal_mode = memory")
@@ -66,23 +67,21 @@ class Ownership:
                     "this one without starting it, as a client"
                 ) from None
             raise DatabaseOpenError(
-                f"{lock}: the lock file cannot be used: {error}: remove it if it is not yieldflow's"
+                f"{self.lock}: the lock file cannot be used: {error}: remove it if it is not yieldflow's"
             ) from error
         self._held, self._holder = connection, os.getpid()
         with suppress(OSError):
             # Whoever may read a file may lock it, so the lock file is as private as the database.
-            os.chmod(lock, stat.S_IMODE(os.stat(self.path).st_mode))
+            os.chmod(self.lock, stat.S_IMODE(os.stat(self.path).st_mode))
         self._sign()
 
     def taken(self) -> bool:
         """Whether anybody is the owner now."""
         if self._held is not None:
             return True
-        if not os.path.exists(f"{self.path}-lock"):
+        if not os.path.exists(self.lock):
             return False
-        with closing(
-            sqlite3.connect(uri(f"{self.path}-lock", "mode=rw"), uri=True, isolation_level=None, timeout=0)
-        ) as lock:
+        with closing(sqlite3.connect(uri(self.lock, "mode=rw"), uri=True, isolation_level=None, timeout=0)) as lock:
             try:
                 lock.execute("begin exclusive")
             except sqlite3.Error:
@@ -94,17 +93,6 @@ class Ownership:
         held, self._held = self._held, None
         if held is not None:
             held.close()
-
-    def _refuse_hard_links(self) -> None:
-        try:
-            links = os.stat(self.path).st_nlink
-        except OSError:
-            return
-        if links > 1:
-            raise DatabaseOpenError(
-                f"{self.path}: the file has {links} names (hard links), and under each it would seem to be without "
-                "an owner: keep one of them, and make the others symlinks"
-            )
 
     def _sign(self) -> None:
         """Write down who owns the file, for the message that a second one gets."""
@@ -122,7 +110,7 @@ class Ownership:
             with closing(self._database("ro")) as database:
                 note = json.loads(database.execute(READ_OWNER).fetchone()[0])
             return f"process {note['pid']} on {note['host']} (since {note['since']})"
-        except (sqlite3.Error, ValueError, TypeError, KeyError):
+        except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError):
             return "another process"
 
     def _database(self, mode: str) -> sqlite3.Connection:

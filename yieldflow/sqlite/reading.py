@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
+from .._core.errors import DamagedRowError
 from .._core.history import Micros, WorkflowStatus
-from ..store import Loaded, Pending, Request
-from .rows import REQUEST_KINDS, WORKFLOW_STATUSES, loaded, request, stored_text
+from ..store import Loaded, Pending, Request, StepRecord, WorkflowRecord
+from .damage import ANYTHING, TEXT, WHOLE, Columns, Row, shown
+from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_record
 from .schema import UNFINISHED
 
 # What is derived from the steps stands last: how many outcomes were applied, when one last changed, and which activity
@@ -41,21 +44,21 @@ SELECT_WORKFLOW = SELECT_WORKFLOWS + "where w.id = ?"
 
 SELECT_STEPS = """
 select step, kind, name, status, attempt, turn, applied, due_at, scheduled_at, finished_at, source, input,
-       output, error, error_type, error_traceback, dropped, heartbeat, counted_from
+       output, error, error_type, error_traceback, dropped, heartbeat, counted_from, workflow_id
 from activity_executions
 where workflow_id = ? and run = ifnull(?, (select run from workflows where id = workflow_id))
 order by step
 """
 SELECT_APPLIED = """
-select applied, received_at, payload, timeout from workflow_inputs
+select applied, received_at, payload, timeout, workflow_id from workflow_inputs
 where workflow_id = ? and run = ? and applied is not null
 """
 SELECT_SIGNALS = """
-select number, name, payload, sent_at from signals indexed by signals_waiting
+select number, name, payload, sent_at, workflow_id from signals indexed by signals_waiting
 where workflow_id = ? and received is null
 order by number
 """
-SELECT_LAST_SIGNAL = "select ifnull(max(number), 0) from signals where workflow_id = ?"
+SELECT_LAST_SIGNAL = "select ifnull(max(number), 0), ? from signals where workflow_id = ?"
 
 # Left to itself SQLite takes the index that gives the order, which knows every workflow that ever was.
 SELECT_UNFINISHED = f"""
@@ -95,23 +98,45 @@ select id from workflows where parent = ? and parent_run = ? and {UNFINISHED} or
 """
 
 
+#: What `SELECT_UNFINISHED` gives. Here it is enough that numbers are numbers: `load` knows their bounds.
+PENDING = Columns(
+    "workflows",
+    lambda row: f"workflow {shown(row[0])}",
+    id=TEXT,
+    status=ANYTHING,
+    run=WHOLE,
+    starts_at=WHOLE.or_null,
+    started_at=WHOLE.or_null,
+    recovery_attempts=WHOLE,
+    deadline_at=WHOLE.or_null,
+    mail=WHOLE,
+    orphan_of=TEXT.or_null,
+)
+
+
 def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
     """All that a workflow is built from; None where there is no such workflow."""
     row = connection.execute(SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
     if row is None:
         return None
-    run = row[3]
+    record = workflow_record(row)
+    run = record.run
     return loaded(
         row,
+        record,
         connection.execute(SELECT_STEPS, (workflow_id, run)),
         connection.execute(SELECT_APPLIED, (workflow_id, run)),
         connection.execute(SELECT_SIGNALS, (workflow_id,)),
-        connection.execute(SELECT_LAST_SIGNAL, (workflow_id,)).fetchone()[0],
+        connection.execute(SELECT_LAST_SIGNAL, (workflow_id, workflow_id)).fetchone(),
     )
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Pending]:
-    """Every workflow that has not ended, oldest first."""
+    """Every workflow that has not ended, oldest first.
+
+    A damaged row keeps nobody else from going on: `load` tells what is wrong with it. One that cannot even be asked
+    for by its id is passed over.
+    """
     sleeps: dict[str, list[tuple[int, Micros]]] = {}
     busy: set[str] = set()
     listening: set[str] = set()
@@ -119,22 +144,26 @@ def unfinished(connection: sqlite3.Connection) -> list[Pending]:
         if status != "scheduled":
             # Its outcome is on disk, to be applied.
             busy.add(workflow_id)
-        elif due_at is not None:
+        elif type(due_at) is int and type(step) is int:
             sleeps.setdefault(workflow_id, []).append((step, due_at))
-        elif kind == "wait_signal":
+        elif kind == "wait_signal" and due_at is None:
             listening.add(workflow_id)
         else:
             busy.add(workflow_id)
     found: list[Pending] = []
-    for workflow_id, status, run, starts_at, started_at, attempts, deadline_at, mail, orphan_of in connection.execute(
-        SELECT_UNFINISHED
-    ):
+    for row in connection.execute(SELECT_UNFINISHED):
+        workflow_id, status, run, starts_at, started_at, attempts, deadline_at, mail, orphan_of = row
+        try:
+            PENDING.check(row)
+        except DamagedRowError:
+            if isinstance(workflow_id, str):
+                found.append(_damaged(workflow_id))
+            continue
         waits = workflow_id in sleeps or workflow_id in listening
         active = workflow_id in busy or not waits or (bool(mail) and workflow_id in listening)
         found.append(
             Pending(
                 workflow_id=workflow_id,
-                # A damaged row keeps nobody else from going on: `load` tells what is wrong with it.
                 status=WORKFLOW_STATUSES.get(status, WorkflowStatus.STALLED),
                 run=run,
                 starts_at=None if started_at is not None else starts_at,
@@ -149,6 +178,53 @@ def unfinished(connection: sqlite3.Connection) -> list[Pending]:
     return found
 
 
-def requests(connection: sqlite3.Connection) -> list[Request]:
+def _damaged(workflow_id: str) -> Pending:
+    """What has a workflow be built at once, to find what is wrong with its row."""
+    return Pending(
+        workflow_id, WorkflowStatus.STALLED, 1, None, started=True, active=True, sleeps=(), recovery_attempts=0
+    )
+
+
+def arrivals(connection: sqlite3.Connection, last: tuple[int, str, bytes]) -> tuple[list[Row], list[Request]]:
+    """Workflows that no turn has driven, as id, number and seed, and all that is asked and not carried out yet.
+
+    Args:
+        last: Number, id and seed of a workflow: only those behind it are told of. Where it was deleted, its number may
+            be another's by now, and there is nothing to go by: then all are.
+    """
+    known = connection.execute(SELECT_ANCHOR, last).fetchone() is not None
+    found = connection.execute(SELECT_ARRIVALS, (last[0] if known else 0,))
+    # One that cannot be asked for by its id is passed over.
+    return [row for row in found if isinstance(row[0], str)], _requests(connection)
+
+
+def _requests(connection: sqlite3.Connection) -> list[Request]:
     """Everything asked and not carried out yet; what is damaged keeps nothing else from being found."""
-    return [request(row) for row in connection.execute(SELECT_REQUESTS) if row[2] in REQUEST_KINDS]
+    found = []
+    for row in connection.execute(SELECT_REQUESTS):
+        with suppress(DamagedRowError):
+            found.append(request(row))
+    return found
+
+
+def ended_children(connection: sqlite3.Connection, workflow_id: str, run: int) -> list[WorkflowRecord]:
+    """The children of a run that have ended, in the order in which they did."""
+    rows = connection.execute(SELECT_ENDED_CHILDREN, (stored_text(workflow_id), run))
+    return [workflow_record(row) for row in rows]
+
+
+def open_children(connection: sqlite3.Connection, workflow_id: str, run: int) -> list[str]:
+    """The ids of those that have not."""
+    rows = connection.execute(SELECT_OPEN_CHILDREN, (stored_text(workflow_id), run))
+    return [row[0] for row in rows if isinstance(row[0], str)]
+
+
+def record(connection: sqlite3.Connection, workflow_id: str) -> WorkflowRecord | None:
+    """A workflow's row; None where there is no such workflow."""
+    row = connection.execute(SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
+    return None if row is None else workflow_record(row)
+
+
+def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:
+    """The steps of a workflow's current run, by number."""
+    return [step_record(row) for row in connection.execute(SELECT_STEPS, (stored_text(workflow_id), None))]

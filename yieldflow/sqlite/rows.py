@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .._core.errors import DamagedRowError
 from .._core.history import (
@@ -23,11 +23,10 @@ from .._core.history import (
     StepKind,
     StepStatus,
     WorkflowStatus,
+    dropped_before,
 )
 from ..store import Current, Loaded, OpenAttempt, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
-
-#: A row as sqlite3 gives it. Which types its columns have is known to the statement that selects them.
-Row: TypeAlias = tuple[Any, ...]
+from .damage import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, Columns, Row, shown
 
 #: Text that people read; as bytes where it cannot be written in UTF-8.
 StoredText: TypeAlias = str | bytes
@@ -45,6 +44,106 @@ ON_PARENT_END: dict[str, OnParentEnd] = {
     "abandon": "abandon",
     RELEASED: "abandon",
 }
+
+#: What `SELECT_WORKFLOWS` gives.
+WORKFLOW = Columns(
+    "workflows",
+    lambda row: f"workflow {shown(row[0])}",
+    id=TEXT,
+    name=TEXT,
+    status=TEXT,
+    run=FROM_ONE,
+    seed=BYTES,
+    input=PAYLOAD,
+    progress=PAYLOAD.or_null,
+    output=PAYLOAD.or_null,
+    error=ANY_TEXT.or_null,
+    error_type=ANY_TEXT.or_null,
+    error_traceback=ANY_TEXT.or_null,
+    reason=ANY_TEXT.or_null,
+    created_at=TIME,
+    starts_at=TIME.or_null,
+    started_at=TIME.or_null,
+    finished_at=TIME.or_null,
+    recovery_attempts=NUMBER,
+    parent=TEXT.or_null,
+    parent_run=FROM_ONE.or_null,
+    parent_step=NUMBER.or_null,
+    on_parent_end=TEXT.or_null,
+    version=ANY_TEXT.or_null,
+    deadline_at=TIME.or_null,
+    patches=TEXT.or_null,
+    first_name=TEXT.or_null,
+    first_input=PAYLOAD.or_null,
+    applied_steps=NUMBER,
+    **{
+        # As one finds them in the file: they are columns of `activity_executions`.
+        "scheduled_at or finished_at of its steps": TIME.or_null,
+        "name of its current activity": TEXT.or_null,
+        "attempt of its current activity": FROM_ONE.or_null,
+        "error of its current activity": ANY_TEXT.or_null,
+        "error_type of its current activity": ANY_TEXT.or_null,
+        "due_at of its current activity": TIME.or_null,
+    },
+)
+#: What `SELECT_STEPS` gives.
+STEP = Columns(
+    "activity_executions",
+    lambda row: f"step {shown(row[0])} ({row[2]}) of workflow {shown(row[19])}",
+    step=NUMBER,
+    kind=TEXT,
+    name=TEXT,
+    status=TEXT,
+    attempt=FROM_ONE,
+    turn=NUMBER,
+    applied=FROM_ONE.or_null,
+    due_at=TIME.or_null,
+    scheduled_at=TIME,
+    finished_at=TIME.or_null,
+    source=ANY_TEXT,
+    input=PAYLOAD,
+    output=PAYLOAD.or_null,
+    error=ANY_TEXT.or_null,
+    error_type=ANY_TEXT.or_null,
+    error_traceback=ANY_TEXT.or_null,
+    dropped=NUMBER.or_null,
+    heartbeat=PAYLOAD.or_null,
+    counted_from=TIME.or_null,
+    workflow_id=TEXT,
+)
+#: What `SELECT_APPLIED` gives.
+APPLIED = Columns(
+    "workflow_inputs",
+    lambda row: f"a cancellation of workflow {shown(row[4])}",
+    applied=FROM_ONE,
+    received_at=TIME,
+    payload=ANY_TEXT.or_null,
+    timeout=SECONDS.or_null,
+    workflow_id=TEXT,
+)
+#: What `SELECT_SIGNALS` gives.
+SIGNAL = Columns(
+    "signals",
+    lambda row: f"signal {shown(row[0])} of workflow {shown(row[4])}",
+    number=FROM_ONE,
+    name=ANY_TEXT,
+    payload=PAYLOAD,
+    sent_at=TIME,
+    workflow_id=TEXT,
+)
+#: What `SELECT_LAST_SIGNAL` gives.
+LAST_SIGNAL = Columns("signals", lambda row: f"a signal of workflow {shown(row[1])}", number=NUMBER, workflow_id=TEXT)
+#: What `SELECT_REQUESTS` gives.
+REQUEST = Columns(
+    "workflow_inputs",
+    lambda row: f"request {row[0]}",
+    number=FROM_ONE,
+    workflow_id=TEXT,
+    kind=TEXT,
+    received_at=TIME,
+    name=ANY_TEXT.or_null,
+    payload=PAYLOAD.or_null,
+)
 
 
 def stored_text(text: str) -> StoredText:
@@ -120,20 +219,20 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(json.dumps(name) for name in names)
 
 
-def workflow_status(workflow_id: str, text: str) -> WorkflowStatus:
-    """The status that ``text`` is; `DamagedRowError` where it is none."""
-    status = WORKFLOW_STATUSES.get(text)
-    if status is None:
-        raise DamagedRowError(f"the row of workflow {workflow_id!r} is damaged: there is no status {text!r}")
-    return status
-
-
 def workflow_record(row: Row) -> WorkflowRecord:
-    """The record of a row that `SELECT_WORKFLOWS` gave."""
+    """The record of a row that `SELECT_WORKFLOWS` gave.
+
+    Raises:
+        DamagedRowError: It holds what does not belong there.
+    """
+    WORKFLOW.check(row)
+    status = WORKFLOW_STATUSES.get(row[2])
+    if status is None:
+        raise WORKFLOW.damaged(row, f"there is no status {row[2]!r}")
     return WorkflowRecord(
         id=row[0],
         name=row[1],
-        status=workflow_status(row[0], row[2]),
+        status=status,
         run=row[3],
         seed=row[4],
         input=row[5],
@@ -141,8 +240,8 @@ def workflow_record(row: Row) -> WorkflowRecord:
         progress=row[6],
         outcome=outcome(row[7], row[8], row[9], row[10]),
         reason=None if row[11] is None else restored_text(row[11]),
-        parent=None if row[17] is None else _parent(row[0], *row[17:21]),
-        version=row[21] and restored_text(row[21]),
+        parent=None if row[17] is None else _parent(row),
+        version=None if row[21] is None else restored_text(row[21]),
         deadline_at=row[22],
         created_at=row[12],
         starts_at=row[13],
@@ -155,6 +254,40 @@ def workflow_record(row: Row) -> WorkflowRecord:
     )
 
 
+def legible_record(row: Row) -> WorkflowRecord:
+    """The same; of a damaged row, what can be read of it, as a stalled workflow with the damage as its reason."""
+    try:
+        return workflow_record(row)
+    except DamagedRowError as error:
+        created_at = row[12] if TIME.fits(row[12]) else 0
+        input = row[5] if PAYLOAD.fits(row[5]) else b""
+        name = row[1] if isinstance(row[1], str) else shown(row[1])
+        return WorkflowRecord(
+            id=row[0] if isinstance(row[0], str) else shown(row[0]),
+            name=name,
+            status=WorkflowStatus.STALLED,
+            run=row[3] if FROM_ONE.fits(row[3]) else 1,
+            seed=b"",
+            input=input,
+            submitted=(name, input),
+            progress=None,
+            outcome=None,
+            reason=str(error),
+            parent=None,
+            version=None,
+            deadline_at=None,
+            created_at=created_at,
+            starts_at=None,
+            started_at=None,
+            finished_at=None,
+            recovery_attempts=0,
+            step=0,
+            updated_at=created_at,
+            current=None,
+            damaged=True,
+        )
+
+
 def _current(
     name: str, attempt: int, error: StoredText | None, kind: StoredText | None, due_at: Micros | None
 ) -> Current:
@@ -162,25 +295,35 @@ def _current(
     return Current(name, attempt, failure.summary if isinstance(failure, Failure) else None, due_at)
 
 
-def _parent(workflow_id: str, parent_id: str, run: int, step: int, at_end: str) -> Parent:
-    on_parent_end = ON_PARENT_END.get(at_end)
+def _parent(row: Row) -> Parent:
+    on_parent_end = ON_PARENT_END.get(row[20])
     if on_parent_end is None:
-        raise DamagedRowError(f"the row of workflow {workflow_id!r} is damaged: nothing is called {at_end!r}")
-    return Parent(parent_id, run, step, on_parent_end)
+        raise WORKFLOW.damaged(row, f"nothing is called {row[20]!r} that becomes of a child")
+    if row[18] is None or row[19] is None:
+        raise WORKFLOW.damaged(row, "it has a parent, and no step of it")
+    return Parent(row[17], row[18], row[19], on_parent_end)
 
 
 def request(row: Row) -> Request:
-    """The request of a row that `SELECT_REQUESTS` gave."""
+    """The request of a row that `SELECT_REQUESTS` gave.
+
+    Raises:
+        DamagedRowError: It holds what does not belong there.
+    """
+    REQUEST.check(row)
     number, workflow_id, kind, at, name, payload = row
-    return Request(workflow_id, REQUEST_KINDS[kind], at, name and restored_text(name), payload, number)
+    if kind not in REQUEST_KINDS:
+        raise REQUEST.damaged(row, f"there is no kind {kind!r}")
+    return Request(workflow_id, REQUEST_KINDS[kind], at, None if name is None else restored_text(name), payload, number)
 
 
 def step_record(row: Row) -> StepRecord:
-    """The record of a row that `SELECT_STEPS` gave."""
-    try:
-        kind, status = STEP_KINDS[row[1]], STEP_STATUSES[row[3]]
-    except KeyError as error:
-        raise _damaged_step(row, f"there is no kind or status {error}") from None
+    """The record of a row that `SELECT_STEPS` gave.
+
+    Raises:
+        DamagedRowError: It holds what does not belong there.
+    """
+    kind, status = _words(row)
     value = outcome(row[12], row[13], row[14], row[15])
     is_open = status is StepStatus.SCHEDULED
     return StepRecord(
@@ -205,54 +348,78 @@ def step_record(row: Row) -> StepRecord:
     )
 
 
-def loaded(row: Row, steps: Iterable[Row], inputs: Iterable[Row], signals: Iterable[Row], last_signal: int) -> Loaded:
-    """All of a workflow, of the rows of `SELECT_WORKFLOW`, `SELECT_STEPS`, `SELECT_APPLIED` and `SELECT_SIGNALS`."""
-    record = workflow_record(row)
+def _words(row: Row) -> tuple[StepKind, StepStatus]:
+    """Kind and status of a step, the row of which is looked at in all its columns."""
+    STEP.check(row)
+    try:
+        return STEP_KINDS[row[1]], STEP_STATUSES[row[3]]
+    except KeyError as error:
+        raise STEP.damaged(row, f"there is no kind or status {error}") from None
+
+
+def loaded(
+    row: Row, record: WorkflowRecord, steps: Iterable[Row], inputs: Iterable[Row], signals: Iterable[Row], last: Row
+) -> Loaded:
+    """All of a workflow: its row and the record of it, and the rows of the statements that follow in `reading`.
+
+    Raises:
+        DamagedRowError: One of them holds what does not belong there, or they do not fit together.
+    """
     issued: list[Step] = []
     placed: list[tuple[int, Event]] = []
     recorded: list[StepEnded] = []
-    dropped: set[int] = set()
+    dropped: dict[int, int] = {}
     attempts: dict[int, OpenAttempt] = {}
     for step in steps:
-        number, kind_name, name, status, attempt, turn, applied, due_at, scheduled_at, failed_at, source, arguments = (
-            step[:12]
-        )
-        kind = STEP_KINDS.get(kind_name)
-        if kind is None:
-            raise _damaged_step(step, f"there is no kind {kind_name!r}")
+        kind, status = _words(step)
+        number, _, name, _, attempt, turn, applied, due_at, scheduled_at, failed_at, source, arguments = step[:12]
         is_activity = kind is StepKind.ACTIVITY
         # That of an activity is no part of what was asked for.
         ends_at = None if is_activity else due_at
         issued.append(Step(number, kind, name, arguments, turn, restored_text(source), ends_at))
         if applied is not None:
             placed.append((applied, _ended(step, attempt)))
-        elif status == "cancelled":
-            dropped.add(number)
-        elif status != "scheduled":
+        elif status is StepStatus.CANCELLED:
+            dropped[number] = step[16] or 0
+        elif status is not StepStatus.SCHEDULED:
             recorded.append(_ended(step, attempt))
         elif is_activity:
             attempts[number] = OpenAttempt(
                 attempt, due_at, step[17], max(scheduled_at, failed_at or 0, due_at or 0), step[18] or scheduled_at
             )
-    for applied, at, reason, timeout in inputs:
+    for input in inputs:
+        APPLIED.check(input)
+        applied, at, reason, timeout, _ = input
         placed.append((applied, CancelRequested(at, None if reason is None else restored_text(reason), timeout)))
     placed.sort(key=lambda pair: pair[0])
     recorded.sort(key=lambda event: event.at)
     events: list[Event] = [] if record.started_at is None else [Started(record.started_at)]
     events += [event for _, event in placed]
-    patches = frozenset() if row[23] is None else frozenset(json.loads(row[23]))
-    waiting = [Signal(number, restored_text(name), payload, at) for number, name, payload, at in signals]
-    return Loaded(
-        record, History(events, issued, patches, frozenset(dropped)), recorded, waiting, last_signal, attempts
-    )
+    history = History(events, issued, _patches(row), dropped_before(len(events), dropped))
+    if [place for place, _ in placed] != list(range(1, len(placed) + 1)):
+        raise WORKFLOW.damaged(row, "the places in which its outcomes were applied are not 1, 2, 3, ...")
+    LAST_SIGNAL.check(last)
+    return Loaded(record, history, recorded, [_signal(signal) for signal in signals], last[0], attempts)
+
+
+def _patches(row: Row) -> frozenset[str]:
+    try:
+        names = [] if row[23] is None else json.loads(row[23])
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return frozenset(names)
+    except (ValueError, RecursionError):
+        pass
+    raise WORKFLOW.damaged(row, f"column patches holds {shown(row[23])}, where a list of names belongs")
+
+
+def _signal(row: Row) -> Signal:
+    SIGNAL.check(row)
+    number, name, payload, at, _ = row
+    return Signal(number, restored_text(name), payload, at)
 
 
 def _ended(row: Row, attempt: int) -> StepEnded:
     value = outcome(row[12], row[13], row[14], row[15])
     if value is None or row[9] is None:
-        raise _damaged_step(row, "it ended, and holds no outcome or no time")
+        raise STEP.damaged(row, "it ended, and holds no outcome or no time")
     return StepEnded(row[0], value, row[9], attempt)
-
-
-def _damaged_step(row: Row, why: str) -> DamagedRowError:
-    return DamagedRowError(f"the row of step {row[0]} ({row[2]}) is damaged: {why}")

@@ -188,6 +188,14 @@ CREATE_WAITING_SIGNALS = "create index signals_waiting on signals (workflow_id, 
 ADD_COUNTED_FROM = "alter table activity_executions add column counted_from integer"
 ADD_HEARTBEAT = "alter table activity_executions add column heartbeat text"  # the details of the last heartbeat
 
+# An ActivityError was once built from its type, its message and its traceback. Today the message comes first, and there
+# are five arguments. What is no JSON stays as it is: pickles, and damage.
+TURN_ARGUMENTS = """set output = json_extract(output, '$[1]', '$[0]', '$[2]')
+where error_type = 'yieldflow._core.errors.ActivityError'
+  and case when typeof(output) = 'text' and json_valid(output) then json_array_length(output) end = 3
+"""
+TURN_ERRORS = (f"update workflows {TURN_ARGUMENTS}", f"update activity_executions {TURN_ARGUMENTS}")
+
 #: The statements that lead to each version from the one before; version 0 is an empty file. What has been released
 #: is never changed, only followed by another version.
 MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -223,7 +231,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         CREATE_SIGNALS,
         CREATE_WAITING_SIGNALS,
     ),
-    3: (ADD_COUNTED_FROM, ADD_HEARTBEAT),
+    3: (ADD_COUNTED_FROM, ADD_HEARTBEAT, *TURN_ERRORS),
 }
 
 #: The version that this library writes; the file keeps its own in ``PRAGMA user_version``.

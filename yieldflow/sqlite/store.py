@@ -6,17 +6,16 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal
+from typing import Literal, TypeVar
 
-from .._core.errors import DatabaseOpenError, RefusedValueError, StorageError
+from .._core.errors import DatabaseLostError, DatabaseOpenError, RefusedValueError, StorageError
 from .._core.history import Micros, WorkflowStatus
+from ..filter import EVERYTHING, Filter
 from ..store import (
-    EVERYTHING,
     Arrivals,
     Checkpoint,
-    Filter,
     Loaded,
     Pending,
     Request,
@@ -27,7 +26,14 @@ from ..store import (
     taken,
 )
 from . import changing, listing, opening, reading, writing
-from .rows import step_record, stored_text, workflow_record
+from .damage import tolerantly
+from .presence import Presence
+from .rows import stored_text
+
+T = TypeVar("T")
+
+#: How a transaction begins: with the lock of whoever writes, or by the first look.
+BEGIN = {"immediate": "begin immediate", "deferred": "begin deferred"}
 
 SELECT_TAKEN = "select 1 from workflows where id = ?"
 
@@ -43,6 +49,8 @@ class SqliteStore:
 
     Raises:
         DatabaseOpenError: The file cannot be used; the message says why and what to do. It was not changed.
+
+    Any method raises `DatabaseLostError` once the file was deleted, moved, replaced or damaged.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class SqliteStore:
         if durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
         self.path = opening.resolve(path)
+        self._busy_timeout = busy_timeout
         _refuse_after_fork(self.path)
         opening.prepare(self.path, busy_timeout)
         #: The scheduler's thread uses the one, all others the other, which the lock guards.
@@ -64,6 +73,14 @@ class SqliteStore:
         except BaseException:
             self._writer.close()
             raise
+        try:
+            self._presence = Presence(self.path)
+        except OSError as error:
+            self._reader.close()
+            self._writer.close()
+            raise DatabaseOpenError(f"{self.path}: was deleted while it was opened: {error}") from error
+        #: Why nothing more is read or written.
+        self._lost: str | None = None
         self._lock = threading.Lock()
         _open[id(self)] = self.path, os.getpid()
         # A store that nobody closed is closed when it is let go of; at the exit of the interpreter it is left alone.
@@ -76,49 +93,49 @@ class SqliteStore:
 
     # ------------------------------------------------------------------ the scheduler's
 
+    def guard(self, lock: str) -> None:
+        """From here on take the store for lost, too, where the owner's lock file, which is held, is not there."""
+        self._presence.guard(lock)
+
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Write all checkpoints in one transaction, durably."""
-        self._write(self._writer, writing.committed(checkpoints))
+        told = any(checkpoint.created is not None for checkpoint in checkpoints)
+        self._write(self._writer, writing.committed(checkpoints), told)
 
     def load(self, workflow_id: str) -> Loaded | None:
         """All that a workflow is built from, of its current run; None where there is no such workflow."""
         # A client may rewind it meanwhile: what is read is all of one moment.
-        with self._transaction(self._writer, "deferred"):
-            return reading.load(self._writer, workflow_id)
+        return self._at_one_moment(self._writer, lambda connection: reading.load(connection, workflow_id))
 
     def unfinished(self) -> list[Pending]:
         """Every workflow that has not ended, oldest first."""
-        with self._transaction(self._writer, "deferred"):
-            return reading.unfinished(self._writer)
+        return self._at_one_moment(self._writer, reading.unfinished)
 
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""
+        if self._presence.log.is_quiet:
+            return Arrivals([], [])
         with self._translated():
-            version: int = self._writer.execute("pragma data_version").fetchone()[0]
+            version: int = self._patiently(lambda: self._writer.execute("pragma data_version").fetchone()[0])
+            self._presence.check()
             if version == self._seen_version:
                 return Arrivals([], [])
-        with self._transaction(self._writer, "deferred"):
-            # Only what came since the last look: many may be waiting for a start that is far off. Where the last one
-            # was deleted, its number may be another's by now, and there is nothing to go by.
-            known = self._writer.execute(reading.SELECT_ANCHOR, self._last_told).fetchone() is not None
-            found = self._writer.execute(reading.SELECT_ARRIVALS, (self._last_told[0] if known else 0,)).fetchall()
-            requests = reading.requests(self._writer)
+        # Only what came since the last look: many may be waiting for a start that is far off.
+        found, requests = self._at_one_moment(
+            self._writer, lambda connection: reading.arrivals(connection, self._last_told)
+        )
         self._seen_version = version
-        if found:
-            self._last_told = max((number, workflow_id, seed) for workflow_id, number, seed in found)
+        told = [(number, workflow_id, seed) for workflow_id, number, seed in found if isinstance(seed, bytes)]
+        self._last_told = max(told, default=self._last_told)
         return Arrivals([row[0] for row in found], requests)
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
         """The children of a run that have ended, in the order in which they did."""
-        with self._translated():
-            rows = self._writer.execute(reading.SELECT_ENDED_CHILDREN, (stored_text(workflow_id), run)).fetchall()
-        return [workflow_record(row) for row in rows]
+        return self._ask(self._writer, lambda connection: reading.ended_children(connection, workflow_id, run))
 
     def open_children(self, workflow_id: str, run: int) -> list[str]:
         """The ids of those that have not."""
-        with self._translated():
-            rows = self._writer.execute(reading.SELECT_OPEN_CHILDREN, (stored_text(workflow_id), run)).fetchall()
-        return [row[0] for row in rows]
+        return self._ask(self._writer, lambda connection: reading.open_children(connection, workflow_id, run))
 
     # ------------------------------------------------------------------ anyone's
 
@@ -160,45 +177,63 @@ class SqliteStore:
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
-        with self._lock, self._translated():
-            row = self._reader.execute(reading.SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
-        return None if row is None else workflow_record(row)
+        with self._lock:
+            return self._ask(self._reader, lambda connection: reading.record(connection, workflow_id))
 
     def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
         """The rows of the workflows asked for, in the order asked for."""
-        with self._lock, self._translated():
-            rows = listing.listed(self._reader, which)
-        return [workflow_record(row) for row in rows]
+        with self._lock:
+            return self._ask(self._reader, lambda connection: listing.listed(connection, which))
 
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
         """Workflows that ended so, before that time (None: at any), and that no parent may wait for."""
-        with self._lock, self._translated():
-            return listing.purgeable(self._reader, before, statuses)
+        with self._lock:
+            return self._ask(self._reader, lambda connection: listing.purgeable(connection, before, statuses))
 
     def snapshot(self, workflow_id: str) -> Loaded | None:
         """The same as `load`, for any thread."""
-        with self._lock, self._transaction(self._reader, "deferred"):
-            return reading.load(self._reader, workflow_id)
+        with self._lock:
+            return self._at_one_moment(self._reader, lambda connection: reading.load(connection, workflow_id))
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         """The steps of a workflow's current run, by number."""
-        with self._lock, self._translated():
-            rows = self._reader.execute(reading.SELECT_STEPS, (stored_text(workflow_id), None)).fetchall()
-        return [step_record(row) for row in rows]
+        with self._lock:
+            return self._ask(self._reader, lambda connection: reading.steps(connection, workflow_id))
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
-        with self._lock, self._translated():
-            self._reader.close()
-            self._writer.close()
-            self._forget()
+        try:
+            with self._lock:
+                if self._forget.alive:
+                    self._look_for_the_last_time()
+                self._presence.log.close()
+                self._reader.close()
+                self._writer.close()
+                self._forget()
+        except sqlite3.Error as error:
+            raise StorageError(f"{self.path}: {error}{opening.advice(error)}") from error
 
     # ------------------------------------------------------------------ transactions, and what goes wrong
 
-    def _write(self, connection: sqlite3.Connection, writes: writing.Writes) -> None:
-        """Carry out statements in one transaction; after any error nothing is written."""
+    def _ask(self, connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What a question of one statement finds."""
+        with self._translated():
+            return self._patiently(lambda: tolerantly(connection, question))
+
+    def _at_one_moment(self, connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What a question of several statements finds, all of one moment."""
+
+        def look() -> T:
+            with self._bracketed(connection, "deferred"):
+                return tolerantly(connection, question)
+
+        with self._translated():
+            return self._patiently(look)
+
+    def _write(self, connection: sqlite3.Connection, writes: writing.Writes, told: bool = True) -> None:
+        """Carry out statements in one transaction; after any error nothing is written. ``told``: does anybody wait?"""
         try:
-            with self._transaction(connection):
+            with self._transaction(connection, told=told):
                 for statement, rows in writes:
                     if rows:
                         changed = writing.carry_out(connection, statement, rows)
@@ -211,31 +246,83 @@ class SqliteStore:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
                 new = [row[0] for statement, rows in writes if statement in writing.CREATING for row in rows]
                 with self._translated():
-                    _check_taken(connection, new)
+                    self._patiently(lambda: _check_taken(connection, new))
             raise
 
     @contextmanager
-    def _transaction(self, connection: sqlite3.Connection, kind: str = "immediate") -> Iterator[None]:
-        """What is done in it is written whole, or not at all after any error; what is read is of one moment."""
+    def _transaction(self, connection: sqlite3.Connection, *, told: bool = True) -> Iterator[None]:
+        """What is done in it is written whole, or not at all after any error."""
+        with self._translated(True, told), self._bracketed(connection, "immediate"):
+            yield
+
+    @contextmanager
+    def _bracketed(self, connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+        """Begin and end a transaction."""
         try:
-            connection.execute(f"begin {kind}")
+            self._patiently(lambda: connection.execute(BEGIN[kind]))
             yield
             connection.execute("commit")
         except BaseException as error:
             _roll_back(connection)
-            if isinstance(error, _REFUSALS) or (isinstance(error, sqlite3.Error) and "binding parameter" in str(error)):
+            if isinstance(error, _REFUSALS) or _is_binding(error):
                 raise RefusedValueError(f"{self.path}: a value cannot be stored: {error}") from error
-            if isinstance(error, sqlite3.Error):
-                what = "nothing was written: " if kind == "immediate" else ""
-                raise StorageError(f"{self.path}: {what}{error}{opening.advice(error)}") from error
             raise
 
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """What a call comes to, once no other connection's lock is in its way."""
+        return opening.patiently(self._busy_timeout, call)
+
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, writes: bool = False, told: bool = False) -> Iterator[None]:
+        """Errors of SQLite are told as ours. Where the file is lost, nothing is done, and nothing done is believed."""
+        if self._lost is not None:
+            raise DatabaseLostError(self._lost)
         try:
-            yield
-        except sqlite3.Error as error:
-            raise StorageError(f"{self.path}: {error}{opening.advice(error)}") from error
+            if writes:
+                self._presence.check_log()
+            try:
+                yield
+            except sqlite3.Error as error:
+                if opening.is_damage(error):
+                    raise self._presence.damage(str(error)) from error
+                # One of Python's own, of a connection that is closed, tells nothing of the file.
+                if not isinstance(error, sqlite3.ProgrammingError):
+                    self._presence.check()
+                what = "nothing was written: " if writes else ""
+                raise StorageError(f"{self.path}: {what}{error}{opening.advice(error)}") from error
+            if told:
+                self._presence.check()
+            else:
+                self._presence.check_now_and_then()
+        except DatabaseLostError as lost:
+            self._give_up(str(lost))
+            raise
+
+    def _give_up(self, why: str) -> None:
+        """From here on nothing is read or written, but for what has to be where the file is now."""
+        self._lost = why
+        with suppress(sqlite3.Error):
+            if self._presence.damaged:
+                self._leave_alone()
+            elif self._presence.moved:
+                # The log belongs to the file that is elsewhere, and would do harm to another in its place.
+                self._writer.execute("pragma wal_checkpoint(truncate)")
+
+    def _look_for_the_last_time(self) -> None:
+        """See that what SQLite moves into the file when it is closed belongs there."""
+        if self._lost is None:
+            try:
+                self._presence.check()
+            except DatabaseLostError as lost:
+                self._give_up(str(lost))
+        elif self._presence.damaged:
+            # Once more: a statement that was under way in another thread may have undone it.
+            self._leave_alone()
+
+    def _leave_alone(self) -> None:
+        """Have what was damaged stay as it is when it is closed."""
+        opening.leave_alone(self._reader)
+        opening.leave_alone(self._writer)
 
 
 #: The stores that are open, as file and process. A forked child finds its parent's here.
@@ -262,9 +349,13 @@ def _refuse_after_fork(path: str) -> None:
         )
 
 
-#: SQLite works, but this value or row cannot be stored. (That a type is none of SQLite's comes as a `ProgrammingError`,
-#: as do defects of ours, and is told from them by its text alone.)
+#: SQLite works, but this value or row cannot be stored.
 _REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+
+
+def _is_binding(error: BaseException) -> bool:
+    """Whether a value is of no type of SQLite's: a `ProgrammingError`, told from defects of ours by its text alone."""
+    return isinstance(error, sqlite3.Error) and "binding parameter" in str(error)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import Checkpoint, Submission
+from .damage import Row
 from .rows import (
-    Row,
     failure_columns,
     outcome_columns,
     quoted,
@@ -159,6 +159,16 @@ _RARE = (
 )
 
 
+#: All that is ever carried out: looked up here, so that nothing else can be.
+_STATEMENTS = {
+    statement: statement
+    for statement in (
+        *(INSERT_WORKFLOW, INSERT_SUBMISSION, START_WORKFLOW, COMPLETE_WORKFLOW, CHANGE_STATUS, COUNT_RECOVERY),
+        *(INSERT_ACTIVITY, INSERT_STEP, END_STEP, END_LATER_ATTEMPT, FAIL_STEP, INSERT_CANCEL, *_RARE),
+    )
+}
+
+
 def carry_out(connection: sqlite3.Connection, statement: str, rows: list[Row]) -> int:
     """Carry out a statement with its rows, in their order; how many rows of the database were changed."""
     changed = 0
@@ -167,7 +177,7 @@ def carry_out(connection: sqlite3.Connection, statement: str, rows: list[Row]) -
         blocks = [tuple(chain.from_iterable(rows[end - BLOCK : end])) for end in ends]
         changed = connection.executemany(_BLOCKS[statement], blocks).rowcount
         rows = rows[ends[-1] :]
-    return changed + connection.executemany(statement, rows).rowcount if rows else changed
+    return changed + connection.executemany(_STATEMENTS[statement], rows).rowcount if rows else changed
 
 
 def submitted(submissions: Sequence[Submission]) -> Writes:
@@ -209,7 +219,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
                 activities.append((workflow_id, run, number, name, turn, at, where, arguments))
             else:
                 issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
-        if checkpoint.children:
+        if checkpoint.rare:
             created += [(child, None) for child in checkpoint.children]
         if checkpoint.status is not None or checkpoint.recovery_attempts is not None:
             changed.append(checkpoint)
@@ -258,21 +268,8 @@ def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """What most checkpoints leave alone, and have to be asked for by as little as can be."""
-    found = [
-        each
-        for each in checkpoints
-        if each.cancelled
-        or each.signals
-        or each.received
-        or each.handled
-        or each.recorded
-        or each.retried
-        or each.heartbeats
-        or each.patches
-        or each.progress is not None
-        or each.continued is not None
-    ]
+    """What most checkpoints leave alone."""
+    found = [each for each in checkpoints if each.rare]
     if not found:
         return []
     writes: dict[str, list[Row]] = {statement: [] for statement in _RARE}

@@ -89,6 +89,9 @@ class _Kept(MemoryStore):
         super().__init__()
         self.path = path
 
+    def guard(self, lock: str) -> None:
+        """Of what is in memory nobody else can become the owner."""
+
 
 def begin(path: Path, store: str, now: Clock) -> Orchestrator:
     """A started orchestrator.

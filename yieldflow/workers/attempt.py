@@ -9,7 +9,7 @@ from uuid import UUID
 
 from .._core.commands import LONGEST_SLEEP
 from .._core.definitions import Activity
-from .._core.errors import ActivityError, EncodingError
+from .._core.errors import ActivityError, Cancelled, EncodingError
 from .._core.history import Codec, Micros, Outcome, Payload, seed_at
 from .._core.options import ActivityOptions
 from .._core.retry import RetryPolicy, may_retry
@@ -19,6 +19,8 @@ from ..notices import logger
 Key: TypeAlias = tuple[str, int, int]
 
 DEFAULTS = ActivityOptions()
+#: What a named tuple's own call comes to, in half the time.
+_tuple = tuple.__new__
 #: The longest result: SQLite holds a billion bytes in a row, in which there is more (text beyond ASCII takes up to four
 #: bytes a character, and is left to SQLite to refuse).
 LARGEST = 900_000_000
@@ -250,7 +252,7 @@ def returned(result: object, definition: Activity[..., Any], codec: Codec) -> En
                 f"{len(payload):,} bytes, and a database holds at most {LARGEST:,} in one value: put it into a file, "
                 "and return where that is"
             )
-        return Ending(payload)
+        return _tuple(Ending, (payload, True, None))
     except EncodingError as error:
         problem = EncodingError(f"what activity {definition.name!r} returned: {error}")
         return Ending(codec.encode_failure(problem), retryable=False)
@@ -270,7 +272,11 @@ def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPo
             definition.name, type(problem).__name__, type(error).__name__, exc_info=problem,
         )  # fmt: skip
         retryable = False
-    return Ending(codec.encode_failure(error), retryable, asked)
+    failure = codec.encode_failure(error)
+    if isinstance(error, Cancelled):
+        # Only from outside is a workflow cancelled: raised there, it would end so by what one of its activities did.
+        failure = failure._replace(exception=None)
+    return Ending(failure, retryable, asked)
 
 
 def _asked(error: ActivityError, definition: Activity[..., Any]) -> float | None:
@@ -289,5 +295,4 @@ def _asked(error: ActivityError, definition: Activity[..., Any]) -> float | None
 def perform(attempt: Attempt, codec: Codec) -> Completed:
     """Run one attempt in this thread."""
     ending = run(attempt.definition, attempt.input, attempt.options.retry, codec)
-    # What the named tuple's own call comes to, in half the time.
-    return tuple.__new__(Completed, (attempt, *ending, False))
+    return _tuple(Completed, (attempt, *ending, False))

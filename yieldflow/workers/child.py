@@ -27,7 +27,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .._core.context import place as driving_place
+from .._core.context import driving_place
 from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import AttemptInfo, Ending, run

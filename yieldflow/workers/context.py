@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from .._core.errors import MisplacedCallError
+from .._core.errors import EncodingError, MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import Attempt, AttemptInfo, Engine
+
+#: The largest details of a heartbeat, in bytes: they may be written once a second.
+LARGEST_DETAILS = 10_000_000
 
 
 class ActivityContext:
@@ -81,10 +84,16 @@ class ActivityContext:
             details: Whatever can be stored: where the next attempt is to go on.
 
         Raises:
-            EncodingError: ``details`` cannot be stored.
+            EncodingError: ``details`` cannot be stored, or take more than ten million bytes.
             MisplacedCallError: The attempt runs in another process, in an executor that was handed to the orchestrator.
         """
-        self._beat(self._codec.encode(details))
+        payload = self._codec.encode(details)
+        if len(payload) > LARGEST_DETAILS:
+            raise EncodingError(
+                f"heartbeat() was given details of {len(payload):,} bytes, and they are written again and again: at "
+                f"most {LARGEST_DETAILS:,}. Put them into a file, and give where that is"
+            )
+        self._beat(payload)
 
 
 def context_of(attempt: Attempt, engine: Engine) -> ActivityContext:

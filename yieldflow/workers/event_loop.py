@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 
-from .._core.context import place as driving_place
+from .._core.context import driving_place
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Engine, run_async
 from .context import settle

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from typing import TypeAlias
 
-from .._core.context import place as driving_place
+from .._core.context import driving_place
 from .._core.errors import EncodingError, WorkerDiedError
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Ending, Engine, perform

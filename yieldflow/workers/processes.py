@@ -238,7 +238,8 @@ class ProcessWorkers:
         for process in self._processes:
             if process.idle:
                 process.dismiss()
-            elif not process.ready:
+            elif not (process.begun or process.unwanted):
+                # It has not imported the program, or not heard what it is to do: that it never may.
                 process.kill()
 
     def _kill(self) -> None:

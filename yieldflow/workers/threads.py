@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from .._core.context import place as driving_place
+from .._core.context import driving_place
+from .._core.errors import YieldflowError
 from .._core.history import Failure
 from ..notices import logger
 from .attempt import Attempt, Engine, perform
@@ -178,16 +179,40 @@ class ThreadWorkers:
     # ------------------------------------------------------------------ places that are lent
 
     def begin_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
-        """Have another thread take the place of one that waits."""
+        """Have another thread take the place of one that waits.
+
+        Raises:
+            YieldflowError: None can be started: then what is waited for might never begin.
+        """
         with self._lock:
             stopping = self.stopping
             # Further waits of the same attempt find its place taken.
             if not seat.waiting and not seat.abandoned and not stopping:
-                self._spawn()
+                self._fill_in(seat)
             seat.waiting += 1
             self._wakes.append(wake)
         if stopping:
             wake()
+
+    def _fill_in(self, seat: _Seat) -> None:
+        """Have somebody work in the place of one that waits; the lock is held by the caller."""
+        if self._surplus:
+            # One that was to end stays.
+            self._surplus -= 1
+            return
+        try:
+            self._spawn()
+        except (RuntimeError, MemoryError) as error:
+            raise self._crowded(seat, error) from error
+
+    def _crowded(self, seat: _Seat, error: Exception) -> YieldflowError:
+        """What one is told who cannot wait, since nobody would work meanwhile."""
+        name = seat.attempt.definition.name if seat.attempt is not None else "?"
+        others = sum(bool(other.waiting) for other in self._threads.values())
+        return YieldflowError(
+            f"activity {name!r} waits for a workflow, and no thread can be started to work in its place ({error}). "
+            f"{others} others wait so: max_concurrent on the activity keeps them fewer"
+        )
 
     def end_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
         """Have one thread less, since one that waited goes on."""
@@ -217,10 +242,9 @@ class ThreadWorkers:
         codec = engine.codec
         try:
             while (attempt := self._queue.get()) is not None and not self.stopping:
-                if not engine.begin(attempt):
-                    continue
+                # First, so that whoever abandons it finds it: its time may be over before it runs.
                 seat.attempt = attempt
-                completed = perform(attempt, codec)
+                completed = perform(attempt, codec) if engine.begin(attempt) else None
                 if os.getpid() != self._pid:
                     # The activity forked, and the child came back from it: that is no worker.
                     os._exit(0)
@@ -230,7 +254,7 @@ class ThreadWorkers:
                         seat.attempt = None
                 else:
                     seat.attempt = None
-                if not (seat.interrupted_once and isinstance(completed.outcome, Failure)):
+                if completed is not None and not (seat.interrupted_once and isinstance(completed.outcome, Failure)):
                     engine.deliver(completed)
                 if seat.abandoned and not self._takes_back(seat):
                     return

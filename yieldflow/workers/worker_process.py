@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from contextlib import suppress
 from multiprocessing.connection import wait
+from queue import SimpleQueue
 from typing import Any
 
 from .._core.history import Codec
@@ -22,6 +24,10 @@ _CONTEXT = multiprocessing.get_context("spawn")
 AT_ONCE = 100
 #: Seconds between the end of a process's pipe and the news of its death, at most.
 MOMENT = 0.5
+
+
+class Dead:
+    """The last word to one that is dead."""
 
 
 class WorkerProcess:
@@ -46,6 +52,9 @@ class WorkerProcess:
         finally:
             theirs.close()
         self._reader = Reader(self.pipe)
+        # One that does not listen, since it was stopped, is not to hold up whoever looks after the others.
+        self._unsaid: SimpleQueue[FromParent | Dead] = SimpleQueue()
+        threading.Thread(target=self._speak, name="yieldflow-process-pipe", daemon=True).start()
         #: Whether it was killed since it lives and says nothing that can be read.
         self._unreadable = False
         self._exit_code: int | None = None
@@ -122,7 +131,7 @@ class WorkerProcess:
         if self._exit_code is None:
             return False
         process.join(0)
-        self.pipe.close()
+        self._unsaid.put(Dead())
         if self.death != process.sentinel:
             os.close(self.death)
         process.close()
@@ -146,9 +155,15 @@ class WorkerProcess:
         return not self.ready and (self._exit_code or 0) >= 0
 
     def _send(self, message: FromParent) -> None:
-        # Where it is dead, that is told elsewhere.
-        with suppress(OSError):
-            self.pipe.send(message)
+        self._unsaid.put(message)
+
+    def _speak(self) -> None:
+        """Send what is to be sent, however long that takes."""
+        while not isinstance(message := self._unsaid.get(), Dead):
+            # Where it is dead, that is told elsewhere.
+            with suppress(OSError):
+                self.pipe.send(message)
+        self.pipe.close()
 
 
 def _death_of(process: Any) -> int:

@@ -1,0 +1,72 @@
+"""Holds the disk against the books: after each step what changed, and after each crash and at the end all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from yieldflow.sqlite import SqliteStore
+from yieldflow.sqlite.invariants import INVARIANTS, broken
+from yieldflow.store import Loaded, StepRecord, Store
+
+from .ledger import FlowNote, Ledger
+from .promises import Promise, Violation
+from .rows import unsound
+
+
+def compare_changed(ledger: Ledger, store: Store) -> None:
+    """Look at what was written since the last time."""
+    if ledger.changed:
+        _compare(ledger, store, sorted(ledger.changed))
+
+
+def compare_all(ledger: Ledger, store: Store) -> None:
+    """Look at everything."""
+    there = {record.id for record in store.records()}
+    ledger.check(Promise.SUBMISSIONS, ledger.acknowledged <= there, ledger.acknowledged - there, "is gone")
+    ledger.check(Promise.SAME, there == set(ledger.flows), sorted(there ^ set(ledger.flows)))
+    _compare(ledger, store, sorted(there))
+
+
+def _compare(ledger: Ledger, store: Store, workflow_ids: Iterable[str]) -> None:
+    for workflow_id in workflow_ids:
+        flow, loaded = ledger.flows.get(workflow_id), store.snapshot(workflow_id)
+        ledger.check(
+            Promise.SAME, (flow is None) == (loaded is None), workflow_id, "is there, or not:", loaded is not None
+        )
+        if flow is not None and loaded is not None:
+            _compare_flow(ledger, flow, loaded, store.steps(workflow_id))
+    if isinstance(store, SqliteStore):
+        check_file(ledger, store)
+    ledger.changed.clear()
+
+
+def _compare_flow(ledger: Ledger, flow: FlowNote, loaded: Loaded, steps: list[StepRecord]) -> None:
+    row, id = loaded.record, loaded.record.id
+    noted = flow.status, flow.run, flow.outcome, flow.applied, len(flow.steps)
+    there = row.status, row.run, row.outcome, len(loaded.history.events), len(steps)
+    ledger.check(Promise.SAME, there == noted, id, there, noted)
+    for step in steps:
+        note = flow.steps[step.step]
+        # What is to begin again keeps nothing of what was.
+        ends = step.kind, step.outcome if note.ended else None, step.applied, step.dropped, step.attempt, step.heartbeat
+        expected = note.kind, note.outcome, note.applied, note.dropped, note.attempt, note.details
+        if ends != expected:
+            raise Violation(Promise.ONCE, f"{id} step {step.step}: {ends} {expected}")
+    ledger.checked[Promise.ONCE] += len(steps)
+    waiting = [(number, note.payload) for number, note in sorted(flow.signals.items()) if note.received is None]
+    kept = [(signal.number, signal.payload) for signal in loaded.signals]
+    ledger.check(Promise.SIGNALS, kept == waiting, id, "has signals", kept, "and should have", waiting)
+    parent = ledger.flows.get(row.parent.workflow_id) if row.parent is not None else None
+    orphaned = row.parent is not None and (parent is None or parent.run < row.parent.run)
+    ledger.check(Promise.ROWS, not orphaned, id, "has no parent:", row.parent)
+    found = unsound(row, steps, loaded.history)
+    ledger.check(Promise.ROWS, not found, id, *found)
+
+
+def check_file(ledger: Ledger, store: SqliteStore) -> None:
+    """Look at the file with SQLite's eyes, and with ours."""
+    found = store._reader.execute("pragma integrity_check").fetchall()
+    ledger.check(Promise.INTEGRITY, found == [("ok",)], found)
+    ledger.checked[Promise.ROWS] += len(INVARIANTS)
+    for invariant, workflow_id in broken(store._reader):
+        ledger.check(Promise.ROWS, False, f"{workflow_id}: {invariant.name}: {invariant.sentence}")

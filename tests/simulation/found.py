@@ -1,0 +1,124 @@
+"""Plans that broke a promise once, as small as they failed. What they found is mended.
+
+They are kept as plans, since what a seed stands for changes whenever something new is drawn.
+"""
+
+from __future__ import annotations
+
+from .plan import Call, Fault, Flow, Plan
+
+#: By what was wrong.
+FOUND: dict[str, Plan] = {
+    "a workflow that stalls is on its way into memory a second time": Plan(
+        1_302_906_719,
+        flows=(Flow("w3", ["sequence", ["signal", 3, "bell"], ["signal", 4, "s4"]], False),),
+        calls=(
+            Call(0, "submit", "w3"),
+            Call(0, "submit", "w3", outside=True),
+            Call(0, "signal", "w3", "bell", 2, outside=True),
+            Call(1, "suspend", "w3"),
+        ),
+        faults=(Fault("refused value", 3),),
+        workers=3,
+        recoveries=1000,
+        forgetful=True,
+    ),
+    "a workflow that was to start later and is built again keeps the timer of its start": Plan(
+        42_012_083,
+        flows=(
+            Flow("w0", ["task", ["look", 4], ["signal", 2, "s2"], "yield"], True),
+            Flow("w2", ["act", 13, "pair", 1], False),
+        ),
+        calls=(
+            Call(0, "submit", "w0"),
+            Call(0, "submit", "w2", delay=3),
+            Call(1, "signal", "w0", "bell", 2),
+            Call(0.5, "resume", "w0"),
+            Call(0.001, "signal", "w2", "nobody", 1),
+        ),
+        faults=(Fault("crash after", 2), Fault("I/O error", 7, 6)),
+        recoveries=1,
+    ),
+    "an attempt whose time ran out gives its place away before that is on disk": Plan(
+        42_012_240,
+        flows=(
+            Flow("w0", ["sequence", ["signal", 1, "bell"], ["act", 4, "careful", 99]], False),
+            Flow("w1", ["again", 5, ["sequence"], ["act", 6, "careful", 0]], False),
+        ),
+        calls=(Call(0, "submit", "w0"), Call(3, "submit", "w1"), Call(5, "signal", "w0", "bell", 2)),
+        faults=(Fault("disk full", 10), Fault("stop", 3)),
+        workers=5,
+        recoveries=1000,
+    ),
+    "an attempt of a child whose time ran out gives its place away before that is on disk": Plan(
+        42_013_346,
+        flows=(
+            Flow(
+                "w0",
+                [
+                    "gather",
+                    [
+                        ["act", 2, "thrice", 2],
+                        ["child", 4, "cancel", "shared", 100, ["act", 5, "careful", 99]],
+                        ["act", 6, "careful", 0],
+                    ],
+                    None,
+                    True,
+                ],
+                False,
+            ),
+        ),
+        calls=(Call(0.5, "submit", "w0"), Call(0, "signal", "w0", "bell", 1)),
+        faults=(Fault("I/O error", 12, 6), Fault("clock forward", 23), Fault("crash before", 4)),
+        workers=5,
+        recoveries=3,
+    ),
+    "what ended in the turn that cancels it ends again as cancelled": Plan(
+        77_017_623,
+        flows=(Flow("w0", ["gather", [["act", 2, "stubborn", 0], ["act", 3, "pay", 0]], None, True], True),),
+        calls=(Call(0, "submit", "w0"), Call(0, "cancel", "w0"), Call(0, "suspend", "w0")),
+        faults=(),
+        recoveries=1000,
+    ),
+    "an attempt whose timeout the store refuses keeps its worker": Plan(
+        305_020,
+        flows=(
+            Flow("w0", ["sequence"], False),
+            Flow("w1", ["act", 1, "timed", 0, {"schedule_to_close_timeout": 1}], False),
+            Flow("w2", ["act", 3, "work", 0], False),
+        ),
+        calls=(Call(0, "submit", "w0"), Call(0, "submit", "w1"), Call(30, "submit", "w2")),
+        faults=(Fault("refused value", 3),),
+        workers=1,
+        recoveries=1000,
+    ),
+    "one that waits to be recovered is taken up early, as its commit fails, and once more at its turn": Plan(
+        460,
+        flows=(
+            Flow("w1", ["act", 1, "hurried", 0], False),
+            Flow("w2", ["gather", [["act", 1, "pair", 0], ["signal", 2, "s2"]], None, True], False),
+        ),
+        calls=(Call(0, "submit", "w1", others=("w2",)), Call(0, "signal", "w2", "s2", 1)),
+        faults=(Fault("crash before", 3), Fault("locked", 5), Fault("refused value", 2, 3)),
+        workers=5,
+        recoveries=1,
+    ),
+    "a client's workflow that the owner wanted too is built though it stalled": Plan(
+        1_006_310,
+        flows=(Flow("w2", ["act", 1, "queued", 0], False),),
+        calls=(
+            Call(0, "submit", "w2", outside=True),
+            Call(0, "submit", "w2"),
+            Call(3, "signal", "w2", "bell", 1),
+        ),
+        faults=(Fault("refused value", 3),),
+    ),
+    "one that has ended is taken for one that has not, as it cannot be read": Plan(
+        4_015_758,
+        flows=(Flow("w0", ["sequence"], False),),
+        calls=(Call(0, "submit", "w0"), Call(0, "suspend", "w0")),
+        faults=(Fault("crash after", 1), Fault("failing reads", 2)),
+        workers=1,
+        recoveries=3,
+    ),
+}

@@ -1,0 +1,51 @@
+"""The promises of the engine, as the simulation holds it to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Promise(StrEnum):
+    """What always holds."""
+
+    # Of what was acknowledged
+    SUBMISSIONS = "an acknowledged submission is never lost"
+    SIGNALS = "an acknowledged signal is never lost, and kept once"
+    RECEIVED = "signals are received once and in the order sent"
+    REQUESTS = "what a client asked is carried out once"
+    # Of workflows
+    ORDER = "a checkpoint goes on where the one before it ended"
+    ONCE = "an applied outcome never changes and is never applied twice"
+    REPLAY = "a history leads to the same steps and the same end again"
+    CLEANUP = "the cleanup of a cancelled workflow runs"
+    TWIN = "what goes wrong changes no outcome"
+    IDS = "what a fork draws is its own"
+    STALLED = "a workflow stalls only for a reason that the world gave"
+    ENDS = "every workflow comes to its end once nothing goes wrong any more"
+    # Of activities
+    EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
+    ATTEMPTS = "attempts are counted on disk, and none but the last one is heard"
+    DETAILS = "an attempt is given what the heartbeat before it said last"
+    WAITS = "a retry waits as long as its policy says, or the failure asks"
+    LANES = "of an activity no more attempts run at once than its max_concurrent"
+    IN_TIME = "nothing comes before its time"
+    # Of the disk
+    COMMITTED_FIRST = "nothing leaves before its commit"
+    SAME = "the disk holds what was committed, and nothing else"
+    POWER = "what was acknowledged is there after a loss of power, and of what was under way all or nothing"
+    ROWS = "the rows fit together"
+    INTEGRITY = "the file is whole"
+    DEFECT = "the scheduler survives whatever happens"
+
+
+class Violation(AssertionError):
+    """A promise that was broken.
+
+    Args:
+        promise: Which.
+        what: How it was.
+    """
+
+    def __init__(self, promise: Promise, what: str) -> None:
+        super().__init__(f"{promise}: {what}")
+        self.promise = promise

@@ -1,0 +1,109 @@
+"""The log beside a database, ``<database>-wal``, looked at as a file: was it written to, and by nobody but SQLite?"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import weakref
+
+#: Seconds after which a log is taken for written to, whatever its time tells.
+ANYWAY = 0.25
+#: Nanoseconds within which a file system may give two writes the same time.
+GRAIN = 2_000_000_000
+#: Bytes with which a log begins.
+HEAD = 32
+#: Looks at the head of a log that is wrong, a millisecond apart: another process may be writing it.
+LOOKS = 20
+
+
+class Log:
+    """The log of a database that SQLite has open.
+
+    Args:
+        path: The log's path.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        # SQLite holds no lock on its log, so that to close it drops none.
+        self._file: int | None = os.open(path, os.O_RDONLY)
+        self._close = weakref.finalize(self, os.close, self._file)
+        self._close.atexit = False
+        #: What it was like when it was last looked at, where a later write cannot leave it the same.
+        self._state: tuple[int, int, int] | None = None
+        self._asked_at = 0.0
+        #: How it began when it was last looked into, and its size then.
+        self._begun: tuple[bytes, int] = (b"", 0)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was written since this was last asked, as far as the log tells by itself; now and then False.
+
+        It spares whoever asks all day the several times dearer question to SQLite.
+        """
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return False
+        state, moment = (found.st_ino, found.st_size, found.st_mtime_ns), time.monotonic()
+        if state == self._state and moment - self._asked_at < ANYWAY:
+            return True
+        settled = time.time_ns() - found.st_mtime_ns > GRAIN
+        self._state, self._asked_at = state if settled else None, moment
+        return False
+
+    @property
+    def is_shorter(self) -> bool:
+        """Whether it is shorter than when it was last looked into; False once it is closed."""
+        # Not by `os.stat`: to ask for the time of a file makes the next write to it take a tenth longer.
+        return self._file is not None and os.lseek(self._file, 0, os.SEEK_END) < self._begun[1]
+
+    def is_sound(self) -> bool:
+        """Whether it begins as SQLite begins one, and is no shorter, unless it was begun anew; True where it is gone.
+
+        Of what stands behind another beginning nothing is found when the database is opened the next time.
+        """
+        for _ in range(LOOKS):
+            try:
+                head, size = _beginning(self.path)
+            except OSError:
+                return True
+            anew = head != self._begun[0] and (not head or _is_head(head))
+            if anew or (head == self._begun[0] and size >= self._begun[1]):
+                self._begun = head, size
+                return True
+            time.sleep(0.001)
+        return False
+
+    def close(self) -> None:
+        """Let go of it; a second call does nothing."""
+        self._file = None
+        self._close()
+
+
+def _beginning(path: str) -> tuple[bytes, int]:
+    """The head of a log, and the size of the log that has it."""
+    # Opened anew, since a file has one position for all threads.
+    with open(path, "rb", buffering=0) as file:
+        head, before = file.read(HEAD), None
+        while head != before:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(0)
+            before, head = head, file.read(HEAD)
+    return head, size
+
+
+def _is_head(head: bytes) -> bool:
+    """Whether a log may begin so: its checksum is that of SQLite's file format."""
+    if len(head) < HEAD or head[:3] != b"\x37\x7f\x06":
+        return False
+    first = second = 0
+    numbers = struct.unpack(">6I" if head[3] & 1 else "<6I", head[:24])
+    for one, other in zip(numbers[::2], numbers[1::2], strict=True):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return (first, second) == struct.unpack(">2I", head[24:])
