@@ -22,7 +22,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(
     max_examples=100,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(DAMAGES)
@@ -32,7 +31,11 @@ def test_damage_to_a_row_is_its_workflow_s_alone(whole: Path, damage: Damage) ->
 
 
 @pytest.mark.slow
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=500,
+    derandomize=False,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(DAMAGES)
 def test_other_damage_is_its_workflow_s_alone(whole: Path, damage: Damage) -> None:
     """The same, for damage that is another in every run."""

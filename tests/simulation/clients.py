@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Protocol, TypeVar, cast
 
 from tests.engine import CODEC, SECOND, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
 from yieldflow._core.errors import YieldflowError
-from yieldflow._core.history import Micros, Payload, Signal
+from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
 from yieldflow.orchestrator.access import Access
 from yieldflow.orchestrator.handle import WorkflowHandle
 from yieldflow.orchestrator.listing import purge, purge_bounds
@@ -58,11 +59,13 @@ class Clients:
     Args:
         town: Where they live.
         flows: The workflows that they know of.
+        steady: Those of them whose end is to be the same again, in a world without faults.
     """
 
-    def __init__(self, town: Town, flows: tuple[Flow, ...]) -> None:
+    def __init__(self, town: Town, flows: tuple[Flow, ...], steady: set[str]) -> None:
         self._town = town
         self._flows = {flow.id: flow for flow in flows}
+        self._steady = steady
         #: What was called and not answered: it is called again after a crash. By the number of the call.
         self.unanswered: dict[int, tuple[Call, Micros]] = {}
         self._calls = 0
@@ -115,6 +118,9 @@ class Clients:
         town, flow = self._town, self._flows[workflow_id]
         code = town.code.late if flow.late else town.code.program
         new = submission(code(flow.program), workflow_id, town.wall(), call.delay)
+        if workflow_id not in self._steady:
+            # As in the real world, where an id that is used again after a deletion draws anew.
+            new = new._replace(seed=blake2b(f"{workflow_id} {self._calls}".encode(), digest_size=SEED_LENGTH).digest())
         if call.timeout is not None and workflow_id == call.workflow:
             new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
         if call.name and workflow_id == call.workflow:

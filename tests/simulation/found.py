@@ -121,4 +121,17 @@ FOUND: dict[str, Plan] = {
         workers=1,
         recoveries=3,
     ),
+    "a workflow whose id was used before draws what that drew": Plan(
+        1_569_387_483,
+        flows=(Flow("w3", ["act", 4, "narrow", 0], False),),
+        calls=(
+            Call(0, "submit", "w3"),
+            Call(0, "submit", "w3"),
+            Call(0.001, "delete", "w3", value=3),
+            Call(0, "cancel", "w3", value=97),
+        ),
+        faults=(),
+        workers=3,
+        recoveries=10,
+    ),
 }

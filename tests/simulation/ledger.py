@@ -105,6 +105,15 @@ class Sent(NamedTuple):
     acknowledged_at: int
 
 
+class Gone(NamedTuple):
+    """The key of an activity whose workflow was deleted: equal to none of those that follow."""
+
+    workflow_id: str
+    run: int
+    step: int
+    deleted: bool = True
+
+
 class Ledger:
     """What is true, whatever the engine believes."""
 
@@ -126,7 +135,7 @@ class Ledger:
         self._left: Counter[Request] = Counter()
         self.sent: list[Sent] = []
         #: Whose idempotency key it is; and from which event on a fork draws its own.
-        self.keys: dict[str, Key] = {}
+        self.keys: dict[str, Key | Gone] = {}
         self.forked_at: dict[str, int] = {}
         self.acknowledged: set[str] = set()
         #: What was submitted in one call.
@@ -418,6 +427,10 @@ class Ledger:
             self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
             self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id != workflow_id})
             self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
+            # Whoever has the id next is another.
+            self.keys = {
+                drawn: Gone(*first) if first[0] == workflow_id else first for drawn, first in self.keys.items()
+            }
             return
         before = self.flows.get(workflow_id, FlowNote()).signals
         flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))

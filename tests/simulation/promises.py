@@ -19,7 +19,7 @@ class Promise(StrEnum):
     REPLAY = "a history leads to the same steps and the same end again"
     CLEANUP = "the cleanup of a cancelled workflow runs"
     TWIN = "what goes wrong changes no outcome"
-    IDS = "what a fork draws is its own"
+    IDS = "a fork draws what is its own, and so does whoever has an id again"
     STALLED = "a workflow stalls only for a reason that the world gave"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
     # Of activities

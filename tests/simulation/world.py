@@ -28,7 +28,7 @@ from .comparing import compare_all, compare_changed
 from .crew import Crew
 from .dice import Dice
 from .disk import Disk
-from .ending import End, look
+from .ending import End, look, steady_flows
 from .ledger import UNREGISTERED, Ledger, Status
 from .plan import BETWEEN, Call, Fault, Plan
 from .promises import Promise, Violation
@@ -60,7 +60,7 @@ class World:
         self.ledger = Ledger()
         self.ledger.trace = self.note
         self.disk = make(self.ledger)
-        self.clients = Clients(self, plan.flows)
+        self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
         #: Time that has passed, and how far the system's clock is off.
         self.time: Micros = 0

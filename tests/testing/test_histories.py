@@ -166,7 +166,7 @@ TEXTS = [
 ]
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=300)
 @given(st.sampled_from(TEXTS), st.data())
 def test_a_history_that_was_changed_is_refused_or_replayed(text: str, data: st.DataObject) -> None:
     """Whatever stands in the place of whatever part of a history, it is no history, does not replay, or does."""
