@@ -6,7 +6,6 @@ ones are at hand, each step is compared with its own, and a difference is a `Rep
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
@@ -14,7 +13,7 @@ from .definitions import ActivityInvocation, Definition, WorkflowInvocation
 from .errors import ActivityError, EncodingError, ReplayMismatchError
 from .groups import cancelled_because
 from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
-from .nodes import Branch, Leaf, Node, Settled, Yielder
+from .nodes import Branch, Leaf, Node, Settled, Yielder, add_note
 from .replay import mismatch, same_step
 from .tree import End, Tree, added
 
@@ -94,8 +93,7 @@ class Steps(Tree):
             error = self._codec.decode_failure(outcome, ActivityError)
         except EncodingError as refused:
             raise EncodingError(f"the outcome of {_place(leaf)}: {refused}") from refused
-        with suppress(Exception):
-            error.add_note(f"in {_place(leaf)}")
+        add_note(error, f"in {_place(leaf)}")
         return None, error
 
     # ------------------------------------------------------------------ issuing, and what is recorded of it

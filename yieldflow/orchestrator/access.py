@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.context import driving
@@ -21,6 +20,7 @@ from .._core.errors import (
     WorkflowStalledError,
 )
 from .._core.history import Failure, Micros, Payload, WorkflowStatus
+from .._core.nodes import add_note
 from ..coherence import end_of, sound
 from ..notices import logger
 from ..scheduler.turn import Ended, cannot_clean_up
@@ -229,8 +229,7 @@ class Access:
             error = self.codec.decode_failure(failure, WorkflowFailedError)
         except EncodingError:
             error = WorkflowFailedError(failure.message, failure.type_name, failure.traceback)
-        with suppress(Exception):
-            error.add_note(f"in workflow {workflow_id}")
+        add_note(error, f"in workflow {workflow_id}")
         return error
 
     # ------------------------------------------------------------------ where calls may come from
