@@ -24,6 +24,7 @@ from yieldflow import (
     Orchestrator,
     Registry,
     WorkflowStatus,
+    YieldflowError,
     activity,
     now,
     workflow,
@@ -156,6 +157,29 @@ def test_stop_leaves_nothing_behind(database: Path) -> None:
         thread.join(WAIT)
     assert [thread for thread in ours if thread.is_alive()] == []
     assert descriptors() <= before
+
+
+def test_more_workers_than_there_are_threads(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`start` says which number is too large, ends the threads that it got, and leaves the file to others."""
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def few(thread: threading.Thread) -> None:
+        if len(started) == 3:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", few)
+        with pytest.raises(YieldflowError, match=r"max_workers=50: no more than 3 threads could be started \(can't st"):
+            Orchestrator(database, max_workers=50, registry=shop).start()
+
+    for thread in started:
+        thread.join(WAIT)
+    assert [thread for thread in started if thread.is_alive()] == []
+    with Orchestrator(database, registry=shop) as orchestrator:
+        assert orchestrator.submit(total(1)).result(WAIT) == 4
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ class Orchestrator:
             DatabaseLostError: The file was deleted, moved, replaced or damaged while this one had it open as a client.
             MisplacedCallError: A worker process called it, while it imported the program: the message says what to do.
             OrchestratorStoppedError: `stop` was called, in another thread, while this stood by.
+            YieldflowError: The system has no threads for so many workers.
             TypeError, ValueError: An activity of the registry is to run in an executor that there is not; or the
                 timeout is no length of time, or is given where nothing is waited for.
 

@@ -95,10 +95,20 @@ class ThreadWorkers:
         self.stopping = False
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads.
+
+        Raises:
+            YieldflowError: The system gives no more of them. Those that run end by `close`.
+        """
         with self._lock:
-            for _ in range(self._count):
-                self._spawn()
+            try:
+                for _ in range(self._count):
+                    self._spawn()
+            except (RuntimeError, MemoryError) as error:
+                raise YieldflowError(
+                    f"max_workers={self._count}: no more than {len(self._threads)} threads could be started ({error}); "
+                    "ask for fewer; activities that are `async def` need no thread each"
+                ) from error
 
     def submit(self, attempt: Attempt) -> None:
         """Queue an attempt; attempts begin in the order queued."""
