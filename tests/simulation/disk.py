@@ -169,7 +169,12 @@ class Disk(WatchedStore):
         self._write(lambda: self.inner.fork(workflow_id, run, place, new._replace(seed=seed)), enter)
 
     def delete(self, workflow_ids: Sequence[str]) -> int:
-        return self._write(lambda: self.inner.delete(workflow_ids), self._reread)
+        def enter() -> None:
+            before = set(self.ledger.flows)
+            self._reread()
+            self.ledger.deleted(before - self.ledger.flows.keys())
+
+        return self._write(lambda: self.inner.delete(workflow_ids), enter)
 
     def _reread(self, *workflow_ids: str) -> None:
         """Take over what a client changed, and what it deleted."""

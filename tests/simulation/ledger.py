@@ -7,7 +7,7 @@ not fit is a `Violation`, which names the promise that was broken.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -427,10 +427,6 @@ class Ledger:
             self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
             self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id != workflow_id})
             self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
-            # Whoever has the id next is another.
-            self.keys = {
-                drawn: Gone(*first) if first[0] == workflow_id else first for drawn, first in self.keys.items()
-            }
             return
         before = self.flows.get(workflow_id, FlowNote()).signals
         flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
@@ -443,6 +439,10 @@ class Ledger:
             flow.steps[row.step] = note
         for signal in loaded.signals:
             flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
+
+    def deleted(self, workflow_ids: Set[str]) -> None:
+        """Enter that a client deleted workflows: whoever has an id next is another, and draws what is his own."""
+        self.keys = {drawn: Gone(*first) if first[0] in workflow_ids else first for drawn, first in self.keys.items()}
 
     def settle_requests(self) -> None:
         """At the end: everything that clients asked was carried out, or refused."""
