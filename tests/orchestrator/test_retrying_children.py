@@ -31,6 +31,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
+from yieldflow._core.history import OnParentEnd
 
 
 def test_a_failed_child_is_retried_with_its_parent(
@@ -264,3 +265,69 @@ def test_a_parent_does_not_go_back_before_a_child_that_runs(
     orchestrator.handle("child").signal("go")
 
     assert handle.result(WAIT) == "last"
+
+
+@pytest.mark.parametrize("on_parent_end", ["abandon", "wait"])
+def test_a_child_that_ended_after_its_parent_was_terminated(
+    orchestrator: Orchestrator, registry: Registry, works: Works, on_parent_end: OnParentEnd
+) -> None:
+    """What it did is not done again: the parent goes on with its result."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[str]:
+        yield wait_signal("go")
+        return (yield from works.do("flight"))
+
+    @workflow(registry=registry)
+    def parent() -> Flow[str]:
+        return (yield from child().with_options(workflow_id="child", on_parent_end=on_parent_end))
+
+    handle = orchestrator.submit(parent())
+    until_waiting(handle, "child")
+    handle.terminate()
+    with pytest.raises(WorkflowCancelledError):
+        handle.result(WAIT)
+    orchestrator.handle("child").signal("go")
+    orchestrator.handle("child").result(WAIT)
+    handle.retry()
+
+    assert handle.result(WAIT) == "flight"
+    assert works.done == ["flight"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_child_that_was_begun_after_the_failure_and_outlived_its_parent(
+    orchestrator: Orchestrator, registry: Registry, works: Works, fails: bool
+) -> None:
+    """It is not undone without a word, whether it is done or failed after it did something: retry() refuses."""
+
+    @workflow(registry=registry)
+    def child() -> Flow[None]:
+        yield wait_signal("go")
+        yield works.do("refund")
+        if fails:
+            yield works.do("letter")
+
+    @workflow(registry=registry)
+    def parent() -> Flow[None]:
+        try:
+            yield works.do("car")
+        except Declined:
+            yield start(child().with_options(workflow_id="child", on_parent_end="abandon"))
+            with suppress(Declined):
+                yield works.do("call")
+            raise
+
+    works.broken |= {"car", "call", "letter"}
+    handle = failed(orchestrator, parent())
+    orchestrator.handle("child").signal("go")
+    with suppress(Declined):
+        orchestrator.handle("child").result(WAIT)
+    works.broken.clear()
+    with pytest.raises(RetryRefusedError, match=r"after step 0 \(do\) failed.*: 1 \(child\)\..*retry\(from_step=0\)"):
+        handle.retry()
+    assert orchestrator.handle("child").describe().status.ended
+    handle.retry(from_step=0)
+
+    assert handle.result(WAIT) is None
+    assert works.done == ["refund", "car"]

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, WorkflowStatus, reseeded, to_datetime
 from ..filter import Filter
-from ..store import RequestKind, Rewind, Submission
+from ..store import RequestKind, Rewind, Submission, WorkflowRecord
 from .access import Access
 from .recording import WorkflowHistory
-from .rewinding import children_of_retry, place_of_fork, place_of_retry, time_limit
+from .rewinding import children_of_retry, did_something, place_of_fork, place_of_retry, refuse_to_undo, time_limit
 from .submissions import check_id, new_id, reason_payload, signal_name, signal_payload
 from .views import WorkflowDescription, describe_step, describe_waiting, describe_workflow
 from .waiting import seconds_to_wait, wait, wait_async
@@ -266,6 +266,17 @@ def _plan(access: Access, workflow_id: str, from_step: int | None, goals: list[R
         return
     steps = access.query(lambda store: store.steps(workflow_id))
     retried, deleted = children_of_retry(run, place, steps, children)
-    undone += deleted
+    if from_step is None:
+        lost = [child.parent.step for child in deleted if child.parent and child.status.ended and _lost(access, child)]
+        refuse_to_undo(loaded, place, sorted(lost))
+    undone += [child.id for child in deleted]
     for child in retried:
-        _plan(access, child, None, goals, undone)
+        _plan(access, child.id, None, goals, undone)
+
+
+def _lost(access: Access, record: WorkflowRecord) -> bool:
+    """Whether anything that was done is lost when a workflow is deleted with its children."""
+    if did_something(access.snapshot(record.id)):
+        return True
+    children = access.query(lambda store: store.records(Filter(parent=record.id)))
+    return any(_lost(access, child) for child in children)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError, WorkflowTimeoutError
 from .._core.history import CancelRequested, Event, Failure, Micros, Step, StepEnded, WorkflowStatus
@@ -55,31 +56,45 @@ def place_of_retry(loaded: Loaded, from_step: int | None) -> tuple[int, bool]:
         # Nothing that was applied is to blame.
         return len(events), False
     place, reapply = _cause(record, events)
-    undone = [event.step for event in events[place + 1 :] if isinstance(event, StepEnded) and _succeeded(event)]
-    if undone:
-        raise RetryRefusedError(_refusal(loaded, place, undone))
+    refuse_to_undo(loaded, place, [event.step for event in events[place + 1 :] if _completed(event)])
     return place, reapply
+
+
+def refuse_to_undo(loaded: Loaded, place: int, steps: Sequence[int]) -> None:
+    """Refuse a retry that would undo ``steps``, which were completed after the failure at ``place``; none: it may be.
+
+    Raises:
+        RetryRefusedError: There are some.
+    """
+    if steps:
+        raise RetryRefusedError(_refusal(loaded, place, steps))
+
+
+def did_something(loaded: Loaded) -> bool:
+    """Whether anything of a workflow is lost when it is deleted: that it is done, or a step that it completed."""
+    record, events = loaded.record, loaded.history.events
+    return record.status is WorkflowStatus.DONE or record.run > 1 or any(map(_completed, events))
 
 
 def children_of_retry(
     run: int, place: int, steps: Sequence[StepRecord], children: Sequence[WorkflowRecord]
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[WorkflowRecord], list[WorkflowRecord]]:
     """What becomes of the children of a workflow that goes back to before the event at ``place``.
 
     Returns:
-        The ids of those that are to be retried, since their ends are received anew; and of those that are to be
-        deleted, since the steps that started them are undone.
+        Those that are to be retried, since their ends are received anew; and those that are to be deleted, since the
+        steps that started them are undone.
     """
-    retried: list[str] = []
-    undone: list[str] = []
+    retried: list[WorkflowRecord] = []
+    undone: list[WorkflowRecord] = []
     for child in children:
         if child.parent is None or child.parent.run != run:
             continue
         step = steps[child.parent.step]
         if step.turn >= place:
-            undone.append(child.id)
+            undone.append(child)
         elif child.status in (WorkflowStatus.FAILED, WorkflowStatus.CANCELLED) and _ended_from(step, place):
-            retried.append(child.id)
+            retried.append(child)
     return retried, undone
 
 
@@ -100,14 +115,14 @@ def _cause(record: WorkflowRecord, events: Sequence[Event]) -> tuple[int, bool]:
             return place, False
     if cancelled:
         # Terminated: nothing of what was applied is to blame.
-        return last, True
+        return len(events), False
     for raised in (_same, _led_to):
         for place, event in _backwards(events):
             if isinstance(event, StepEnded) and isinstance(event.outcome, Failure) and raised(event.outcome, failure):
                 return place, False
     # Its own code raised: after a step that succeeded, it has that outcome again. Other events are not kept: the step
     # that failed last runs again, what began it begins anew, and a cancellation is taken back.
-    return last, bool(events) and isinstance(events[-1], StepEnded) and _succeeded(events[-1])
+    return last, bool(events) and _completed(events[-1])
 
 
 def _backwards(events: Sequence[Event]) -> Iterator[tuple[int, Event]]:
@@ -127,8 +142,8 @@ def _led_to(one: Failure, other: Failure) -> bool:
     return f"\n{one.summary.removeprefix('__main__.')}\n" in other.traceback
 
 
-def _succeeded(event: StepEnded) -> bool:
-    return not isinstance(event.outcome, Failure)
+def _completed(event: Event) -> TypeGuard[StepEnded]:
+    return isinstance(event, StepEnded) and not isinstance(event.outcome, Failure)
 
 
 def _step(loaded: Loaded, number: int) -> Step:
