@@ -47,6 +47,11 @@ def test_a_child_that_lost_its_parent(whole: Path) -> None:
     assert check(whole, Damage("workflows", "parent", 11, None))
 
 
+def test_a_child_that_lost_its_id(whole: Path) -> None:
+    """An id that is no text is its workflow's and its parent's affair alone."""
+    assert check(whole, Damage("workflows", "id", 11, Broken(b"\xff")))
+
+
 @pytest.mark.parametrize("row", [-1, -2], ids=["the last", "the one before"])
 @pytest.mark.parametrize("column", COLUMNS["workflow_inputs"].split())
 def test_a_damaged_request_hinders_nobody(whole: Path, column: str, row: int) -> None:

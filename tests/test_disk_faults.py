@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import sqlite3
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,11 +15,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partialmethod
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.power.drive import Drive
+from tests.power.vfs import DriveVFS, connecting
 from tests.programs.launch import WAIT, Program
+from tests.storage import submission
 from yieldflow import (
     Flow,
     Orchestrator,
@@ -221,6 +226,39 @@ def test_one_may_start_while_the_database_is_locked(database: Path, registry: Re
         assert "another program holds its lock" in storage.error
         disk.unlock()
         assert orchestrator.handle(handle.id).result(timeout=WAIT) == [len(LONG)] * 2
+
+
+def submitted_until_full(store: SqliteStore) -> int:
+    """How many large workflows can be submitted."""
+    for number in range(1000):
+        try:
+            store.submit([submission(f"large {number}", input=f'"{LONG}"')])
+        except StorageError:
+            return number
+    raise AssertionError("there is no end of the room")
+
+
+def test_a_disk_that_the_log_itself_fills(tmp_path: Path) -> None:
+    """The log leaves room for the file: all goes on where that is small, and once others free some of it."""
+    drive = Drive({}, Random(0))
+    vfs = DriveVFS(drive)
+    with connecting(1000, lambda statement: statement):
+        store = SqliteStore(tmp_path / "store.db")
+    try:
+        drive.capacity = 1_000_000
+        for number in range(300):
+            store.submit([submission(f"on a small disk {number}")])
+        written = submitted_until_full(store)
+        with pytest.raises(StorageError, match="nothing was written: database or disk is full"):
+            store.submit([submission("one more", input=f'"{LONG}"')])
+        drive.capacity += 500_000
+        for number in range(300):
+            store.submit([submission(f"after that {number}")])
+        assert len(store.records()) == 600 + written
+    finally:
+        drive.capacity = sys.maxsize
+        store.close()
+        vfs.unregister()
 
 
 @pytest.mark.slow

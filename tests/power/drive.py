@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
@@ -85,6 +86,8 @@ class Drive:
         self._lies = lies
         #: How many of the next syncs fail.
         self.failing_syncs = 0
+        #: How many bytes it holds.
+        self.capacity = sys.maxsize
         #: How much was done to the drive.
         self.done = 0
         #: When a loss is due: how much will have been done by then.
@@ -125,6 +128,15 @@ class Drive:
             self._now[name] = File()
             self._pending.append((name, self._now[name]))
             self._count()
+
+    @property
+    def used(self) -> int:
+        """How many bytes of it are in use."""
+        return sum(file.size for file in self._now.values())
+
+    def has_room(self, name: str, size: int) -> bool:
+        """Whether a file may become as large as that."""
+        return self.used + max(0, size - self._now[name].size) <= self.capacity
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write into a file."""

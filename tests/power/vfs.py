@@ -40,6 +40,16 @@ class DriveVFS(apsw.VFS):
         self._drive.delete(os.path.basename(filename), syncdir)
 
 
+class NoRoomError(apsw.FullError):
+    """The drive is full."""
+
+    result = extendedresult = apsw.SQLITE_FULL
+
+    def __init__(self, file: str) -> None:
+        super().__init__("database or disk is full")
+        self.file = file
+
+
 class DriveFile(apsw.VFSFile):
     """An open file."""
 
@@ -52,6 +62,8 @@ class DriveFile(apsw.VFSFile):
         self._unnamed = self.name.endswith(NAMED)
 
     def xWrite(self, data: bytes, offset: int) -> None:
+        if not self._drive.has_room(self.name, offset + len(data)):
+            raise NoRoomError(self.name)
         super().xWrite(data, offset)
         self._drive.write(self.name, offset, bytes(data))
 
@@ -122,7 +134,13 @@ class Connection:
     def execute(self, statement: str, values: Any = ()) -> Cursor:
         """Carry out a statement."""
         with translated():
-            return Cursor(self._inner.execute(self._breakage(statement), values))
+            try:
+                return Cursor(self._inner.execute(self._breakage(statement), values))
+            except NoRoomError as error:
+                # To move the log into the file after a commit is no part of it: SQLite tells nobody that it failed.
+                if statement != "commit" or error.file.endswith("-wal"):
+                    raise
+                return Cursor(self._inner.cursor())
 
     def executemany(self, statement: str, rows: Iterable[Any]) -> Cursor:
         """Carry out a statement with each of the rows."""

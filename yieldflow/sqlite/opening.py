@@ -287,10 +287,21 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
+def keep_log_short(connection: sqlite3.Connection) -> None:
+    """Have the log take a tenth of the room that SQLite gives it, in a connection that met a full disk."""
+    connection.execute("pragma wal_autocheckpoint = 100")
+    connection.execute("pragma journal_size_limit = 400000")
+
+
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another connection holds the lock that was wanted."""
     # The low byte is the kind of error; the rest, where it is set, says more of it. Python's own errors have no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether there was no room on the disk."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def is_damage(error: sqlite3.Error) -> bool:

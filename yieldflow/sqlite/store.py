@@ -86,6 +86,8 @@ class SqliteStore:
         # A store that nobody closed is closed when it is let go of; at the exit of the interpreter it is left alone.
         self._forget = weakref.finalize(self, _let_go, id(self), (self._reader, self._writer))
         self._forget.atexit = False
+        #: Whether the disk was full when something was last to be written, and the log could not be begun anew.
+        self._full = False
         #: What `PRAGMA data_version` said when `arrivals` last looked.
         self._seen_version: int | None = None
         #: Number, id and seed of the last workflow that `arrivals` told of.
@@ -232,6 +234,30 @@ class SqliteStore:
 
     def _write(self, connection: sqlite3.Connection, writes: writing.Writes, told: bool = True) -> None:
         """Carry out statements in one transaction; after any error nothing is written. ``told``: does anybody wait?"""
+        # First, so that the log does not take what room there is now.
+        self._full = self._full and not self._moves_log(connection)
+        try:
+            self._carry_out(connection, writes, told)
+        except StorageError as error:
+            if not opening.is_full(error.__cause__):
+                raise
+            opening.keep_log_short(connection)
+            self._full = not self._moves_log(connection)
+            if self._full:
+                raise
+            self._carry_out(connection, writes, told)
+
+    def _moves_log(self, connection: sqlite3.Connection) -> bool:
+        """Whether all of the log is in the file now, so that it is begun anew, and a full disk has room for it again.
+
+        SQLite does so once the log is long: it may be the log that fills a small disk, and it gives nothing back.
+        """
+        with suppress(sqlite3.Error):
+            _, pages, moved = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+            return bool(pages == moved)
+        return False
+
+    def _carry_out(self, connection: sqlite3.Connection, writes: writing.Writes, told: bool) -> None:
         try:
             with self._transaction(connection, told=told):
                 for statement, rows in writes:
