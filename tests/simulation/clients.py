@@ -136,22 +136,27 @@ class Clients:
         payload: Payload | None = None
         if call.kind == "signal":
             payload = self._payload(call)
+        elif call.kind == "cancel":
+            payload = CODEC.encode(f"call {self._calls}")
         name = call.name or None
         if call.kind == "terminate":
             self.terminated.add(call.workflow)
         request = Request(call.workflow, RequestKind(call.kind), town.wall(), name, payload)
+        town.ledger.calls(request)
         if call.outside:
             self._heard(call, self._try(lambda: town.store.ask([request])), payload)
         else:
-            self._await(call, lambda reply: Ask(request, reply), payload)
+            self._await(call, lambda reply: Ask(request, reply), request)
 
-    def _await(self, call: Call, message: Callable[[Reply], Message], payload: Payload | None = None) -> None:
+    def _await(self, call: Call, message: Callable[[Reply], Message], request: Request | None = None) -> None:
         number, began = self._calls, self._town.time
         self.unanswered[number] = call, began
 
         def answered(error: Exception | None) -> None:
             del self.unanswered[number]
-            self._heard(call, error, payload, began)
+            if request is not None and error is None:
+                self._town.ledger.acknowledge_request(request)
+            self._heard(call, error, request and request.payload, began)
 
         self._town.send(message(answered))
 

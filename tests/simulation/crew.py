@@ -17,6 +17,7 @@ from yieldflow.workers.attempt import Ending, returned
 
 from .dice import Dice
 from .ledger import ASKED, Ledger
+from .punctual import check_handed_over
 
 #: How long an attempt takes, in seconds.
 TAKES = [0, 0, 0.001, 0.3, 0.3, 1, 1, 2.5]
@@ -79,6 +80,7 @@ class Crew:
     def submit(self, attempt: Attempt) -> None:
         """Take an attempt in; it begins a little later, once a worker is free."""
         self._world.ledger.leaves(attempt)
+        check_handed_over(self._world.ledger, attempt)
         self._world.note("dispatch", attempt)
         self._queue.append(attempt)
         pause = self._world.dice.choose(PAUSES, "pause", *attempt.key, attempt.number)

@@ -11,6 +11,7 @@ from yieldflow._core.execution import Execution
 from yieldflow._core.history import CancelRequested, Failure, Outcome, WorkflowStatus
 from yieldflow.store import Loaded
 
+from .asking import TERMINATED
 from .code import LATE, Code
 from .comparing import compare_all
 from .ledger import Ledger, Sent
@@ -20,9 +21,6 @@ from .promises import Promise
 if TYPE_CHECKING:
     from .world import World
 
-
-#: The reason of a workflow that was terminated.
-TERMINATED = "terminated"
 
 #: How a workflow ended.
 End = tuple[WorkflowStatus, object]

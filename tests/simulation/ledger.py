@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.engine import SECOND
+from tests.engine import NOTICED, SECOND
 from yieldflow._core.history import (
     CancelRequested,
     Event,
@@ -19,16 +19,27 @@ from yieldflow._core.history import (
     Micros,
     Outcome,
     Payload,
-    Signal,
     Started,
     StepEnded,
     StepKind,
     WorkflowStatus,
     check_transition,
 )
-from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Store, Submission
+from yieldflow.store import (
+    Arrivals,
+    Checkpoint,
+    Loaded,
+    Parent,
+    Request,
+    RequestKind,
+    Retried,
+    Store,
+    Submission,
+    WorkflowRecord,
+)
 from yieldflow.workers import Attempt, Key
 
+from . import asking, children, letters, punctual, seeing
 from .promises import Promise, Violation
 
 Status = WorkflowStatus
@@ -62,6 +73,7 @@ class StepNote:
     dropped: int | None = None
     #: Of the last heartbeat that is on disk.
     details: Payload | None = None
+    issued_at: Micros = 0
 
     @property
     def ended(self) -> bool:
@@ -78,6 +90,23 @@ class SignalNote:
     received: int | None = None
 
 
+class Terms(NamedTuple):
+    """What a workflow was submitted with."""
+
+    created_at: Micros = 0
+    starts_at: Micros | None = None
+    deadline_at: Micros | None = None
+    parent: Parent | None = None
+
+    @classmethod
+    def of(cls, one: Submission | WorkflowRecord) -> Terms:
+        """Those of a submission, or of what is on disk."""
+        return cls(one.created_at, one.starts_at, one.deadline_at, one.parent)
+
+
+UNKNOWN = Terms()
+
+
 @dataclass(slots=True)
 class FlowNote:
     """A workflow."""
@@ -91,8 +120,24 @@ class FlowNote:
     outcome: Outcome | None = None
     #: Why it is stalled.
     reason: str | None = None
-    #: Whether it ended without cleaning up, since somebody terminated it.
-    terminated: bool = False
+    #: When it ended without cleaning up, since somebody terminated it.
+    terminated_at: Micros | None = None
+    terms: Terms = UNKNOWN
+    #: Since when it could go on, for all that is known.
+    since: Micros = 0
+    #: The turn in which it got its status.
+    settled_in: int = 0
+    #: The latest run that was asked to end.
+    cancelled_in: int = 0
+    #: What `now()` gave to its code last.
+    now: Micros = 0
+    #: Whether a client had it go back, though its parent had ended.
+    spared: bool = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its run was asked to end."""
+        return self.cancelled_in == self.run
 
 
 class Sent(NamedTuple):
@@ -142,6 +187,19 @@ class Ledger:
         self.together: list[Sequence[Submission]] = []
         #: Every signal that was ever kept.
         self.kept: Counter[tuple[str, Payload]] = Counter()
+        #: What clients called, whatever became of it: kind and payload, by workflow.
+        self.called: dict[str, set[tuple[RequestKind, Payload | None]]] = {}
+        #: The runs that were terminated.
+        self.terminated: set[tuple[str, int]] = set()
+        #: How children ended, by the step of the parent that started them.
+        self.ends: dict[Key, list[children.ChildEnd]] = {}
+        #: Ends that nobody was told of yet.
+        self.untold: dict[str, tuple[WorkflowStatus, Outcome | None]] = {}
+        #: The number of the turn, and what the system's clock shows.
+        self.turn = 0
+        self.wall: Callable[[], Micros] = lambda: 0
+        #: From when on nothing may be late: something went wrong shortly before.
+        self.calm_from: Micros = 0
         #: Told of all that is worth a line of the trace.
         self.trace: Callable[..., None] = lambda *what: None
 
@@ -150,6 +208,11 @@ class Ledger:
         self.checked[promise] += 1
         if not holds:
             raise Violation(promise, " ".join(map(str, what)))
+
+    def check_on_time(self, flow: FlowNote, at: Micros, due_at: Micros, *what: object) -> None:
+        """Have something come when it is due, or as soon as its workflow could go on and nothing went wrong."""
+        latest = max(due_at, flow.since, self.calm_from)
+        self.check(Promise.PUNCTUAL, at <= latest, *what, "at", at, "not at", latest)
 
     # ------------------------------------------------------------------ commits
 
@@ -175,23 +238,29 @@ class Ledger:
     def created(self, new: Submission) -> None:
         """Enter a new workflow."""
         self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
-        flow = self.flows[new.workflow_id] = FlowNote()
+        flow = self.flows[new.workflow_id] = FlowNote(terms=Terms.of(new), since=self.wall() + NOTICED)
         for signal in new.signals:
-            self._keep(flow, new.workflow_id, signal)
+            letters.keep(self, flow, new.workflow_id, signal)
         self.changed.add(new.workflow_id)
 
     def _enter(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
-        id = checkpoint.workflow_id
+        id, before = checkpoint.workflow_id, flow.status
         if checkpoint.started_at is not None:
             flow.run = checkpoint.run
+        asking.check_pause(self, flow, checkpoint)
+        for signal in checkpoint.signals:
+            letters.keep(self, flow, id, signal)
         if checkpoint.events or checkpoint.issued:
             self.check(Promise.ORDER, not flow.status.ended, id, "goes on after its end")
             self.check(Promise.ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
         for step in checkpoint.issued:
             self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
-            flow.steps[step.number] = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
+            flow.steps[step.number] = StepNote(
+                step.kind, step.name, step.turn, step.due_at or 0, issued_at=checkpoint.at
+            )
+        seeing.check(self, flow, checkpoint)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
-            self._apply(flow, id, place, event)
+            self._apply(flow, checkpoint, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
@@ -204,16 +273,25 @@ class Ledger:
         # The attempt that was to follow may be given up in the same turn.
         for event in checkpoint.recorded:
             self._record(flow, id, event)
-        self._signals(flow, checkpoint)
-        self._handle(flow, checkpoint)
+        letters.receive(self, flow, checkpoint)
         self._change(flow, checkpoint)
+        asking.handle(self, flow, checkpoint, before)
+        if checkpoint.continued is not None:
+            flow.run, flow.applied, flow.steps, flow.outcome, flow.now = flow.run + 1, 0, {}, None, 0
+            flow.signals = {number: note for number, note in flow.signals.items() if note.received is None}
 
-    def _apply(self, flow: FlowNote, id: str, place: int, event: Event) -> None:
+    def _apply(self, flow: FlowNote, checkpoint: Checkpoint, place: int, event: Event) -> None:
+        id = checkpoint.workflow_id
         flow.applied += 1
+        flow.now = max(flow.now, event.at)
         if isinstance(event, Started):
             self.check(Promise.ORDER, place == 0, id, "starts at place", place)
+            punctual.check_start(self, flow, id, event)
+        if isinstance(event, CancelRequested):
+            asking.check_cancel(self, flow, id, event)
         if not isinstance(event, StepEnded):
             return
+        punctual.check_not_overdue(self, flow, id, event.at)
         note = flow.steps.get(event.step)
         self.check(
             Promise.ONCE, note is not None and note.applied is None and note.dropped is None, id, "step", event.step
@@ -224,7 +302,11 @@ class Ledger:
         )
         self._heard(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
-            self.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
+            punctual.check_sleep(self, flow, id, note, event)
+        elif note.kind is StepKind.CHILD:
+            children.check_outcome(self, flow, id, note, event)
+        elif note.kind is not StepKind.ACTIVITY:
+            letters.check_brought(self, flow, checkpoint, note, place, event)
         note.outcome, note.applied = event.outcome, place
 
     def _record(self, flow: FlowNote, id: str, event: StepEnded) -> None:
@@ -234,6 +316,8 @@ class Ledger:
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
         self._heard(flow, id, note, event)
+        if note.kind is StepKind.CHILD:
+            children.check_outcome(self, flow, id, note, event)
         note.outcome = event.outcome
 
     def _heard(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
@@ -271,44 +355,6 @@ class Ledger:
         asked = wait == ASKED * SECOND
         self.check(Promise.WAITS, asked or least - 1 <= wait <= most + 1, attempt, "waits", wait, "of", most)
 
-    def _signals(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
-        id = checkpoint.workflow_id
-        for signal in checkpoint.signals:
-            self._keep(flow, id, signal)
-        for number, place in checkpoint.received:
-            note = flow.signals[number]
-            earlier = [one for other, one in flow.signals.items() if other < number and one.name == note.name]
-            in_order = all(one.received is not None for one in earlier)
-            self.check(Promise.RECEIVED, note.received is None and in_order, id, "receives signal", number)
-            note.received = place
-            self.check(Promise.RECEIVED, self._is_received_by_step(flow, note), id, "no step receives signal", number)
-
-    def _keep(self, flow: FlowNote, id: str, signal: Signal) -> None:
-        number = signal.number or max(flow.signals, default=0) + 1
-        self.check(Promise.SIGNALS, number == max(flow.signals, default=number - 1) + 1, id, "signal", number)
-        flow.signals[number] = SignalNote(signal.name, signal.payload)
-        self.kept[id, signal.payload] += 1
-        self.check(Promise.SIGNALS, self.kept[id, signal.payload] == 1, id, "keeps signal", signal.payload, "twice")
-
-    def _is_received_by_step(self, flow: FlowNote, signal: SignalNote) -> bool:
-        """Whether a step that waited for a signal of that name received it, and no other but by one that takes all."""
-        place = signal.received
-        step = next((step for step in flow.steps.values() if step.applied == place and step.name == signal.name), None)
-        if step is None or step.kind not in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
-            return False
-        together = sum(other.received == place for other in flow.signals.values())
-        return together == 1 or step.kind is StepKind.TAKE_SIGNALS
-
-    def _handle(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
-        id = checkpoint.workflow_id
-        for number in checkpoint.handled:
-            self.check(Promise.REQUESTS, number not in self.handled, id, "request", number, "is carried out twice")
-            self.handled.add(number)
-            request = self.requests.get(number)
-            if request is not None and request.kind is RequestKind.SIGNAL and not flow.status.ended:
-                payload = request.payload or ""
-                self.check(Promise.SIGNALS, self.kept[id, payload] == 1, id, "does not keep signal", payload)
-
     def _change(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id, status = checkpoint.workflow_id, checkpoint.status
         if status is Status.STALLED:
@@ -319,17 +365,21 @@ class Ledger:
             if status is not flow.status and flow.status.ended:
                 check_transition(flow.status, status)
             flow.status, flow.outcome, flow.reason = status, checkpoint.outcome, checkpoint.reason
-            cancelled = any(isinstance(event, CancelRequested) for event in checkpoint.events)
-            started = flow.applied > 0
-            flow.terminated = status is Status.CANCELLED and started and not checkpoint.events and not cancelled
+            flow.settled_in = self.turn
+        if status is Status.PROCESSING:
+            flow.since = checkpoint.at
         if status is not None and status.ended:
+            self.untold[id] = status, checkpoint.outcome
+            asking.check_end(self, flow, checkpoint)
+            children.note_end(self, flow, id)
             left = [number for number, note in flow.steps.items() if note.applied is None and note.dropped is None]
             self.check(
                 Promise.ORDER, all(flow.steps[number].outcome for number in left), id, "ends, and left open:", left
             )
-        if checkpoint.continued is not None:
-            flow.run, flow.applied, flow.steps, flow.outcome = flow.run + 1, 0, {}, None
-            flow.signals = {number: note for number, note in flow.signals.items() if note.received is None}
+
+    def calls(self, request: Request) -> None:
+        """A client is about to ask something, wherever."""
+        self.called.setdefault(request.workflow_id, set()).add((request.kind, request.payload))
 
     def asked(self, requests: Sequence[Request]) -> None:
         """Enter what a client left on disk."""
@@ -407,11 +457,22 @@ class Ledger:
                 Promise.SIGNALS, count == 1, sent.workflow_id, "acknowledged signal", sent.payload, count, "times"
             )
 
-    def told(self, workflow_id: str, status: WorkflowStatus) -> None:
+    def told(self, workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) -> None:
         """Somebody hears how a workflow ended."""
         flow = self.flows.get(workflow_id)
         known = flow is not None and flow.status is status
         self.check(Promise.COMMITTED_FIRST, known, workflow_id, "is told to be", status)
+        if status.ended:
+            committed = self.untold.pop(workflow_id, None)
+            self.check(Promise.ANSWERS, committed == (status, outcome), workflow_id, "is told as", status, outcome)
+
+    def turn_is_over(self) -> None:
+        """Whatever ended in a turn was told in it."""
+        self.check(Promise.ANSWERS, not self.untold, "nobody is told of the end of", *self.untold)
+
+    def acknowledge_request(self, request: Request) -> None:
+        """Whoever asked something of the owner hears that it is done."""
+        asking.check_done(self, request)
 
     # ------------------------------------------------------------------ looking at the disk
 
@@ -439,6 +500,16 @@ class Ledger:
             flow.steps[row.step] = note
         for signal in loaded.signals:
             flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
+        self._take_over(flow, loaded)
+
+    def _take_over(self, flow: FlowNote, loaded: Loaded) -> None:
+        """What else the rules go by, of one that went back or was copied: it goes on once the owner has found it."""
+        flow.terms, flow.spared = Terms.of(loaded.record), True
+        flow.since = self.wall() + SECOND
+        for event in loaded.history.events:
+            flow.now = max(flow.now, event.at)
+            if isinstance(event, CancelRequested):
+                flow.cancelled_in = flow.run
 
     def deleted(self, workflow_ids: Set[str]) -> None:
         """Enter that a client deleted workflows: whoever has an id next is another, and draws what is his own."""

@@ -17,7 +17,7 @@ from yieldflow import StorageError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler import eviction
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.timers import NEVER
+from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
 from yieldflow.scheduler.turn import Ended, Message, Registered
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
@@ -29,9 +29,10 @@ from .crew import Crew
 from .dice import Dice
 from .disk import Disk
 from .ending import End, look, steady_flows
-from .ledger import UNREGISTERED, Ledger, Status
+from .ledger import Ledger, Status
 from .plan import BETWEEN, Call, Fault, Plan
 from .promises import Promise, Violation
+from .waiting import check_waits
 
 #: After so many turns something turns in circles.
 TURNS = 5_000
@@ -40,6 +41,8 @@ LOOKS = 100
 #: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
 HELPS = 40
 PAUSE = 301.0
+#: For how long a fault may hold up others: the longest pause after which a disk is tried again, and a bit.
+RECOVERY: Micros = LONGEST_PAUSE + SECOND // 2
 #: Seconds that a stop waits for activities; one that waits for as long as it takes cannot go on without an end.
 TIMEOUTS = [60, 0, 1, 10]
 #: The same once nothing fails any more.
@@ -58,7 +61,7 @@ class World:
         self.plan = plan
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
-        self.ledger.trace = self.note
+        self.ledger.trace, self.ledger.wall = self.note, self.wall
         self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
@@ -144,7 +147,7 @@ class World:
 
     def _tell(self, news: list[Ended]) -> None:
         for ended in news:
-            self.ledger.told(ended.workflow_id, ended.status)
+            self.ledger.told(ended.workflow_id, ended.status, ended.outcome)
             self.note("told", ended.workflow_id, ended.status.value)
 
     def crash(self, code: Code | None = None, stopped: bool = False) -> None:
@@ -156,6 +159,9 @@ class World:
             self.disk.reopen()
         else:
             self.disk.die()
+        # Whoever was to hear of it is gone.
+        self.ledger.untold.clear()
+        self._disturb()
         compare_all(self.ledger, self.disk.inner)
         self._start()
         self.clients.lost()
@@ -207,15 +213,17 @@ class World:
         raise Violation(Promise.ENDS, f"{self._unended()} still wait")
 
     def _check_nobody_is_forgotten(self) -> None:
-        """Nothing is to come. So nobody waits for time, an activity or code, unless others are recovered first."""
+        """Nothing is to come. So nobody waits for what is there, or never comes; unless others are recovered first."""
         if not self.scheduler._state.probation.over:
             return
         for id, flow in self.ledger.flows.items():
-            kinds = {step.kind for step in flow.steps.values() if not step.ended}
-            forgotten = flow.status is Status.PROCESSING and bool(not flow.steps or kinds & {"activity", "sleep"})
-            if flow.status is Status.STALLED and UNREGISTERED in (flow.reason or ""):
-                forgotten = self._registered
-            self.ledger.check(Promise.ENDS, not forgotten, id, "is forgotten", flow.status, kinds)
+            check_waits(self.ledger, id, flow, self._registered)
+        unanswered = [call for call, _ in self.clients.unanswered.values()]
+        self.ledger.check(Promise.ANSWERS, not unanswered, "nobody answers", unanswered)
+
+    def _disturb(self) -> None:
+        """Something goes wrong that may hold up whatever is due."""
+        self.ledger.calm_from = self.wall() + RECOVERY
 
     def _unended(self) -> list[str]:
         ids = {*self.ledger.flows, *(flow.id for flow in self.plan.flows)}
@@ -279,6 +287,8 @@ class World:
             raise Violation(Promise.ENDS, f"{TURNS} turns, and {self._unended()} still wait")
         inbox, self._inbox = self._inbox, []
         self.ledger.latest = max(self.ledger.latest, self.wall())
+        self.ledger.turn, failed = self.turns, self.disk.tried - self.disk.committed
+        unreadable = self.disk.failing_loads or self.disk.failing_looks
         try:
             self.scheduler.turn(inbox, self.wall())
         except (Crash, Violation):
@@ -286,6 +296,10 @@ class World:
         except Exception as error:
             raise Violation(Promise.DEFECT, repr(error)) from error
         self.ledger.checked[Promise.DEFECT] += 1
+        self.ledger.turn_is_over()
+        failed = self.disk.tried - self.disk.committed - failed
+        if failed or unreadable or not self.scheduler._state.probation.over:
+            self._disturb()
         compare_changed(self.ledger, self.disk.inner)
 
     # ------------------------------------------------------------------ faults
@@ -312,6 +326,8 @@ class World:
         elif not self.disk.healed:
             self.disk.failing_loads += fault.size
             self.disk.failing_looks += fault.size // 2
+        if fault.kind in ("clock forward", "clock back"):
+            self._disturb()
 
     def _evict(self) -> None:
         """Drop all generators from memory that may be dropped, as if they had been idle for long."""
@@ -335,6 +351,7 @@ class World:
             self._recoveries = PATIENT
             self.crash()
         self.time += int(PAUSE * SECOND)
+        self._disturb()
         for flow in self.plan.flows:
             note = self.ledger.flows.get(flow.id)
             if flow.id not in self.clients.submitted:
