@@ -16,7 +16,7 @@ from tests.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler import eviction
-from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.scheduler import GLANCE, Scheduler
 from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
 from yieldflow.scheduler.turn import Ended, Message, Registered
 from yieldflow.store import Store
@@ -328,6 +328,8 @@ class World:
             self.disk.failing_looks += fault.size // 2
         if fault.kind in ("clock forward", "clock back"):
             self._disturb()
+            # At its next glance the engine sees what time it is now.
+            self.after(GLANCE / SECOND, lambda: None)
 
     def _evict(self) -> None:
         """Drop all generators from memory that may be dropped, as if they had been idle for long."""
