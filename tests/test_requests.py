@@ -287,6 +287,20 @@ def test_terminating_ends_it_at_once(host: Host, by: str, place: Place) -> None:
     assert unhandled(host.store) == 0
 
 
+def test_resumed_while_the_disk_is_to_say_that_it_is_suspended(host: Host) -> None:
+    """A suspended workflow goes on that is resumed before it was read again, after a commit that failed."""
+    suspended_after_a_restart(host)
+    lost, resumption = Answer(), Answer()
+    host.store.failing_commits = 1
+    host.turn(Ask(host.request("w", SIGNAL, 1, "in"), lost.give))
+    host.turn(Ask(host.request("w", RESUME), resumption.give))
+    host.advance(1)
+
+    assert isinstance(lost.error, StorageError)
+    assert (resumption.given, resumption.error) == (True, None)
+    assert host.status("w") == "processing"
+
+
 @by_whom
 @everywhere
 def test_suspended_workflow_rests_until_it_is_resumed(host: Host, by: str, place: Place) -> None:

@@ -84,6 +84,9 @@ def _check(state: State, request: Request) -> None:
 def _must_be_built(state: State, request: Request) -> bool:
     """Whether a workflow that is not in memory has to be, for this."""
     workflow_id = request.workflow_id
+    if request.kind is RequestKind.RESUME:
+        # After a commit that failed, or when it was just found, only the disk says whether it is suspended.
+        return workflow_id in state.to_build
     if request.kind is not RequestKind.CANCEL or workflow_id in state.delayed:
         return False
     record = state.store.record(workflow_id) if workflow_id in state.suspended else None
