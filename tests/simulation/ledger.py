@@ -227,6 +227,8 @@ class Ledger:
         for checkpoint in checkpoints:
             self.trace("commit", checkpoint)
             if checkpoint.created is not None:
+                asked = any(checkpoint.created in together for together in self.together)
+                self.check(Promise.SUBMISSIONS, asked, checkpoint.created, "is not what was submitted")
                 self.created(checkpoint.created)
             flow = self.flows.get(checkpoint.workflow_id)
             self.changed.add(checkpoint.workflow_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
-from .programs import Program, draw, signals_of
+from .programs import Program, children_of, draw, signals_of
 
 #: Faults at a commit, and those between two turns.
 AT_COMMIT = ["crash before", "crash during", "crash after", "disk full", "I/O error", "locked", "refused value"]
@@ -152,6 +152,10 @@ def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
             kind = random.choice(["suspend", "resume"] if alone else ["suspend", "resume", *MEDDLING])
             value = random.randrange(100)
             calls.append(Call(_moment(random), kind, flow.id, value=value, outside=random.random() < 0.3))
+        if not alone and random.random() < 0.6 and next(children_of(flow.program), None) is not None:
+            # Its children are at work then, or have just ended.
+            at = calls[0].at + random.choice([0.001, 0.5, 1, 2])
+            calls.append(Call(at, random.choice(["terminate", "terminate", "cancel"]), flow.id))
     return calls
 
 
