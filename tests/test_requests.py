@@ -287,6 +287,24 @@ def test_terminating_ends_it_at_once(host: Host, by: str, place: Place) -> None:
     assert unhandled(host.store) == 0
 
 
+def test_nothing_begins_of_what_could_not_be_resumed(host: Host) -> None:
+    """An activity of a suspended workflow begins once it is on disk that the workflow goes on, and not before."""
+    host.store.submit([submission(desk("busy"), "w")])
+    host.store.ask([host.request("w", SUSPEND)])
+    host.advance(1)
+    assert (host.status("w"), len(host.store.steps("w")), host.tasks) == ("suspended", 1, [])
+    host.store.failing_commits = 1
+    refused = Answer()
+    host.turn(Ask(host.request("w", RESUME), refused.give))
+    host.advance(10)
+
+    assert isinstance(refused.error, StorageError)
+    assert host.status("w") == "suspended"
+    assert host.tasks == []
+    assert host.ask("w", RESUME).error is None
+    assert [task.definition.name for task in host.tasks] == ["work"]
+
+
 def test_resumed_while_the_disk_is_to_say_that_it_is_suspended(host: Host) -> None:
     """A suspended workflow goes on that is resumed before it was read again, after a commit that failed."""
     suspended_after_a_restart(host)

@@ -45,7 +45,10 @@ def handle(ledger: Ledger, flow: FlowNote, checkpoint: Checkpoint, before: Workf
         request = ledger.requests.get(number)
         if request is None or before.ended:
             continue
-        stalled = Status.STALLED in (before, flow.status)
+        # Of one that was stalled and has gone back since, what was asked before is refused.
+        stalled = Status.STALLED in (before, flow.status) or flow.to_resume
+        if request.kind is RequestKind.RESUME:
+            flow.to_resume = False
         if stalled and request.kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
             continue
         ledger.check(Promise.REQUESTS, is_done(ledger, flow, request), "request", request, "is ignored")

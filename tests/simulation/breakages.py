@@ -6,21 +6,45 @@ Each is a patch of one place, as a careless change might make it; the guards beh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.engine import SECOND
 from yieldflow import StorageError
-from yieldflow._core.history import Micros, Signal, StepEnded
+from yieldflow._core import execution
+from yieldflow._core.execution import Advance
+from yieldflow._core.history import (
+    CancelRequested,
+    Codec,
+    Micros,
+    Outcome,
+    Signal,
+    StepEnded,
+    WorkflowStatus,
+    to_datetime,
+)
 from yieldflow.memory import MemoryStore
 from yieldflow.orchestrator import handle
-from yieldflow.scheduler import applying, attempts, committing, dispatching, eviction, requests, residents, scheduler
+from yieldflow.scheduler import (
+    applying,
+    attempts,
+    children,
+    committing,
+    dispatching,
+    eviction,
+    requests,
+    residents,
+    scheduler,
+    taking_up,
+)
 from yieldflow.scheduler.residents import Resident, Residents
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import State
 from yieldflow.scheduler.timers import Timer, Timers
 from yieldflow.scheduler.turn import Change, Registered, Submit, Turn, Unit
-from yieldflow.store import Arrivals, Loaded, OpenAttempt, RequestKind, Submission
+from yieldflow.store import Arrivals, Loaded, OpenAttempt, Request, RequestKind, Submission
 from yieldflow.workers import Completed
 
 
@@ -192,6 +216,134 @@ def submitted_piece_by_piece(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryStore, "submit", piecemeal)
 
 
+def payload_of_another_signal(patch: pytest.MonkeyPatch) -> None:
+    """What is built again mixes up what its signals carry."""
+    sort = Residents._sort_mail
+
+    def mixed(self: Residents, resident: Resident, loaded: Loaded) -> None:
+        signals = [*loaded.signals]
+        payloads = [signal.payload for signal in reversed(signals)]
+        mixed_up = [signal._replace(payload=payload) for signal, payload in zip(signals, payloads, strict=True)]
+        sort(self, resident, loaded._replace(signals=mixed_up))
+
+    patch.setattr(Residents, "_sort_mail", mixed)
+
+
+def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
+    """Requests of a kind are acknowledged, and nothing is done."""
+
+    def ignored(patch: pytest.MonkeyPatch) -> None:
+        patch.setitem(requests._CARRY_OUT, kind, nothing)
+
+    def nothing(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+        if resident is not None and kind is RequestKind.CANCEL:
+            resident.cancelled = CancelRequested(turn.now)
+
+    ignored.__name__ = f"{kind}_ignored"
+    return ignored
+
+
+def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
+    """A workflow that is suspended goes on as long as it is in memory."""
+    suspend = requests._suspend
+
+    def merely(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+        suspend(state, request, resident, turn, change)
+        if resident is not None:
+            resident.status = WorkflowStatus.PROCESSING
+
+    patch.setitem(requests._CARRY_OUT, RequestKind.SUSPEND, merely)
+
+
+def delay_ignored(patch: pytest.MonkeyPatch) -> None:
+    """What a client submits with a delay starts at once."""
+    build = taking_up._build
+
+    def hasty(state: State, loaded: Loaded, turn: Turn) -> None:
+        build(state, loaded._replace(record=replace(loaded.record, starts_at=None)), turn)
+
+    patch.setattr(taking_up, "_build", hasty)
+
+
+def deadline_two_seconds_early(patch: pytest.MonkeyPatch) -> None:
+    """A workflow's time runs out before it is over."""
+    limit = Resident.limit
+
+    def shorter(self: Resident, deadline_at: Micros | None, begins_at: Micros) -> None:
+        limit(self, deadline_at and deadline_at - 2 * SECOND, begins_at - 2 * SECOND)
+
+    patch.setattr(Resident, "limit", shorter)
+
+
+def deadline_lost_on_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """What is built again, to go on or to begin its next run, has all the time in the world."""
+    rebuild = Residents.rebuild
+
+    def timeless(self: Residents, loaded: Loaded) -> Resident:
+        resident = rebuild(self, loaded)
+        resident.deadline_at = None
+        return resident
+
+    patch.setattr(Residents, "rebuild", timeless)
+
+
+def cancelled_child_returns_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A child that was cancelled is to its parent one that returned None."""
+    outcome_for_parent = children.outcome_for_parent
+
+    def mild(codec: Codec, child: str, status: WorkflowStatus, outcome: Outcome | None, reason: str | None) -> Outcome:
+        if status is WorkflowStatus.CANCELLED:
+            return codec.encode(None)
+        return outcome_for_parent(codec, child, status, outcome, reason)
+
+    for module in (scheduler, taking_up):
+        patch.setattr(module, "outcome_for_parent", mild)
+
+
+def end_of_a_child_unheard(patch: pytest.MonkeyPatch) -> None:
+    """A parent in memory does not hear that its child has ended."""
+    patch.setattr(Scheduler, "_end_child", lambda *given: None)
+
+
+def nobody_told(patch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a workflow's end is never told."""
+    make = State.__init__
+
+    def silent(self: State, *given: Any, **named: Any) -> None:
+        make(self, *given, **named)
+        self.tell = lambda news: None
+
+    patch.setattr(State, "__init__", silent)
+
+
+def asker_unanswered(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for what cannot be written now is not told so."""
+    patch.setattr(Change, "answers", lambda self, error: [])
+
+
+def timers_seven_seconds_late(patch: pytest.MonkeyPatch) -> None:
+    """Everything that waits for time waits too long."""
+    due, next_due = Timers.due, vars(Timers)["next_due"].fget
+    patch.setattr(Timers, "due", lambda self, now: due(self, now - 7 * SECOND))
+    patch.setattr(Timers, "next_due", property(lambda self: next_due(self) + 7 * SECOND))
+
+
+def code_is_told_another_time(patch: pytest.MonkeyPatch) -> None:
+    """`now()` is a second ahead, in every replay too."""
+    patch.setattr(execution, "to_datetime", lambda moment: to_datetime(moment + SECOND))
+
+
+def progress_lost(patch: pytest.MonkeyPatch) -> None:
+    """What a workflow says of its progress is not written."""
+    note = applying._note_rare
+
+    def silent(state: State, resident: Resident, advance: Advance, turn: Turn, change: Change) -> None:
+        advance.progress = None
+        note(state, resident, advance, turn, change)
+
+    patch.setattr(applying, "_note_rare", silent)
+
+
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     dispatch_before_commit,
     answer_before_commit,
@@ -210,4 +362,20 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     heartbeats_forgotten,
     request_never_found,
     submitted_piece_by_piece,
+    payload_of_another_signal,
+    request_ignored(RequestKind.CANCEL),
+    request_ignored(RequestKind.TERMINATE),
+    request_ignored(RequestKind.SUSPEND),
+    request_ignored(RequestKind.RESUME),
+    suspended_in_name_only,
+    delay_ignored,
+    deadline_two_seconds_early,
+    deadline_lost_on_rebuild,
+    cancelled_child_returns_nothing,
+    end_of_a_child_unheard,
+    nobody_told,
+    asker_unanswered,
+    timers_seven_seconds_late,
+    code_is_told_another_time,
+    progress_lost,
 ]

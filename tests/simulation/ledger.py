@@ -131,8 +131,10 @@ class FlowNote:
     cancelled_in: int = 0
     #: What `now()` gave to its code last.
     now: Micros = 0
-    #: Whether a client had it go back, though its parent had ended.
+    #: Whether a client had it go back, so that it no longer ends with its parent;
     spared: bool = False
+    #: and whether the owner has not heard of that yet.
+    to_resume: bool = False
 
     @property
     def cancelled(self) -> bool:
@@ -506,7 +508,7 @@ class Ledger:
 
     def _take_over(self, flow: FlowNote, loaded: Loaded) -> None:
         """What else the rules go by, of one that went back or was copied: it goes on once the owner has found it."""
-        flow.terms, flow.spared = Terms.of(loaded.record), True
+        flow.terms, flow.spared, flow.to_resume = Terms.of(loaded.record), True, True
         flow.since = self.wall() + SECOND
         for event in loaded.history.events:
             flow.now = max(flow.now, event.at)

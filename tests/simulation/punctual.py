@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from yieldflow._core.history import Micros, Started, StepEnded
 from yieldflow.workers import Attempt
 
+from .asking import PAUSED
 from .children import orphaned_at
 from .promises import Promise
 
@@ -34,6 +35,8 @@ def check_handed_over(ledger: Ledger, attempt: Attempt) -> None:
     note = flow.steps.get(attempt.step) if flow is not None and flow.run == attempt.key[1] else None
     if flow is None or note is None or attempt.cancelled or attempt.options.max_concurrent is not None:
         return
+    rests = flow.status in PAUSED and flow.settled_in < ledger.turn
+    ledger.check(Promise.PAUSED, not rests, attempt, "is handed over, and its workflow is", flow.status)
     ledger.check_on_time(flow, ledger.wall(), max(note.due_at, note.issued_at), attempt, "is handed over")
 
 

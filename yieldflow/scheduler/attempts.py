@@ -27,9 +27,12 @@ def begin(
     step, now = leaf.step, turn.now
     attempt = Attempt(key, 1, command.definition, step.input, command.options, resident.seed, step.turn)
     there = resident.attempts.get(step.number) if resident.attempts else None
+    # That its workflow goes on is on disk with the next turn.
+    resumes = turn.resumes(key[0])
+    if there is None and resumes:
+        there = resident.attempts[step.number] = OpenAttempt(1)
     if there is not None:
-        # That its workflow goes on is on disk with the next turn.
-        waits = there.due_at is not None and (there.due_at > now or turn.resumes(key[0]))
+        waits = resumes or (there.due_at is not None and there.due_at > now)
         if waits and not leaf.cancelled:
             state.timers.set(Timer(there.due_at or now, *key))
             return
