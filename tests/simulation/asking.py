@@ -114,7 +114,8 @@ def _has_cause(ledger: Ledger, flow: FlowNote, id: str, reason: str | None) -> b
         return True
     if reason == TERMINATED:
         return (RequestKind.TERMINATE, None) in called
-    if parent is None or parent.on_parent_end != "cancel":
+    # One that has gone back meanwhile may have been asked before that.
+    if parent is None or (parent.on_parent_end != "cancel" and not flow.spared):
         return False
     if reason == f"its parent {parent.workflow_id} was terminated":
         return parent[:2] in ledger.terminated
