@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar, cast
 
-from tests.engine import CODEC, SECOND, submission
+from tests.engine import CODEC, SECOND, Crash, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
 from yieldflow._core.errors import YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
@@ -21,7 +21,7 @@ from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, Wor
 
 from .code import Code
 from .ledger import Ledger, Sent
-from .plan import Call, Flow, purges
+from .plan import DIES, Call, Flow, purges
 
 T = TypeVar("T")
 
@@ -51,6 +51,9 @@ class Town(Protocol):
 
     def note(self, *what: object) -> None:
         """Add a line to the trace."""
+
+    def count(self, fault: str) -> None:
+        """Something went wrong."""
 
 
 class Clients:
@@ -180,6 +183,9 @@ class Clients:
         elif error is None and call.kind == "signal" and payload is not None:
             sent = Sent(call.workflow, payload, town.time if began is None else began, town.time)
             town.ledger.acknowledge_signal(sent, call.outside)
+        elif error is None and call.value == DIES:
+            town.count("crash between")
+            raise Crash
 
     def _submitted(self, call: Call, new: bool) -> None:
         """What was submitted is there: since then, or before."""

@@ -26,6 +26,9 @@ BY_CHANCE = [
 HARMLESS = {"submit", "signal", "suspend", "resume"}
 MEDDLING = ["cancel", "terminate", "retry", "fork", "delete"]
 
+#: The value of a call upon whose answer the process dies.
+DIES = 101
+
 
 class Flow(NamedTuple):
     """A workflow of the plan."""
@@ -45,7 +48,8 @@ class Call(NamedTuple):
     workflow: str
     #: Of a signal, or of a submission with one, its name.
     name: str = ""
-    #: Of a signal: what it carries; of a fork and a retry: what the step is chosen by; of a deletion: what goes.
+    #: Of a signal: what it carries; of a fork and a retry: what the step is chosen by; of a deletion: what goes. Of any
+    #: other, whether the process dies as it is answered.
     value: int = 0
     #: By another process, which writes to the store.
     outside: bool = False
@@ -155,7 +159,9 @@ def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
         if not alone and random.random() < 0.6 and next(children_of(flow.program), None) is not None:
             # Its children are at work then, or have just ended.
             at = calls[0].at + random.choice([0.001, 0.5, 1, 2])
-            calls.append(Call(at, random.choice(["terminate", "terminate", "cancel"]), flow.id))
+            calls.append(
+                Call(at, random.choice(["terminate", "terminate", "cancel"]), flow.id, value=random.choice([0, DIES]))
+            )
     return calls
 
 
