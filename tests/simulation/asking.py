@@ -100,7 +100,9 @@ def check_end(ledger: Ledger, flow: FlowNote, checkpoint: Checkpoint) -> None:
     if flow.status is not Status.CANCELLED:
         return
     id, reason = checkpoint.workflow_id, checkpoint.reason
-    caused = flow.cancelled or _has_cause(ledger, flow, id, reason)
+    # Only what has not begun, or is terminated, ends without a chance to clean up.
+    at_once = reason == TERMINATED or flow.applied == 0
+    caused = flow.cancelled or (at_once and _has_cause(ledger, flow, id, reason))
     ledger.check(Promise.CANCELS, caused, id, "ends as cancelled:", reason)
     if reason == TERMINATED:
         flow.terminated_at = checkpoint.at
