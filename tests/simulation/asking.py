@@ -62,9 +62,9 @@ def check_done(ledger: Ledger, request: Request) -> None:
 
 
 def is_done(ledger: Ledger, flow: FlowNote, request: Request) -> bool:
-    """Whether a workflow is as a request wants it, or something else came of it in the same turn."""
+    """Whether a workflow has what a request brings, or is as it wants it, or became something else in the same turn."""
     if request.kind is RequestKind.SIGNAL:
-        return flow.status.ended or ledger.kept[request.workflow_id, request.payload or ""] == 1
+        return ledger.kept[request.workflow_id, request.payload or ""] == 1
     if request.kind is RequestKind.CANCEL:
         # The run may have been over with that.
         before = flow.run - 1 if flow.applied == 0 else flow.run
