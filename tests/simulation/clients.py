@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from tests.engine import CODEC, SECOND, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
-from yieldflow._core.errors import YieldflowError
+from yieldflow._core.errors import RetryRefusedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
 from yieldflow.orchestrator.access import Access
 from yieldflow.orchestrator.handle import WorkflowHandle
@@ -20,8 +20,10 @@ from yieldflow.scheduler.turn import Ask, Message, Reply, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .code import Code
+from .going_back import is_refused
 from .ledger import Ledger, Sent
 from .plan import Call, Flow, purges
+from .promises import Promise
 
 T = TypeVar("T")
 
@@ -203,11 +205,16 @@ class Clients:
         try:
             steps = store.steps(call.workflow)
             if call.kind == "retry":
-                handle.retry(call.value % len(steps) if steps and call.value % 3 == 0 else None)
+                town.ledger.named = call.value % len(steps) if steps and call.value % 3 == 0 else None
+                handle.retry(town.ledger.named)
             elif steps:
                 self._forks += 1
-                handle.fork(call.value % len(steps), f"{call.workflow}-fork{self._forks}")
+                town.ledger.named = call.value % len(steps)
+                handle.fork(town.ledger.named, f"{call.workflow}-fork{self._forks}")
         except (YieldflowError, ValueError) as error:
+            if isinstance(error, RetryRefusedError):
+                refused = is_refused(town.ledger, call.workflow, town.ledger.named)
+                town.ledger.check(Promise.BACK, refused, call.workflow, "is not retried:", error)
             town.note("answer", call.kind, call.workflow, type(error).__name__)
             return
         town.note("answer", call.kind, call.workflow, "yes")

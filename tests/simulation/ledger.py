@@ -26,9 +26,10 @@ from yieldflow._core.history import (
     WorkflowStatus,
     check_transition,
 )
-from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Store, Submission
+from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Submission
 from yieldflow.workers import Attempt, Key
 
+from .columns import RowNote
 from .promises import Promise, Violation
 
 Status = WorkflowStatus
@@ -62,6 +63,20 @@ class StepNote:
     dropped: int | None = None
     #: Of the last heartbeat that is on disk.
     details: Payload | None = None
+    input: Payload = ""
+    source: str = ""
+    scheduled_at: Micros = 0
+    #: When it ended; and of the attempt before that which it is at, when that failed, and how.
+    finished_at: Micros | None = None
+    failed_at: Micros | None = None
+    last_failure: Failure | None = None
+    #: From when on the time of all attempts is counted, as it is on disk.
+    counted_from: Micros | None = None
+
+    def ends(self, outcome: Outcome | None, at: Micros) -> None:
+        """It has ended; without an outcome, it was dropped."""
+        self.outcome, self.finished_at = outcome, at
+        self.last_failure = self.failed_at = None
 
     @property
     def ended(self) -> bool:
@@ -82,10 +97,13 @@ class SignalNote:
 class FlowNote:
     """A workflow."""
 
+    row: RowNote
     status: WorkflowStatus = Status.PROCESSING
     run: int = 1
-    #: How many events were applied in the run.
+    #: How many events were applied in the run,
     applied: int = 0
+    #: and which.
+    events: list[Event] = field(default_factory=list)
     steps: dict[int, StepNote] = field(default_factory=dict)
     signals: dict[int, SignalNote] = field(default_factory=dict)
     outcome: Outcome | None = None
@@ -142,6 +160,8 @@ class Ledger:
         self.together: list[Sequence[Submission]] = []
         #: Every signal that was ever kept.
         self.kept: Counter[tuple[str, Payload]] = Counter()
+        #: The step that a client who retries or forks has named.
+        self.named: int | None = None
         #: Told of all that is worth a line of the trace.
         self.trace: Callable[..., None] = lambda *what: None
 
@@ -175,7 +195,7 @@ class Ledger:
     def created(self, new: Submission) -> None:
         """Enter a new workflow."""
         self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
-        flow = self.flows[new.workflow_id] = FlowNote()
+        flow = self.flows[new.workflow_id] = FlowNote(RowNote.of(new))
         for signal in new.signals:
             self._keep(flow, new.workflow_id, signal)
         self.changed.add(new.workflow_id)
@@ -189,13 +209,16 @@ class Ledger:
             self.check(Promise.ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
         for step in checkpoint.issued:
             self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
-            flow.steps[step.number] = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
+            note = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
+            note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
+            flow.steps[step.number] = note
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, id, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
-            note.dropped, note.outcome = place, None
+            note.dropped = place
+            note.ends(None, checkpoint.at)
         for retried in checkpoint.retried:
             self._retry(flow, id, retried)
         for number, details in checkpoint.heartbeats:
@@ -207,9 +230,13 @@ class Ledger:
         self._signals(flow, checkpoint)
         self._handle(flow, checkpoint)
         self._change(flow, checkpoint)
+        flow.row.enter(checkpoint)
+        if checkpoint.continued is not None:
+            flow.events = []
 
     def _apply(self, flow: FlowNote, id: str, place: int, event: Event) -> None:
         flow.applied += 1
+        flow.events.append(event)
         if isinstance(event, Started):
             self.check(Promise.ORDER, place == 0, id, "starts at place", place)
         if not isinstance(event, StepEnded):
@@ -225,7 +252,8 @@ class Ledger:
         self._heard(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
             self.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
-        note.outcome, note.applied = event.outcome, place
+        note.applied = place
+        note.ends(event.outcome, event.at)
 
     def _record(self, flow: FlowNote, id: str, event: StepEnded) -> None:
         note = flow.steps[event.step]
@@ -234,7 +262,7 @@ class Ledger:
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
         self._heard(flow, id, note, event)
-        note.outcome = event.outcome
+        note.ends(event.outcome, event.at)
 
     def _heard(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
         """An outcome is that of the attempt which the step is at; what succeeded was done."""
@@ -260,6 +288,9 @@ class Ledger:
         details = retried.following.details
         self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
         note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
+        # It is told of, and not raised again.
+        note.failed_at, note.last_failure = retried.at, retried.failure._replace(exception=None)
+        note.counted_from = retried.following.counted_from
 
     def _check_wait(self, attempt: Attempt, retried: Retried) -> None:
         policy, due_at = attempt.options.retry, retried.following.due_at
@@ -413,32 +444,17 @@ class Ledger:
         known = flow is not None and flow.status is status
         self.check(Promise.COMMITTED_FIRST, known, workflow_id, "is told to be", status)
 
-    # ------------------------------------------------------------------ looking at the disk
+    # ------------------------------------------------------------------ clients who delete
 
-    def reread(self, store: Store, workflow_id: str) -> None:
-        """Take over what a client changed of a workflow that had ended, or copied."""
-        self.changed.add(workflow_id)
-        record = store.record(workflow_id)
-        loaded = store.snapshot(workflow_id)
-        if record is None or loaded is None:
-            self.flows.pop(workflow_id, None)
-            self.acknowledged.discard(workflow_id)
-            # Its requests went with it.
-            self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
-            self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id != workflow_id})
-            self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
-            return
-        before = self.flows.get(workflow_id, FlowNote()).signals
-        flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
-        flow.outcome, flow.reason = record.outcome, record.reason
-        flow.signals = before or {number: SignalNote("", "", 0) for number in range(1, loaded.last_signal + 1)}
-        for row in store.steps(workflow_id):
-            note = StepNote(row.kind, row.name, row.turn, row.due_at or 0, row.attempt)
-            note.outcome, note.applied, note.dropped = row.outcome, row.applied, row.dropped
-            note.details = row.heartbeat
-            flow.steps[row.step] = note
-        for signal in loaded.signals:
-            flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
+    def forget(self, workflow_ids: Set[str]) -> None:
+        """Enter that workflows are gone, and their requests with them."""
+        for workflow_id in workflow_ids:
+            del self.flows[workflow_id]
+        self.changed |= workflow_ids
+        self.acknowledged -= workflow_ids
+        self.requests = {number: one for number, one in self.requests.items() if one.workflow_id not in workflow_ids}
+        self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id not in workflow_ids})
+        self.effects = {key: made for key, made in self.effects.items() if key[0] not in workflow_ids}
 
     def deleted(self, workflow_ids: Set[str]) -> None:
         """Enter that a client deleted workflows: whoever has an id next is another, and draws what is his own."""
@@ -448,6 +464,5 @@ class Ledger:
         """At the end: everything that clients asked was carried out, or refused."""
         for number, request in self.requests.items():
             self.check(Promise.REQUESTS, number in self.handled, "request", request, "is not carried out")
-        # Whoever goes back or forks leaves a request to resume, too.
         for request, count in self._left.items():
             self.check(Promise.REQUESTS, count <= 0, "request", request, "is never found")

@@ -18,6 +18,8 @@ class Promise(StrEnum):
     ONCE = "an applied outcome never changes and is never applied twice"
     REPLAY = "a history leads to the same steps and the same end again"
     CLEANUP = "the cleanup of a cancelled workflow runs"
+    BACK = "a retry and a fork leave what was before their place, and nothing that came since"
+    GONE = "what is deleted has ended, nobody waits for it, and nothing else goes"
     TWIN = "what goes wrong changes no outcome"
     IDS = "a fork draws what is its own, and so does whoever has an id again"
     STALLED = "a workflow stalls only for a reason that the world gave"
