@@ -20,8 +20,8 @@ from yieldflow.scheduler.turn import Ask, Message, Reply, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .code import Code
-from .going_back import is_refused
-from .ledger import Ledger, Sent
+from .going_back import RETRIED, is_refused
+from .ledger import Ledger, Sent, Status
 from .plan import Call, Flow, purges
 from .promises import Promise
 
@@ -197,6 +197,35 @@ class Clients:
         self._town.after(0, partial(self.call, call))
 
     # ------------------------------------------------------------------ going back
+
+    def visit(self, kind: str, who: float, value: float) -> bool:
+        """Retry, fork or delete one of those that have ended or stalled, whoever started it; False without any.
+
+        Steady ones are left alone.
+        """
+        flows = self._town.ledger.flows
+        there = [id for id, flow in flows.items() if flow.status.ended or flow.status is Status.STALLED]
+        there = [id for id in there if self._root(id) not in self._steady]
+        if kind == "retry":
+            there = [id for id in there if flows[id].status in RETRIED]
+        parents = {flow.row.parent.workflow_id for flow in flows.values() if flow.row.parent is not None}
+        # Those with a family are rare, and have more to lose.
+        there = [id for id in there if id in parents or flows[id].row.parent is not None] or there
+        if there:
+            number = 0 if kind == "delete" else int(value * 200) // 2 * (3 if value < 0.5 else 1)
+            call = Call(0, kind, there[int(who * len(there))], value=number)
+            self.made.update(_kinds(call))
+            self._town.note("visit", *call)
+            (self._delete if kind == "delete" else self._rewind)(call)
+        return bool(there)
+
+    def _root(self, workflow_id: str) -> str:
+        """The workflow from which one comes, as a child or a copy."""
+        row = self._town.ledger.flows[workflow_id].row if workflow_id in self._town.ledger.flows else None
+        if row is not None and row.parent is not None:
+            return self._root(row.parent.workflow_id)
+        source, is_copy, _ = workflow_id.rpartition("-fork")
+        return self._root(source) if is_copy else workflow_id
 
     def _rewind(self, call: Call) -> None:
         """Retry or fork a workflow, by the handle that users hold."""

@@ -53,8 +53,10 @@ def _compare_flow(ledger: Ledger, flow: FlowNote, loaded: Loaded, steps: list[St
         if STEP(step) != NOTE(note) or (step.due_at or 0) != note.due_at:
             raise Violation(Promise.ONCE, f"{id} step {step.step}: {step} {note}")
     ledger.checked[Promise.ONCE] += len(steps)
-    waiting = [(number, note.payload) for number, note in sorted(flow.signals.items()) if note.received is None]
-    kept = [(signal.number, signal.payload) for signal in loaded.signals]
+    waiting = [
+        (number, note.name, note.payload) for number, note in sorted(flow.signals.items()) if note.received is None
+    ]
+    kept = [(signal.number, signal.name, signal.payload) for signal in loaded.signals]
     ledger.check(Promise.SIGNALS, kept == waiting, id, "has signals", kept, "and should have", waiting)
     parent = ledger.flows.get(row.parent.workflow_id) if row.parent is not None else None
     orphaned = row.parent is not None and (parent is None or parent.run < row.parent.run)

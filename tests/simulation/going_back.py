@@ -83,7 +83,7 @@ def _is_success(flow: FlowNote, place: int) -> bool:
 
 
 def is_refused(ledger: Ledger, workflow_id: str, step: int | None) -> bool:
-    """Whether a retry would undo what was completed after the failure, here or in a child, and nobody asked for that."""
+    """Whether a retry would undo what was completed after the failure, in it or in a child, unasked."""
     flow = ledger.flows[workflow_id]
     if flow.status is Status.DONE:
         return True
@@ -241,8 +241,11 @@ def enter_deletion(ledger: Ledger, workflow_ids: Sequence[str], count: int) -> N
     why = why_kept(ledger, workflow_ids)
     ledger.check(Promise.GONE, why is None, workflow_ids, "are deleted, and", why)
     ledger.check(Promise.GONE, count == len(doomed), count, "are deleted, and not", sorted(doomed))
+    heirs = {id for id in workflow_ids if (parent := ledger.flows[id].row.parent) and parent.workflow_id not in doomed}
+    # A child whose parent is there may be made again by that, and is the same then.
+    lost = doomed - with_descendants(ledger, heirs)
     ledger.forget(doomed)
-    ledger.deleted(doomed)
+    ledger.deleted(lost)
 
 
 def why_kept(ledger: Ledger, workflow_ids: Iterable[str]) -> str | None:

@@ -155,6 +155,8 @@ class Ledger:
         #: Whose idempotency key it is; and from which event on a fork draws its own.
         self.keys: dict[str, Key | Gone] = {}
         self.forked_at: dict[str, int] = {}
+        #: In which turn each key was drawn first.
+        self._drawn_in: dict[str, int] = {}
         self.acknowledged: set[str] = set()
         #: What was submitted in one call.
         self.together: list[Sequence[Submission]] = []
@@ -417,7 +419,9 @@ class Ledger:
         """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
         key = attempt.info.idempotency_key
         first = self.keys.setdefault(key, attempt.key)
-        copied = any(attempt.turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
+        # Whichever of them is the copy: the other may have gone back since, and come to the step in another turn.
+        turn = min(attempt.turn, self._drawn_in.setdefault(key, attempt.turn))
+        copied = any(turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
         self.check(Promise.IDS, first == attempt.key or copied, attempt, "has the key of", first)
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -457,7 +461,7 @@ class Ledger:
         self.effects = {key: made for key, made in self.effects.items() if key[0] not in workflow_ids}
 
     def deleted(self, workflow_ids: Set[str]) -> None:
-        """Enter that a client deleted workflows: whoever has an id next is another, and draws what is his own."""
+        """Enter that a client deleted workflows for good: whoever has an id next draws what is his own."""
         self.keys = {drawn: Gone(*first) if first[0] in workflow_ids else first for drawn, first in self.keys.items()}
 
     def settle_requests(self) -> None:

@@ -40,6 +40,9 @@ LOOKS = 100
 #: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
 HELPS = 40
 PAUSE = 301.0
+#: How often somebody comes by who retries, forks or deletes what has ended.
+OFTEN = 0.3
+VISITS = ["retry", "retry", "fork", "delete"]
 #: Seconds that a stop waits for activities; one that waits for as long as it takes cannot go on without an end.
 TIMEOUTS = [60, 0, 1, 10]
 #: The same once nothing fails any more.
@@ -68,6 +71,7 @@ class World:
         self.turns = 0
         self.code = BEFORE
         self._recoveries = plan.recoveries
+        self._visits = plan.visits
         self._registered = plan.registered_at == 0
         self._inbox: list[Message] = []
         self._events: list[tuple[Micros, int, Callable[[], None]]] = []
@@ -196,6 +200,8 @@ class World:
         for helps in range(HELPS):
             if self._live_until_quiet():
                 self._check_nobody_is_forgotten()
+            while self._visits and not self._unended() and self._visit():
+                self._live_until_quiet()
             if not self._unended():
                 # Another process finds everything as it was left, and nothing to do.
                 self.disk.heal()
@@ -235,10 +241,19 @@ class World:
             self._guarded(self._turn)
             for fault in self._faults.pop(self.turns, ()):
                 self._guarded(partial(self._strike, fault))
+            if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
+                self._visit()
             if self.plan.forgetful:
                 self._evict()
                 self.count("evict after each turn")
         return True
+
+    def _visit(self) -> bool:
+        """Somebody comes by who retries, forks or deletes what has ended; False where there is none."""
+        kind = self.dice.choose(VISITS, "visit as", self.turns)
+        came = self.clients.visit(kind, *(self.dice.chance(what, self.turns) for what in ("visit to", "visit with")))
+        self._visits -= came
+        return came
 
     def _guarded(self, what: Callable[[], None]) -> None:
         """Do something in which the process may die."""
