@@ -143,8 +143,10 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
     ledger.changed.add(id)
     if flow.status.ended:
         _forget_effects(ledger, goal, flow)
-    steps = flow.steps.items()
-    flow.steps = {number: step_before(step, place, reapply) for number, step in steps if step.turn < place}
+    else:
+        ledger.attempts.goes_back(id)
+    now, steps = ledger.attempts.elapsed(), flow.steps.items()
+    flow.steps = {number: step_before(step, place, reapply, now) for number, step in steps if step.turn < place}
     flow.events = flow.events[:place]
     flow.applied = len(flow.events)
     flow.signals = signals_before(flow, place)
@@ -162,34 +164,40 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
 def _forget_effects(ledger: Ledger, goal: Rewind, flow: FlowNote) -> None:
     """What is done again after an end is done anew: nobody hears of what was done before."""
     for number, step in flow.steps.items():
-        kept = step.turn < goal.place and _before(step, goal.place + goal.reapply)
-        if not kept and step.outcome is not None and step.applied is not None:
-            ledger.effects.pop((goal.workflow_id, goal.run, number), None)
+        if step.turn >= goal.place or not _before(step, goal.place + goal.reapply):
+            key = goal.workflow_id, goal.run, number
+            ledger.effects.pop(key, None)
+            ledger.attempts.forget_step(key)
 
 
-def step_before(step: StepNote, place: int, reapply: bool) -> StepNote:
+def step_before(step: StepNote, place: int, reapply: bool, now: Micros) -> StepNote:
     """A step as it is to be that was issued before a place."""
-    if _before(step, place) or (step.applied is None and step.dropped is None):
+    if _before(step, place):
         return step
+    if step.applied is None and step.dropped is None:
+        return replace(step, cancelling=_still(step.cancelling, place))
     if reapply and step.applied == place and step.kind not in BY_SIGNAL:
         return replace(step, applied=None)
-    return anew(step)
+    return anew(step, place, now)
 
 
-def anew(step: StepNote) -> StepNote:
-    """A step of which nothing was done yet."""
+def anew(step: StepNote, place: int, now: Micros) -> StepNote:
+    """A step of which nothing was done yet, though it was issued before a place, and perhaps cancelled."""
     due_at = 0 if step.kind is StepKind.ACTIVITY else step.due_at
     fresh = StepNote(step.kind, step.name, step.turn, due_at)
     fresh.input, fresh.source, fresh.scheduled_at = step.input, step.source, step.scheduled_at
+    fresh.ready_at, fresh.cancelling = now, _still(step.cancelling, place)
     return fresh
+
+
+def _still(moment: int | None, place: int) -> int | None:
+    """What was before a place."""
+    return None if moment is None or moment >= place else moment
 
 
 def signals_before(flow: FlowNote, place: int) -> dict[int, SignalNote]:
     """The signals of a workflow, of which it receives those again that came to it from a place on."""
-    return {
-        number: replace(one, received=None if one.received is None or one.received >= place else one.received)
-        for number, one in flow.signals.items()
-    }
+    return {number: replace(one, received=_still(one.received, place)) for number, one in flow.signals.items()}
 
 
 def _before(step: StepNote, place: int) -> bool:
@@ -218,8 +226,8 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
     row.started_at, row.patches = given.started_at, given.patches
     events = flow.events[:place]
     copy = ledger.flows[id] = FlowNote(row, Status.PROCESSING, run, len(events), events)
-    steps = flow.steps.items()
-    copy.steps = {number: copied(step, place) for number, step in steps if step.turn < place}
+    now, steps = ledger.attempts.elapsed(), flow.steps.items()
+    copy.steps = {number: copied(step, place, now) for number, step in steps if step.turn < place}
     copy.signals = signals_before(flow, place)
     ledger.forked_at[id] = place
     # The source is looked at too: it is as it was.
@@ -227,9 +235,9 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
     ledger.asked([Request(id, RequestKind.RESUME, new.created_at)])
 
 
-def copied(step: StepNote, place: int) -> StepNote:
+def copied(step: StepNote, place: int, now: Micros) -> StepNote:
     """A step in a copy: what its workflow was not through with is done anew."""
-    return replace(step, details=None, counted_from=None) if _before(step, place) else anew(step)
+    return replace(step, details=None, counted_from=None) if _before(step, place) else anew(step, place, now)
 
 
 # ---------------------------------------------------------------------- deleting

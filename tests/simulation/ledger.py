@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from tests.engine import SECOND
 from yieldflow._core.history import (
     CancelRequested,
     Event,
@@ -29,13 +29,11 @@ from yieldflow._core.history import (
 from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Submission
 from yieldflow.workers import Attempt, Key
 
+from .attempts import Attempts
 from .columns import RowNote
 from .promises import Promise, Violation
 
 Status = WorkflowStatus
-
-#: Seconds that a failure asks for.
-ASKED = 0.1
 
 #: Why a workflow stalls whose code is not there yet.
 UNREGISTERED = "no workflow named 'late' is registered"
@@ -72,6 +70,10 @@ class StepNote:
     last_failure: Failure | None = None
     #: From when on the time of all attempts is counted, as it is on disk.
     counted_from: Micros | None = None
+    #: By a clock that is never set back: when it might begin.
+    ready_at: Micros = 0
+    #: The place of an event by then it was cancelled, if its end is still waited for.
+    cancelling: int | None = None
 
     def ends(self, outcome: Outcome | None, at: Micros) -> None:
         """It has ended; without an outcome, it was dropped."""
@@ -145,6 +147,7 @@ class Ledger:
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
         #: The attempt that was begun last, of each activity.
         self._under_way: dict[Key, Attempt] = {}
+        self.attempts = Attempts(partial(self.check, Promise.REASONS))
         #: The latest time that the engine has seen.
         self.latest: Micros = 0
         self.requests: dict[int, Request] = {}
@@ -213,12 +216,19 @@ class Ledger:
             self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
             note = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
             note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
+            note.ready_at = self.attempts.elapsed()
             flow.steps[step.number] = note
+        # What the engine itself keeps beside a checkpoint: with which event it is, is not said.
+        for number in getattr(checkpoint, "cancelling", ()):
+            flow.steps[number].cancelling = checkpoint.place
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, id, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
+            # One that is terminated drops all, behind its last event.
+            waited_for = place < flow.applied and self.attempts.is_waited_for((id, flow.run, number))
+            self.check(Promise.WAITED_FOR, not waited_for, id, "drops step", number, "which is under way")
             note.dropped = place
             note.ends(None, checkpoint.at)
         for retried in checkpoint.retried:
@@ -276,6 +286,8 @@ class Ledger:
         if not isinstance(event.outcome, Failure):
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
             self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
+        elif note.outcome is None:
+            self.attempts.is_given_up((id, flow.run, event.step), note, event.outcome, event.at)
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
@@ -286,23 +298,14 @@ class Ledger:
         said = note.details
         if before is not None and before.number == note.attempt:
             said = before.details if before.beat is None else before.beat[0]
-            self._check_wait(before, retried)
+        self.attempts.is_followed((id, flow.run, retried.step), note, retried)
+        note.ready_at = self.attempts.elapsed() + (retried.following.due_at or 0) - retried.at
         details = retried.following.details
         self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
         note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
         # It is told of, and not raised again.
         note.failed_at, note.last_failure = retried.at, retried.failure._replace(exception=None)
         note.counted_from = retried.following.counted_from
-
-    def _check_wait(self, attempt: Attempt, retried: Retried) -> None:
-        policy, due_at = attempt.options.retry, retried.following.due_at
-        assert policy is not None
-        assert due_at is not None
-        wait = due_at - retried.at
-        # A microsecond is lost by rounding.
-        most, least = (policy.interval(attempt.number, chance) * SECOND for chance in (0, 1))
-        asked = wait == ASKED * SECOND
-        self.check(Promise.WAITS, asked or least - 1 <= wait <= most + 1, attempt, "waits", wait, "of", most)
 
     def _signals(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id = checkpoint.workflow_id
@@ -392,6 +395,12 @@ class Ledger:
             # It may have waited in line while the clock was set back.
             self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
+    def dispatched(self, attempt: Attempt) -> None:
+        """The engine hands an attempt to the workers."""
+        self.leaves(attempt)
+        if not attempt.cancelled:
+            self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
+
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
         self.leaves(attempt)
@@ -407,6 +416,7 @@ class Ledger:
             Promise.DETAILS, note.details == attempt.details, attempt, "is given", attempt.details, "not", note.details
         )
         self._under_way[attempt.key] = attempt
+        self.attempts.begun(attempt)
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
         """An attempt runs beside others."""
@@ -459,6 +469,7 @@ class Ledger:
         self.requests = {number: one for number, one in self.requests.items() if one.workflow_id not in workflow_ids}
         self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id not in workflow_ids})
         self.effects = {key: made for key, made in self.effects.items() if key[0] not in workflow_ids}
+        self.attempts.forget(workflow_ids)
 
     def deleted(self, workflow_ids: Set[str]) -> None:
         """Enter that a client deleted workflows for good: whoever has an id next draws what is his own."""

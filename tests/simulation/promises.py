@@ -27,8 +27,9 @@ class Promise(StrEnum):
     # Of activities
     EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
     ATTEMPTS = "attempts are counted on disk, and none but the last one is heard"
+    REASONS = "an attempt that failed did so, or its time was over; one follows where, and when, the options say so"
+    WAITED_FOR = "an activity under way is not dropped that is to be waited for"
     DETAILS = "an attempt is given what the heartbeat before it said last"
-    WAITS = "a retry waits as long as its policy says, or the failure asks"
     LANES = "of an activity no more attempts run at once than its max_concurrent"
     IN_TIME = "nothing comes before its time"
     # Of the disk

@@ -62,12 +62,15 @@ class World:
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
         self.ledger.trace = self.note
+        self.ledger.attempts.clock = self
         self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
         #: Time that has passed, and how far the system's clock is off.
         self.time: Micros = 0
         self.offset: Micros = 0
+        #: How far it has leapt forwards in all.
+        self._leaps: Micros = 0
         self.turns = 0
         self.code = BEFORE
         self._recoveries = plan.recoveries
@@ -98,6 +101,14 @@ class World:
         """What the system's clock shows."""
         return START + self.time + self.offset
 
+    def elapsed(self) -> Micros:
+        """What a clock shows that makes every leap forwards, and none back."""
+        return self.time + self._leaps
+
+    def latest(self) -> Micros:
+        """The latest time that the engine has seen."""
+        return self.ledger.latest
+
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Have something happen later."""
         heapq.heappush(self._events, (self.time + int(seconds * SECOND), next(self._numbers), what))
@@ -122,6 +133,7 @@ class World:
 
     def _start(self) -> None:
         self.crew = Crew(self, self.plan.workers)
+        self.ledger.attempts.begin_session()
         self._inbox.clear()
         self.registry = self.code.deployed(self._registered)
         self.registry.subscribe(lambda name: self.send(Registered(name)))
@@ -322,6 +334,7 @@ class World:
             self._evict()
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
+            self._leaps += 10**fault.size * SECOND
         elif fault.kind == "clock back":
             self.offset -= 10 ** min(fault.size, 3) * SECOND
         elif not self.disk.healed:
