@@ -141,12 +141,13 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
     id, run, place, reapply = goal
     flow = ledger.flows[id]
     ledger.changed.add(id)
+    before, now = flow.steps, ledger.attempts.elapsed()
+    steps = before.items()
+    flow.steps = {number: step_before(step, place, reapply, now) for number, step in steps if step.turn < place}
     if flow.status.ended:
-        _forget_effects(ledger, goal, flow)
+        _forget_effects(ledger, goal, before, flow.steps)
     else:
         ledger.attempts.goes_back(id)
-    now, steps = ledger.attempts.elapsed(), flow.steps.items()
-    flow.steps = {number: step_before(step, place, reapply, now) for number, step in steps if step.turn < place}
     flow.events = flow.events[:place]
     flow.applied = len(flow.events)
     flow.signals = signals_before(flow, place)
@@ -161,10 +162,10 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
         ledger.changed.add(child)
 
 
-def _forget_effects(ledger: Ledger, goal: Rewind, flow: FlowNote) -> None:
+def _forget_effects(ledger: Ledger, goal: Rewind, before: dict[int, StepNote], left: dict[int, StepNote]) -> None:
     """What is done again after an end is done anew: nobody hears of what was done before."""
-    for number, step in flow.steps.items():
-        if step.turn >= goal.place or not _before(step, goal.place + goal.reapply):
+    for number, step in before.items():
+        if number not in left or left[number].ended < step.ended:
             key = goal.workflow_id, goal.run, number
             ledger.effects.pop(key, None)
             ledger.attempts.forget_step(key)

@@ -32,6 +32,7 @@ from yieldflow.workers import Attempt, Key
 from .attempts import Attempts
 from .columns import RowNote
 from .promises import Promise, Violation
+from .recoveries import Recoveries
 
 Status = WorkflowStatus
 
@@ -147,6 +148,7 @@ class Ledger:
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
         #: The attempt that was begun last, of each activity.
         self._under_way: dict[Key, Attempt] = {}
+        self.recoveries = Recoveries(partial(self.check, Promise.RECOVERIES))
         self.attempts = Attempts(partial(self.check, Promise.REASONS))
         #: The latest time that the engine has seen.
         self.latest: Micros = 0
@@ -242,6 +244,7 @@ class Ledger:
         self._signals(flow, checkpoint)
         self._handle(flow, checkpoint)
         self._change(flow, checkpoint)
+        self.recoveries.enter(checkpoint, flow.row.recovery_attempts, flow.status)
         flow.row.enter(checkpoint)
         if checkpoint.continued is not None:
             flow.events = []

@@ -23,6 +23,7 @@ class Promise(StrEnum):
     TWIN = "what goes wrong changes no outcome"
     IDS = "a fork draws what is its own, and so does whoever has an id again"
     STALLED = "a workflow stalls only for a reason that the world gave"
+    RECOVERIES = "a recovery that got nowhere is counted once, and a workflow parked after as many as are allowed"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
     # Of activities
     EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"

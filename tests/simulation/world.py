@@ -134,6 +134,7 @@ class World:
     def _start(self) -> None:
         self.crew = Crew(self, self.plan.workers)
         self.ledger.attempts.begin_session()
+        self.ledger.recoveries.begin_session(self._recoveries)
         self._inbox.clear()
         self.registry = self.code.deployed(self._registered)
         self.registry.subscribe(lambda name: self.send(Registered(name)))
