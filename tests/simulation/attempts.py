@@ -85,8 +85,6 @@ class Attempts:
         self._raised: dict[Key, dict[int, list[Raised]]] = {}
         # Of this session:
         self._began_at: Micros = 0
-        #: Workflows that went back while the engine had attempts of them in memory: it may go on with those.
-        self._went_back: set[str] = set()
         self._begun: dict[Key, Begun] = {}
         self._running: dict[Key, Attempt] = {}
         #: From when on the time of all attempts may be counted at the earliest, and at the latest, by the dispatch.
@@ -102,7 +100,6 @@ class Attempts:
         self._begun.clear()
         self._running.clear()
         self._counted.clear()
-        self._went_back.clear()
 
     # ------------------------------------------------------------------ told by the workers
 
@@ -159,7 +156,6 @@ class Attempts:
 
     def goes_back(self, workflow_id: str) -> None:
         """A workflow goes back that had not ended: what is under way may be let be, or be what its steps wait for."""
-        self._went_back.add(workflow_id)
         for key in [key for key in self._running if key[0] == workflow_id]:
             del self._running[key]
 
@@ -194,9 +190,6 @@ class Attempts:
         raised = self._reason(key, note, failure)
         begun = self._begun.get(key)
         if raised.final or begun is None or begun.attempt.options.retry is None or note.cancelling is not None:
-            return
-        if begun.attempt.cancelled and key[0] in self._went_back:
-            # It was cancelled by what is undone.
             return
         policy, limit = begun.attempt.options.retry, begun.attempt.options.schedule_to_close_timeout
         if policy.maximum_attempts is not None and note.attempt >= policy.maximum_attempts:
