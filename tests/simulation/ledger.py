@@ -244,7 +244,7 @@ class Ledger:
         self._signals(flow, checkpoint)
         self._handle(flow, checkpoint)
         self._change(flow, checkpoint)
-        self.recoveries.enter(checkpoint, flow.row.recovery_attempts, flow.status)
+        self.recoveries.enter(checkpoint, flow.row.recovery_attempts)
         flow.row.enter(checkpoint)
         if checkpoint.continued is not None:
             flow.events = []

@@ -23,27 +23,25 @@ class Recoveries:
         #: The count at which a workflow is parked.
         self._most = 0
         self._sessions = 0
-        #: In this session: those that were counted, and those that got somewhere.
+        #: Those that were counted in this session.
         self._counted: set[str] = set()
-        self._went_on: set[str] = set()
 
     def begin_session(self, most: int) -> None:
         """Another process takes up what it finds."""
         self._most = most
         self._sessions += 1
         self._counted.clear()
-        self._went_on.clear()
 
-    def enter(self, checkpoint: Checkpoint, before: int, status: WorkflowStatus) -> None:
-        """A checkpoint was committed of a workflow with that count and that status."""
+    def enter(self, checkpoint: Checkpoint, before: int) -> None:
+        """A checkpoint was committed of a workflow with that count."""
         id, count = checkpoint.workflow_id, checkpoint.recovery_attempts
         if count:
-            fresh = self._sessions > 1 and id not in self._counted and id not in self._went_on
+            # One that waits for it may have gone back, and got somewhere, meanwhile: it is counted all the same.
+            fresh = self._sessions > 1 and id not in self._counted
             self._check(fresh and count == before + 1, id, "is counted", count, "after", before)
             self._check(before < self._most, id, "is taken up again after", before, "of", self._most)
             self._counted.add(id)
         if checkpoint.events:
             self._check(count == 0 or (count is None and before == 0), id, "got somewhere, and keeps", before)
-            self._went_on.add(id)
         if checkpoint.status is WorkflowStatus.STALLED and PARKED in (checkpoint.reason or ""):
             self._check(before == self._most, id, "is parked after", before, "of", self._most)
