@@ -44,8 +44,8 @@ def goals_of_retry(flow: FlowNote, step: int | None) -> set[tuple[int, bool]]:
             # It goes on as if it had not been cancelled.
             return {(place, False)}
     if flow.status is Status.CANCELLED:
-        # It was terminated, whatever it had received.
-        return {(last, True)}
+        # It was terminated: nothing that was applied is to blame.
+        return {(flow.applied, False)}
     return _causes(flow) or {(last, _is_success(flow, last))}
 
 
@@ -89,13 +89,24 @@ def is_refused(ledger: Ledger, workflow_id: str, step: int | None) -> bool:
         return True
     for place, _ in goals_of_retry(flow, step):
         retried, _ = _children_concerned(ledger, workflow_id, place)
-        if (step is None and _completed_after(flow, place)) or any(is_refused(ledger, id, None) for id in retried):
+        lost = step is None and _loses(ledger, workflow_id, place)
+        if lost or any(is_refused(ledger, id, None) for id in retried):
             return True
     return False
 
 
-def _completed_after(flow: FlowNote, place: int) -> bool:
-    return any(_is_success(flow, later) for later in range(place + 1, flow.applied))
+def _loses(ledger: Ledger, workflow_id: str, place: int) -> bool:
+    """Whether something that was completed is undone where a workflow goes back to before a place."""
+    flow = ledger.flows[workflow_id]
+    if any(_is_success(flow, later) for later in range(place + 1, flow.applied)):
+        return True
+    _, undone = _children_concerned(ledger, workflow_id, place)
+    gone = (ledger.flows[id] for id in with_descendants(ledger, undone) if ledger.flows[id].status.ended)
+    return any(one.status is Status.DONE or one.run > 1 or _completed(one) for one in gone)
+
+
+def _completed(flow: FlowNote) -> bool:
+    return any(_is_success(flow, place) for place in range(flow.applied))
 
 
 def _children_concerned(ledger: Ledger, workflow_id: str, place: int) -> tuple[set[str], set[str]]:
@@ -122,7 +133,7 @@ def enter_rewind(ledger: Ledger, goals: Sequence[Rewind], undone: Collection[str
         right = goals_of_retry(flow, step)
         ledger.check(Promise.BACK, flow.status in RETRIED, goal, "is", flow.status)
         ledger.check(Promise.BACK, goal.run == flow.run and goal[2:] in right, goal, "and not", *right)
-        spared = step is not None or not _completed_after(flow, goal.place)
+        spared = step is not None or not _loses(ledger, goal.workflow_id, goal.place)
         ledger.check(Promise.BACK, spared, goal, "undoes what was completed since")
         retried, started_anew = _children_concerned(ledger, goal.workflow_id, goal.place)
         expected |= retried

@@ -23,24 +23,23 @@ class Recoveries:
         #: The count at which a workflow is parked.
         self._most = 0
         self._sessions = 0
-        #: Those that were counted in this session.
-        self._counted: set[str] = set()
+        #: Those of which something was committed in this session.
+        self._touched: set[str] = set()
 
     def begin_session(self, most: int) -> None:
         """Another process takes up what it finds."""
         self._most = most
         self._sessions += 1
-        self._counted.clear()
+        self._touched.clear()
 
     def enter(self, checkpoint: Checkpoint, before: int) -> None:
         """A checkpoint was committed of a workflow with that count."""
         id, count = checkpoint.workflow_id, checkpoint.recovery_attempts
-        if count:
-            # One that waits for it may have gone back, and got somewhere, meanwhile: it is counted all the same.
-            fresh = self._sessions > 1 and id not in self._counted
-            self._check(fresh and count == before + 1, id, "is counted", count, "after", before)
+        # One that waits to be taken up may have been resumed meanwhile: then it is counted by what it had at the start.
+        if count and id not in self._touched:
+            self._check(self._sessions > 1 and count == before + 1, id, "is counted", count, "after", before)
             self._check(before < self._most, id, "is taken up again after", before, "of", self._most)
-            self._counted.add(id)
+        self._touched.add(id)
         if checkpoint.events:
             self._check(count == 0 or (count is None and before == 0), id, "got somewhere, and keeps", before)
         if checkpoint.status is WorkflowStatus.STALLED and PARKED in (checkpoint.reason or ""):
