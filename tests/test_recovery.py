@@ -14,6 +14,7 @@ import pytest
 
 from tests.engine import SECOND, Crash, Host, Lab, WatchedStore, history, open_store, rows, submission
 from yieldflow import Flow, Registry, StorageError, gather, info, random, sleep, uuid4, workflow
+from yieldflow.store import RequestKind
 from yieldflow.workers import Attempt, Completed
 
 LAB = Lab()
@@ -303,6 +304,33 @@ def test_sleeper_that_is_built_too_early_is_not_on_trial(host: Host) -> None:
     assert (host.tasks, host.record("w").recovery_attempts) == ([], 0)
     host.advance(30)
     assert [label_of(task) for task in host.tasks] == ["a"]
+
+
+def test_workflow_that_is_to_start_later_is_not_counted(host: Host) -> None:
+    """A signal for a workflow that has not started has nobody count it, however often the process dies meanwhile."""
+    host.submit(chain("a", "b"), "w", delay=3600)
+    for number in range(12):
+        host.crash()
+        host.signal("w", "early", number)
+        host.turn()
+        assert host.record("w").recovery_attempts == 0
+    host.advance(3600)
+    host.crash()
+    host.finish("w")
+    assert host.output("w") == ["A", "B"]
+
+
+def test_resumed_workflow_is_counted_anew(host: Host) -> None:
+    """What was counted before a workflow was suspended is not held against it once it is to go on."""
+    host.submit(chain("a", "b"), "w")
+    host.crash()
+    host.turn()
+    host.ask("w", RequestKind.SUSPEND)
+    assert host.record("w").recovery_attempts == 1
+    host.crash()
+    host.ask("w", RequestKind.RESUME)
+    host.settle(host.do("a"))
+    assert (host.status("w"), host.record("w").recovery_attempts) == ("processing", 0)
 
 
 def test_ended_workflows_are_left_alone(host: Host, store: WatchedStore) -> None:

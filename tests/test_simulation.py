@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs.launch import heeding_ctrl_c
-from tests.simulation.breakages import BREAKAGES, dispatch_before_commit
+from tests.simulation.breakages import BREAKAGES, BREAKAGES_OF_THE_FILE, dispatch_before_commit
 from tests.simulation.code import OPTIONS
 from tests.simulation.found import FOUND
 from tests.simulation.many import Sum, piece, told
@@ -162,6 +162,16 @@ def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monke
     """An engine that is broken on purpose breaks a promise within the budget."""
     breakage(monkeypatch)
     found = (run(plan_of(seed)).violation for seed in range(FIRST, FIRST + BUDGET))
+    assert any(violation is not None for violation in found)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES_OF_THE_FILE, ids=lambda breakage: breakage.__name__)
+def test_breakage_of_the_file_is_found(
+    breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """The same of a file that is written wrong on purpose."""
+    breakage(monkeypatch)
+    found = (run(plan_of(seed), "sqlite", folder).violation for seed in range(FIRST, FIRST + BUDGET))
     assert any(violation is not None for violation in found)
 
 

@@ -83,12 +83,12 @@ def check_cancel(ledger: Ledger, flow: FlowNote, id: str, event: CancelRequested
     """A workflow is asked to end: by somebody, or since its time has run out."""
     ledger.check(Promise.CANCELS, not flow.cancelled, id, "is asked to end once more")
     flow.cancelled_in = flow.run
-    terms = flow.terms
+    row = flow.row
     if event.timeout is None:
         ledger.check(Promise.CANCELS, _has_cause(ledger, flow, id, event.reason), id, "is cancelled:", event.reason)
         return
-    deadline = terms.deadline_at
-    given = None if deadline is None else (deadline - (terms.starts_at or terms.created_at)) / SECOND
+    deadline = row.deadline_at
+    given = None if deadline is None else (deadline - (row.starts_at or row.created_at)) / SECOND
     ledger.check(Promise.DEADLINES, given == event.timeout, id, "had", given, "s, not", event.timeout)
     assert deadline is not None
     ledger.check(Promise.DEADLINES, event.at >= deadline, id, "is out of time at", event.at, "not", deadline)
@@ -111,13 +111,13 @@ def check_end(ledger: Ledger, flow: FlowNote, checkpoint: Checkpoint) -> None:
 
 def _has_cause(ledger: Ledger, flow: FlowNote, id: str, reason: str | None) -> bool:
     """Whether a client called for it, or a parent whose child ends with it."""
-    called, parent = ledger.called.get(id, ()), flow.terms.parent
+    called, parent = ledger.called.get(id, ()), flow.row.parent
     if (RequestKind.CANCEL, CODEC.encode(reason)) in called:
         return True
     if reason == TERMINATED:
         return (RequestKind.TERMINATE, None) in called
     # One that has gone back meanwhile may have been asked before that.
-    if parent is None or (parent.on_parent_end != "cancel" and not flow.spared):
+    if parent is None or (parent.on_parent_end != "cancel" and not flow.row.released):
         return False
     if reason == f"its parent {parent.workflow_id} was terminated":
         return parent[:2] in ledger.terminated

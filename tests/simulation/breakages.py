@@ -5,7 +5,7 @@ Each is a patch of one place, as a careless change might make it; the guards beh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,8 @@ import pytest
 from tests.engine import SECOND
 from yieldflow import StorageError
 from yieldflow._core import execution
+from yieldflow._core.definitions import ActivityInvocation
+from yieldflow._core.errors import WorkflowNotEndedError
 from yieldflow._core.execution import Advance
 from yieldflow._core.history import (
     CancelRequested,
@@ -25,7 +27,12 @@ from yieldflow._core.history import (
     WorkflowStatus,
     to_datetime,
 )
+from yieldflow._core.nodes import Leaf
+from yieldflow._core.retry import next_delay
+from yieldflow._core.steps import Steps
 from yieldflow.memory import MemoryStore
+from yieldflow.memory import rows as memory_rows
+from yieldflow.memory import store as memory_store
 from yieldflow.orchestrator import handle
 from yieldflow.scheduler import (
     applying,
@@ -34,6 +41,7 @@ from yieldflow.scheduler import (
     committing,
     dispatching,
     eviction,
+    limits,
     requests,
     residents,
     scheduler,
@@ -44,8 +52,12 @@ from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import State
 from yieldflow.scheduler.timers import Timer, Timers
 from yieldflow.scheduler.turn import Change, Registered, Submit, Turn, Unit
-from yieldflow.store import Arrivals, Loaded, OpenAttempt, Request, RequestKind, Submission
-from yieldflow.workers import Completed
+from yieldflow.sqlite import writing
+from yieldflow.sqlite.damage import Row
+from yieldflow.sqlite.rows import wide_row
+from yieldflow.store import Arrivals, Checkpoint, Loaded, OpenAttempt, Request, RequestKind, StepRecord, Submission
+from yieldflow.workers import Attempt, Completed
+from yieldflow.workers import attempt as workers_attempt
 
 
 def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
@@ -344,6 +356,122 @@ def progress_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(applying, "_note_rare", silent)
 
 
+def fork_copies_one_event_more(patch: pytest.MonkeyPatch) -> None:
+    """A copy has received what came after its step was issued."""
+    fork = MemoryStore.fork
+
+    def further(self: MemoryStore, workflow_id: str, run: int, place: int, new: Submission) -> None:
+        fork(self, workflow_id, run, place + 1, new)
+
+    patch.setattr(MemoryStore, "fork", further)
+
+
+def retry_keeps_the_outcome(patch: pytest.MonkeyPatch) -> None:
+    """The outcome from which a workflow goes back stays recorded, whether that is asked for or not."""
+
+    def stale(step: StepRecord, place: int, reapply: bool) -> StepRecord:
+        return memory_rows.rewound_step(step, place, True)
+
+    patch.setattr(memory_store, "rewound_step", stale)
+
+
+def retry_undoes_everything(patch: pytest.MonkeyPatch) -> None:
+    """A retry begins from the beginning."""
+    patch.setattr(handle, "place_of_retry", lambda loaded, from_step: (min(1, len(loaded.history.events)), False))
+
+
+def delete_takes_live_descendants(patch: pytest.MonkeyPatch) -> None:
+    """Of what is deleted only those that were named are looked at."""
+
+    def delete(self: MemoryStore, workflow_ids: Sequence[str]) -> int:
+        with self._transaction(by_client=True):
+            for workflow_id in workflow_ids:
+                row = self._found(workflow_id)
+                if not row.status.ended or self._awaited(row):
+                    raise WorkflowNotEndedError(workflow_id)
+            doomed = self._with_descendants(workflow_ids)
+            self._forget(doomed)
+            return len(doomed)
+
+    patch.setattr(MemoryStore, "delete", delete)
+
+
+def delete_takes_awaited_children(patch: pytest.MonkeyPatch) -> None:
+    """A child is deleted before its parent has received how it ended."""
+    patch.setattr(MemoryStore, "_awaited", lambda self, row: False)
+
+
+def time_runs_out_early(patch: pytest.MonkeyPatch) -> None:
+    """An attempt has a third of the time that its timeout gives it."""
+    limits_of = limits.limits_of
+
+    def early(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
+        for moment, what, is_final in limits_of(attempt, now):
+            begun_at = attempt.begun_at or now
+            yield begun_at + (moment - begun_at) // 3 if "its timeout" in what else moment, what, is_final
+
+    patch.setattr(limits, "limits_of", early)
+
+
+def final_failures_retried(patch: pytest.MonkeyPatch) -> None:
+    """Whatever fails is tried again."""
+    patch.setattr(workers_attempt, "may_retry", lambda policy, error: policy is not None)
+
+
+def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
+    """What a failure asks for is not heard."""
+    patch.setattr(
+        attempts, "next_delay", lambda policy, number, asked, chance: next_delay(policy, number, None, chance)
+    )
+
+
+def wait_on_cancel_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Every activity under way is abandoned when it is cancelled."""
+    stays = Steps._stays
+
+    def abandoned(self: Steps, leaf: Leaf) -> bool:
+        return not isinstance(leaf.command, ActivityInvocation) and stays(self, leaf)
+
+    patch.setattr(Steps, "_stays", abandoned)
+
+
+# ---------------------------------------------------------------------- of the file
+
+
+def deadline_written_wrong(patch: pytest.MonkeyPatch) -> None:
+    """A deadline is a microsecond later in the file."""
+
+    def late(new: Submission, started_at: Micros | None) -> Row:
+        return wide_row(new._replace(deadline_at=new.deadline_at and new.deadline_at + 1), started_at)
+
+    patch.setattr(writing, "wide_row", late)
+
+
+def progress_not_written(patch: pytest.MonkeyPatch) -> None:
+    """The file knows nothing of a workflow's progress."""
+    rare, skipped = writing._rare, writing.SET_PROGRESS
+    patch.setattr(writing, "_rare", lambda checkpoints: [one for one in rare(checkpoints) if one[0] is not skipped])
+
+
+def counted_from_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """From when on the time of all attempts is counted is not in the file."""
+    rare = writing._rare
+
+    def forgetful(checkpoints: Sequence[Checkpoint]) -> writing.Writes:
+        return [
+            (what, [(*row[:7], None, *row[8:]) for row in rows] if what is writing.RETRY_STEP else rows)
+            for what, rows in rare(checkpoints)
+        ]
+
+    patch.setattr(writing, "_rare", forgetful)
+
+
+BREAKAGES_OF_THE_FILE: list[Callable[[pytest.MonkeyPatch], None]] = [
+    deadline_written_wrong,
+    progress_not_written,
+    counted_from_forgotten,
+]
+
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     dispatch_before_commit,
     answer_before_commit,
@@ -378,4 +506,13 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     timers_seven_seconds_late,
     code_is_told_another_time,
     progress_lost,
+    fork_copies_one_event_more,
+    retry_keeps_the_outcome,
+    retry_undoes_everything,
+    delete_takes_live_descendants,
+    delete_takes_awaited_children,
+    time_runs_out_early,
+    final_failures_retried,
+    retry_after_ignored,
+    wait_on_cancel_ignored,
 ]

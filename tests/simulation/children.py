@@ -23,7 +23,7 @@ class ChildEnd(NamedTuple):
 
 def note_end(ledger: Ledger, flow: FlowNote, id: str) -> None:
     """A workflow has ended, which may be a child."""
-    parent = flow.terms.parent
+    parent = flow.row.parent
     if parent is not None:
         end = ChildEnd(id, flow.status, flow.outcome, flow.reason)
         ledger.ends.setdefault(parent[:3], []).append(end)
@@ -43,7 +43,7 @@ def check_outcome(ledger: Ledger, flow: FlowNote, id: str, note: StepNote, event
 
 def child_of(ledger: Ledger, id: str, run: int, step: int) -> FlowNote | None:
     """The child that a step started."""
-    found = (flow for flow in ledger.flows.values() if flow.terms.parent and flow.terms.parent[:3] == (id, run, step))
+    found = (flow for flow in ledger.flows.values() if flow.row.parent and flow.row.parent[:3] == (id, run, step))
     return next(found, None)
 
 
@@ -62,8 +62,8 @@ def _is_told(end: ChildEnd, outcome: Outcome) -> bool:
 
 def orphaned_at(ledger: Ledger, flow: FlowNote) -> Micros | None:
     """When the parent was terminated with which a workflow is to end."""
-    parent = flow.terms.parent
-    if parent is None or parent.on_parent_end != "cancel" or flow.spared:
+    parent = flow.row.parent
+    if parent is None or parent.on_parent_end != "cancel":
         return None
     above = ledger.flows.get(parent.workflow_id)
     return above.terminated_at if above is not None and above.run == parent.run else None

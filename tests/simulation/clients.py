@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from tests.engine import CODEC, SECOND, Crash, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
-from yieldflow._core.errors import YieldflowError
+from yieldflow._core.errors import RetryRefusedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
 from yieldflow.orchestrator.access import Access
 from yieldflow.orchestrator.handle import WorkflowHandle
@@ -20,8 +20,10 @@ from yieldflow.scheduler.turn import Ask, Message, Reply, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .code import Code
-from .ledger import Ledger, Sent
+from .going_back import RETRIED, is_refused
+from .ledger import Ledger, Sent, Status
 from .plan import DIES, Call, Flow, purges
+from .promises import Promise
 
 T = TypeVar("T")
 
@@ -207,6 +209,35 @@ class Clients:
 
     # ------------------------------------------------------------------ going back
 
+    def visit(self, kind: str, who: float, value: float) -> bool:
+        """Retry, fork or delete one of those that have ended or stalled, whoever started it; False without any.
+
+        Steady ones are left alone.
+        """
+        flows = self._town.ledger.flows
+        there = [id for id, flow in flows.items() if flow.status.ended or flow.status is Status.STALLED]
+        there = [id for id in there if self._root(id) not in self._steady]
+        if kind == "retry":
+            there = [id for id in there if flows[id].status in RETRIED]
+        parents = {flow.row.parent.workflow_id for flow in flows.values() if flow.row.parent is not None}
+        # Those with a family are rare, and have more to lose.
+        there = [id for id in there if id in parents or flows[id].row.parent is not None] or there
+        if there:
+            number = 0 if kind == "delete" else int(value * 200) // 2 * (3 if value < 0.5 else 1)
+            call = Call(0, kind, there[int(who * len(there))], value=number)
+            self.made.update(_kinds(call))
+            self._town.note("visit", *call)
+            (self._delete if kind == "delete" else self._rewind)(call)
+        return bool(there)
+
+    def _root(self, workflow_id: str) -> str:
+        """The workflow from which one comes, as a child or a copy."""
+        row = self._town.ledger.flows[workflow_id].row if workflow_id in self._town.ledger.flows else None
+        if row is not None and row.parent is not None:
+            return self._root(row.parent.workflow_id)
+        source, is_copy, _ = workflow_id.rpartition("-fork")
+        return self._root(source) if is_copy else workflow_id
+
     def _rewind(self, call: Call) -> None:
         """Retry or fork a workflow, by the handle that users hold."""
         town, store = self._town, self._town.store
@@ -214,11 +245,16 @@ class Clients:
         try:
             steps = store.steps(call.workflow)
             if call.kind == "retry":
-                handle.retry(call.value % len(steps) if steps and call.value % 3 == 0 else None)
+                town.ledger.named = call.value % len(steps) if steps and call.value % 3 == 0 else None
+                handle.retry(town.ledger.named)
             elif steps:
                 self._forks += 1
-                handle.fork(call.value % len(steps), f"{call.workflow}-fork{self._forks}")
+                town.ledger.named = call.value % len(steps)
+                handle.fork(town.ledger.named, f"{call.workflow}-fork{self._forks}")
         except (YieldflowError, ValueError) as error:
+            if isinstance(error, RetryRefusedError):
+                refused = is_refused(town.ledger, call.workflow, town.ledger.named)
+                town.ledger.check(Promise.BACK, refused, call.workflow, "is not retried:", error)
             town.note("answer", call.kind, call.workflow, type(error).__name__)
             return
         town.note("answer", call.kind, call.workflow, "yes")

@@ -8,6 +8,7 @@ from yieldflow.sqlite import SqliteStore
 from yieldflow.sqlite.invariants import INVARIANTS, broken
 from yieldflow.store import Loaded, StepRecord, Store
 
+from .columns import NOTE, ROW, STEP
 from .ledger import FlowNote, Ledger
 from .promises import Promise, Violation
 from .rows import unsound
@@ -41,20 +42,21 @@ def _compare(ledger: Ledger, store: Store, workflow_ids: Iterable[str]) -> None:
 
 
 def _compare_flow(ledger: Ledger, flow: FlowNote, loaded: Loaded, steps: list[StepRecord]) -> None:
-    row, id = loaded.record, loaded.record.id
-    noted = flow.status, flow.run, flow.outcome, flow.applied, len(flow.steps)
-    there = row.status, row.run, row.outcome, len(loaded.history.events), len(steps)
+    row, id, history = loaded.record, loaded.record.id, loaded.history
+    noted = flow.status, flow.run, flow.outcome, flow.reason, len(flow.steps), flow.row.patches
+    there = row.status, row.run, row.outcome, row.reason, len(steps), history.patches
     ledger.check(Promise.SAME, there == noted, id, there, noted)
+    ledger.check(Promise.SAME, ROW(row) == ROW(flow.row), id, ROW(row), ROW(flow.row))
+    ledger.check(Promise.SAME, history.events == flow.events, id, history.events, flow.events)
     for step in steps:
         note = flow.steps[step.step]
-        # What is to begin again keeps nothing of what was.
-        ends = step.kind, step.outcome if note.ended else None, step.applied, step.dropped, step.attempt, step.heartbeat
-        expected = note.kind, note.outcome, note.applied, note.dropped, note.attempt, note.details
-        if ends != expected:
-            raise Violation(Promise.ONCE, f"{id} step {step.step}: {ends} {expected}")
+        if STEP(step) != NOTE(note) or (step.due_at or 0) != note.due_at:
+            raise Violation(Promise.ONCE, f"{id} step {step.step}: {step} {note}")
     ledger.checked[Promise.ONCE] += len(steps)
-    waiting = [(number, note.payload) for number, note in sorted(flow.signals.items()) if note.received is None]
-    kept = [(signal.number, signal.payload) for signal in loaded.signals]
+    waiting = [
+        (number, note.name, note.payload) for number, note in sorted(flow.signals.items()) if note.received is None
+    ]
+    kept = [(signal.number, signal.name, signal.payload) for signal in loaded.signals]
     ledger.check(Promise.SIGNALS, kept == waiting, id, "has signals", kept, "and should have", waiting)
     parent = ledger.flows.get(row.parent.workflow_id) if row.parent is not None else None
     orphaned = row.parent is not None and (parent is None or parent.run < row.parent.run)

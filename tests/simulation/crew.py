@@ -16,9 +16,11 @@ from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 
 from .dice import Dice
-from .ledger import ASKED, Ledger
+from .ledger import Ledger
 from .punctual import check_handed_over
 
+#: Seconds that a failure asks for.
+ASKED = 0.1
 #: How long an attempt takes, in seconds.
 TAKES = [0, 0, 0.001, 0.3, 0.3, 1, 1, 2.5]
 #: One whose time is limited may take longer, or never end.
@@ -79,7 +81,7 @@ class Crew:
 
     def submit(self, attempt: Attempt) -> None:
         """Take an attempt in; it begins a little later, once a worker is free."""
-        self._world.ledger.leaves(attempt)
+        self._world.ledger.dispatched(attempt)
         check_handed_over(self._world.ledger, attempt)
         self._world.note("dispatch", attempt)
         self._queue.append(attempt)
@@ -91,6 +93,7 @@ class Crew:
         self._world.note("abandon", attempt, timed_out)
         if timed_out and attempt in self.running:
             self.running.discard(attempt)
+            self._world.ledger.attempts.ended(attempt)
             self._free += 1
             self._world.after(0, self._begin)
         elif attempt in self._hanging:
@@ -144,13 +147,20 @@ class Crew:
         error: YieldflowError | Exception = [ValueError(what), KeyError(what), ActivityError(what, retry_after=ASKED)][
             number % 3
         ]
-        return failed(error, attempt.definition, attempt.options.retry, CODEC)
+        policy = attempt.options.retry
+        ending = failed(error, attempt.definition, policy, CODEC)
+        kinds = policy.non_retryable if policy is not None else Exception
+        assert isinstance(kinds, (tuple, type))
+        asked = ASKED if isinstance(error, ActivityError) else None
+        self._world.ledger.attempts.raised(attempt, ending.outcome, isinstance(error, kinds), asked)
+        return ending
 
     def _beat(self, attempt: Attempt, count: int, until: float) -> None:
         """Send a heartbeat each second, as `Session.beat` does."""
         if self.gone or attempt not in self.running:
             return
         attempt.beat = (CODEC.encode([attempt.number, count]), self._world.wall())
+        self._world.ledger.attempts.beats(attempt)
         if not attempt.watched:
             attempt.watched = True
             self._world.send(Beat(attempt))
@@ -163,6 +173,7 @@ class Crew:
         if attempt in self.running:
             self.running.discard(attempt)
             self._free += 1
+        self._world.ledger.attempts.ended(attempt)
         self._world.note("end", attempt)
         self._world.send(Completed(attempt, *ending))
         self._begin()

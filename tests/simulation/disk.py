@@ -9,21 +9,23 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tests.engine import Crash, WatchedStore
 from tests.files import copy_as_left
 from yieldflow import StorageError
-from yieldflow._core.errors import RefusedValueError, YieldflowError
-from yieldflow._core.history import SEED_LENGTH
+from yieldflow._core.errors import RefusedValueError, WorkflowNotEndedError, YieldflowError
+from yieldflow._core.history import SEED_LENGTH, Micros, WorkflowStatus
 from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Arrivals, Checkpoint, Loaded, Request, Rewind, Store, Submission
 
 from .broken import broken, failing_after, left_by
 from .comparing import compare_all, compare_changed
+from .going_back import enter_deletion, enter_fork, enter_rewind, purgeable, why_kept
 from .ledger import Ledger
 from .plan import AT_CLIENTS, AT_COMMIT, Fault
+from .promises import Promise
 
 T = TypeVar("T")
 
@@ -142,47 +144,57 @@ class Disk(WatchedStore):
     # ------------------------------------------------------------------ clients
 
     def submit(self, submissions: Sequence[Submission]) -> None:
-        def enter() -> None:
+        def enter(_: None) -> None:
             for new in submissions:
                 self.ledger.created(new)
 
         self._write(lambda: self.inner.submit(submissions), enter)
 
     def ask(self, requests: Sequence[Request]) -> None:
-        self._write(lambda: self.inner.ask(requests), lambda: self.ledger.asked(requests))
+        self._write(lambda: self.inner.ask(requests), lambda _: self.ledger.asked(requests))
 
-    def rewind(self, workflow_id: str, *goal: Any, children: Sequence[Rewind] = (), **rest: Any) -> None:
-        self._write(
-            lambda: self.inner.rewind(workflow_id, *goal, children=children, **rest),
-            lambda: self._reread(workflow_id, *(child.workflow_id for child in children)),
-        )
+    def rewind(
+        self,
+        workflow_id: str,
+        run: int,
+        place: int,
+        *,
+        reapply: bool,
+        at: Micros,
+        children: Sequence[Rewind] = (),
+        undone: Sequence[str] = (),
+    ) -> None:
+        def write() -> None:
+            self.inner.rewind(workflow_id, run, place, reapply=reapply, at=at, children=children, undone=undone)
+
+        goals = [Rewind(workflow_id, run, place, reapply), *children]
+        self._write(write, lambda _: enter_rewind(self.ledger, goals, undone, at))
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
         # What is random in a copy depends on its id alone.
         drawn = blake2b(new.workflow_id.encode(), digest_size=SEED_LENGTH).digest()
         seed = new.seed[:-SEED_LENGTH] + drawn if len(new.seed) > SEED_LENGTH else new.seed
-
-        def enter() -> None:
-            self.ledger.forked_at[new.workflow_id] = place
-            self._reread(new.workflow_id)
-
-        self._write(lambda: self.inner.fork(workflow_id, run, place, new._replace(seed=seed)), enter)
+        copy = new._replace(seed=seed)
+        self._write(
+            lambda: self.inner.fork(workflow_id, run, place, copy),
+            lambda _: enter_fork(self.ledger, workflow_id, run, place, copy),
+        )
 
     def delete(self, workflow_ids: Sequence[str]) -> int:
-        def enter() -> None:
-            before = set(self.ledger.flows)
-            self._reread()
-            self.ledger.deleted(before - self.ledger.flows.keys())
+        try:
+            return self._write(
+                lambda: self.inner.delete(workflow_ids), lambda count: enter_deletion(self.ledger, workflow_ids, count)
+            )
+        except WorkflowNotEndedError as error:
+            self.ledger.check(Promise.GONE, why_kept(self.ledger, workflow_ids) is not None, error)
+            raise
 
-        return self._write(lambda: self.inner.delete(workflow_ids), enter)
+    def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
+        found, right = self.inner.purgeable(before, statuses), purgeable(self.ledger, before, statuses)
+        self.ledger.check(Promise.GONE, sorted(found) == sorted(right), found, "may be deleted, and not", right)
+        return found
 
-    def _reread(self, *workflow_ids: str) -> None:
-        """Take over what a client changed, and what it deleted."""
-        there = {record.id for record in self.inner.records()}
-        for changed in (*workflow_ids, *sorted(set(self.ledger.flows) - there)):
-            self.ledger.reread(self.inner, changed)
-
-    def _write(self, write: Callable[[], T], enter: Callable[[], None]) -> T:
+    def _write(self, write: Callable[[], T], enter: Callable[[T], None]) -> T:
         """A client's write, which may fail, or be the last thing that the client does."""
         self._writes += 1
         fault = None if self.healed else self._clients_faults.pop(self._writes, None)
@@ -195,8 +207,10 @@ class Disk(WatchedStore):
             # Nothing of it is to be there.
             compare_all(self.ledger, self.inner)
             raise
-        enter()
+        enter(written)
         self.unseen = True
+        there = {record.id for record in self.inner.records()}
+        self.ledger.check(Promise.GONE, there == set(self.ledger.flows), there, "are there and not", *self.ledger.flows)
         compare_changed(self.ledger, self.inner)
         if dies:
             raise ClientDiedError("the client died")

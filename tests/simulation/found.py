@@ -134,4 +134,43 @@ FOUND: dict[str, Plan] = {
         workers=3,
         recoveries=10,
     ),
+    "an attempt at what a retry undoes is taken for one at what is asked for since": Plan(
+        66_993,
+        flows=(
+            Flow(
+                "w0",
+                ["task", ["act", 3, "pair", 0], ["sequence", ["sleep", 1, 5], ["act", 2, "careful", 0]], "yield"],
+                False,
+            ),
+        ),
+        calls=(Call(30, "submit", "w0", delay=3, timeout=5), Call(0, "resume", "w0", value=67)),
+        faults=(Fault("refused value", 8, 2),),
+        workers=3,
+        recoveries=3,
+        registered_at=1,
+        visits=3,
+    ),
+    "what was cancelled by something that a retry undoes is not tried again": Plan(
+        513,
+        flows=(
+            Flow(
+                "w0", ["race", ["task", ["sequence"], ["act", 1, "careful", 0], "yield"], ["act", 8, "pair", 0]], False
+            ),
+        ),
+        calls=(
+            Call(0, "submit", "w0", outside=True),
+            Call(0, "signal", "w0", "s4", 2),
+            Call(2, "signal", "w0", "nobody", 3),
+        ),
+        faults=(Fault("refused value", 5),),
+        recoveries=1000,
+        visits=1,
+    ),
+    "one that is to start later is counted by each restart at which a signal came": Plan(
+        142,
+        flows=(Flow("w1", ["sequence"], False),),
+        calls=(Call(0, "submit", "w1", delay=3), Call(0, "signal", "w1", "s4", 1)),
+        faults=(Fault("code missing", 2),),
+        recoveries=1,
+    ),
 }

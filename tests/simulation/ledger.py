@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from tests.engine import NOTICED, SECOND
@@ -25,27 +26,16 @@ from yieldflow._core.history import (
     WorkflowStatus,
     check_transition,
 )
-from yieldflow.store import (
-    Arrivals,
-    Checkpoint,
-    Loaded,
-    Parent,
-    Request,
-    RequestKind,
-    Retried,
-    Store,
-    Submission,
-    WorkflowRecord,
-)
+from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Submission
 from yieldflow.workers import Attempt, Key
 
 from . import asking, children, letters, punctual, seeing
+from .attempts import Attempts
+from .columns import RowNote
 from .promises import Promise, Violation
+from .recoveries import Recoveries
 
 Status = WorkflowStatus
-
-#: Seconds that a failure asks for.
-ASKED = 0.1
 
 #: Why a workflow stalls whose code is not there yet.
 UNREGISTERED = "no workflow named 'late' is registered"
@@ -73,7 +63,24 @@ class StepNote:
     dropped: int | None = None
     #: Of the last heartbeat that is on disk.
     details: Payload | None = None
-    issued_at: Micros = 0
+    input: Payload = ""
+    source: str = ""
+    scheduled_at: Micros = 0
+    #: When it ended; and of the attempt before that which it is at, when that failed, and how.
+    finished_at: Micros | None = None
+    failed_at: Micros | None = None
+    last_failure: Failure | None = None
+    #: From when on the time of all attempts is counted, as it is on disk.
+    counted_from: Micros | None = None
+    #: By a clock that is never set back: when it might begin.
+    ready_at: Micros = 0
+    #: The place of an event by then it was cancelled, if its end is still waited for.
+    cancelling: int | None = None
+
+    def ends(self, outcome: Outcome | None, at: Micros) -> None:
+        """It has ended; without an outcome, it was dropped."""
+        self.outcome, self.finished_at = outcome, at
+        self.last_failure = self.failed_at = None
 
     @property
     def ended(self) -> bool:
@@ -90,31 +97,17 @@ class SignalNote:
     received: int | None = None
 
 
-class Terms(NamedTuple):
-    """What a workflow was submitted with."""
-
-    created_at: Micros = 0
-    starts_at: Micros | None = None
-    deadline_at: Micros | None = None
-    parent: Parent | None = None
-
-    @classmethod
-    def of(cls, one: Submission | WorkflowRecord) -> Terms:
-        """Those of a submission, or of what is on disk."""
-        return cls(one.created_at, one.starts_at, one.deadline_at, one.parent)
-
-
-UNKNOWN = Terms()
-
-
 @dataclass(slots=True)
 class FlowNote:
     """A workflow."""
 
+    row: RowNote
     status: WorkflowStatus = Status.PROCESSING
     run: int = 1
-    #: How many events were applied in the run.
+    #: How many events were applied in the run,
     applied: int = 0
+    #: and which.
+    events: list[Event] = field(default_factory=list)
     steps: dict[int, StepNote] = field(default_factory=dict)
     signals: dict[int, SignalNote] = field(default_factory=dict)
     outcome: Outcome | None = None
@@ -122,7 +115,6 @@ class FlowNote:
     reason: str | None = None
     #: When it ended without cleaning up, since somebody terminated it.
     terminated_at: Micros | None = None
-    terms: Terms = UNKNOWN
     #: Since when it could go on, for all that is known.
     since: Micros = 0
     #: The turn in which it got its status.
@@ -131,15 +123,19 @@ class FlowNote:
     cancelled_in: int = 0
     #: What `now()` gave to its code last.
     now: Micros = 0
-    #: Whether a client had it go back, so that it no longer ends with its parent;
-    spared: bool = False
-    #: and whether the owner has not heard of that yet.
+    #: Whether it went back or was copied, and the owner has not heard of that yet.
     to_resume: bool = False
 
     @property
     def cancelled(self) -> bool:
         """Whether its run was asked to end."""
         return self.cancelled_in == self.run
+
+    def goes_on(self, at: Micros) -> None:
+        """It went back, or was copied: it goes on once the owner has found that."""
+        self.since, self.to_resume = at + SECOND, True
+        self.now = max((event.at for event in self.events), default=0)
+        self.cancelled_in = self.run if any(isinstance(one, CancelRequested) for one in self.events) else 0
 
 
 class Sent(NamedTuple):
@@ -174,6 +170,8 @@ class Ledger:
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
         #: The attempt that was begun last, of each activity.
         self._under_way: dict[Key, Attempt] = {}
+        self.recoveries = Recoveries(partial(self.check, Promise.RECOVERIES))
+        self.attempts = Attempts(partial(self.check, Promise.REASONS))
         #: The latest time that the engine has seen.
         self.latest: Micros = 0
         self.requests: dict[int, Request] = {}
@@ -184,6 +182,8 @@ class Ledger:
         #: Whose idempotency key it is; and from which event on a fork draws its own.
         self.keys: dict[str, Key | Gone] = {}
         self.forked_at: dict[str, int] = {}
+        #: In which turn each key was drawn first.
+        self._drawn_in: dict[str, int] = {}
         self.acknowledged: set[str] = set()
         #: What was submitted in one call.
         self.together: list[Sequence[Submission]] = []
@@ -202,6 +202,8 @@ class Ledger:
         self.wall: Callable[[], Micros] = lambda: 0
         #: From when on nothing may be late: something went wrong shortly before.
         self.calm_from: Micros = 0
+        #: The step that a client who retries or forks has named.
+        self.named: int | None = None
         #: Told of all that is worth a line of the trace.
         self.trace: Callable[..., None] = lambda *what: None
 
@@ -242,7 +244,7 @@ class Ledger:
     def created(self, new: Submission) -> None:
         """Enter a new workflow."""
         self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
-        flow = self.flows[new.workflow_id] = FlowNote(terms=Terms.of(new), since=self.wall() + NOTICED)
+        flow = self.flows[new.workflow_id] = FlowNote(RowNote.of(new), since=self.wall() + NOTICED)
         for signal in new.signals:
             letters.keep(self, flow, new.workflow_id, signal)
         self.changed.add(new.workflow_id)
@@ -259,16 +261,24 @@ class Ledger:
             self.check(Promise.ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
         for step in checkpoint.issued:
             self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
-            flow.steps[step.number] = StepNote(
-                step.kind, step.name, step.turn, step.due_at or 0, issued_at=checkpoint.at
-            )
+            note = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
+            note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
+            note.ready_at = self.attempts.elapsed()
+            flow.steps[step.number] = note
+        # What the engine itself keeps beside a checkpoint: with which event it is, is not said.
+        for number in getattr(checkpoint, "cancelling", ()):
+            flow.steps[number].cancelling = checkpoint.place
         seeing.check(self, flow, checkpoint)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, checkpoint, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
-            note.dropped, note.outcome = place, None
+            # One that is terminated drops all, behind its last event.
+            waited_for = place < flow.applied and self.attempts.is_waited_for((id, flow.run, number))
+            self.check(Promise.WAITED_FOR, not waited_for, id, "drops step", number, "which is under way")
+            note.dropped = place
+            note.ends(None, checkpoint.at)
         for retried in checkpoint.retried:
             self._retry(flow, id, retried)
         for number, details in checkpoint.heartbeats:
@@ -280,13 +290,17 @@ class Ledger:
         letters.receive(self, flow, checkpoint)
         self._change(flow, checkpoint)
         asking.handle(self, flow, checkpoint, before)
+        self.recoveries.enter(checkpoint, flow.row.recovery_attempts)
+        flow.row.enter(checkpoint)
         if checkpoint.continued is not None:
-            flow.run, flow.applied, flow.steps, flow.outcome, flow.now = flow.run + 1, 0, {}, None, 0
+            flow.run, flow.applied, flow.events, flow.steps = flow.run + 1, 0, [], {}
+            flow.outcome, flow.now = None, 0
             flow.signals = {number: note for number, note in flow.signals.items() if note.received is None}
 
     def _apply(self, flow: FlowNote, checkpoint: Checkpoint, place: int, event: Event) -> None:
         id = checkpoint.workflow_id
         flow.applied += 1
+        flow.events.append(event)
         flow.now = max(flow.now, event.at)
         if isinstance(event, Started):
             self.check(Promise.ORDER, place == 0, id, "starts at place", place)
@@ -311,7 +325,8 @@ class Ledger:
             children.check_outcome(self, flow, id, note, event)
         elif note.kind is not StepKind.ACTIVITY:
             letters.check_brought(self, flow, checkpoint, note, place, event)
-        note.outcome, note.applied = event.outcome, place
+        note.applied = place
+        note.ends(event.outcome, event.at)
 
     def _record(self, flow: FlowNote, id: str, event: StepEnded) -> None:
         note = flow.steps[event.step]
@@ -322,7 +337,7 @@ class Ledger:
         self._heard(flow, id, note, event)
         if note.kind is StepKind.CHILD:
             children.check_outcome(self, flow, id, note, event)
-        note.outcome = event.outcome
+        note.ends(event.outcome, event.at)
 
     def _heard(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
         """An outcome is that of the attempt which the step is at; what succeeded was done."""
@@ -334,6 +349,8 @@ class Ledger:
         if not isinstance(event.outcome, Failure):
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
             self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
+        elif note.outcome is None:
+            self.attempts.is_given_up((id, flow.run, event.step), note, event.outcome, event.at)
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
@@ -344,20 +361,14 @@ class Ledger:
         said = note.details
         if before is not None and before.number == note.attempt:
             said = before.details if before.beat is None else before.beat[0]
-            self._check_wait(before, retried)
+        self.attempts.is_followed((id, flow.run, retried.step), note, retried)
+        note.ready_at = self.attempts.elapsed() + (retried.following.due_at or 0) - retried.at
         details = retried.following.details
         self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
         note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
-
-    def _check_wait(self, attempt: Attempt, retried: Retried) -> None:
-        policy, due_at = attempt.options.retry, retried.following.due_at
-        assert policy is not None
-        assert due_at is not None
-        wait = due_at - retried.at
-        # A microsecond is lost by rounding.
-        most, least = (policy.interval(attempt.number, chance) * SECOND for chance in (0, 1))
-        asked = wait == ASKED * SECOND
-        self.check(Promise.WAITS, asked or least - 1 <= wait <= most + 1, attempt, "waits", wait, "of", most)
+        # It is told of, and not raised again.
+        note.failed_at, note.last_failure = retried.at, retried.failure._replace(exception=None)
+        note.counted_from = retried.following.counted_from
 
     def _change(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id, status = checkpoint.workflow_id, checkpoint.status
@@ -413,6 +424,12 @@ class Ledger:
             # It may have waited in line while the clock was set back.
             self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
+    def dispatched(self, attempt: Attempt) -> None:
+        """The engine hands an attempt to the workers."""
+        self.leaves(attempt)
+        if not attempt.cancelled:
+            self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
+
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
         self.leaves(attempt)
@@ -428,6 +445,7 @@ class Ledger:
             Promise.DETAILS, note.details == attempt.details, attempt, "is given", attempt.details, "not", note.details
         )
         self._under_way[attempt.key] = attempt
+        self.attempts.begun(attempt)
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
         """An attempt runs beside others."""
@@ -440,7 +458,9 @@ class Ledger:
         """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
         key = attempt.info.idempotency_key
         first = self.keys.setdefault(key, attempt.key)
-        copied = any(attempt.turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
+        # Whichever of them is the copy: the other may have gone back since, and come to the step in another turn.
+        turn = min(attempt.turn, self._drawn_in.setdefault(key, attempt.turn))
+        copied = any(turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
         self.check(Promise.IDS, first == attempt.key or copied, attempt, "has the key of", first)
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
@@ -478,51 +498,26 @@ class Ledger:
         """Whoever asked something of the owner hears that it is done."""
         asking.check_done(self, request)
 
-    # ------------------------------------------------------------------ looking at the disk
+    # ------------------------------------------------------------------ clients who delete
 
-    def reread(self, store: Store, workflow_id: str) -> None:
-        """Take over what a client changed of a workflow that had ended, or copied."""
-        self.changed.add(workflow_id)
-        record = store.record(workflow_id)
-        loaded = store.snapshot(workflow_id)
-        if record is None or loaded is None:
-            self.flows.pop(workflow_id, None)
-            self.acknowledged.discard(workflow_id)
-            # Its requests went with it.
-            self.requests = {number: one for number, one in self.requests.items() if one.workflow_id != workflow_id}
-            self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id != workflow_id})
-            self.effects = {key: made for key, made in self.effects.items() if key[0] != workflow_id}
-            return
-        before = self.flows.get(workflow_id, FlowNote()).signals
-        flow = self.flows[workflow_id] = FlowNote(record.status, record.run, len(loaded.history.events))
-        flow.outcome, flow.reason = record.outcome, record.reason
-        flow.signals = before or {number: SignalNote("", "", 0) for number in range(1, loaded.last_signal + 1)}
-        for row in store.steps(workflow_id):
-            note = StepNote(row.kind, row.name, row.turn, row.due_at or 0, row.attempt)
-            note.outcome, note.applied, note.dropped = row.outcome, row.applied, row.dropped
-            note.details = row.heartbeat
-            flow.steps[row.step] = note
-        for signal in loaded.signals:
-            flow.signals[signal.number] = SignalNote(signal.name, signal.payload)
-        self._take_over(flow, loaded)
-
-    def _take_over(self, flow: FlowNote, loaded: Loaded) -> None:
-        """What else the rules go by, of one that went back or was copied: it goes on once the owner has found it."""
-        flow.terms, flow.spared, flow.to_resume = Terms.of(loaded.record), True, True
-        flow.since = self.wall() + SECOND
-        for event in loaded.history.events:
-            flow.now = max(flow.now, event.at)
-            if isinstance(event, CancelRequested):
-                flow.cancelled_in = flow.run
+    def forget(self, workflow_ids: Set[str]) -> None:
+        """Enter that workflows are gone, and their requests with them."""
+        for workflow_id in workflow_ids:
+            del self.flows[workflow_id]
+        self.changed |= workflow_ids
+        self.acknowledged -= workflow_ids
+        self.requests = {number: one for number, one in self.requests.items() if one.workflow_id not in workflow_ids}
+        self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id not in workflow_ids})
+        self.effects = {key: made for key, made in self.effects.items() if key[0] not in workflow_ids}
+        self.attempts.forget(workflow_ids)
 
     def deleted(self, workflow_ids: Set[str]) -> None:
-        """Enter that a client deleted workflows: whoever has an id next is another, and draws what is his own."""
+        """Enter that a client deleted workflows for good: whoever has an id next draws what is his own."""
         self.keys = {drawn: Gone(*first) if first[0] in workflow_ids else first for drawn, first in self.keys.items()}
 
     def settle_requests(self) -> None:
         """At the end: everything that clients asked was carried out, or refused."""
         for number, request in self.requests.items():
             self.check(Promise.REQUESTS, number in self.handled, "request", request, "is not carried out")
-        # Whoever goes back or forks leaves a request to resume, too.
         for request, count in self._left.items():
             self.check(Promise.REQUESTS, count <= 0, "request", request, "is never found")

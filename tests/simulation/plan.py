@@ -89,15 +89,18 @@ class Plan:
     forgetful: bool = False
     #: When the code of those that are late is registered.
     registered_at: float = 0.0
+    #: How often somebody retries, forks or deletes whatever has ended, a child or a copy, at any moment.
+    visits: int = 0
 
     def without_faults(self) -> Plan:
         """The same workflows, in a world where nothing goes wrong and nobody interferes."""
         calls = tuple(call for call in self.calls if call.kind in ("submit", "signal"))
-        return replace(self, calls=calls, faults=(), forgetful=False, registered_at=0.0)
+        return replace(self, calls=calls, faults=(), forgetful=False, registered_at=0.0, visits=0)
 
     def __str__(self) -> str:
         head = f"seed {self.seed}: {self.workers} workers, {self.recoveries} recoveries"
         head += ", forgetful" if self.forgetful else ""
+        head += f", {self.visits} visits" if self.visits else ""
         lines = [head + (f", registered at {self.registered_at}" if self.registered_at else "")]
         lines += [f"  {'late ' if flow.late else ''}workflow {flow.id}: {flow.program}" for flow in self.flows]
         lines += [f"  call {_shown(call)}" for call in self.calls]
@@ -132,6 +135,7 @@ def plan_of(seed: int) -> Plan:
         recoveries=random.choice([1, 3, 10, 1000]),
         forgetful=random.random() < 0.2,
         registered_at=random.choice([0.0, _moment(random)]),
+        visits=random.choice([0, 0, 1, 4]),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def check_start(ledger: Ledger, flow: FlowNote, id: str, event: Started) -> None:
     """A workflow starts when its submitter said, and else at once."""
-    starts_at = flow.terms.starts_at or 0
+    starts_at = flow.row.starts_at or 0
     if flow.run == 1:
         ledger.check(Promise.IN_TIME, event.at >= starts_at, id, "starts at", event.at, "not", starts_at)
         ledger.check_on_time(flow, event.at, starts_at, id, "starts")
@@ -26,7 +26,7 @@ def check_start(ledger: Ledger, flow: FlowNote, id: str, event: Started) -> None
 def check_sleep(ledger: Ledger, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
     """A sleep ends when it is over."""
     ledger.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
-    ledger.check_on_time(flow, event.at, max(note.due_at, note.issued_at), id, "sleep", event.step, "ends")
+    ledger.check_on_time(flow, event.at, max(note.due_at, note.scheduled_at), id, "sleep", event.step, "ends")
 
 
 def check_handed_over(ledger: Ledger, attempt: Attempt) -> None:
@@ -37,7 +37,7 @@ def check_handed_over(ledger: Ledger, attempt: Attempt) -> None:
         return
     rests = flow.status in PAUSED and flow.settled_in < ledger.turn
     ledger.check(Promise.PAUSED, not rests, attempt, "is handed over, and its workflow is", flow.status)
-    ledger.check_on_time(flow, ledger.wall(), max(note.due_at, note.issued_at), attempt, "is handed over")
+    ledger.check_on_time(flow, ledger.wall(), max(note.due_at, note.scheduled_at), attempt, "is handed over")
 
 
 def check_not_overdue(ledger: Ledger, flow: FlowNote, id: str, at: Micros) -> None:
@@ -49,7 +49,7 @@ def check_not_overdue(ledger: Ledger, flow: FlowNote, id: str, at: Micros) -> No
 
 def ends_by(ledger: Ledger, flow: FlowNote) -> Micros | None:
     """When a workflow that was not asked to end is to be: its time is over then, or its parent was terminated."""
-    if flow.cancelled or (flow.terms.deadline_at is None and flow.terms.parent is None):
+    if flow.cancelled or (flow.row.deadline_at is None and flow.row.parent is None):
         return None
-    moments = flow.terms.deadline_at, orphaned_at(ledger, flow)
+    moments = flow.row.deadline_at, orphaned_at(ledger, flow)
     return min((moment for moment in moments if moment is not None), default=None)

@@ -45,6 +45,8 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, registered_at=0.0)
     if plan.forgetful:
         yield replace(plan, forgetful=False)
+    if plan.visits:
+        yield replace(plan, visits=plan.visits - 1)
     yield from (replace(plan, faults=fewer) for fewer in _without(plan.faults))
     # All are submitted in the end; what else is called may be left out.
     submits = tuple(call for call in plan.calls if call.kind == "submit")

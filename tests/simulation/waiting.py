@@ -23,7 +23,7 @@ def check_waits(ledger: Ledger, id: str, flow: FlowNote, registered: bool) -> No
     forgotten: list[str] = []
     if flow.status is Status.PROCESSING:
         forgotten += _forgotten(ledger, id, flow)
-        if flow.terms.deadline_at is not None and not flow.cancelled:
+        if flow.row.deadline_at is not None and not flow.cancelled:
             forgotten.append("its time")
     elif flow.status is Status.STALLED and registered and UNREGISTERED in (flow.reason or ""):
         forgotten.append("code that is there")

@@ -43,6 +43,9 @@ HELPS = 40
 PAUSE = 301.0
 #: For how long a fault may hold up others: the longest pause after which a disk is tried again, and a bit.
 RECOVERY: Micros = LONGEST_PAUSE + SECOND // 2
+#: How often somebody comes by who retries, forks or deletes what has ended.
+OFTEN = 0.3
+VISITS = ["retry", "retry", "fork", "delete"]
 #: Seconds that a stop waits for activities; one that waits for as long as it takes cannot go on without an end.
 TIMEOUTS = [60, 0, 1, 10]
 #: The same once nothing fails any more.
@@ -62,15 +65,19 @@ class World:
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
         self.ledger.trace, self.ledger.wall = self.note, self.wall
+        self.ledger.attempts.clock = self
         self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
         #: Time that has passed, and how far the system's clock is off.
         self.time: Micros = 0
         self.offset: Micros = 0
+        #: How far it has leapt forwards in all.
+        self._leaps: Micros = 0
         self.turns = 0
         self.code = BEFORE
         self._recoveries = plan.recoveries
+        self._visits = plan.visits
         self._registered = plan.registered_at == 0
         self._inbox: list[Message] = []
         self._events: list[tuple[Micros, int, Callable[[], None]]] = []
@@ -97,6 +104,14 @@ class World:
         """What the system's clock shows."""
         return START + self.time + self.offset
 
+    def elapsed(self) -> Micros:
+        """What a clock shows that makes every leap forwards, and none back."""
+        return self.time + self._leaps
+
+    def latest(self) -> Micros:
+        """The latest time that the engine has seen."""
+        return self.ledger.latest
+
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Have something happen later."""
         heapq.heappush(self._events, (self.time + int(seconds * SECOND), next(self._numbers), what))
@@ -121,6 +136,8 @@ class World:
 
     def _start(self) -> None:
         self.crew = Crew(self, self.plan.workers)
+        self.ledger.attempts.begin_session()
+        self.ledger.recoveries.begin_session(self._recoveries)
         self._inbox.clear()
         self.registry = self.code.deployed(self._registered)
         self.registry.subscribe(lambda name: self.send(Registered(name)))
@@ -202,6 +219,8 @@ class World:
         for helps in range(HELPS):
             if self._live_until_quiet():
                 self._check_nobody_is_forgotten()
+            while self._visits and not self._unended() and self._visit():
+                self._live_until_quiet()
             if not self._unended():
                 # Another process finds everything as it was left, and nothing to do.
                 self.disk.heal()
@@ -243,10 +262,19 @@ class World:
             self._guarded(self._turn)
             for fault in self._faults.pop(self.turns, ()):
                 self._guarded(partial(self._strike, fault))
+            if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
+                self._visit()
             if self.plan.forgetful:
                 self._evict()
                 self.count("evict after each turn")
         return True
+
+    def _visit(self) -> bool:
+        """Somebody comes by who retries, forks or deletes what has ended; False where there is none."""
+        kind = self.dice.choose(VISITS, "visit as", self.turns)
+        came = self.clients.visit(kind, *(self.dice.chance(what, self.turns) for what in ("visit to", "visit with")))
+        self._visits -= came
+        return came
 
     def _guarded(self, what: Callable[[], None]) -> None:
         """Do something in which the process may die."""
@@ -321,6 +349,7 @@ class World:
             self._evict()
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
+            self._leaps += 10**fault.size * SECOND
         elif fault.kind == "clock back":
             self.offset -= 10 ** min(fault.size, 3) * SECOND
         elif not self.disk.healed:

@@ -212,6 +212,8 @@ def _resume(state: State, request: Request, resident: Resident | None, turn: Tur
             go_on(state, resident, recorded, family, turn)
     elif workflow_id in state.suspended:
         change.status = WorkflowStatus.PROCESSING
+        # Before it was suspended it may have been counted. Somebody has it go on: that is counted anew.
+        change.recovery_attempts = 0
         state.suspended.discard(workflow_id)
         state.to_build[workflow_id] = None
     elif workflow_id in state.stalled:

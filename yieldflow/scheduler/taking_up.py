@@ -92,7 +92,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         return
     # It is needed in memory only to be cancelled.
     if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or record.id not in state.later):
-        probation.passed(record.id)
+        _acquit(state, record, turn)
         state.suspended.add(record.id)
         return
     if record.recovery_attempts == 0:  # Somebody had it go on since.
@@ -101,7 +101,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         stall(state, info, probation.too_many(record.recovery_attempts), turn, before=before)
         return
     if record.started_at is None and record.starts_at is not None and record.starts_at > turn.now:
-        delay(state, record.id, record.run, record.starts_at)
+        delay(state, record, turn)
         return
     try:
         resident = state.residents.rebuild(loaded)
@@ -133,6 +133,12 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
     else:
         go_on(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
+
+
+def _acquit(state: State, record: WorkflowRecord, turn: Turn) -> None:
+    """Of one that only waits nothing is at work that could take the process down: that it was counted is taken back."""
+    if state.probation.on_trial(record.id):
+        turn.change(record.id, record.run).recovery_attempts = 0
 
 
 class Family(NamedTuple):
@@ -218,8 +224,8 @@ def _spare_sleeper(state: State, resident: Resident, turn: Turn) -> None:
         turn.change(info.workflow_id, info.run).recovery_attempts = 0
 
 
-def delay(state: State, workflow_id: str, run: int, starts_at: Micros) -> None:
+def delay(state: State, record: WorkflowRecord, turn: Turn) -> None:
     """Wait outside memory for the start."""
-    state.probation.passed(workflow_id)
-    state.delayed.add(workflow_id)
-    state.timers.set(Timer(starts_at, workflow_id, run, START))
+    _acquit(state, record, turn)
+    state.delayed.add(record.id)
+    state.timers.set(Timer(record.starts_at or turn.now, record.id, record.run, START))

@@ -1,0 +1,252 @@
+"""What the workers did, attempt by attempt: what the engine says of an attempt is held against it.
+
+How much time has passed is told by a clock that is never set back and makes every leap forwards: between two moments no
+other clock of the world can have shown that more went by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Set
+from typing import NamedTuple, Protocol
+
+from tests.engine import SECOND
+from yieldflow._core.history import Failure, Micros, Outcome
+from yieldflow._core.retry import RetryPolicy
+from yieldflow.store import Retried
+from yieldflow.workers import Attempt, Key
+
+#: How a failure says which limit was reached.
+LIMIT = re.compile(r"(\w*timeout) of ([\d.]+) s")
+#: The limits that no further attempt follows.
+FINAL = ("schedule_to_start_timeout", "schedule_to_close_timeout")
+#: What is lost by rounding.
+ROUNDED: Micros = 2
+
+
+class Clock(Protocol):
+    """How late it is."""
+
+    def wall(self) -> Micros:
+        """By the system's clock."""
+
+    def elapsed(self) -> Micros:
+        """By one that is never set back."""
+
+    def latest(self) -> Micros:
+        """The latest time that the engine has seen by the system's clock."""
+
+
+class Raised(NamedTuple):
+    """An attempt that failed by itself."""
+
+    failure: Outcome
+    #: Whether no further one may follow,
+    final: bool
+    #: and for how many seconds it asks else.
+    asked: float | None
+
+
+class Begun:
+    """An attempt that a worker has begun in this session."""
+
+    __slots__ = ("attempt", "begun_at", "heard_at", "silence")
+
+    def __init__(self, attempt: Attempt, at: Micros) -> None:
+        self.attempt = attempt
+        self.begun_at = self.heard_at = at
+        #: The longest between two signs of life.
+        self.silence: Micros = 0
+
+
+class Open(Protocol):
+    """What the books know of the step."""
+
+    attempt: int
+    due_at: Micros
+    scheduled_at: Micros
+    failed_at: Micros | None
+    counted_from: Micros | None
+    ready_at: Micros
+    cancelling: int | None
+
+
+class Attempts:
+    """The attempts of all sessions.
+
+    Args:
+        check: Has something hold.
+    """
+
+    def __init__(self, check: Callable[..., None]) -> None:
+        self._check = check
+        self.clock: Clock | None = None
+        #: By step and number: what raised.
+        self._raised: dict[Key, dict[int, list[Raised]]] = {}
+        # Of this session:
+        self._began_at: Micros = 0
+        self._begun: dict[Key, Begun] = {}
+        self._running: dict[Key, Attempt] = {}
+        #: From when on the time of all attempts may be counted at the earliest, and at the latest, by the dispatch.
+        self._counted: dict[Key, tuple[Attempt, Micros, Micros]] = {}
+
+    def elapsed(self) -> Micros:
+        """How late it is."""
+        return 0 if self.clock is None else self.clock.elapsed()
+
+    def begin_session(self) -> None:
+        """Another process: it knows nothing of what is under way."""
+        self._began_at = self.elapsed()
+        self._begun.clear()
+        self._running.clear()
+        self._counted.clear()
+
+    # ------------------------------------------------------------------ told by the workers
+
+    def dispatched(self, attempt: Attempt, note: Open) -> None:
+        """An attempt is handed to the workers. The time before it for which nobody knows of its life does not count."""
+        if attempt.options.schedule_to_close_timeout is None:
+            return
+        assert self.clock is not None
+        now, counted = self.clock.wall(), note.counted_from or note.scheduled_at
+        known = max(note.scheduled_at, note.failed_at or 0, note.due_at)
+        earliest = latest = counted + max(0, now - (note.due_at or note.scheduled_at))
+        # It may have waited in line, and meanwhile its time went by. Or the clock was set back.
+        if attempt.options.max_concurrent is not None or known > (note.due_at or note.scheduled_at):
+            earliest = counted
+        self._counted[attempt.key] = attempt, earliest, latest
+
+    def begun(self, attempt: Attempt) -> None:
+        """A worker begins an attempt."""
+        self._begun[attempt.key] = Begun(attempt, self.elapsed())
+        self._running[attempt.key] = attempt
+
+    def beats(self, attempt: Attempt) -> None:
+        """An attempt says that it lives."""
+        begun = self._begun.get(attempt.key)
+        if begun is not None and begun.attempt is attempt:
+            now = self.elapsed()
+            begun.silence, begun.heard_at = max(begun.silence, now - begun.heard_at), now
+
+    def raised(self, attempt: Attempt, failure: Outcome, final: bool, asked: float | None) -> None:
+        """An attempt fails by itself."""
+        made = self._raised.setdefault(attempt.key, {}).setdefault(attempt.number, [])
+        made.append(Raised(failure, final, asked))
+
+    def ended(self, attempt: Attempt) -> None:
+        """An attempt ends, or whoever makes it is let go of."""
+        if self._running.get(attempt.key) is attempt:
+            del self._running[attempt.key]
+
+    # ------------------------------------------------------------------ told by the books
+
+    def forget(self, workflow_ids: Set[str]) -> None:
+        """These workflows are gone."""
+        known = {*self._raised, *self._begun, *self._running, *self._counted}
+        for key in known:
+            if key[0] in workflow_ids:
+                self.forget_step(key)
+
+    def forget_step(self, key: Key) -> None:
+        """A step is done anew, of which nothing is under way that anybody would listen to."""
+        self._raised.pop(key, None)
+        self._begun.pop(key, None)
+        self._running.pop(key, None)
+        self._counted.pop(key, None)
+
+    def goes_back(self, workflow_id: str) -> None:
+        """A workflow goes back that had not ended: what is under way may be let be, or be what its steps wait for."""
+        for key in [key for key in self._running if key[0] == workflow_id]:
+            del self._running[key]
+
+    def is_waited_for(self, key: Key) -> bool:
+        """Whether an attempt is under way that is to be waited for if it is cancelled."""
+        attempt = self._running.get(key)
+        return attempt is not None and attempt.options.on_cancel == "wait"
+
+    # ------------------------------------------------------------------ what the engine says
+
+    def is_followed(self, key: Key, note: Open, retried: Retried) -> None:
+        """A failed attempt is followed by another: it may be, and that is due when it should be."""
+        _, failure, at, (_, due_at, _, _, said) = retried
+        assert due_at is not None
+        raised = self._reason(key, note, failure)
+        self._check(not raised.final, key, "is tried again after", failure.summary)
+        begun = self._begun[key].attempt
+        policy, limit = begun.options.retry, begun.options.schedule_to_close_timeout
+        assert policy is not None
+        most = policy.maximum_attempts
+        self._check(most is None or note.attempt < most, key, "is tried again after attempt", note.attempt, "of", most)
+        shortest, longest = waits(policy, note.attempt, raised.asked)
+        self._check(shortest <= due_at - at <= longest, key, "waits", due_at - at, "of", shortest, longest)
+        if limit is not None:
+            _, earliest, latest = self._counted[key]
+            right = said is not None and earliest - ROUNDED <= said <= latest + ROUNDED
+            self._check(right, key, "is counted from", said, "and not", earliest, latest)
+            self._check(due_at < latest + limit * SECOND + ROUNDED, key, "is tried again after all its time")
+
+    def is_given_up(self, key: Key, note: Open, failure: Failure, at: Micros) -> None:
+        """A failed attempt was the last one: none may follow."""
+        raised = self._reason(key, note, failure)
+        begun = self._begun.get(key)
+        if raised.final or begun is None or begun.attempt.options.retry is None or note.cancelling is not None:
+            return
+        policy, limit = begun.attempt.options.retry, begun.attempt.options.schedule_to_close_timeout
+        if policy.maximum_attempts is not None and note.attempt >= policy.maximum_attempts:
+            return
+        _, longest = waits(policy, note.attempt, raised.asked)
+        late = limit is not None and at + longest >= self._counted[key][1] + limit * SECOND - ROUNDED
+        self._check(late, key, "is given up at attempt", note.attempt, "after", failure.summary)
+
+    def _reason(self, key: Key, note: Open, failure: Failure) -> Raised:
+        """Why an attempt failed, which must be so; and what may follow."""
+        number = note.attempt
+        if failure.type_name.endswith(".Cancelled"):
+            running = self._running.get(key)
+            self._check(running is None or running.number != number, key, "is cancelled while it runs")
+            return Raised(failure, True, None)
+        if failure.type_name.endswith(".ActivityTimeoutError"):
+            return Raised(failure, self._check_time(key, note, failure), None)
+        made = self._raised.get(key, {}).get(number, ())
+        found = next((one for one in made if one.failure == failure), None)
+        self._check(found is not None, key, "attempt", number, "never raised", failure.summary)
+        assert found is not None
+        return found
+
+    def _check_time(self, key: Key, note: Open, failure: Failure) -> bool:
+        """The time is over that a failure speaks of; whether none may follow."""
+        said = LIMIT.search(failure.message)
+        assert said is not None
+        limit, seconds = said.group(1), float(said.group(2))
+        begun, now = self._begun.get(key), self.elapsed()
+        if begun is not None and begun.attempt.number != note.attempt:
+            begun = None
+        given = None if begun is None else getattr(begun.attempt.options, limit)
+        self._check(given is None or given == seconds, key, failure.message, "and not", given)
+        if limit == "schedule_to_close_timeout":
+            self._check_total(key, note, int(seconds * SECOND))
+        elif limit == "schedule_to_start_timeout":
+            passed = now - max(note.ready_at, self._began_at)
+            self._check(begun is None and passed >= seconds * SECOND, key, passed, failure.message)
+        else:
+            self._check(begun is not None, key, "was never begun:", failure.message)
+            assert begun is not None
+            passed = now - begun.begun_at if limit == "timeout" else max(begun.silence, now - begun.heard_at)
+            self._check(passed >= seconds * SECOND, key, passed, failure.message)
+        return limit in FINAL
+
+    def _check_total(self, key: Key, note: Open, limit: Micros) -> None:
+        """The time of all attempts is over."""
+        attempt, earliest, _ = self._counted.get(key, (None, note.counted_from or note.scheduled_at, 0))
+        if attempt is not None and attempt.number != note.attempt:
+            earliest = note.counted_from or note.scheduled_at
+        assert self.clock is not None
+        self._check(self.clock.latest() >= earliest + limit - ROUNDED, key, "is out of time, counted from", earliest)
+
+
+def waits(policy: RetryPolicy, attempt: int, asked: float | None) -> tuple[Micros, Micros]:
+    """How long is waited after an attempt, at least and at most; a microsecond is lost by rounding."""
+    if asked is not None:
+        return int(asked * SECOND), int(asked * SECOND)
+    least, most = (policy.interval(attempt, chance) * SECOND for chance in (1, 0))
+    return int(least) - 1, int(most) + 1
