@@ -97,6 +97,7 @@ def check_cancel(ledger: Ledger, flow: FlowNote, id: str, event: CancelRequested
 
 def check_end(ledger: Ledger, flow: FlowNote, checkpoint: Checkpoint) -> None:
     """A workflow has ended: what was cancelled had been asked to end, or had a cause to end at once."""
+    ledger.over.add((checkpoint.workflow_id, flow.run))
     if flow.status is not Status.CANCELLED:
         return
     id, reason = checkpoint.workflow_id, checkpoint.reason
@@ -106,7 +107,6 @@ def check_end(ledger: Ledger, flow: FlowNote, checkpoint: Checkpoint) -> None:
     ledger.check(Promise.CANCELS, caused, id, "ends as cancelled:", reason)
     if reason == TERMINATED:
         flow.terminated_at = checkpoint.at
-        ledger.terminated.add((id, flow.run))
 
 
 def _has_cause(ledger: Ledger, flow: FlowNote, id: str, reason: str | None) -> bool:
@@ -120,5 +120,6 @@ def _has_cause(ledger: Ledger, flow: FlowNote, id: str, reason: str | None) -> b
     if parent is None or (parent.on_parent_end != "cancel" and not flow.row.released):
         return False
     if reason == f"its parent {parent.workflow_id} was terminated":
-        return parent[:2] in ledger.terminated
+        # Or it ended otherwise, and the next session finds a child that had gone back by itself.
+        return parent[:2] in ledger.over
     return reason == f"its parent {parent.workflow_id} no longer waits for it"

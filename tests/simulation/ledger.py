@@ -191,8 +191,8 @@ class Ledger:
         self.kept: Counter[tuple[str, Payload]] = Counter()
         #: What clients called, whatever became of it: kind and payload, by workflow.
         self.called: dict[str, set[tuple[RequestKind, Payload | None]]] = {}
-        #: The runs that were terminated.
-        self.terminated: set[tuple[str, int]] = set()
+        #: The runs with which a workflow ended.
+        self.over: set[tuple[str, int]] = set()
         #: How children ended, by the step of the parent that started them.
         self.ends: dict[Key, list[children.ChildEnd]] = {}
         #: Ends that nobody was told of yet.
