@@ -121,5 +121,5 @@ def _has_cause(ledger: Ledger, flow: FlowNote, id: str, reason: str | None) -> b
         return False
     if reason == f"its parent {parent.workflow_id} was terminated":
         # Or it ended otherwise, and the next session finds a child that had gone back by itself.
-        return parent[:2] in ledger.over
+        return any(id == parent.workflow_id and run >= parent.run for id, run in ledger.over)
     return reason == f"its parent {parent.workflow_id} no longer waits for it"
