@@ -72,6 +72,7 @@ def make_room(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) ->
 
 def end_cancelled(state: State, attempt: Attempt) -> None:
     """An activity that never began ends as cancelled."""
+    attempt.cancelled = True
     state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
 
 

@@ -30,7 +30,7 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
         command = leaf.command
         if isinstance(command, ActivityInvocation):
             there = state.under_way.get(key)
-            if there is not None and _is_of_another_step(there, resident, leaf):
+            if there is not None and is_of_another_step(there, resident, leaf):
                 abandon(state, there, turn, timed_out=False)
                 there = None
             if there is not None:
@@ -42,7 +42,7 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
             state.timers.set(Timer(step.due_at or 0, *key))
 
 
-def _is_of_another_step(attempt: Attempt, resident: Resident, leaf: Leaf) -> bool:
+def is_of_another_step(attempt: Attempt, resident: Resident, leaf: Leaf) -> bool:
     """Whether what is under way is an attempt at what had the step's number before a rewind."""
     step, there = leaf.step, resident.attempts.get(leaf.step.number)
     other = attempt.definition.name != step.name or attempt.input != step.input

@@ -27,7 +27,7 @@ from .applying import apply, stall
 from .attempts import retry
 from .children import outcome_for_parent
 from .committing import commit
-from .dispatching import dispatch
+from .dispatching import dispatch, is_of_another_step
 from .eviction import Eviction
 from .limits import look, note_beats, watch
 from .requests import handle
@@ -331,9 +331,15 @@ class Scheduler:
         change = turn.change(workflow_id, run)
         change.causes = joined(change.causes, (completed,)) if change.causes else (completed,)
         attempt.settled_in = turn.mark
-        if resident is not None and step not in resident.execution.open:
-            # Cancelled in this turn: too late only if that is committed.
-            return
+        if resident is not None:
+            leaf = resident.execution.open.get(step)
+            if leaf is None:
+                # Cancelled in this turn: too late only if that is committed.
+                return
+            if is_of_another_step(attempt, resident, leaf):
+                # It was kept, or under way, while its workflow was stalled, and has come to the step again since.
+                state.under_way.pop(attempt.key)
+                return
         may_follow = isinstance(outcome, Failure) and not turn.is_last_of(workflow_id)
         if may_follow and retry(state, resident, completed, turn, change):
             return
