@@ -85,6 +85,8 @@ class Attempts:
         self._raised: dict[Key, dict[int, list[Raised]]] = {}
         # Of this session:
         self._began_at: Micros = 0
+        #: The workflows that went back while the engine had attempts of them in memory.
+        self.went_back: set[str] = set()
         self._begun: dict[Key, Begun] = {}
         self._running: dict[Key, Attempt] = {}
         #: From when on the time of all attempts may be counted at the earliest, and at the latest, by the dispatch.
@@ -100,6 +102,7 @@ class Attempts:
         self._begun.clear()
         self._running.clear()
         self._counted.clear()
+        self.went_back.clear()
 
     # ------------------------------------------------------------------ told by the workers
 
@@ -156,6 +159,7 @@ class Attempts:
 
     def goes_back(self, workflow_id: str) -> None:
         """A workflow goes back that had not ended: what is under way may be let be, or be what its steps wait for."""
+        self.went_back.add(workflow_id)
         for key in [key for key in self._running if key[0] == workflow_id]:
             del self._running[key]
 

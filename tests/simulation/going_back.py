@@ -159,6 +159,7 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
         _forget_effects(ledger, goal, before, flow.steps)
     else:
         ledger.attempts.goes_back(id)
+    ledger.recoveries.touch(id)
     flow.events = flow.events[:place]
     flow.applied = len(flow.events)
     flow.signals = signals_before(flow, place)

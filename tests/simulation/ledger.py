@@ -426,12 +426,16 @@ class Ledger:
 
     def dispatched(self, attempt: Attempt) -> None:
         """The engine hands an attempt to the workers."""
+        if self._is_undone(attempt):
+            return
         self.leaves(attempt)
         if not attempt.cancelled:
             self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
 
     def begins(self, attempt: Attempt) -> None:
         """A worker begins an attempt: it is the one that its step waits for."""
+        if self._is_undone(attempt):
+            return
         self.leaves(attempt)
         flow = self.flows[attempt.workflow_id]
         note = flow.steps[attempt.step]
@@ -446,6 +450,15 @@ class Ledger:
         )
         self._under_way[attempt.key] = attempt
         self.attempts.begun(attempt)
+
+    def _is_undone(self, attempt: Attempt) -> bool:
+        """Whether an attempt was asked for by what a client has undone since, of a workflow that was stalled."""
+        if attempt.workflow_id not in self.attempts.went_back:
+            return False
+        flow = self.flows.get(attempt.workflow_id)
+        note = flow.steps.get(attempt.step) if flow is not None else None
+        asked = attempt.definition.name, attempt.input, attempt.number
+        return note is None or asked != (note.name, note.input, note.attempt)
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
         """An attempt runs beside others."""
