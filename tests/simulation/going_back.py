@@ -155,10 +155,11 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
     before, now = flow.steps, ledger.attempts.elapsed()
     steps = before.items()
     flow.steps = {number: step_before(step, place, reapply, now) for number, step in steps if step.turn < place}
-    if flow.status.ended:
-        _forget_effects(ledger, goal, before, flow.steps)
-    else:
+    if not flow.status.ended:
         ledger.attempts.goes_back(id)
+        # What is not on disk yet may come still.
+        before = {number: step for number, step in before.items() if step.ended}
+    _forget_effects(ledger, goal, before, flow.steps)
     ledger.recoveries.touch(id)
     flow.events = flow.events[:place]
     flow.applied = len(flow.events)
