@@ -173,4 +173,46 @@ FOUND: dict[str, Plan] = {
         faults=(Fault("code missing", 2),),
         recoveries=1,
     ),
+    "what ended while its workflow was stalled ends a step that it came to again since": Plan(
+        60_014_835,
+        flows=(
+            Flow(
+                "w1",
+                [
+                    "again",
+                    2,
+                    ["sleep", 1, 0],
+                    ["sequence", ["signal", 3, "bell"], ["signal", 4, "bell"], ["act", 5, "pair", 1]],
+                ],
+                False,
+            ),
+            Flow("w2", ["again", 2, ["sequence"], ["act", 6, "stubborn", 1]], True, late=True),
+        ),
+        calls=(
+            Call(0, "submit", "w1", others=("w2",)),
+            Call(0, "signal", "w1", "bell", 1),
+            Call(0, "signal", "w1", "bell", 2),
+        ),
+        faults=(Fault("refused value", 5),),
+        workers=5,
+        recoveries=1000,
+        visits=2,
+    ),
+    "what never began, as it was cancelled, ends as cancelled though a retry undid that": Plan(
+        60_018_934,
+        flows=(
+            Flow("w0", ["again", 7, ["act", 6, "queued", 0], ["finally", 8, ["until", 9, 0.5], ["sequence"]]], False),
+            Flow("w1", ["act", 2, "narrow", 0, {"on_cancel": "wait"}], False),
+        ),
+        calls=(
+            Call(30, "submit", "w0", outside=True, others=("w1",)),
+            Call(0, "signal", "w0", "bell", 2),
+            Call(0.5, "signal", "w0", "bell", 3),
+            Call(2, "cancel", "w1", value=101),
+        ),
+        faults=(Fault("refused value", 3),),
+        workers=3,
+        recoveries=3,
+        visits=2,
+    ),
 }
