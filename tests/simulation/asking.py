@@ -9,10 +9,11 @@ from tests.engine import CODEC, SECOND
 from yieldflow._core.history import CancelRequested, WorkflowStatus
 from yieldflow.store import Checkpoint, Request, RequestKind
 
+from .notes import FlowNote
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from .ledger import FlowNote, Ledger
+    from .ledger import Ledger
 
 Status = WorkflowStatus
 

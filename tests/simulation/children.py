@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from yieldflow._core.history import Failure, Micros, Outcome, StepEnded, WorkflowStatus
 
+from .notes import FlowNote, StepNote
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from .ledger import FlowNote, Ledger, StepNote
+    from .ledger import Ledger
 
 
 class ChildEnd(NamedTuple):

@@ -21,7 +21,8 @@ from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, Wor
 
 from .code import Code
 from .going_back import RETRIED, is_refused
-from .ledger import Ledger, Sent, Status
+from .ledger import Ledger
+from .notes import Sent, Status
 from .plan import DIES, Call, Flow, purges
 from .promises import Promise
 

@@ -9,7 +9,8 @@ from yieldflow.sqlite.invariants import INVARIANTS, broken
 from yieldflow.store import Loaded, StepRecord, Store
 
 from .columns import NOTE, ROW, STEP
-from .ledger import FlowNote, Ledger
+from .ledger import Ledger
+from .notes import FlowNote
 from .promises import Promise, Violation
 from .rows import unsound
 

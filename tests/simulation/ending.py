@@ -14,7 +14,8 @@ from yieldflow.store import Loaded
 from .asking import TERMINATED
 from .code import LATE, Code
 from .comparing import compare_all
-from .ledger import Ledger, Sent
+from .ledger import Ledger
+from .notes import Sent
 from .plan import HARMLESS, Plan, purges
 from .promises import Promise
 

@@ -12,7 +12,8 @@ from yieldflow._core.history import CancelRequested, Failure, Micros, StepEnded,
 from yieldflow.store import Parent, Request, RequestKind, Rewind, Submission
 
 from .columns import RowNote
-from .ledger import FlowNote, Ledger, SignalNote, Status, StepNote
+from .ledger import Ledger
+from .notes import FlowNote, SignalNote, Status, StepNote
 from .promises import Promise
 
 #: Steps that end by what a signal brings.

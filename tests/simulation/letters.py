@@ -8,16 +8,15 @@ from tests.engine import CODEC
 from yieldflow._core.history import Signal, StepEnded, StepKind
 from yieldflow.store import Checkpoint
 
+from .notes import FlowNote, SignalNote, StepNote
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from .ledger import FlowNote, Ledger, SignalNote, StepNote
+    from .ledger import Ledger
 
 
 def keep(ledger: Ledger, flow: FlowNote, id: str, signal: Signal) -> None:
     """A signal is on disk."""
-    from .ledger import SignalNote
-
     number = signal.number or max(flow.signals, default=0) + 1
     ledger.check(Promise.SIGNALS, number == max(flow.signals, default=number - 1) + 1, id, "signal", number)
     flow.signals[number] = SignalNote(signal.name, signal.payload)

@@ -9,10 +9,11 @@ from yieldflow.workers import Attempt
 
 from .asking import PAUSED
 from .children import orphaned_at
+from .notes import FlowNote, StepNote
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from .ledger import FlowNote, Ledger, StepNote
+    from .ledger import Ledger
 
 
 def check_start(ledger: Ledger, flow: FlowNote, id: str, event: Started) -> None:

@@ -8,10 +8,11 @@ from tests.engine import CODEC
 from yieldflow._core.history import to_datetime
 from yieldflow.store import Checkpoint
 
+from .notes import FlowNote
 from .promises import Promise
 
 if TYPE_CHECKING:
-    from .ledger import FlowNote, Ledger
+    from .ledger import Ledger
 
 #: What the input of such a step has.
 SEEN = '"seen":['

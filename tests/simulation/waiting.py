@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from yieldflow._core.history import StepKind
 
 from .children import child_of, orphaned_at
-from .ledger import UNREGISTERED, FlowNote, Ledger, Status
+from .ledger import UNREGISTERED, Ledger
+from .notes import FlowNote, Status
 from .promises import Promise
 
 

@@ -29,7 +29,8 @@ from .crew import Crew
 from .dice import Dice
 from .disk import Disk
 from .ending import End, look, steady_flows
-from .ledger import Ledger, Status
+from .ledger import Ledger
+from .notes import Status
 from .plan import BETWEEN, Call, Fault, Plan
 from .promises import Promise, Violation
 from .waiting import check_waits
