@@ -215,4 +215,23 @@ FOUND: dict[str, Plan] = {
         recoveries=3,
         visits=2,
     ),
+    "a child that is refused its id takes another child of the run for itself, after a retry": Plan(
+        1_892_286_320,
+        flows=(
+            Flow(
+                "w0",
+                [
+                    "sequence",
+                    ["child", 2, "abandon", "shared", None, ["sequence"]],
+                    ["child", 6, "wait", "shared", None, ["sequence"], False],
+                ],
+                False,
+            ),
+        ),
+        calls=(Call(5, "submit", "w0", delay=3), Call(0, "signal", "w0", "nobody", 1, outside=True)),
+        faults=(),
+        workers=3,
+        recoveries=1000,
+        visits=1,
+    ),
 }

@@ -270,6 +270,9 @@ class Ledger:
             flow.settled_in = self.turn
         if status is Status.PROCESSING:
             flow.since = checkpoint.at
+        if checkpoint.recovery_attempts:
+            # It waited until others had shown that they do not take the process down.
+            flow.since = self.wall()
         if status is not None and status.ended:
             self.untold[id] = status, checkpoint.outcome
             asking.check_end(self, flow, checkpoint)

@@ -11,7 +11,7 @@ from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import Checkpoint, Loaded, Pending, WorkflowRecord
 from .applying import apply, note_end, note_issued, receive, stall
-from .children import child_id, invocation_of, outcome_for_parent
+from .children import child_id, invocation_of, is_given, outcome_for_parent
 from .dispatching import cancel_child, dispatch, orphaned
 from .residents import Resident, why
 from .state import State
@@ -144,7 +144,8 @@ def _acquit(state: State, record: WorkflowRecord, turn: Turn) -> None:
 class Family(NamedTuple):
     """The children of a run as they stand on disk."""
 
-    ids: frozenset[str] = frozenset()
+    #: The steps whose children are there.
+    begun: frozenset[int] = frozenset()
     #: What the ends of those that have ended are to the parent, in the order in which they ended.
     ends: Sequence[StepEnded] = ()
 
@@ -156,11 +157,23 @@ def family_of(state: State, resident: Resident, turn: Turn) -> Family:
         DamagedRowError: The row of one of them is damaged.
         StorageError: They cannot be read.
     """
-    if not any(leaf.step.kind is StepKind.CHILD for leaf in resident.execution.open.values()):
+    leaves = [leaf for leaf in resident.execution.open.values() if leaf.step.kind is StepKind.CHILD]
+    if not leaves:
         return Family()
-    key = resident.info.workflow_id, resident.info.run
-    ended, unfinished = state.store.ended_children(*key), state.store.open_children(*key)
-    return Family(frozenset([*unfinished, *(child.id for child in ended)]), _ends(state, ended, turn))
+    info = resident.info
+    ended = state.store.ended_children(info.workflow_id, info.run)
+    unfinished = frozenset(state.store.open_children(info.workflow_id, info.run))
+    open_ones = [leaf for leaf in leaves if child_id(info, leaf) in unfinished and _is_its_own(state, info, leaf)]
+    steps = [leaf.step.number for leaf in open_ones] + [child.parent.step for child in ended if child.parent]
+    return Family(frozenset(steps), _ends(state, ended, turn))
+
+
+def _is_its_own(state: State, info: WorkflowInfo, leaf: Leaf) -> bool:
+    """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
+    if not is_given(leaf):
+        return True
+    there = state.store.record(child_id(info, leaf))
+    return there is None or there.parent is None or there.parent.step == leaf.step.number
 
 
 def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], family: Family, turn: Turn) -> None:
@@ -193,7 +206,7 @@ def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], f
     """Start the children that are waited for and are on no disk: a fork has begun none itself."""
     info = resident.info
     for leaf in children:
-        if child_id(info, leaf) not in family.ids:
+        if leaf.step.number not in family.begun:
             note_issued(state, resident, leaf.step, turn, turn.change(info.workflow_id, info.run))
 
 
