@@ -234,4 +234,18 @@ FOUND: dict[str, Plan] = {
         recoveries=1000,
         visits=1,
     ),
+    "a request to end what was suspended as it was taken up waits for another that has it built": Plan(
+        3_675_535_509,
+        flows=(Flow("w0", ["race", ["act", 1, "careful", 0], ["act", 2, "queued", 0]], False),),
+        calls=(
+            Call(30, "submit", "w0"),
+            Call(0, "signal", "w0", "bell", 2),
+            Call(5, "delete", "w0", value=84),
+            Call(3, "cancel", "w0", value=63),
+            Call(30, "suspend", "w0", value=81, outside=True),
+        ),
+        faults=(Fault("failing reads", 2, 6), Fault("client dies", 2), Fault("crash during", 2)),
+        workers=5,
+        recoveries=1,
+    ),
 }

@@ -52,10 +52,6 @@ class Probation:
         self._suspects: dict[str, tuple[int, Micros]] = {}
         self._known: set[str] = set()
 
-    def holds(self, workflow_id: str) -> bool:
-        """Whether a workflow waits here or is on probation."""
-        return workflow_id in self._known
-
     def waits(self, workflow_id: str) -> bool:
         """Whether a workflow waits here, and was not taken up yet."""
         return workflow_id in self._known and workflow_id not in self._taken

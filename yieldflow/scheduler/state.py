@@ -94,7 +94,7 @@ class State:
         count = self.dormant.pop(workflow_id, None)
         if count is not None:
             self.probation.add(workflow_id, count)
-        elif not self.probation.holds(workflow_id):
+        elif not self.probation.waits(workflow_id):
             self.delayed.discard(workflow_id)
             self.to_build[workflow_id] = None
 
