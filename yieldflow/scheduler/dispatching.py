@@ -44,7 +44,11 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
 
 def is_of_another_step(attempt: Attempt, resident: Resident, leaf: Leaf) -> bool:
     """Whether what is under way is an attempt at what had the step's number before a rewind."""
-    step, there = leaf.step, resident.attempts.get(leaf.step.number)
+    step = leaf.step
+    if attempt.input is step.input and attempt.definition is leaf.definition and attempt.number == 1:
+        # Nearly always it is the first, made from this very step.
+        return attempt.cancelled > leaf.cancelled
+    there = resident.attempts.get(step.number)
     other = attempt.definition.name != step.name or attempt.input != step.input
     # The same may have been asked for again, or was cancelled by what is undone: it is tried anew.
     return other or attempt.number != (there.number if there is not None else 1) or attempt.cancelled > leaf.cancelled

@@ -336,10 +336,7 @@ class Scheduler:
             if leaf is None:
                 # Cancelled in this turn: too late only if that is committed.
                 return
-            # Nearly always it is the first, made from this very step.
-            first = attempt.number == 1 and not attempt.cancelled
-            plain = first and attempt.input is leaf.step.input and attempt.definition is leaf.definition
-            if not plain and is_of_another_step(attempt, resident, leaf):
+            if is_of_another_step(attempt, resident, leaf):
                 # It was kept, or under way, while its workflow was stalled, and has come to the step again since.
                 state.under_way.pop(attempt.key)
                 return
