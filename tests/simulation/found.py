@@ -248,4 +248,22 @@ FOUND: dict[str, Plan] = {
         workers=5,
         recoveries=1,
     ),
+    "what went back to its last turn, and is suspended before the owner finds that, is looked at without an end": Plan(
+        1_510_080_089,
+        flows=(Flow("w0", ["wait", ["fail", 1], 0.5], False), Flow("w1", ["sequence"], False)),
+        calls=(
+            Call(3, "submit", "w0"),
+            Call(8.949022925441314, "submit", "w1"),
+            Call(0, "submit", "w1", outside=True),
+            Call(0, "retry", "w0", value=89),
+            Call(3, "suspend", "w0", value=98),
+            Call(0, "signal", "w1", "s11", 2),
+            Call(1.8280356895213035, "signal", "w1", "bell", 3),
+            Call(1, "signal", "w1", "nobody", 5),
+            Call(0, "terminate", "w1", value=45),
+        ),
+        faults=(),
+        recoveries=1000,
+        visits=1,
+    ),
 }

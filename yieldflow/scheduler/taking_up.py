@@ -9,7 +9,7 @@ from .._core.context import WorkflowInfo
 from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
-from ..store import Checkpoint, Loaded, Pending, WorkflowRecord
+from ..store import Checkpoint, Loaded, Pending, RequestKind, WorkflowRecord
 from .applying import apply, note_end, note_issued, receive, stall
 from .children import child_id, invocation_of, is_given, outcome_for_parent
 from .dispatching import cancel_child, dispatch, orphaned
@@ -91,7 +91,8 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         state.forget(record.id)
         return
     # It is needed in memory only to be cancelled.
-    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or record.id not in state.later):
+    asked = [ask.request.kind for ask in state.later.get(record.id, ())]
+    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or RequestKind.CANCEL not in asked):
         _acquit(state, record, turn)
         state.suspended.add(record.id)
         return
@@ -106,9 +107,11 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
     try:
         resident = state.residents.rebuild(loaded)
         if record.status is WorkflowStatus.SUSPENDED:
-            resident.recorded = loaded.recorded
             state.suspended.discard(record.id)
-            return
+            # One that went back to its last turn has nothing left that could be cancelled: it ends as it does.
+            if resident.execution.end is None:
+                resident.recorded = loaded.recorded
+                return
         family = family_of(state, resident, turn)
     except DatabaseLostError:
         raise
@@ -120,7 +123,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         else:
             stall(state, info, why(error), turn, before=before)
         return
-    if record.status is WorkflowStatus.STALLED:
+    if record.status is not WorkflowStatus.PROCESSING:
         resident.status = WorkflowStatus.PROCESSING
         turn.change(record.id, record.run).status = WorkflowStatus.PROCESSING
     if record.started_at is None:
