@@ -248,7 +248,7 @@ FOUND: dict[str, Plan] = {
         workers=5,
         recoveries=1,
     ),
-    "what went back to its last turn, and is suspended before the owner finds that, is looked at without an end": Plan(
+    "what went back to its last turn, and is suspended before the owner finds that, has no end": Plan(
         1_510_080_089,
         flows=(Flow("w0", ["wait", ["fail", 1], 0.5], False), Flow("w1", ["sequence"], False)),
         calls=(
