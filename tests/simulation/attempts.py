@@ -116,7 +116,7 @@ class Attempts:
         earliest = latest = counted + max(0, now - (note.due_at or note.scheduled_at))
         # It may have waited in line, and meanwhile its time went by. Or the clock was set back.
         if attempt.options.max_concurrent is not None or known > (note.due_at or note.scheduled_at):
-            earliest = counted
+            earliest, latest = counted, counted + max(0, self.clock.latest() - (note.due_at or note.scheduled_at))
         self._counted[attempt.key] = attempt, earliest, latest
 
     def begun(self, attempt: Attempt) -> None:

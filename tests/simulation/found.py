@@ -266,4 +266,95 @@ FOUND: dict[str, Plan] = {
         recoveries=1000,
         visits=1,
     ),
+    "what a stalled workflow did and a retry has undone is neither kept nor made again": Plan(
+        153_285_843,
+        flows=(
+            Flow(
+                "w0",
+                [
+                    "sequence",
+                    ["sleep", 1, 0.5],
+                    [
+                        "gather",
+                        [["act", 2, "pair", 0], ["task", ["act", 4, "work", 0], ["signal", 3, "s3"], "yield"]],
+                        None,
+                        True,
+                    ],
+                ],
+                False,
+            ),
+        ),
+        calls=(
+            Call(3.847751114331086, "submit", "w0", outside=True),
+            Call(0, "signal", "w0", "s3", 1),
+            Call(5, "cancel", "w0", value=91),
+            Call(6.053638668039354, "delete", "w0", value=95),
+            Call(0, "resume", "w0", value=24),
+        ),
+        faults=(
+            Fault("refused value", 3, 3),
+            Fault("locked", 5, 2),
+            Fault("disk full", 7),
+            Fault("client dies", 1),
+        ),
+        workers=1,
+        visits=1,
+    ),
+    "an attempt that a retry has undone takes the timer of the sleep that has its number since": Plan(
+        153_310_743,
+        flows=(
+            Flow(
+                "w0",
+                [
+                    "gather",
+                    [
+                        ["act", 1, "queued", 0, {"heartbeat_timeout": 2}],
+                        ["sequence", ["signal", 2, "bell"], ["until", 4, 2]],
+                        ["finally", 5, ["take", 6, "bell"], ["sequence"]],
+                    ],
+                    None,
+                    False,
+                ],
+                False,
+            ),
+            Flow("w2", ["again", 5, ["sequence"], ["look", 6]], False),
+        ),
+        calls=(
+            Call(30, "submit", "w0"),
+            Call(0.001, "submit", "w2", delay=3),
+            Call(0.001, "submit", "w2"),
+            Call(0, "signal", "w0", "bell", 2),
+            Call(3, "signal", "w2", "bell", 3),
+            Call(2, "signal", "w2", "bell", 4),
+            Call(0, "signal", "w2", "nobody", 5),
+            Call(0.5, "suspend", "w2", value=9),
+            Call(1.409516673186757, "resume", "w2", value=21),
+        ),
+        faults=(Fault("refused value", 12),),
+        workers=1,
+        recoveries=3,
+        visits=3,
+    ),
+    "a failure from before a retry is that of the step that is issued in the same turn": Plan(
+        153_337_717,
+        flows=(
+            Flow(
+                "w1",
+                ["task", ["look", 5], ["gather", [["signal", 3, "s3"], ["act", 4, "pair", 1]], 1, True], "yield"],
+                True,
+            ),
+            Flow("w2", ["again", 2, ["look", 1], ["act", 5, "narrow", 0]], True),
+        ),
+        calls=(
+            Call(0, "submit", "w1", timeout=100),
+            Call(0, "signal", "w1", "s3", 1),
+            Call(1, "signal", "w1", "s13", 2, outside=True),
+            Call(2.448531473520731, "submit", "w2", delay=3),
+            Call(3, "signal", "w2", "s4", 1, outside=True),
+        ),
+        faults=(Fault("I/O error", 1, 2), Fault("refused value", 8, 2), Fault("disk full", 5, 6)),
+        workers=1,
+        recoveries=3,
+        visits=2,
+    ),
 }

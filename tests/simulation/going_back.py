@@ -244,6 +244,9 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
     copy = ledger.flows[id] = FlowNote(row, Status.PROCESSING, run, len(events), events)
     now, steps = ledger.attempts.elapsed(), flow.steps.items()
     copy.steps = {number: copied(step, place, now) for number, step in steps if step.turn < place}
+    for number in copy.steps:
+        # It may receive once more what the source did.
+        ledger.effects[id, run, number] = dict(ledger.effects.get((source, run, number), {}))
     copy.signals = signals_before(flow, place)
     copy.goes_on(ledger.wall())
     ledger.forked_at[id] = place

@@ -98,6 +98,11 @@ class Steps(Tree):
 
     # ------------------------------------------------------------------ issuing, and what is recorded of it
 
+    @property
+    def next_step(self) -> int:
+        """The number that the next step gets."""
+        return self._next_step
+
     def _stays(self, leaf: Leaf) -> bool:
         """Whether the end of a step that is cancelled is waited for."""
         command, asked = leaf.command, True

@@ -221,6 +221,7 @@ def _keep(state: State, completed: Completed, turn: Turn) -> None:
         state.stalled.keep(completed)
     else:
         name = completed.attempt.definition.name
+        state.under_way.pop(completed.attempt.key, None)
         logger.error("an outcome of activity %r of workflow %s cannot be stored: it runs again", name, workflow_id)
 
 

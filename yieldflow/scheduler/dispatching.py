@@ -28,11 +28,11 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
             continue
         key = (info.workflow_id, info.run, number)
         command = leaf.command
+        there = state.under_way.get(key)
+        if there is not None and is_of_another_step(there, resident, leaf):
+            abandon(state, there, turn, timed_out=False)
+            there = None
         if isinstance(command, ActivityInvocation):
-            there = state.under_way.get(key)
-            if there is not None and is_of_another_step(there, resident, leaf):
-                abandon(state, there, turn, timed_out=False)
-                there = None
             if there is not None:
                 # Nobody has looked at it while its workflow was not in memory.
                 watch(state, there, turn.now)
@@ -49,7 +49,7 @@ def is_of_another_step(attempt: Attempt, resident: Resident, leaf: Leaf) -> bool
         # Nearly always it is the first, made from this very step.
         return attempt.cancelled > leaf.cancelled
     there = resident.attempts.get(step.number)
-    other = attempt.definition.name != step.name or attempt.input != step.input
+    other = (attempt.definition.name, attempt.input) != (step.name, step.input) or step.kind is not StepKind.ACTIVITY
     # The same may have been asked for again, or was cancelled by what is undone: it is tried anew.
     return other or attempt.number != (there.number if there is not None else 1) or attempt.cancelled > leaf.cancelled
 

@@ -333,12 +333,13 @@ class Scheduler:
         attempt.settled_in = turn.mark
         if resident is not None:
             leaf = resident.execution.open.get(step)
+            unwritten = change.issued[0].number if change.issued else resident.execution.next_step
+            if step >= unwritten or (leaf is not None and is_of_another_step(attempt, resident, leaf)):
+                # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
+                state.under_way.pop(attempt.key)
+                return
             if leaf is None:
                 # Cancelled in this turn: too late only if that is committed.
-                return
-            if is_of_another_step(attempt, resident, leaf):
-                # It was kept, or under way, while its workflow was stalled, and has come to the step again since.
-                state.under_way.pop(attempt.key)
                 return
         may_follow = isinstance(outcome, Failure) and not turn.is_last_of(workflow_id)
         if may_follow and retry(state, resident, completed, turn, change):
