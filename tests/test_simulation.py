@@ -82,7 +82,7 @@ def test_what_was_found_once(what: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("memory", 300), ("sqlite", 40)])
+@pytest.mark.parametrize(("kind", "count"), [("memory", 200), ("sqlite", 30)])
 def test_fresh_seeds(kind: str, count: int, folder: Path) -> None:
     """The same of seeds that are drawn anew each time: only the slow tests draw any."""
     first = int.from_bytes(os.urandom(4), "big")
