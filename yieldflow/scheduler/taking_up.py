@@ -123,6 +123,12 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         else:
             stall(state, info, why(error), turn, before=before)
         return
+    _start_from_there(state, resident, loaded, family, turn)
+
+
+def _start_from_there(state: State, resident: Resident, loaded: Loaded, family: Family, turn: Turn) -> None:
+    """Let a workflow that was built go on, or begin, or end again."""
+    record = loaded.record
     if record.status is not WorkflowStatus.PROCESSING:
         resident.status = WorkflowStatus.PROCESSING
         turn.change(record.id, record.run).status = WorkflowStatus.PROCESSING
