@@ -290,7 +290,6 @@ def _version(connection: sqlite3.Connection) -> int:
 def keep_log_short(connection: sqlite3.Connection) -> None:
     """Have the log take a tenth of the room that SQLite gives it, in a connection that met a full disk."""
     connection.execute("pragma wal_autocheckpoint = 100")
-    connection.execute("pragma journal_size_limit = 400000")
 
 
 def is_busy(error: sqlite3.Error) -> bool:

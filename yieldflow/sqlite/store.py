@@ -253,7 +253,8 @@ class SqliteStore:
         SQLite does so once the log is long: it may be the log that fills a small disk, and it gives nothing back.
         """
         with suppress(sqlite3.Error):
-            _, pages, moved = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+            # Emptied, and not cut off to a length: of that nobody could tell whether it was SQLite.
+            _, pages, moved = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
             return bool(pages == moved)
         return False
 
