@@ -24,7 +24,7 @@ from ..store import Checkpoint, Store, Submission, taken
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, stall
-from .attempts import retry
+from .attempts import make_room, retry
 from .children import outcome_for_parent
 from .committing import commit
 from .dispatching import dispatch, is_of_another_step
@@ -337,6 +337,8 @@ class Scheduler:
             if step >= unwritten or (leaf is not None and is_of_another_step(attempt, resident, leaf)):
                 # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
                 state.under_way.pop(attempt.key)
+                if timed_out:
+                    make_room(state, attempt, turn, timed_out=True)
                 return
             if leaf is None:
                 # Cancelled in this turn: too late only if that is committed.

@@ -91,8 +91,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
         state.forget(record.id)
         return
     # It is needed in memory only to be cancelled.
-    asked = [ask.request.kind for ask in state.later.get(record.id, ())]
-    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or RequestKind.CANCEL not in asked):
+    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or not _is_to_cancel(state, record.id)):
         _acquit(state, record, turn)
         state.suspended.add(record.id)
         return
@@ -142,6 +141,11 @@ def _start_from_there(state: State, resident: Resident, loaded: Loaded, family: 
     else:
         go_on(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
+
+
+def _is_to_cancel(state: State, workflow_id: str) -> bool:
+    """Whether somebody waits for a workflow to be in memory who asks it to end."""
+    return any(ask.request.kind is RequestKind.CANCEL for ask in state.later.get(workflow_id, ()))
 
 
 def _acquit(state: State, record: WorkflowRecord, turn: Turn) -> None:
