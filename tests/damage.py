@@ -20,8 +20,8 @@ from typing import NamedTuple, TypeAlias
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine import START, Host, Lab, WatchedStore
-from tests.progress import Bar
+from tests.support.engine import START, Host, Lab, WatchedStore
+from tests.support.progress import Bar
 from yieldflow import (
     Cancelled,
     Flow,

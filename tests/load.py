@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.progress import Bar
+from tests.support.progress import Bar
 from yieldflow import (
     ActivityInvocation,
     ActivityTimeoutError,

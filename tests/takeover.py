@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.programs import owner
-from tests.programs.launch import WAIT, Program
-from tests.progress import Bar
+from tests.support.programs import owner
+from tests.support.programs.launch import WAIT, Program
+from tests.support.progress import Bar
 from yieldflow import Orchestrator
 
 #: How many files two processes race for in one round.

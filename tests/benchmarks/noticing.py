@@ -18,9 +18,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.programs import desk
-from tests.programs.launch import WAIT, Program
-from tests.progress import Bar
+from tests.support.programs import desk
+from tests.support.programs.launch import WAIT, Program
+from tests.support.progress import Bar
 from yieldflow import Orchestrator
 
 #: Seconds between two calls, at most: more than between two looks of the owner.

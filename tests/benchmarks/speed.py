@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import floor
-from tests.progress import Bar
+from tests.support.progress import Bar
 from yieldflow import Flow, Orchestrator, activity, gather, workflow
 
 

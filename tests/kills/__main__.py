@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.progress import Bar
+from tests.support.progress import Bar
 
 from .books import Broken
 from .rounds import Figures, run

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.programs.logbook import noted
+from tests.support.programs.logbook import noted
 
 from .disk import Disk, Effect, look
 

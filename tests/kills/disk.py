@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.files import copy_as_left
+from tests.support.files import copy_as_left
 from yieldflow.sqlite.invariants import INVARIANTS, broken
 
 ENDED = ("done", "failed", "cancelled")

@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.programs import crowd
-from tests.programs.launch import WAIT, Program
+from tests.support.programs import crowd
+from tests.support.programs.launch import WAIT, Program
 from yieldflow import Orchestrator, WorkflowCancelledError
 
 from .books import Books, Broken

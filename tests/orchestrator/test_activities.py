@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     CardDeclined,
     OwnInit,
@@ -204,7 +204,7 @@ def test_waiting_on_another_orchestrator_lends_the_place_too(
         (StopIteration(1), "builtins.StopIteration"),
         (StopAsyncIteration(), "builtins.StopAsyncIteration"),
         (GeneratorExit(), "builtins.GeneratorExit"),
-        (Unpicklable("no"), "tests.orchestrator.shop.Unpicklable"),
+        (Unpicklable("no"), "tests.support.shop.Unpicklable"),
         (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
         (Cancelled(), "yieldflow._core.errors.Cancelled"),
     ],

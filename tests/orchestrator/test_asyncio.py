@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     CardDeclined,
     Gate,

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     Gate,
     Held,

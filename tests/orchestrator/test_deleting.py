@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, nap, total, until_waiting
-from tests.programs import desk
-from tests.programs.launch import Program
+from tests.support.programs import desk
+from tests.support.programs.launch import Program
+from tests.support.shop import WAIT, nap, total, until_waiting
 from yieldflow import (
     Flow,
     Orchestrator,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     CardDeclined,
     Gate,
@@ -208,7 +208,7 @@ def test_an_exception_that_cannot_be_revived(orchestrator: Orchestrator, registr
     with pytest.raises(WorkflowFailedError) as caught:
         orchestrator.submit(broken()).result(WAIT)
 
-    assert (caught.value.type_name, caught.value.message) == ("tests.orchestrator.shop.Unpicklable", "broken")
+    assert (caught.value.type_name, caught.value.message) == ("tests.support.shop.Unpicklable", "broken")
     assert 'raise Unpicklable("broken")' in caught.value.traceback
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import yieldflow
-from tests.orchestrator.shop import WAIT, until, until_waiting
-from tests.programs import desk
-from tests.programs.launch import Program
+from tests.support.programs import desk
+from tests.support.programs.launch import Program
+from tests.support.shop import WAIT, until, until_waiting
 from yieldflow import (
     DatabaseOpenError,
     Flow,
@@ -262,7 +262,7 @@ def test_a_check_from_a_workflow_s_code_is_refused(orchestrator: Orchestrator, r
 
 #: Modules as users have them: the workflows of `desk` under their names, and others.
 MODULES = {
-    "good.py": "from tests.programs.desk import registry\n",
+    "good.py": "from tests.support.programs.desk import registry\n",
     "changed.py": """
 from yieldflow import Flow, sleep, workflow
 
@@ -273,7 +273,7 @@ def approval(count: int = 1) -> Flow[list[object]]:
 """,
     "defaults.py": """
 from yieldflow import default_registry
-from tests.programs.desk import approval
+from tests.support.programs.desk import approval
 default_registry.add(approval)
 """,
     "broken.py": "1 / 0\n",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, Gate, by_the_clock, until
+from tests.support.shop import WAIT, Gate, by_the_clock, until
 from yieldflow import (
     ActivityError,
     Flow,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     Declined,
     Gate,

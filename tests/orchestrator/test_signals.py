@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, Gate, in_threads, nap, total
-from tests.programs import desk
-from tests.programs.launch import Program
+from tests.support.programs import desk
+from tests.support.programs.launch import Program
+from tests.support.shop import WAIT, Gate, in_threads, nap, total
 from yieldflow import (
     EncodingError,
     Flow,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     Gate,
     greet,

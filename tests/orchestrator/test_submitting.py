@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.orchestrator.shop import (
+from tests.support.shop import (
     WAIT,
     add,
     greet,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, Gate
+from tests.support.shop import WAIT, Gate
 from yieldflow import (
     AttemptInfo,
     Flow,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrator.shop import WAIT, until, until_waiting
+from tests.support.shop import WAIT, until, until_waiting
 from yieldflow import (
     Flow,
     Orchestrator,

@@ -9,11 +9,11 @@ import time
 from collections import Counter
 from itertools import count
 
-from tests.progress import Bar
 from tests.simulation.many import Sum
 from tests.simulation.promises import Promise
 from tests.simulation.seeds import Report, scratch
 from tests.simulation.trace import lines
+from tests.support.progress import Bar
 
 from .losses import LOSS, Setup, run
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeVar
 
-from tests.engine import Crash
 from tests.simulation.comparing import check_file
 from tests.simulation.disk import Disk
 from tests.simulation.ledger import Ledger
 from tests.simulation.plan import Fault, Plan, plan_of
 from tests.simulation.promises import Promise, Violation
 from tests.simulation.seeds import Report, compared, live
+from tests.support.engine import Crash
 from yieldflow import StorageError
 from yieldflow._core.errors import YieldflowError
 from yieldflow.sqlite import SqliteStore

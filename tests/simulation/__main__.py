@@ -9,7 +9,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.progress import Bar
+from tests.support.progress import Bar
 
 from .many import Sum, leave_interrupts_alone, piece, told
 from .plan import plan_of

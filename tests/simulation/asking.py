@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.engine import CODEC, SECOND
+from tests.support.engine import CODEC, SECOND
 from yieldflow._core.history import CancelRequested, WorkflowStatus
 from yieldflow.store import Checkpoint, Request, RequestKind
 

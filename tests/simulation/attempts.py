@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Set
 from typing import NamedTuple, Protocol
 
-from tests.engine import SECOND
+from tests.support.engine import SECOND
 from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow._core.retry import RetryPolicy
 from yieldflow.store import Retried

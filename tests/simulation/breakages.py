@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine import SECOND
+from tests.support.engine import SECOND
 from yieldflow import StorageError
 from yieldflow._core import execution
 from yieldflow._core.definitions import ActivityInvocation

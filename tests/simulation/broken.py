@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.files import copy_as_left
+from tests.support.files import copy_as_left
 from yieldflow import StorageError
 from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar, cast
 
-from tests.engine import CODEC, SECOND, Crash, submission
+from tests.support.engine import CODEC, SECOND, Crash, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
 from yieldflow._core.errors import RetryRefusedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal

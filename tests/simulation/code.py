@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.engine import START
+from tests.support.engine import START
 from yieldflow import (
     ActivityInvocation,
     Cancelled,

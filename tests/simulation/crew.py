@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from tests.engine import CODEC
+from tests.support.engine import CODEC
 from yieldflow import ActivityError
 from yieldflow._core.errors import YieldflowError
 from yieldflow._core.history import Micros

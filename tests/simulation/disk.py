@@ -11,8 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
-from tests.engine import Crash, WatchedStore
-from tests.files import copy_as_left
+from tests.support.engine import Crash, WatchedStore
+from tests.support.files import copy_as_left
 from yieldflow import StorageError
 from yieldflow._core.errors import RefusedValueError, WorkflowNotEndedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, WorkflowStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.engine import CODEC
+from tests.support.engine import CODEC
 from yieldflow._core.context import WorkflowInfo
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import CancelRequested, Failure, Outcome, WorkflowStatus

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 
-from tests.engine import NOTICED
+from tests.support.engine import NOTICED
 from yieldflow._core.history import (
     CancelRequested,
     Event,

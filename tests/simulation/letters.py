@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.engine import CODEC
+from tests.support.engine import CODEC
 from yieldflow._core.history import Signal, StepEnded, StepKind
 from yieldflow.store import Checkpoint
 

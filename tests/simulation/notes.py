@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.engine import SECOND
+from tests.support.engine import SECOND
 from yieldflow._core.history import (
     CancelRequested,
     Event,

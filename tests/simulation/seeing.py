@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.engine import CODEC
+from tests.support.engine import CODEC
 from yieldflow._core.history import to_datetime
 from yieldflow.store import Checkpoint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tests.engine import SECOND
+from tests.support.engine import SECOND
 from yieldflow._core.history import Event, Failure, Outcome, Started, StepEnded
 from yieldflow.store import Checkpoint
 from yieldflow.workers import Attempt

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 
-from tests.engine import CODEC, SECOND, START, Crash
+from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler import eviction

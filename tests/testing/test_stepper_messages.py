@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.testing.shop import charge, order, pay, refund, registry, ship
+from tests.support.stepper_shop import charge, order, pay, refund, registry, ship
 from yieldflow import (
     Cancelled,
     CommandError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.testing.shop import charge, order, parcel, registry, ship
+from tests.support.stepper_shop import charge, order, parcel, registry, ship
 from yieldflow import (
     ActivityError,
     ActivityTimeoutError,
