@@ -103,7 +103,7 @@ def serving(seconds: float) -> Iterator[Server]:
     loop.close()
 
 
-def make_room(calls: int) -> None:
+def release_slot(calls: int) -> None:
     """Have the system allow as many connections as are needed: two ends of each are in this process."""
     with suppress(ImportError):
         import resource
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="how long an answer takes (default: %(default)s)")
     parser.add_argument("--db", default="thousand_calls.db", help="the database (default: %(default)s)")
     arguments = parser.parse_args()
-    make_room(arguments.calls)
+    release_slot(arguments.calls)
 
     orchestrator = Orchestrator(arguments.db)
     # What has ended makes room, so that after its end the same line begins anew.

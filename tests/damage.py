@@ -256,7 +256,7 @@ class Complaints(logging.Handler):
 Ends: TypeAlias = dict[str, tuple[str, object]]
 
 
-def go_on(path: Path) -> Ends:
+def resume_open_steps(path: Path) -> Ends:
     """Have a new session go on with everything, until all has ended or stalled; how each workflow ended."""
     with closing(WatchedStore(SqliteStore(path, "normal"))) as store:
         host = Host(store, REGISTRY)
@@ -314,7 +314,7 @@ def prepare(folder: Path) -> Path:
     make(whole)
     shutil.copyfile(whole, copy)
     look(copy, set())
-    EXPECTED.update(go_on(copy))
+    EXPECTED.update(resume_open_steps(copy))
     return whole
 
 
@@ -335,7 +335,7 @@ def check(whole: Path, damage: Damage) -> bool:
     logging.getLogger("yieldflow").addHandler(complaints)
     try:
         look(path, damaged)
-        ends = go_on(path)
+        ends = resume_open_steps(path)
         look(path, damaged)
     finally:
         logging.getLogger("yieldflow").removeHandler(complaints)

@@ -1,5 +1,6 @@
 """Durable workflows inside a Python process: generators that yield activities, checkpointed in SQLite."""
 
+from ._core.combinators import Task, cancel, gather, race, start, wait_for
 from ._core.commands import (
     Command,
     Flow,
@@ -14,7 +15,6 @@ from ._core.commands import (
     uuid4,
     wait_signal,
 )
-from ._core.concurrency import Task, cancel, gather, race, start, wait_for
 from ._core.context import WorkflowInfo
 from ._core.continuing import continue_as_new
 from ._core.decorators import activity, workflow
@@ -59,15 +59,15 @@ from ._core.errors import (
 from ._core.history import StepKind, StepStatus, WorkflowStatus
 from ._core.registry import Registry, default_registry
 from ._core.retry import RetryPolicy
-from .logger import WorkflowLogger, get_logger
+from .orchestrator.descriptions import Health, StepDescription, StorageTrouble, WaitingDescription, WorkflowDescription
 from .orchestrator.handle import WorkflowHandle
 from .orchestrator.orchestrator import Orchestrator
-from .orchestrator.recording import WorkflowHistory
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
-from .orchestrator.views import Health, StepDescription, StorageTrouble, WaitingDescription, WorkflowDescription
+from .orchestrator.workflow_history import WorkflowHistory
 from .tracing import Tracer
 from .workers.attempt import AttemptInfo
 from .workers.context import ActivityContext, activity_context
+from .workflow_logger import WorkflowLogger, get_logger
 
 __all__ = [
     "Activity",

@@ -359,7 +359,7 @@ class Checkpoint:
         )
 
 
-def taken(workflow_id: str) -> WorkflowAlreadyExistsError:
+def id_taken_error(workflow_id: str) -> WorkflowAlreadyExistsError:
     """What whoever adds a workflow is told where another has its id."""
     return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")
 

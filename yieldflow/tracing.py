@@ -7,7 +7,7 @@ from typing import Any
 
 from ._core.context import WorkflowInfo
 from ._core.history import Failure, WorkflowStatus
-from .notices import logger
+from .log import logger
 from .workers.attempt import Attempt, AttemptInfo, Completed
 
 

@@ -30,7 +30,7 @@ from tests.core.suspended import (
     truths,
 )
 from yieldflow import sleep
-from yieldflow._core.suspension import closes_silently
+from yieldflow._core.generator_safety import closes_silently
 
 #: Each with the answers that `gc.get_referents` makes possible, one for each ``yield`` reached.
 SHAPES: list[tuple[Shape, list[bool]]] = [

@@ -47,7 +47,7 @@ def begin(orchestrator: Orchestrator, left: dict[str, Left]) -> None:
     time.sleep(REST)
 
 
-def go_on(orchestrator: Orchestrator, left: dict[str, Left]) -> None:
+def resume_open_steps(orchestrator: Orchestrator, left: dict[str, Left]) -> None:
     """The second: what was under way is begun once more, and the code of a workflow is another."""
     Writing.again = True
     Writing.called.set()
@@ -65,7 +65,7 @@ def leave(orchestrator: Orchestrator, left: dict[str, Left]) -> None:
         make(one.late_calls, orchestrator, id)
 
 
-PARTS = (begin, go_on, leave)
+PARTS = (begin, resume_open_steps, leave)
 
 
 def play(part: int, database: str, codec: Any) -> None:

@@ -22,7 +22,7 @@ from yieldflow import (
     start,
     workflow,
 )
-from yieldflow.scheduler.turn import Ask, nobody
+from yieldflow.scheduler.turn import RequestReceived, no_reply
 from yieldflow.store import RequestKind, StepRecord
 from yieldflow.workers import perform
 
@@ -154,7 +154,7 @@ def test_cancelled_in_the_turn_of_the_failure(host: Host, how: str) -> None:
         LAB.fails("a", "no")
         host.submit(tidy(how), first)
         failure = host.do("a")
-        asked = Ask(host.request(first, RequestKind.CANCEL), nobody)
+        asked = RequestReceived(host.request(first, RequestKind.CANCEL), no_reply)
         host.settle(*((failure, asked) if first == "failure" else (asked, failure)))
         assert numbers(host) == [("cleanup", 1)]
         host.work_off()
@@ -214,7 +214,7 @@ def test_terminated_in_the_turn_of_the_failure(host: Host) -> None:
     for first in ("failure", "end"):
         LAB.fails("a", "no")
         host.submit(chain("a"), first)
-        failure, asked = host.do("a"), Ask(host.request(first, RequestKind.TERMINATE), nobody)
+        failure, asked = host.do("a"), RequestReceived(host.request(first, RequestKind.TERMINATE), no_reply)
         host.settle(*((failure, asked) if first == "failure" else (asked, failure)))
         assert host.status(first) == "cancelled"
     nothing_is_left(host)
@@ -283,7 +283,7 @@ def test_resumed_in_the_turn_of_the_failure(host: Host) -> None:
         host.submit(chain("a"), first)
         failure = host.do("a")
         host.ask(first, RequestKind.SUSPEND)
-        asked = Ask(host.request(first, RequestKind.RESUME), nobody)
+        asked = RequestReceived(host.request(first, RequestKind.RESUME), no_reply)
         host.settle(*((failure, asked) if first == "failure" else (asked, failure)))
         assert (numbers(host), step_of(host, 0, first).attempt) == ([], 2)
         host.advance(1)
@@ -464,7 +464,7 @@ def test_a_result_of_what_is_given_up_in_the_turn_that_resumes(host: Host) -> No
         host.submit(siblings(), how)
         host.ask(how, RequestKind.SUSPEND)
         host.settle(host.do("b"))
-        host.settle(host.do("a"), Ask(host.request(how, RequestKind.RESUME), nobody))
+        host.settle(host.do("a"), RequestReceived(host.request(how, RequestKind.RESUME), no_reply))
         assert (host.status(how), host.output(how)) == ("done", "b")
     nothing_is_left(host)
 
@@ -472,7 +472,7 @@ def test_a_result_of_what_is_given_up_in_the_turn_that_resumes(host: Host) -> No
 def test_terminated_in_the_turn_of_the_cancellation(host: Host) -> None:
     """It ends, whichever is asked first."""
     waiting(host, tidy("wait"))
-    asked = [Ask(host.request("w", kind), nobody) for kind in (RequestKind.CANCEL, RequestKind.TERMINATE)]
+    asked = [RequestReceived(host.request("w", kind), no_reply) for kind in (RequestKind.CANCEL, RequestKind.TERMINATE)]
     host.settle(*asked)
     assert host.status("w") == "cancelled"
     host.advance(3600)

@@ -28,7 +28,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import OnParentEnd
-from yieldflow.scheduler.turn import Ask, nobody
+from yieldflow.scheduler.turn import RequestReceived, no_reply
 from yieldflow.store import RequestKind
 
 LAB = Lab()
@@ -461,8 +461,8 @@ def test_parent_is_terminated_as_it_starts_a_child(host: Host) -> None:
         return (yield from patient())
 
     host.submit(on_signal(), "w")
-    signal = Ask(host.request("w", RequestKind.SIGNAL, None, "now"), nobody)
-    host.settle(signal, Ask(host.request("w", TERMINATE), nobody))
+    signal = RequestReceived(host.request("w", RequestKind.SIGNAL, None, "now"), no_reply)
+    host.settle(signal, RequestReceived(host.request("w", TERMINATE), no_reply))
     assert there(host) == {"w": "cancelled", "w:1:1": "cancelled"}
 
 
@@ -476,13 +476,13 @@ def test_nothing_reaches_a_parent_that_is_terminated_in_that_turn(host: Host, wh
 
     host.submit(all_of_it(), "w")
     host.settle()
-    terminate = Ask(host.request("w", TERMINATE), nobody)
+    terminate = RequestReceived(host.request("w", TERMINATE), no_reply)
     if what == "an outcome":
         host.settle(terminate, host.do("a"))
     elif what == "a signal":
-        host.settle(terminate, Ask(host.request("w", RequestKind.SIGNAL, None, "now"), nobody))
+        host.settle(terminate, RequestReceived(host.request("w", RequestKind.SIGNAL, None, "now"), no_reply))
     elif what == "its child's end":
-        host.settle(Ask(host.request("w:1:2", TERMINATE), nobody), terminate)
+        host.settle(RequestReceived(host.request("w:1:2", TERMINATE), no_reply), terminate)
     else:
         host.now += 60 * SECOND
         host.settle(terminate)
@@ -575,7 +575,7 @@ def test_signal_to_one_just_born(host: Host, store: WatchedStore) -> None:
     assert there(host) == {"w": "processing", "named": "processing"}
     store.failing_looks = 1
     host.now += SECOND
-    host.turn(Ask(host.request("named", RequestKind.SIGNAL, "first", "go"), nobody))
+    host.turn(RequestReceived(host.request("named", RequestKind.SIGNAL, "first", "go"), no_reply))
     host.advance(1)
     assert host.output("w") == "first"
 

@@ -12,7 +12,7 @@ from tests.support.engine import CODEC, SECOND, Host, Lab, open_store
 from tests.support.flaky import CALM, failing, hosted, label_of
 from yieldflow import Cancelled, Flow, activity, gather, race, sleep, workflow
 from yieldflow._core.history import in_micros
-from yieldflow.scheduler.lanes import Lanes
+from yieldflow.scheduler.max_concurrent import ConcurrencyLimiter
 from yieldflow.store import RequestKind
 from yieldflow.workers import Attempt, perform
 
@@ -80,7 +80,7 @@ def attempt(number: int, label: str = "") -> Attempt:
 
 def test_a_lane() -> None:
     """So many go at once, and the next ones in order as places become free."""
-    lanes, all_of = Lanes(), [attempt(number) for number in range(5)]
+    lanes, all_of = ConcurrencyLimiter(), [attempt(number) for number in range(5)]
     assert [lanes.enter(each, 2) for each in all_of] == [True, True, False, False, False]
     assert lanes.leave(all_of[1]) == [all_of[2]]
     assert lanes.leave(all_of[1]) == []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, open_store, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, sleep, wait_signal, workflow
-from yieldflow.scheduler.turn import Ask, Look
+from yieldflow.scheduler.turn import Poll, RequestReceived
 from yieldflow.store import RequestKind
 from yieldflow.workers import Completed, perform
 
@@ -73,9 +73,11 @@ def host(store: WatchedStore) -> Iterator[Host]:
     made.close()
 
 
-def asked(host: Host, kind: RequestKind, value: object = None, name: str | None = None) -> tuple[Ask, Answer]:
+def asked(
+    host: Host, kind: RequestKind, value: object = None, name: str | None = None
+) -> tuple[RequestReceived, Answer]:
     answer = Answer()
-    return Ask(host.request("w", kind, value, name), answer.give), answer
+    return RequestReceived(host.request("w", kind, value, name), answer.give), answer
 
 
 # ---------------------------------------------------------------------- an outcome and a request
@@ -163,7 +165,7 @@ def test_a_clients_submission_of_an_id_that_the_owner_wants_in_the_same_turn(hos
     host.settle()
     store.submit([submission(one_step(), "w", host.now)])
     message, answer = host.asking(two_steps(), ids=["w"])
-    host.turn(message, Look())
+    host.turn(message, Poll())
     assert isinstance(answer.error, WorkflowAlreadyExistsError)
     host.finish("w")
     assert host.output("w") == "ONE"

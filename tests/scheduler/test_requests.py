@@ -42,7 +42,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import Payload, Signal
-from yieldflow.scheduler.turn import Ask, Submit
+from yieldflow.scheduler.turn import RequestReceived, Submit
 from yieldflow.store import RequestKind
 
 LAB = Lab()
@@ -275,7 +275,7 @@ def test_cancelling_ends_it(host: Host, by: str, place: Place) -> None:
     """A workflow that is cancelled ends with the reason, wherever it is; a suspended one need not be resumed."""
     place.put(host)
     if place.put is on_probation:
-        message = Ask(host.request("w", CANCEL, "enough"), lambda error: None)
+        message = RequestReceived(host.request("w", CANCEL, "enough"), lambda error: None)
         host.settle(message)
         everything_done(host)
     else:
@@ -307,7 +307,7 @@ def test_nothing_begins_of_what_could_not_be_resumed(host: Host) -> None:
     assert (host.status("w"), len(host.store.steps("w")), host.tasks) == ("suspended", 1, [])
     host.store.failing_commits = 1
     refused = Answer()
-    host.turn(Ask(host.request("w", RESUME), refused.give))
+    host.turn(RequestReceived(host.request("w", RESUME), refused.give))
     host.advance(10)
 
     assert isinstance(refused.error, StorageError)
@@ -322,8 +322,8 @@ def test_resumed_while_the_disk_is_to_say_that_it_is_suspended(host: Host) -> No
     suspended_after_a_restart(host)
     lost, resumption = Answer(), Answer()
     host.store.failing_commits = 1
-    host.turn(Ask(host.request("w", SIGNAL, 1, "in"), lost.give))
-    host.turn(Ask(host.request("w", RESUME), resumption.give))
+    host.turn(RequestReceived(host.request("w", SIGNAL, 1, "in"), lost.give))
+    host.turn(RequestReceived(host.request("w", RESUME), resumption.give))
     host.advance(1)
 
     assert isinstance(lost.error, StorageError)
@@ -385,7 +385,7 @@ def test_request_that_comes_too_late_is_warned_of(host: Host, caplog: pytest.Log
     """What a client asked of a workflow that ends before it is noticed is logged, once, and does not stay around."""
     resident(host)
     host.store.ask([host.request("w", SIGNAL, "late", "in")])
-    host.turn(Ask(host.request("w", TERMINATE), lambda error: None))
+    host.turn(RequestReceived(host.request("w", TERMINATE), lambda error: None))
     host.advance(1)
     host.restart()
     assert unhandled(host.store) == 0
@@ -419,11 +419,11 @@ def test_answered_once_on_disk(host: Host, place: Place, kind: RequestKind) -> N
         there.append(error or (loaded.record.status.value, loaded.last_signal))
 
     host.store.failing_commits = 1
-    host.settle(Ask(host.request("w", kind, "stop", "in"), look))
+    host.settle(RequestReceived(host.request("w", kind, "stop", "in"), look))
     host.advance(5)
     if isinstance(there[:1] and there[0], StorageError):
         assert host.status("w") in (before, "processing")
-        host.settle(Ask(host.request("w", kind, "stop", "in"), look))
+        host.settle(RequestReceived(host.request("w", kind, "stop", "in"), look))
     if place.put is on_probation:
         everything_done(host)
     a_second_later(host)
@@ -460,7 +460,9 @@ def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> No
     host.store.failing_commits = 1
     # To be terminated ends it with this turn, so that the signal behind it waits for the next one.
     answers: list[Exception | None] = []
-    host.turn(*(Ask(host.request("w", kind, "second", "in"), answers.append) for kind in (TERMINATE, SIGNAL)))
+    host.turn(
+        *(RequestReceived(host.request("w", kind, "second", "in"), answers.append) for kind in (TERMINATE, SIGNAL))
+    )
     host.advance(1)
     host.advance(1)
     assert [type(answer) for answer in answers] == [StorageError, type(None)]
@@ -474,7 +476,7 @@ def test_what_waits_for_the_next_turn_stays_behind_what_is_refused(host: Host) -
     host.store.ask([host.request("w", SIGNAL, item, "in") for item in ("first", "stop")])
     host.store.refused = {"w"}
     answers: list[Exception | None] = []
-    host.turn(Ask(host.request("w", SIGNAL, "behind the end", "in"), answers.append))
+    host.turn(RequestReceived(host.request("w", SIGNAL, "behind the end", "in"), answers.append))
     host.advance(1)
     host.store.refused = set()
     loaded = host.store.load("w")
@@ -617,7 +619,7 @@ def test_request_that_overtakes_the_answer(host: Host, kind: RequestKind) -> Non
     request = host.request("w", kind, "stop", "in")
     host.settle(
         message._replace(reply=lambda error: order.append(f"submission {error}")),
-        Ask(request, lambda error: order.append(f"request {error}")),
+        RequestReceived(request, lambda error: order.append(f"request {error}")),
     )
     assert order == ["submission None", "request None"]
     expected = {SIGNAL: "done", CANCEL: "cancelled", TERMINATE: "cancelled", SUSPEND: "suspended", RESUME: "processing"}
@@ -815,7 +817,7 @@ def test_signal_that_cannot_be_read_is_received_once(
     payload: Payload = CODEC.encode(Fragile())
     monkeypatch.setattr(Fragile, "broken", True)
     resident(host)
-    host.settle(Ask(host.request("w", SIGNAL, None, "in")._replace(payload=payload), lambda error: None))
+    host.settle(RequestReceived(host.request("w", SIGNAL, None, "in")._replace(payload=payload), lambda error: None))
     assert host.status("w") == "stalled"
     Fragile.broken = False
     if restarted:

@@ -42,18 +42,18 @@ from yieldflow.scheduler import (
     dispatching,
     eviction,
     limits,
+    live,
     requests,
-    residents,
+    residency,
     scheduler,
-    taking_up,
 )
-from yieldflow.scheduler.residents import Resident, Residents
+from yieldflow.scheduler.live import LiveWorkflow, LiveWorkflows
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import State
 from yieldflow.scheduler.timers import Timer, Timers
 from yieldflow.scheduler.turn import Change, Registered, Submit, Turn, Unit
 from yieldflow.sqlite import writing
-from yieldflow.sqlite.damage import Row
+from yieldflow.sqlite.row_checks import Row
 from yieldflow.sqlite.rows import wide_row
 from yieldflow.store import Arrivals, Checkpoint, Loaded, OpenAttempt, Request, RequestKind, StepRecord, Submission
 from yieldflow.workers import Attempt, Completed
@@ -91,7 +91,7 @@ def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint applies the outcome of an activity that is tried again twice."""
     apply = applying._apply_one
 
-    def twice(state: State, resident: Resident, event: Any, turn: Turn, change: Change, **rest: Any) -> bool:
+    def twice(state: State, resident: LiveWorkflow, event: Any, turn: Turn, change: Change, **rest: Any) -> bool:
         applied = apply(state, resident, event, turn, change, **rest)
         if applied and isinstance(event, StepEnded) and event.attempt > 1:
             change.events = [*change.events, event]
@@ -122,14 +122,14 @@ def signal_consumed_again(patch: pytest.MonkeyPatch) -> None:
 
 def retry_counter_reset(patch: pytest.MonkeyPatch) -> None:
     """What is built again begins its open activities at the first attempt."""
-    rebuild = Residents.rebuild
+    rebuild = LiveWorkflows.rebuild
 
-    def forgetful(self: Residents, loaded: Loaded) -> Resident:
+    def forgetful(self: LiveWorkflows, loaded: Loaded) -> LiveWorkflow:
         resident = rebuild(self, loaded)
         resident.attempts = {}
         return resident
 
-    patch.setattr(Residents, "rebuild", forgetful)
+    patch.setattr(LiveWorkflows, "rebuild", forgetful)
 
 
 def late_result_let_in(patch: pytest.MonkeyPatch) -> None:
@@ -177,12 +177,12 @@ def evicted_at_work(patch: pytest.MonkeyPatch) -> None:
 
 def signals_of_the_suspended_lost(patch: pytest.MonkeyPatch) -> None:
     """Of what came while a workflow was not in memory, only the last is kept."""
-    sort = Residents._sort_mail
+    sort = LiveWorkflows._sort_mail
 
-    def last(self: Residents, resident: Resident, loaded: Loaded) -> None:
+    def last(self: LiveWorkflows, resident: LiveWorkflow, loaded: Loaded) -> None:
         sort(self, resident, loaded._replace(signals=loaded.signals[-1:]))
 
-    patch.setattr(residents.Residents, "_sort_mail", last)
+    patch.setattr(live.LiveWorkflows, "_sort_mail", last)
 
 
 def registration_unheard(patch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def heartbeats_forgotten(patch: pytest.MonkeyPatch) -> None:
     """An attempt that follows another is not given what that said last."""
     follow = attempts.follow
 
-    def forgetful(state: State, resident: Resident, step: int, following: OpenAttempt) -> None:
+    def forgetful(state: State, resident: LiveWorkflow, step: int, following: OpenAttempt) -> None:
         follow(state, resident, step, following._replace(details=None))
 
     patch.setattr(committing, "follow", forgetful)
@@ -230,15 +230,15 @@ def submitted_piece_by_piece(patch: pytest.MonkeyPatch) -> None:
 
 def payload_of_another_signal(patch: pytest.MonkeyPatch) -> None:
     """What is built again mixes up what its signals carry."""
-    sort = Residents._sort_mail
+    sort = LiveWorkflows._sort_mail
 
-    def mixed(self: Residents, resident: Resident, loaded: Loaded) -> None:
+    def mixed(self: LiveWorkflows, resident: LiveWorkflow, loaded: Loaded) -> None:
         signals = [*loaded.signals]
         payloads = [signal.payload for signal in reversed(signals)]
         mixed_up = [signal._replace(payload=payload) for signal, payload in zip(signals, payloads, strict=True)]
         sort(self, resident, loaded._replace(signals=mixed_up))
 
-    patch.setattr(Residents, "_sort_mail", mixed)
+    patch.setattr(LiveWorkflows, "_sort_mail", mixed)
 
 
 def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
@@ -247,7 +247,7 @@ def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
     def ignored(patch: pytest.MonkeyPatch) -> None:
         patch.setitem(requests._CARRY_OUT, kind, nothing)
 
-    def nothing(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+    def nothing(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
         if resident is not None and kind is RequestKind.CANCEL:
             resident.cancelled = CancelRequested(turn.now)
 
@@ -259,7 +259,7 @@ def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
     """A workflow that is suspended goes on as long as it is in memory."""
     suspend = requests._suspend
 
-    def merely(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+    def merely(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
         suspend(state, request, resident, turn, change)
         if resident is not None:
             resident.status = WorkflowStatus.PROCESSING
@@ -269,34 +269,34 @@ def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
 
 def delay_ignored(patch: pytest.MonkeyPatch) -> None:
     """What a client submits with a delay starts at once."""
-    build = taking_up._build
+    build = residency._build
 
     def hasty(state: State, loaded: Loaded, turn: Turn) -> None:
         build(state, loaded._replace(record=replace(loaded.record, starts_at=None)), turn)
 
-    patch.setattr(taking_up, "_build", hasty)
+    patch.setattr(residency, "_build", hasty)
 
 
 def deadline_two_seconds_early(patch: pytest.MonkeyPatch) -> None:
     """A workflow's time runs out before it is over."""
-    limit = Resident.limit
+    limit = LiveWorkflow.limit
 
-    def shorter(self: Resident, deadline_at: Micros | None, begins_at: Micros) -> None:
+    def shorter(self: LiveWorkflow, deadline_at: Micros | None, begins_at: Micros) -> None:
         limit(self, deadline_at and deadline_at - 2 * SECOND, begins_at - 2 * SECOND)
 
-    patch.setattr(Resident, "limit", shorter)
+    patch.setattr(LiveWorkflow, "limit", shorter)
 
 
 def deadline_lost_on_rebuild(patch: pytest.MonkeyPatch) -> None:
     """What is built again, to go on or to begin its next run, has all the time in the world."""
-    rebuild = Residents.rebuild
+    rebuild = LiveWorkflows.rebuild
 
-    def timeless(self: Residents, loaded: Loaded) -> Resident:
+    def timeless(self: LiveWorkflows, loaded: Loaded) -> LiveWorkflow:
         resident = rebuild(self, loaded)
         resident.deadline_at = None
         return resident
 
-    patch.setattr(Residents, "rebuild", timeless)
+    patch.setattr(LiveWorkflows, "rebuild", timeless)
 
 
 def cancelled_child_returns_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -308,7 +308,7 @@ def cancelled_child_returns_nothing(patch: pytest.MonkeyPatch) -> None:
             return codec.encode(None)
         return outcome_for_parent(codec, child, status, outcome, reason)
 
-    for module in (scheduler, taking_up):
+    for module in (scheduler, residency):
         patch.setattr(module, "outcome_for_parent", mild)
 
 
@@ -349,7 +349,7 @@ def progress_lost(patch: pytest.MonkeyPatch) -> None:
     """What a workflow says of its progress is not written."""
     note = applying._note_rare
 
-    def silent(state: State, resident: Resident, advance: Advance, turn: Turn, change: Change) -> None:
+    def silent(state: State, resident: LiveWorkflow, advance: Advance, turn: Turn, change: Change) -> None:
         advance.progress = None
         note(state, resident, advance, turn, change)
 

@@ -12,11 +12,11 @@ from tests.support.engine import CODEC, SECOND, Crash, submission
 from yieldflow import StorageError, WorkflowAlreadyExistsError
 from yieldflow._core.errors import RetryRefusedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
-from yieldflow.orchestrator.access import Access
+from yieldflow.orchestrator.gateway import Gateway
 from yieldflow.orchestrator.handle import WorkflowHandle
 from yieldflow.orchestrator.listing import purge, purge_bounds
 from yieldflow.orchestrator.waiting import Watches
-from yieldflow.scheduler.turn import Ask, Message, Reply, Submit
+from yieldflow.scheduler.turn import Message, Reply, RequestReceived, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .code import Code
@@ -152,7 +152,7 @@ class Clients:
         if call.outside:
             self._heard(call, self._try(lambda: town.store.ask([request])), payload)
         else:
-            self._await(call, lambda reply: Ask(request, reply), request)
+            self._await(call, lambda reply: RequestReceived(request, reply), request)
 
     def _await(self, call: Call, message: Callable[[Reply], Message], request: Request | None = None) -> None:
         number, began = self._calls, self._town.time
@@ -242,7 +242,7 @@ class Clients:
     def _rewind(self, call: Call) -> None:
         """Retry or fork a workflow, by the handle that users hold."""
         town, store = self._town, self._town.store
-        handle: WorkflowHandle[Any] = WorkflowHandle(cast(Access, Office(town)), call.workflow)
+        handle: WorkflowHandle[Any] = WorkflowHandle(cast(Gateway, Office(town)), call.workflow)
         try:
             steps = store.steps(call.workflow)
             if call.kind == "retry":

@@ -11,7 +11,7 @@ from tests.support.engine import CODEC
 from yieldflow import ActivityError
 from yieldflow._core.errors import YieldflowError
 from yieldflow._core.history import Micros
-from yieldflow.scheduler.turn import Beat, Message
+from yieldflow.scheduler.turn import HeartbeatReceived, Message
 from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 
@@ -163,7 +163,7 @@ class Crew:
         self._world.ledger.attempts.beats(attempt)
         if not attempt.watched:
             attempt.watched = True
-            self._world.send(Beat(attempt))
+            self._world.send(HeartbeatReceived(attempt))
         if count + 1 < until:
             self._world.after(1, partial(self._beat, attempt, count + 1, until))
 

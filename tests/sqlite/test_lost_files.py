@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.shop import until, until_waiting
 from yieldflow import DatabaseLostError, Flow, Orchestrator, Registry, WorkflowHandle, activity, wait_signal, workflow
-from yieldflow.sqlite import presence
+from yieldflow.sqlite import file_guard
 
 registry = Registry()
 
@@ -241,7 +241,7 @@ def test_a_file_that_was_written_over_is_noticed(
 ) -> None:
     """What another program wrote over the file stops the orchestrator with a word on what to do; it stays as it is."""
     # No other process moves a log into this file.
-    monkeypatch.setattr("yieldflow.sqlite.presence.SUSPICION", 0.1)
+    monkeypatch.setattr("yieldflow.sqlite.file_guard.SUSPICION", 0.1)
     for before in orchestrator.submit_many(labelled(str(number) * 1000) for number in range(100)):
         before.result(timeout=60)
     handle = orchestrator.submit(waiting("early"))
@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_looked_at_is_no_loss(
     def connect(*arguments: object, **options: object) -> NoReturn:
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr(presence, "SUSPICION", 0)
+    monkeypatch.setattr(file_guard, "SUSPICION", 0)
     monkeypatch.setattr(sqlite3, "connect", connect)
     for text in ("one", "two", "three"):
         os.utime(path)

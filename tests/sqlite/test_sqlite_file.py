@@ -33,7 +33,7 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.sqlite import SqliteStore, changing, listing, opening, reading, schema
+from yieldflow.sqlite import SqliteStore, connections, listing, reading, rewind, schema
 from yieldflow.store import Checkpoint, Current, OpenAttempt, Parent, Request, RequestKind, Retried, Submission
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
@@ -604,7 +604,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.
     before = shape(path)
     newer = schema.SCHEMA_VERSION + 1
     monkeypatch.setitem(schema.MIGRATIONS, newer, ("create table further (a)", "create table workflows (a)"))
-    monkeypatch.setattr(opening, "SCHEMA_VERSION", newer)
+    monkeypatch.setattr(connections, "SCHEMA_VERSION", newer)
 
     with pytest.raises(DatabaseOpenError, match="workflows already exists"):
         SqliteStore(path)
@@ -684,7 +684,7 @@ READINGS: dict[str, tuple[str, Sequence[object], str]] = {
         "workflows_by_parent (parent=? AND parent_run=?)",
     ),
     "open children": (reading.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
-    "descendants": (changing.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
+    "descendants": (rewind.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
 }
 
 

@@ -20,7 +20,7 @@ from yieldflow.codec import codec_named
 from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.memory import MemoryStore
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.turn import Ask, Beat, Ended, Message, Registered, Submit
+from yieldflow.scheduler.turn import Ended, HeartbeatReceived, Message, Registered, RequestReceived, Submit
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Arrivals,
@@ -338,7 +338,7 @@ class Host:
     def ask(self, workflow_id: str, kind: RequestKind, value: object = None, name: str | None = None) -> Answer:
         """Ask something of a workflow as its owner's callers do, and take the turns that follow."""
         answer = Answer()
-        self.settle(Ask(self.request(workflow_id, kind, value, name), answer.give))
+        self.settle(RequestReceived(self.request(workflow_id, kind, value, name), answer.give))
         return answer
 
     def signal(self, workflow_id: str, name: str, payload: object = None) -> Answer:
@@ -382,7 +382,7 @@ class Host:
         attempt.beat = (CODEC.encode(details), self.now)
         if not attempt.watched:
             attempt.watched = True
-            self.settle(Beat(attempt))
+            self.settle(HeartbeatReceived(attempt))
 
     def end(self, attempt: Attempt) -> None:
         """Perform what a worker has begun, and take the turns that follow."""

@@ -29,7 +29,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.workers.daemons import DaemonThreads
+from yieldflow.workers.daemon_pool import DaemonThreads
 
 
 def test_ten_thousand_under_way_at_once(orchestrator: Orchestrator, registry: Registry) -> None:

@@ -18,6 +18,7 @@ from types import GeneratorType
 from typing import Any
 from uuid import UUID
 
+from .combinators import CancelTask, Start, Task
 from .commands import (
     Command,
     Delegated,
@@ -30,7 +31,6 @@ from .commands import (
     WaitSignal,
     show,
 )
-from .concurrency import CancelTask, Start, Task
 from .context import WorkflowInfo, drive, driving_place, note_used, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
@@ -42,6 +42,7 @@ from .errors import (
     ReplayMismatchError,
     WorkflowTimeoutError,
 )
+from .generator_safety import Referents, closes_silently
 from .groups import GROUPS
 from .history import (
     CancelRequested,
@@ -69,14 +70,13 @@ from .nodes import (
     is_fresh,
     would_wait_for_itself,
 )
-from .refusals import DEEPEST, failing, is_expression, no_generator, note_slip, refusal, too_deep
 from .steps import Steps
-from .suspension import Referents, closes_silently
 
 # Hosts find them beside the execution.
 from .tree import NO_ADVANCE, added
 from .tree import Advance as Advance
 from .tree import End as End
+from .yield_errors import DEEPEST, failing, is_expression, no_generator, note_slip, refusal, too_deep
 
 
 class Execution(Steps):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .combinators import Gather, Race, WaitFor, show_yieldable
 from .commands import Command, Sleep, Yieldable, show, show_seconds
-from .concurrency import Gather, Race, WaitFor, show_yieldable
 from .errors import Cancelled, WaitTimeoutError
 from .nodes import Node, Settled, add_note
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from .combinators import show_yieldable
 from .commands import show
-from .concurrency import show_yieldable
 from .context import Driving
 from .errors import Cancelled, InternalError, TaskCancelledError
 from .groups import GROUPS, Group, cancelled_because, failure_beneath

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from .._core.errors import EncodingError
 from .._core.history import Codec, Failure, Payload
-from .blame import json_trouble, pickle_trouble, refusal
+from .diagnostics import json_trouble, pickle_trouble, refusal
 from .failures import (
     LARGEST_EXCEPTION,
     PLAIN_EXCEPTIONS,
@@ -22,9 +22,9 @@ from .failures import (
     storable,
     traceback_of,
 )
-from .guarded import attempt, line, type_name
 from .json_text import from_json, to_json
 from .pickles import from_pickle, to_pickle
+from .safe_repr import attempt, line, type_name
 
 
 class _JsonFirst:

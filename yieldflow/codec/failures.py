@@ -8,9 +8,9 @@ import traceback
 
 from .._core import errors
 from .._core.errors import Cancelled
-from .guarded import attempt, type_name
 from .json_text import to_json
 from .pickles import has_reference, to_pickle
+from .safe_repr import attempt, type_name
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.errors import EncodingError
-from .guarded import line
+from .safe_repr import line
 
 #: Fixed, rather than whatever the stack leaves, so that how a value is stored depends on the value alone.
 MAX_DEPTH = 100

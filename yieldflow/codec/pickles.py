@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from .._core.errors import EncodingError
-from .guarded import line
+from .safe_repr import line
 
 
 def has_reference(thing: type | FunctionType) -> bool:

@@ -36,7 +36,7 @@ from ..store import (
     StepRecord,
     Submission,
     WorkflowRecord,
-    taken,
+    id_taken_error,
 )
 from .rows import (
     Kept,
@@ -381,7 +381,7 @@ class MemoryStore:
 
     def _create(self, new: Submission) -> None:
         if new.workflow_id in self._workflows:
-            raise taken(new.workflow_id)
+            raise id_taken_error(new.workflow_id)
         self._put(self._workflows, new.workflow_id, new_workflow(new))
         for signal in new.signals:
             self._keep(new.workflow_id, signal)

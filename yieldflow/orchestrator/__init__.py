@@ -1,9 +1,9 @@
 """What users hold: `Orchestrator` and `WorkflowHandle`, with all that stands behind them."""
 
+from .descriptions import StepDescription, WaitingDescription, WorkflowDescription
 from .handle import WorkflowHandle
 from .orchestrator import Orchestrator
 from .replay_check import ReplayProblem, ReplayReport
-from .views import StepDescription, WaitingDescription, WorkflowDescription
 
 __all__ = [
     "Orchestrator",

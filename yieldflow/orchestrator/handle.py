@@ -11,12 +11,12 @@ from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, WorkflowStatus, reseeded, to_datetime
 from ..filter import Filter
 from ..store import RequestKind, Rewind, Submission, WorkflowRecord
-from .access import Access
-from .recording import WorkflowHistory
-from .rewinding import children_of_retry, did_something, place_of_fork, place_of_retry, refuse_to_undo, time_limit
+from .descriptions import WorkflowDescription, describe_step, describe_waiting, describe_workflow
+from .gateway import Gateway
+from .retry_point import children_of_retry, did_something, place_of_fork, place_of_retry, refuse_to_undo, time_limit
 from .submissions import check_id, new_id, reason_payload, signal_name, signal_payload
-from .views import WorkflowDescription, describe_step, describe_waiting, describe_workflow
 from .waiting import seconds_to_wait, wait, wait_async
+from .workflow_history import WorkflowHistory
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -29,7 +29,7 @@ class WorkflowHandle(Generic[R_co]):
 
     __slots__ = ("_access", "_watch", "id")
 
-    def __init__(self, access: Access, workflow_id: str) -> None:
+    def __init__(self, access: Gateway, workflow_id: str) -> None:
         #: The workflow's id.
         self.id = workflow_id
         self._access = access
@@ -255,7 +255,7 @@ class WorkflowHandle(Generic[R_co]):
         return copy
 
 
-def _plan(access: Access, workflow_id: str, from_step: int | None, goals: list[Rewind], undone: list[str]) -> None:
+def _plan(access: Gateway, workflow_id: str, from_step: int | None, goals: list[Rewind], undone: list[str]) -> None:
     """Add how far a workflow goes back for a retry, then its children that go on too, and those to be deleted."""
     loaded = access.snapshot(workflow_id)
     place, reapply = place_of_retry(loaded, from_step)
@@ -274,7 +274,7 @@ def _plan(access: Access, workflow_id: str, from_step: int | None, goals: list[R
         _plan(access, child.id, None, goals, undone)
 
 
-def _lost(access: Access, record: WorkflowRecord) -> bool:
+def _lost(access: Gateway, record: WorkflowRecord) -> bool:
     """Whether anything that was done is lost when a workflow is deleted with its children."""
     if did_something(access.snapshot(record.id)):
         return True

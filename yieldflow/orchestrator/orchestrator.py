@@ -17,14 +17,14 @@ from .._core.registry import Registry
 from ..store import Submission
 from ..tracing import Tracer
 from ..workers import here
-from .access import Access
+from .descriptions import Health, describe_workflow, status_dict
+from .gateway import Gateway
 from .handle import WorkflowHandle
 from .listing import ids_of, make_filter, purge, purge_bounds
 from .replay_check import ReplayReport, check_replay
 from .settings import Settings
-from .standby import stand_by
 from .submissions import make_submission, make_submissions, same_invocation, signal_of
-from .views import Health, describe_workflow, status_dict
+from .takeover import stand_by
 from .waiting import seconds_to_wait
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Orchestrator:
         max_processes: int | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._access = Access(
+        self._access = Gateway(
             Settings(
                 db_path,
                 max_workers,

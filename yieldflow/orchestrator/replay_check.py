@@ -10,7 +10,7 @@ from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, WorkflowStatus
 from .._core.registry import Registry
 from ..filter import Filter
-from ..scheduler.residents import Residents, why
+from ..scheduler.live import LiveWorkflows, stall_reason
 from ..store import Store, WorkflowRecord
 
 #: The statuses of workflows that have still to go on.
@@ -64,7 +64,7 @@ def check_replay(path: str, registry: Registry, codec: Codec) -> ReplayReport:
     from tempfile import TemporaryDirectory
 
     from ..sqlite import SqliteStore
-    from ..sqlite.opening import unmigrated
+    from ..sqlite.connections import unmigrated
 
     with TemporaryDirectory(prefix="yieldflow-") as folder, closing(SqliteStore(unmigrated(path, folder))) as store:
         found = store.records(Filter(statuses=UNFINISHED, oldest_first=True))
@@ -76,7 +76,7 @@ def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Cod
     """Replay one workflow; what stands in the way, if anything does."""
     if record.damaged:
         return [ReplayProblem(record.id, record.name, record.status, record.reason or "")]
-    residents = Residents(codec, registry)
+    residents = LiveWorkflows(codec, registry)
     try:
         loaded = store.load(record.id)
         if loaded is not None:
@@ -84,7 +84,7 @@ def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Cod
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever it is, it is one workflow's
-        return [ReplayProblem(record.id, record.name, record.status, why(error))]
+        return [ReplayProblem(record.id, record.name, record.status, stall_reason(error))]
     finally:
         residents.close()
     return []

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from .._core.errors import DatabaseLostError, OrchestratorStoppedError, StorageError
 from .._core.history import Codec, Micros, Payload
 from ..inbox import Inbox
-from ..notices import logger
+from ..log import logger
 from ..scheduler.loop import Loop
 from ..scheduler.scheduler import Scheduler
-from ..scheduler.turn import Ask, Beat, Look, Message, Registered, Reply, Submit
+from ..scheduler.turn import HeartbeatReceived, Message, Poll, Registered, Reply, RequestReceived, Submit
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Pools
+from .descriptions import Health, describe_trouble
 from .settings import Settings
-from .views import Health, describe_trouble
 from .waiting import Watches
 
 #: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
@@ -96,7 +96,7 @@ class Session:
         attempt.beat = (details, self._now())
         if not attempt.watched:
             attempt.watched = True
-            self._inbox.put(Beat(attempt))
+            self._inbox.put(HeartbeatReceived(attempt))
 
     def deliver(self, completed: Completed) -> None:
         """Take in what became of an attempt."""
@@ -157,7 +157,7 @@ class Session:
             StorageError: The disk failed; nothing was written.
             DatabaseLostError: The file is no longer there.
         """
-        self._answered(lambda reply: Ask(request, reply))
+        self._answered(lambda reply: RequestReceived(request, reply))
 
     @property
     def next_timer(self) -> Micros:
@@ -166,7 +166,7 @@ class Session:
 
     def look(self) -> None:
         """Have what others wrote be seen at once."""
-        self._inbox.put(Look())
+        self._inbox.put(Poll())
 
     def _answered(self, message: Callable[[Reply], Message]) -> None:
         """Send a message and wait until it is settled."""

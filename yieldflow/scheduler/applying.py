@@ -16,32 +16,32 @@ from .._core.history import (
     WorkflowStatus,
     check_transition,
 )
-from ..notices import logger
-from ..store import taken
+from ..log import logger
+from ..store import id_taken_error
 from .children import child_of, is_given, next_run
-from .mail import Mail
-from .residents import Resident, why
+from .live import LiveWorkflow, stall_reason
+from .signals import SignalQueue
 from .state import State
-from .turn import Change, Ended, Turn, joined
+from .turn import Change, Ended, Turn, extended
 
 #: The kinds of steps that only have to be dispatched. (Kept here, since to ask the enum for a member is a call.)
 _PLAIN = (StepKind.ACTIVITY, StepKind.SLEEP)
 
 
-def apply(state: State, resident: Resident, event: Event, turn: Turn, change: Change) -> bool:
+def apply(state: State, resident: LiveWorkflow, event: Event, turn: Turn, change: Change) -> bool:
     """Apply one event, and what the workflow can receive at once because of it; False where it stalled instead."""
     if not _apply_one(state, resident, event, turn, change):
         return False
     return resident.mail is None or receive(state, resident, turn, change)
 
 
-def receive(state: State, resident: Resident, turn: Turn, change: Change) -> bool:
+def receive(state: State, resident: LiveWorkflow, turn: Turn, change: Change) -> bool:
     """Let a workflow receive what lies there for it, as long as it waits for any of it."""
     while resident.mail is not None:
         try:
             ready = _ready(state, resident, resident.mail, turn)
         except EncodingError as error:
-            stall(state, resident.info, why(error), turn, change)
+            stall(state, resident.info, stall_reason(error), turn, change)
             return False
         if ready is None:
             break
@@ -50,29 +50,31 @@ def receive(state: State, resident: Resident, turn: Turn, change: Change) -> boo
         if not _apply_one(state, resident, event, turn, change, keep=not numbers):
             return False
         place = resident.execution.applied - 1
-        change.received = joined(change.received, [(number, place) for number in numbers])
+        change.received = extended(change.received, [(number, place) for number in numbers])
     return True
 
 
-def _apply_one(state: State, resident: Resident, event: Event, turn: Turn, change: Change, keep: bool = True) -> bool:
+def _apply_one(
+    state: State, resident: LiveWorkflow, event: Event, turn: Turn, change: Change, keep: bool = True
+) -> bool:
     try:
         advance = state.residents.apply(resident, event)
     except BaseException as error:  # whatever it is, it is one workflow's
         if isinstance(event, StepEnded) and keep:
-            change.recorded = joined(change.recorded, [event])
-        stall(state, resident.info, why(error), turn, change)
+            change.recorded = extended(change.recorded, [event])
+        stall(state, resident.info, stall_reason(error), turn, change)
         return False
     resident.touched = turn.now
     if not change.events:
         change.place = resident.execution.applied - 1
         change.events = (event,)
     else:
-        change.events = joined(change.events, (event,))
+        change.events = extended(change.events, (event,))
     if change.rare and isinstance(event, StepEnded):
         # It came in this turn, while the workflow was suspended.
         change.recorded = [kept for kept in change.recorded if kept.step != event.step]
     if advance.issued:
-        change.issued = joined(change.issued, advance.issued) if change.issued else advance.issued
+        change.issued = extended(change.issued, advance.issued) if change.issued else advance.issued
         for step in advance.issued:
             if step.kind not in _PLAIN:
                 note_issued(state, resident, step, turn, change)
@@ -87,22 +89,22 @@ def _apply_one(state: State, resident: Resident, event: Event, turn: Turn, chang
     return True
 
 
-def _note_rare(state: State, resident: Resident, advance: Advance, turn: Turn, change: Change) -> None:
+def _note_rare(state: State, resident: LiveWorkflow, advance: Advance, turn: Turn, change: Change) -> None:
     """What few events lead to."""
     if advance.cancelled:
         _note_dropped(advance.cancelled, resident.execution.applied - 1, change)
     if advance.cancelling:
-        change.cancelling = joined(change.cancelling, advance.cancelling)
+        change.cancelling = extended(change.cancelling, advance.cancelling)
         _note_cancelling(state, resident, advance.cancelling, turn, change)
     if advance.continuation is not None:
         change.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
     if advance.progress is not None:
         change.progress = advance.progress
     if advance.patches:
-        change.patches = joined(change.patches, advance.patches)
+        change.patches = extended(change.patches, advance.patches)
 
 
-def _note_cancelling(state: State, resident: Resident, numbers: Sequence[int], turn: Turn, change: Change) -> None:
+def _note_cancelling(state: State, resident: LiveWorkflow, numbers: Sequence[int], turn: Turn, change: Change) -> None:
     """Of steps whose end is waited for, those between two attempts have ended: no process is to wait for the next."""
     info, failed = resident.info, {retried.step: retried.following for retried in change.retried}
     for number in numbers:
@@ -111,10 +113,10 @@ def _note_cancelling(state: State, resident: Resident, numbers: Sequence[int], t
             following = resident.attempts.get(number)
         if following is not None:
             ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
-            change.recorded = joined(change.recorded, [ended])
+            change.recorded = extended(change.recorded, [ended])
 
 
-def note_end(resident: Resident, end: End, change: Change) -> None:
+def note_end(resident: LiveWorkflow, end: End, change: Change) -> None:
     """How a workflow ended."""
     check_transition(resident.status, end.status)
     change.status, change.outcome = end
@@ -124,7 +126,7 @@ def note_end(resident: Resident, end: End, change: Change) -> None:
 
 def _note_dropped(steps: Sequence[int], place: int, change: Change) -> None:
     """Steps that are waited for no longer."""
-    change.cancelled = joined(change.cancelled, [(number, place) for number in steps])
+    change.cancelled = extended(change.cancelled, [(number, place) for number in steps])
     if change.retried:
         # An attempt failed in this turn, and none is to follow any more.
         change.retried = [one for one in change.retried if one.step not in steps]
@@ -133,23 +135,23 @@ def _note_dropped(steps: Sequence[int], place: int, change: Change) -> None:
         change.recorded = [kept for kept in change.recorded if kept.step not in steps]
 
 
-def note_issued(state: State, resident: Resident, step: Step, turn: Turn, change: Change) -> None:
+def note_issued(state: State, resident: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
     """A step that is neither an activity nor a sleep."""
     leaf = resident.execution.open.get(step.number)
     if leaf is None:
         return
     if resident.mail is None:
-        resident.mail = Mail()
+        resident.mail = SignalQueue()
     if step.kind is not StepKind.CHILD:
         resident.mail.expect(step)
         return
     child = child_of(resident.info, resident.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
     if is_given(leaf) and _is_taken(state, child.workflow_id, turn):
-        failure = state.codec.encode_failure(taken(child.workflow_id))
+        failure = state.codec.encode_failure(id_taken_error(child.workflow_id))
         resident.mail.refused.append(StepEnded(step.number, failure, turn.now))
         return
-    change.children = joined(change.children, [child])
+    change.children = extended(change.children, [child])
     turn.born.add(child.workflow_id)
 
 
@@ -163,7 +165,9 @@ def _is_taken(state: State, workflow_id: str, turn: Turn) -> bool:
         return False
 
 
-def _ready(state: State, resident: Resident, mail: Mail, turn: Turn) -> tuple[StepEnded, Sequence[int]] | None:
+def _ready(
+    state: State, resident: LiveWorkflow, mail: SignalQueue, turn: Turn
+) -> tuple[StepEnded, Sequence[int]] | None:
     """What the workflow can receive now: a refusal of a child, or signals, with the signals' numbers."""
     while mail.refused:
         refusal = mail.refused.popleft()

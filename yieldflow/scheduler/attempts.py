@@ -12,16 +12,16 @@ from .._core.retry import next_delay
 from ..store import OpenAttempt, Retried
 from ..workers import Attempt, Completed, Key
 from .limits import watch
-from .residents import Resident
+from .live import LiveWorkflow
 from .state import State
 from .timers import Timer
-from .turn import Change, Turn, joined
+from .turn import Change, Turn, extended
 
 # ---------------------------------------------------------------------- they begin
 
 
 def begin(
-    state: State, resident: Resident, leaf: Leaf, command: ActivityInvocation[object], key: Key, turn: Turn
+    state: State, resident: LiveWorkflow, leaf: Leaf, command: ActivityInvocation[object], key: Key, turn: Turn
 ) -> None:
     """Have the attempt that an activity is at begin; or, where it is not due yet, wait until it is."""
     step, now = leaf.step, turn.now
@@ -57,10 +57,10 @@ def abandon(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> N
     """Nobody waits for an attempt any more: one that has not begun never will, and the others are told."""
     attempt.cancelled = True
     state.under_way.pop(attempt.key, None)
-    make_room(state, attempt, turn, timed_out=timed_out)
+    release_slot(state, attempt, turn, timed_out=timed_out)
 
 
-def make_room(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+def release_slot(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
     """Have others do without what an attempt takes up: a worker, and a place under max_concurrent."""
     begun = state.queued.pop(attempt.key, None) is None
     if begun:
@@ -91,7 +91,7 @@ def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
 # ---------------------------------------------------------------------- they are followed by others
 
 
-def retry(state: State, resident: Resident | None, completed: Completed, turn: Turn, change: Change) -> bool:
+def retry(state: State, resident: LiveWorkflow | None, completed: Completed, turn: Turn, change: Change) -> bool:
     """Have an attempt that failed be followed by another; False where its failure is the activity's."""
     attempt, failure = completed.attempt, completed.outcome
     step, options = attempt.step, attempt.options
@@ -108,14 +108,14 @@ def retry(state: State, resident: Resident | None, completed: Completed, turn: T
     details = attempt.details if attempt.beat is None else attempt.beat[0]
     counted_from = attempt.deadline_at and attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0)
     following = OpenAttempt(attempt.number + 1, due_at, details, due_at, counted_from)
-    change.retried = joined(change.retried, [Retried(step, failure, turn.now, following)])
+    change.retried = extended(change.retried, [Retried(step, failure, turn.now, following)])
     if state.probation.on_trial(attempt.workflow_id):
         # The process outlived the attempt.
         change.recovery_attempts = 0
     return True
 
 
-def follow(state: State, resident: Resident, step: int, following: OpenAttempt) -> None:
+def follow(state: State, resident: LiveWorkflow, step: int, following: OpenAttempt) -> None:
     """Wait for the attempt that follows one whose failure is on disk."""
     resident.attempts[step] = following
     if resident.status is WorkflowStatus.PROCESSING and following.due_at is not None:

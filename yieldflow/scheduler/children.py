@@ -11,7 +11,7 @@ from .._core.errors import WorkflowCancelledError
 from .._core.history import SEED_LENGTH, Codec, Continuation, Micros, Outcome, WorkflowStatus, seed_at, to_micros
 from .._core.nodes import Leaf
 from .._core.registry import Registry
-from ..coherence import end_of
+from ..history_checks import end_of
 from ..store import Continued, Parent, Submission
 
 

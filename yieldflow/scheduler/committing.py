@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from .._core.errors import RefusedValueError, StorageError, WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
-from ..notices import logger
+from ..log import logger
 from ..store import Parent
 from ..workers import Completed
 from .applying import stall
-from .attempts import abandon, follow, make_room
+from .attempts import abandon, follow, release_slot
 from .children import has_given_id
 from .dispatching import cancel_begun, dispatch
-from .residents import why
+from .live import stall_reason
 from .state import State
 from .telling import trace
 from .timers import DEADLINE, START, Timer
-from .turn import Ask, Change, ChildEnded, Creation, Ended, Newborn, Turn, Unit, nobody
+from .turn import Change, ChildCommitted, ChildEnded, Creation, Ended, RequestReceived, Turn, Unit, no_reply
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
 _PROCESSING = WorkflowStatus.PROCESSING
@@ -120,7 +120,7 @@ def _settle_rare(state: State, change: Change, turn: Turn) -> None:
     state.taken_in.difference_update(change.handled)
     for child in change.children:
         state.known.add(child.workflow_id)
-        state.again.append(Newborn(child))
+        state.again.append(ChildCommitted(child))
 
 
 def _follow(state: State, change: Change, turn: Turn) -> None:
@@ -190,16 +190,16 @@ def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
         return
     resident = state.residents.get(unit.workflow_id)
     if resident is not None:
-        stall(state, resident.info, why(error), alone)
+        stall(state, resident.info, stall_reason(error), alone)
     elif unit.events or unit.issued:
         # It stalled in this very turn, after what is refused.
         change = alone.change(unit.workflow_id, unit.run)
         change.status, change.reason = unit.status, unit.reason
-    again: list[Ask] = []
+    again: list[RequestReceived] = []
     for cause in unit.causes:
         if isinstance(cause, Completed):
             _keep(state, cause, turn)
-        elif cause.reply is nobody and unit.events:
+        elif cause.reply is no_reply and unit.events:
             # It may have been what the workflow did next that is refused.
             again.append(cause)
         elif cause.request.number is not None:
@@ -216,7 +216,7 @@ def _keep(state: State, completed: Completed, turn: Turn) -> None:
     workflow_id = completed.attempt.workflow_id
     if completed.timed_out:
         # Nobody knows when its workflow goes on, and others want the worker.
-        make_room(state, completed.attempt, turn, timed_out=True)
+        release_slot(state, completed.attempt, turn, timed_out=True)
     if workflow_id in state.stalled:
         state.stalled.keep(completed)
     else:
@@ -247,7 +247,9 @@ def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) ->
 def _try_again(state: State, change: Change) -> None:
     """Have what led to a change lead to it once more."""
     # A caller hears of it and may ask again. What was put off in this turn came behind the others.
-    state.again[:0] = [cause for cause in change.causes if not isinstance(cause, Ask) or cause.reply is nobody]
+    state.again[:0] = [
+        cause for cause in change.causes if not isinstance(cause, RequestReceived) or cause.reply is no_reply
+    ]
     for step, _ in change.heartbeats:
         attempt = state.under_way.get((change.workflow_id, change.run, step))
         if attempt is not None:

@@ -12,13 +12,13 @@ from ..workers import Attempt, Key
 from .attempts import abandon, begin, end_cancelled
 from .children import child_id
 from .limits import watch
-from .residents import Resident
+from .live import LiveWorkflow
 from .state import State
 from .timers import Timer
-from .turn import Ask, Turn, nobody
+from .turn import RequestReceived, Turn, no_reply
 
 
-def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn) -> None:
+def dispatch(state: State, resident: LiveWorkflow, steps: Iterable[Step], turn: Turn) -> None:
     """Have steps that are on disk begin, where they are still waited for."""
     info, waiting = resident.info, resident.execution.open
     for step in steps:
@@ -42,7 +42,7 @@ def dispatch(state: State, resident: Resident, steps: Iterable[Step], turn: Turn
             state.timers.set(Timer(step.due_at or 0, *key))
 
 
-def is_of_another_step(attempt: Attempt, resident: Resident, leaf: Leaf) -> bool:
+def is_of_another_step(attempt: Attempt, resident: LiveWorkflow, leaf: Leaf) -> bool:
     """Whether what is under way is an attempt at what had the step's number before a rewind."""
     step = leaf.step
     if attempt.input is step.input and attempt.definition is leaf.definition and attempt.number == 1:
@@ -75,14 +75,14 @@ def cancel_begun(state: State, key: Key, turn: Turn) -> None:
         begin(state, resident, leaf, leaf.command, key, turn)
 
 
-def cancel_child(state: State, resident: Resident, leaf: Leaf, turn: Turn) -> None:
+def cancel_child(state: State, resident: LiveWorkflow, leaf: Leaf, turn: Turn) -> None:
     """Ask a child to end, in the next turn."""
     reason = state.codec.encode(f"its parent {resident.info.workflow_id} no longer waits for it")
     request = Request(child_id(resident.info, leaf), RequestKind.CANCEL, turn.now, payload=reason)
-    state.again.append(Ask(request, nobody))
+    state.again.append(RequestReceived(request, no_reply))
 
 
-def orphaned(codec: Codec, workflow_id: str, parent: str, now: Micros) -> Ask:
+def orphaned(codec: Codec, workflow_id: str, parent: str, now: Micros) -> RequestReceived:
     """What has a workflow end because its parent was terminated."""
     reason = codec.encode(f"its parent {parent} was terminated")
-    return Ask(Request(workflow_id, RequestKind.CANCEL, now, payload=reason), nobody)
+    return RequestReceived(Request(workflow_id, RequestKind.CANCEL, now, payload=reason), no_reply)

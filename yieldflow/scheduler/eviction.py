@@ -10,7 +10,7 @@ import gc
 from collections.abc import Iterator
 
 from .._core.history import Micros, Step, StepKind, WorkflowStatus
-from .residents import Resident
+from .live import LiveWorkflow
 from .state import State
 
 #: For how long nothing has happened in a workflow, and nothing is due, before it may leave.
@@ -42,7 +42,7 @@ class Eviction:
         self._next_round = now + ROUND
 
 
-def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
+def _may_leave(state: State, resident: LiveWorkflow, now: Micros) -> bool:
     workflow_id, execution = resident.info.workflow_id, resident.execution
     return (
         now - resident.touched >= IDLE
@@ -53,7 +53,7 @@ def _may_leave(state: State, resident: Resident, now: Micros) -> bool:
     )
 
 
-def _is_patient(state: State, resident: Resident, step: Step, now: Micros) -> bool:
+def _is_patient(state: State, resident: LiveWorkflow, step: Step, now: Micros) -> bool:
     """Whether a step may be waited for outside memory: one that is at work may not."""
     due_at = step.due_at
     if step.kind is StepKind.ACTIVITY:
@@ -65,7 +65,7 @@ def _is_patient(state: State, resident: Resident, step: Step, now: Micros) -> bo
     return due_at is None or due_at - now >= IDLE
 
 
-def _let_go(state: State, resident: Resident) -> None:
+def _let_go(state: State, resident: LiveWorkflow) -> None:
     workflow_id = resident.info.workflow_id
     state.residents.drop(workflow_id)
     if resident.status is WorkflowStatus.SUSPENDED:

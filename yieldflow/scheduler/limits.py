@@ -14,7 +14,7 @@ from .._core.history import Micros, in_micros
 from ..workers import Attempt, Completed, failed
 from .state import State
 from .timers import Timer
-from .turn import Turn, joined
+from .turn import Turn, extended
 
 #: How often the heartbeats of an attempt are written.
 WRITING: Micros = 1_000_000
@@ -63,7 +63,7 @@ def note_beats(attempt: Attempt, turn: Turn) -> None:
     attempt.written, attempt.written_at = attempt.beat, turn.now
     if attempt.written is not None:
         change = turn.change(workflow_id, run)
-        change.heartbeats = joined(change.heartbeats, [(step, attempt.written[0])])
+        change.heartbeats = extended(change.heartbeats, [(step, attempt.written[0])])
 
 
 def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from .._core.errors import DatabaseLostError
 from .._core.history import Micros
 from ..inbox import Inbox
-from ..notices import LOOK, TOO_LONG, logger, stack_of
+from ..log import LOOK, TOO_LONG, logger, stack_of
 from .scheduler import GLANCE, Scheduler
 from .turn import Message
 

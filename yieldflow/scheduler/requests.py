@@ -14,17 +14,17 @@ from .._core.errors import (
     YieldflowError,
 )
 from .._core.history import CancelRequested, Signal, StepEnded, WorkflowStatus
-from ..notices import logger
+from ..log import logger
 from ..store import Parent, Request, RequestKind
 from .applying import apply, receive
 from .dispatching import orphaned
-from .residents import Resident
+from .live import LiveWorkflow
+from .residency import load_children, resume_open_steps
 from .state import State
-from .taking_up import family_of, go_on
-from .turn import Ask, Change, Turn, cannot_clean_up, joined, nobody
+from .turn import Change, RequestReceived, Turn, cannot_clean_up, extended, no_reply
 
 
-def handle(state: State, message: Ask, turn: Turn) -> None:
+def handle(state: State, message: RequestReceived, turn: Turn) -> None:
     """Carry out what is asked, or have it wait until the workflow is in memory."""
     request = message.request
     workflow_id = request.workflow_id
@@ -41,7 +41,7 @@ def handle(state: State, message: Ask, turn: Turn) -> None:
             state.wake(workflow_id)
             state.later.setdefault(workflow_id, []).append(message)
     except WorkflowStalledError as error:
-        if message.reply is nobody and request.number is None:
+        if message.reply is no_reply and request.number is None:
             # Its parent wants it to end: it hears of that when it goes on.
             state.later.setdefault(workflow_id, []).append(message)
         else:
@@ -50,7 +50,7 @@ def handle(state: State, message: Ask, turn: Turn) -> None:
         _refuse(state, message, error, turn)
 
 
-def _carry_out(state: State, message: Ask, resident: Resident | None, turn: Turn) -> None:
+def _carry_out(state: State, message: RequestReceived, resident: LiveWorkflow | None, turn: Turn) -> None:
     request = message.request
     change = turn.change(request.workflow_id, resident.info.run if resident is not None else 0)
     _CARRY_OUT[request.kind](state, request, resident, turn, change)
@@ -59,8 +59,8 @@ def _carry_out(state: State, message: Ask, resident: Resident | None, turn: Turn
         state.again.append(message)
         return
     if request.number is not None:
-        change.handled = joined(change.handled, [request.number])
-    change.causes = joined(change.causes, [message])
+        change.handled = extended(change.handled, [request.number])
+    change.causes = extended(change.causes, [message])
 
 
 def _check(state: State, request: Request) -> None:
@@ -93,7 +93,7 @@ def _must_be_built(state: State, request: Request) -> bool:
     return record is None or record.started_at is not None
 
 
-def _refuse(state: State, message: Ask, error: YieldflowError, turn: Turn) -> None:
+def _refuse(state: State, message: RequestReceived, error: YieldflowError, turn: Turn) -> None:
     request = message.request
     turn.replies.append((message.reply, error))
     if request.number is None:
@@ -104,31 +104,31 @@ def _refuse(state: State, message: Ask, error: YieldflowError, turn: Turn) -> No
         return
     logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
     change = turn.change(request.workflow_id)
-    change.handled = joined(change.handled, [request.number])
-    change.causes = joined(change.causes, [message])
+    change.handled = extended(change.handled, [request.number])
+    change.causes = extended(change.causes, [message])
 
 
 # ---------------------------------------------------------------------- each kind
 
 
-def _signal(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+def _signal(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     payload = request.payload if request.payload is not None else state.codec.encode(None)
     if resident is None:
         # The store gives it the next number.
-        change.signals = joined(change.signals, [Signal(0, request.name or "", payload, turn.now)])
+        change.signals = extended(change.signals, [Signal(0, request.name or "", payload, turn.now)])
         if not (workflow_id in state.suspended or workflow_id in state.delayed or workflow_id in state.stalled):
             state.wake(workflow_id)
         return
     mail = resident.mailbox
     signal = Signal(mail.last + 1, request.name or "", payload, turn.now)
     mail.put(signal)
-    change.signals = joined(change.signals, [signal])
+    change.signals = extended(change.signals, [signal])
     if resident.status is WorkflowStatus.PROCESSING:
         receive(state, resident, turn, change)
 
 
-def _cancel(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+def _cancel(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
     workflow_id, reason = request.workflow_id, _reason(state, request)
     if resident is None:
         # It has not started.
@@ -141,7 +141,7 @@ def _cancel(state: State, request: Request, resident: Resident | None, turn: Tur
         apply(state, resident, CancelRequested(turn.now, reason), turn, change)
 
 
-def _terminate(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+def _terminate(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if resident is not None:
         recorded = {event.step for event in resident.recorded}
@@ -161,7 +161,7 @@ def _terminate(state: State, request: Request, resident: Resident | None, turn: 
     _end(state, steps, place, change, _reason(state, request) or "terminated")
     if resident is not None:
         resident.status = WorkflowStatus.CANCELLED
-    change.after = joined(change.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
+    change.after = extended(change.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
 
 
 def _children_to_cancel(state: State, workflow_id: str, run: int) -> list[str]:
@@ -183,12 +183,12 @@ def _end(state: State, steps: list[int], place: int, change: Change, reason: str
     """End a workflow without its code, of which so many events were applied."""
     change.status, change.reason = WorkflowStatus.CANCELLED, reason
     change.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
-    change.cancelled = joined(change.cancelled, [(step, place) for step in steps])
+    change.cancelled = extended(change.cancelled, [(step, place) for step in steps])
     change.retried = ()
     change.recorded = [event for event in change.recorded if event.step not in steps]
 
 
-def _suspend(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+def _suspend(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if workflow_id in state.suspended:
         return
@@ -201,15 +201,15 @@ def _suspend(state: State, request: Request, resident: Resident | None, turn: Tu
     state.suspended.add(workflow_id)
 
 
-def _resume(state: State, request: Request, resident: Resident | None, turn: Turn, change: Change) -> None:
+def _resume(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
     workflow_id = request.workflow_id
     if resident is not None:
         if resident.status is WorkflowStatus.SUSPENDED:
             # First, since it may fail.
-            family = family_of(state, resident, turn)
+            family = load_children(state, resident, turn)
             change.status = resident.status = WorkflowStatus.PROCESSING
             recorded, resident.recorded = resident.recorded, []
-            go_on(state, resident, recorded, family, turn)
+            resume_open_steps(state, resident, recorded, family, turn)
     elif workflow_id in state.suspended:
         change.status = WorkflowStatus.PROCESSING
         # Before it was suspended it may have been counted. Somebody has it go on: that is counted anew.

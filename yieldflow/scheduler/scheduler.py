@@ -20,36 +20,36 @@ from .._core.context import WorkflowInfo
 from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
 from .._core.registry import Registry
-from ..store import Checkpoint, Store, Submission, taken
+from ..store import Checkpoint, Store, Submission, id_taken_error
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, stall
-from .attempts import make_room, retry
+from .attempts import release_slot, retry
 from .children import outcome_for_parent
 from .committing import commit
 from .dispatching import dispatch, is_of_another_step
 from .eviction import Eviction
 from .limits import look, note_beats, watch
+from .live import LiveWorkflow, stall_reason
 from .requests import handle
-from .residents import Resident, why
+from .residency import load_pending, register_recovered, set_deadline
 from .state import State
-from .taking_up import learn, set_deadline, take_up
 from .timers import DEADLINE, Timer, Trouble
 from .turn import (
-    Ask,
-    Beat,
     Change,
+    ChildCommitted,
     ChildEnded,
     Ended,
-    Look,
+    HeartbeatReceived,
     Message,
-    Newborn,
+    Poll,
     Postponed,
     Registered,
+    RequestReceived,
     Submit,
     Turn,
-    joined,
-    nobody,
+    extended,
+    no_reply,
 )
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
@@ -103,7 +103,7 @@ class Scheduler:
             StorageError: The store cannot be read.
         """
         for pending in self._state.store.unfinished():
-            learn(self._state, pending, now)
+            register_recovered(self._state, pending, now)
 
     def turn(self, inbox: Iterable[Message], now: Micros) -> None:
         """Take in what has arrived by ``now``, commit, dispatch."""
@@ -115,7 +115,7 @@ class Scheduler:
         if now >= self._glance_at:
             self._glance(turn)
         if state.waits_to_go_on and now >= state.back_off.until:
-            take_up(state, turn)
+            load_pending(state, turn)
             again, state.again = state.again, []
             for postponed in again:
                 self._go_on_with(postponed, turn)
@@ -214,17 +214,17 @@ class Scheduler:
         for request in arrivals.requests:
             if request.number is not None and request.number not in state.taken_in:
                 state.taken_in.add(request.number)
-                state.again.append(Ask(request, nobody))
+                state.again.append(RequestReceived(request, no_reply))
         return None
 
-    def _take_in(self, message: Submit | Ask | Registered | Look | Beat, turn: Turn) -> None:
+    def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
         if isinstance(message, Submit):
             self._submit(message, turn)
-        elif isinstance(message, Ask):
+        elif isinstance(message, RequestReceived):
             self._ask(message, turn)
-        elif isinstance(message, Look):
+        elif isinstance(message, Poll):
             self._glance(turn)
-        elif isinstance(message, Beat):
+        elif isinstance(message, HeartbeatReceived):
             self._note(message.attempt, turn)
         else:
             for workflow_id in self._state.stalled.waiting_for(message.name):
@@ -232,14 +232,16 @@ class Scheduler:
                 self._state.to_build[workflow_id] = None
             self.registrations += 1
 
-    def _ask(self, message: Ask, turn: Turn) -> None:
+    def _ask(self, message: RequestReceived, turn: Turn) -> None:
         """Carry out what is asked, behind what clients asked of the same workflow before."""
         problem = self._glance(turn)
         workflow_id = message.request.workflow_id
         if problem is not None:
             # It is not known what it would be behind.
             turn.replies.append((message.reply, problem))
-        elif any(isinstance(one, Ask) and one.request.workflow_id == workflow_id for one in self._state.again):
+        elif any(
+            isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in self._state.again
+        ):
             self._state.again.append(message)
         else:
             handle(self._state, message, turn)
@@ -247,9 +249,9 @@ class Scheduler:
     def _go_on_with(self, postponed: Postponed, turn: Turn) -> None:
         if isinstance(postponed, Completed):
             self._complete(postponed, turn)
-        elif isinstance(postponed, Ask):
+        elif isinstance(postponed, RequestReceived):
             handle(self._state, postponed, turn)
-        elif isinstance(postponed, Newborn):
+        elif isinstance(postponed, ChildCommitted):
             self._begin_child(postponed.submission, turn)
         else:
             self._end_child(postponed, turn)
@@ -264,7 +266,7 @@ class Scheduler:
             if first is not None:
                 first.rivals += ((submit, wanted),)
             else:
-                turn.replies.append((submit.reply, taken(wanted)))
+                turn.replies.append((submit.reply, id_taken_error(wanted)))
             return
         creation = turn.creation(submit)
         started, held = Started(turn.now), not state.probation.over
@@ -302,12 +304,12 @@ class Scheduler:
         if resident is not None:
             apply(state, resident, Started(turn.now), turn, change)
 
-    def _admit(self, new: Submission, turn: Turn, change: Change) -> Resident | None:
+    def _admit(self, new: Submission, turn: Turn, change: Change) -> LiveWorkflow | None:
         """Take a new workflow into memory; None where it stalls at once."""
         try:
             resident = self._state.residents.admit(new)
         except (UnknownWorkflowError, EncodingError) as error:
-            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), why(error), turn, change)
+            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), stall_reason(error), turn, change)
             return None
         if resident.deadline_at is not None:
             set_deadline(self._state, resident)
@@ -329,7 +331,7 @@ class Scheduler:
             return
         resident = state.residents.get(workflow_id)
         change = turn.change(workflow_id, run)
-        change.causes = joined(change.causes, (completed,)) if change.causes else (completed,)
+        change.causes = extended(change.causes, (completed,)) if change.causes else (completed,)
         attempt.settled_in = turn.mark
         if resident is not None:
             leaf = resident.execution.open.get(step)
@@ -338,7 +340,7 @@ class Scheduler:
                 # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
                 state.under_way.pop(attempt.key)
                 if timed_out:
-                    make_room(state, attempt, turn, timed_out=True)
+                    release_slot(state, attempt, turn, timed_out=True)
                 return
             if leaf is None:
                 # Cancelled in this turn: too late only if that is committed.
@@ -355,9 +357,9 @@ class Scheduler:
                 return
         if turn.is_last_of(workflow_id):
             return
-        change.recorded = joined(change.recorded, [event])
+        change.recorded = extended(change.recorded, [event])
         if resident is not None:
-            resident.recorded = joined(resident.recorded, (event,))
+            resident.recorded = extended(resident.recorded, (event,))
 
     def _note(self, attempt: Attempt, turn: Turn) -> None:
         """Have an attempt's heartbeat be written, and look for further ones from now on."""

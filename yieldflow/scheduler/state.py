@@ -20,11 +20,11 @@ from .._core.registry import Registry
 from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
-from .lanes import Lanes
-from .recovery import Probation
-from .residents import Residents, Stalled
-from .timers import BackOff, Timers
-from .turn import Ask, Ended, Postponed
+from .admission import AdmissionControl
+from .live import LiveWorkflows, Stalled
+from .max_concurrent import ConcurrencyLimiter
+from .timers import StorageBackoff, Timers
+from .turn import Ended, Postponed, RequestReceived
 
 
 class State:
@@ -58,9 +58,9 @@ class State:
         self.registry = registry
         self.tell = tell
         self.tracing = tracing
-        self.residents = Residents(codec, registry)
+        self.residents = LiveWorkflows(codec, registry)
         self.timers = Timers()
-        self.probation = Probation(max_workers, max_recovery_attempts)
+        self.probation = AdmissionControl(max_workers, max_recovery_attempts)
         #: Every workflow that is known to be on disk and not to have ended.
         self.known: set[str] = set()
         #: Until something comes up for them. Of those that were recovered, the count of recovery attempts; None of
@@ -79,11 +79,11 @@ class State:
         #: For the next turn, once what is to be built has been built.
         self.again: list[Postponed] = []
         #: For when a workflow has been built.
-        self.later: dict[str, list[Ask]] = {}
+        self.later: dict[str, list[RequestReceived]] = {}
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.
         self.taken_in: set[int] = set()
-        self.lanes = Lanes()
-        self.back_off = BackOff()
+        self.lanes = ConcurrencyLimiter()
+        self.back_off = StorageBackoff()
         #: The time of the turn before.
         self.latest: Micros = 0
         #: False once nothing more is to begin.

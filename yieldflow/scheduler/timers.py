@@ -6,7 +6,7 @@ import heapq
 from typing import NamedTuple
 
 from .._core.history import Micros, WorkflowStatus
-from ..notices import logger
+from ..log import logger
 from ..store import Pending
 
 #: The pause after the disk failed; it doubles each time, up to the longest.
@@ -111,7 +111,7 @@ class Trouble(NamedTuple):
     writable: bool
 
 
-class BackOff:
+class StorageBackoff:
     """How long a disk that failed is left alone."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from .._core.errors import WorkflowStalledError
 from .._core.history import Micros, Outcome, WorkflowStatus
 from .._core.rare import Rare
-from ..store import Checkpoint, Request, Submission, taken
+from ..store import Checkpoint, Request, Submission, id_taken_error
 from ..workers import Attempt, Completed, Key
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Submit(NamedTuple):
     reply: Reply
 
 
-class Ask(NamedTuple):
+class RequestReceived(NamedTuple):
     """A caller asks something of a workflow."""
 
     request: Request
@@ -37,17 +37,17 @@ class Registered(NamedTuple):
     name: str
 
 
-class Look(NamedTuple):
+class Poll(NamedTuple):
     """Others wrote to the store: look now rather than at the next glance."""
 
 
-class Beat(NamedTuple):
+class HeartbeatReceived(NamedTuple):
     """An attempt that nobody looks after has sent a heartbeat."""
 
     attempt: Attempt
 
 
-class Newborn(NamedTuple):
+class ChildCommitted(NamedTuple):
     """A child is on disk, and is to start."""
 
     submission: Submission
@@ -65,12 +65,12 @@ class ChildEnded(NamedTuple):
 
 
 #: What the inbox holds.
-Message: TypeAlias = Submit | Ask | Registered | Look | Beat | Completed
+Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatReceived | Completed
 #: What may have to wait for another turn.
-Postponed: TypeAlias = Completed | Ask | Newborn | ChildEnded
+Postponed: TypeAlias = Completed | RequestReceived | ChildCommitted | ChildEnded
 
 
-def nobody(error: Exception | None) -> None:
+def no_reply(error: Exception | None) -> None:
     """The reply to what nobody waits for."""
 
 
@@ -84,7 +84,7 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
-def joined(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
+def extended(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
     """Both, one behind the other. Where ``some`` is a list, it grows: a turn of many changes stays linear."""
     if isinstance(some, list):
         some += more
@@ -105,7 +105,7 @@ class Change(Checkpoint):
     def __init__(self, workflow_id: str, run: int, created: Submission | None, at: Micros) -> None:
         Checkpoint.__init__(self, workflow_id, run, created, at)
         #: The messages behind it, kept to be tried again if the commit fails.
-        self.causes: Sequence[Completed | Ask] = ()
+        self.causes: Sequence[Completed | RequestReceived] = ()
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -114,7 +114,7 @@ class Change(Checkpoint):
 
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
         """What the callers are to hear once it is on disk, or has failed with ``error``."""
-        return [(cause.reply, error) for cause in self.causes if isinstance(cause, Ask)]
+        return [(cause.reply, error) for cause in self.causes if isinstance(cause, RequestReceived)]
 
 
 class Creation:
@@ -130,7 +130,7 @@ class Creation:
 
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
         """What the callers are to hear once it is on disk, or has failed with ``error``."""
-        return [(self.submit.reply, error), *((rival.reply, error or taken(id)) for rival, id in self.rivals)]
+        return [(self.submit.reply, error), *((rival.reply, error or id_taken_error(id)) for rival, id in self.rivals)]
 
 
 #: What stands or falls together in a commit.

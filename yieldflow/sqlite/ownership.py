@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from .._core.errors import DatabaseInUseError, DatabaseOpenError
-from .opening import is_busy, refuse_hard_links, resolve, uri
+from .connections import is_busy, refuse_hard_links, resolve, uri
 
 READ_OWNER = "select value from meta where key = 'owner'"
 WRITE_OWNER = "insert or replace into meta (key, value) values ('owner', ?)"

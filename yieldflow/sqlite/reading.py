@@ -8,7 +8,7 @@ from contextlib import suppress
 from .._core.errors import DamagedRowError
 from .._core.history import Micros, WorkflowStatus
 from ..store import Loaded, Pending, Request, StepRecord, WorkflowRecord
-from .damage import ANYTHING, TEXT, WHOLE, Columns, Row, shown
+from .row_checks import ANYTHING, TEXT, WHOLE, Columns, Row, shown
 from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_record
 from .schema import UNFINISHED
 

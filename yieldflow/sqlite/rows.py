@@ -26,7 +26,7 @@ from .._core.history import (
     dropped_before,
 )
 from ..store import Current, Loaded, OpenAttempt, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
-from .damage import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, Columns, Row, shown
+from .row_checks import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, Columns, Row, shown
 
 #: Text that people read; as bytes where it cannot be written in UTF-8.
 StoredText: TypeAlias = str | bytes

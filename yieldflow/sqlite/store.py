@@ -23,11 +23,11 @@ from ..store import (
     StepRecord,
     Submission,
     WorkflowRecord,
-    taken,
+    id_taken_error,
 )
-from . import changing, listing, opening, reading, writing
-from .damage import tolerantly
-from .presence import Presence
+from . import connections, listing, reading, rewind, writing
+from .file_guard import Presence
+from .row_checks import tolerantly
 from .rows import stored_text
 
 T = TypeVar("T")
@@ -62,14 +62,14 @@ class SqliteStore:
     ) -> None:
         if durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
-        self.path = opening.resolve(path)
+        self.path = connections.resolve(path)
         self._busy_timeout = busy_timeout
         _refuse_after_fork(self.path)
-        opening.prepare(self.path, busy_timeout)
+        connections.prepare(self.path, busy_timeout)
         #: The scheduler's thread uses the one, all others the other, which the lock guards.
-        self._writer = opening.connect(self.path, durability, busy_timeout)
+        self._writer = connections.connect(self.path, durability, busy_timeout)
         try:
-            self._reader = opening.connect(self.path, durability, busy_timeout)
+            self._reader = connections.connect(self.path, durability, busy_timeout)
         except BaseException:
             self._writer.close()
             raise
@@ -149,7 +149,7 @@ class SqliteStore:
     def ask(self, requests: Sequence[Request]) -> None:
         """Ask something of workflows as a client, for the owner to find by `arrivals`: all or none."""
         with self._lock, self._transaction(self._reader):
-            changing.ask(self._reader, requests)
+            rewind.ask(self._reader, requests)
 
     def rewind(
         self,
@@ -165,17 +165,17 @@ class SqliteStore:
         """Have an ended or stalled workflow, and children of it, go on from before an event."""
         goal = Rewind(workflow_id, run, place, reapply)
         with self._lock, self._transaction(self._reader):
-            changing.rewind(self._reader, goal, at=at, children=children, undone=undone)
+            rewind.rewind(self._reader, goal, at=at, children=children, undone=undone)
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
         """Add a workflow that is a copy of another as it stood before the event at ``place``."""
         with self._lock, self._transaction(self._reader):
-            changing.fork(self._reader, workflow_id, run, place, new)
+            rewind.fork(self._reader, workflow_id, run, place, new)
 
     def delete(self, workflow_ids: Sequence[str]) -> int:
         """Delete ended workflows with all that is theirs, and their descendants; how many were deleted."""
         with self._lock, self._transaction(self._reader):
-            return changing.delete(self._reader, workflow_ids)
+            return rewind.delete(self._reader, workflow_ids)
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
@@ -213,7 +213,7 @@ class SqliteStore:
                 self._writer.close()
                 self._forget()
         except sqlite3.Error as error:
-            raise StorageError(f"{self.path}: {error}{opening.advice(error)}") from error
+            raise StorageError(f"{self.path}: {error}{connections.advice(error)}") from error
 
     # ------------------------------------------------------------------ transactions, and what goes wrong
 
@@ -239,9 +239,9 @@ class SqliteStore:
         try:
             self._carry_out(connection, writes, told)
         except StorageError as error:
-            if not opening.is_full(error.__cause__):
+            if not connections.is_full(error.__cause__):
                 raise
-            opening.keep_log_short(connection)
+            connections.keep_log_short(connection)
             self._full = not self._moves_log(connection)
             if self._full:
                 raise
@@ -297,7 +297,7 @@ class SqliteStore:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """What a call comes to, once no other connection's lock is in its way."""
-        return opening.patiently(self._busy_timeout, call)
+        return connections.patiently(self._busy_timeout, call)
 
     @contextmanager
     def _translated(self, writes: bool = False, told: bool = False) -> Iterator[None]:
@@ -310,13 +310,13 @@ class SqliteStore:
             try:
                 yield
             except sqlite3.Error as error:
-                if opening.is_damage(error):
+                if connections.is_damage(error):
                     raise self._presence.damage(str(error)) from error
                 # One of Python's own, of a connection that is closed, tells nothing of the file.
                 if not isinstance(error, sqlite3.ProgrammingError):
                     self._presence.check()
                 what = "nothing was written: " if writes else ""
-                raise StorageError(f"{self.path}: {what}{error}{opening.advice(error)}") from error
+                raise StorageError(f"{self.path}: {what}{error}{connections.advice(error)}") from error
             if told:
                 self._presence.check()
             else:
@@ -348,8 +348,8 @@ class SqliteStore:
 
     def _leave_alone(self) -> None:
         """Have what was damaged stay as it is when it is closed."""
-        opening.leave_alone(self._reader)
-        opening.leave_alone(self._writer)
+        connections.leave_alone(self._reader)
+        connections.leave_alone(self._writer)
 
 
 #: The stores that are open, as file and process. A forked child finds its parent's here.
@@ -398,5 +398,5 @@ def _check_taken(connection: sqlite3.Connection, new_ids: Sequence[str]) -> None
     seen: set[str] = set()
     for workflow_id in new_ids:
         if workflow_id in seen or connection.execute(SELECT_TAKEN, (stored_text(workflow_id),)).fetchone():
-            raise taken(workflow_id)
+            raise id_taken_error(workflow_id)
         seen.add(workflow_id)

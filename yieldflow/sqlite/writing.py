@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import Checkpoint, Submission
-from .damage import Row
+from .row_checks import Row
 from .rows import (
     failure_columns,
     outcome_columns,

@@ -1,12 +1,12 @@
 """Test workflows: step one by hand, run one with stand-ins, explore every order, replay a recorded one."""
 
 from .._core.errors import Cancelled, YieldflowError
-from ..orchestrator.recording import WorkflowHistory
-from .ending import Call, Ending
+from ..orchestrator.workflow_history import WorkflowHistory
 from .exploring import Exploration, ScheduleError, explore
+from .fakes import after, in_turn, real
 from .replaying import replay
+from .result import Call, Ending
 from .running import run_workflow
-from .standins import after, in_turn, real
 from .stepper import Stepper
 
 __all__ = [

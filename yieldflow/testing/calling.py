@@ -16,8 +16,8 @@ from .._core.errors import EncodingError
 from .._core.history import Codec, Payload, StepKind
 from .._core.nodes import Leaf
 from ..workers.context import ActivityContext, Waits, settle
+from .fakes import Answer, Kind, stored
 from .run import Run
-from .standins import Answer, Kind, stored
 
 #: What an attempt is known by, whatever its number: workflow, run, step.
 Key = tuple[str, int, int]

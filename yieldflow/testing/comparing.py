@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from .._core.commands import Command, show
-from .choosing import difference, what_of
+from .pending import difference, what_of
 
 
 def compared(left: object, right: object) -> list[str] | None:

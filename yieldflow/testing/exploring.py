@@ -11,8 +11,8 @@ from .._core.commands import show
 from .._core.definitions import WorkflowInvocation
 from .._core.errors import YieldflowError
 from .._core.history import Failure
-from .ending import Ending
 from .playing import Choose, Failures, Schedule, Setting, play
+from .result import Ending
 from .schedule import SMOOTH, Option
 from .shrinking import shrunk
 

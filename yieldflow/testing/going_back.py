@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError
 from .._core.history import Failure, StepEnded, StepKind, WorkflowStatus
-from ..orchestrator.rewinding import place_of_retry
+from ..orchestrator.retry_point import place_of_retry
 from ..store import Loaded
 from .loading import loaded
 from .run import Run

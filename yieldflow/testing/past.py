@@ -21,7 +21,7 @@ from .._core.history import (
     StepKind,
 )
 from .._core.tree import Advance
-from ..scheduler.mail import RECEIVING
+from ..scheduler.signals import RECEIVING
 
 
 class Attempt(NamedTuple):

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .._core.combinators import show_yieldable
 from .._core.commands import show, show_seconds, show_values
-from .._core.concurrency import show_yieldable
 from .._core.groups import Group
 from .._core.history import Codec, Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
 from .._core.nodes import Branch, Leaf, Node, TaskNode, Wait

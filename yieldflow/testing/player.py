@@ -13,10 +13,10 @@ from .._core.history import Codec, Micros, Payload
 from .._core.nodes import Leaf
 from ..orchestrator.submissions import signal_name, signal_payload
 from .calling import Caller, Came, Key
-from .choosing import standing
-from .ending import Call
+from .fakes import After, Answer, Kind, StandIns, unanswered
+from .pending import standing
+from .result import Call
 from .run import Run
-from .standins import After, Answer, Kind, StandIns, unanswered
 from .stepper import Stepper
 
 R = TypeVar("R")

@@ -10,10 +10,10 @@ from .._core.commands import show
 from .._core.definitions import Activity, WorkflowInvocation
 from .._core.errors import CommandError
 from ..codec import codec_named
-from .ending import Ending
+from .fakes import StandIns, stand_ins
 from .player import Player
+from .result import Ending
 from .schedule import CRASH, Do, Done, FailuresOf, Moves, Option, Quiet, is_twin
-from .standins import StandIns, stand_ins
 from .stepper import Stepper
 
 #: So many moves are a workflow that goes on for ever.

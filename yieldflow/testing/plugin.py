@@ -15,8 +15,8 @@ from .._core.history import Micros, WorkflowStatus, in_micros
 from ..memory import MemoryStore
 from ..orchestrator import Orchestrator
 from ..orchestrator.session import Session
+from ..scheduler.live import ENDED_BADLY
 from ..scheduler.loop import clock
-from ..scheduler.residents import ENDED_BADLY
 
 #: Seconds for which `Clock.advance` waits at most until no activity runs, each time.
 PATIENCE = 1.0

@@ -11,7 +11,7 @@ from .._core.errors import ReplayMismatchError
 from .._core.execution import Execution
 from .._core.history import Event
 from ..codec import codec_named
-from ..orchestrator.recording import WorkflowHistory
+from ..orchestrator.workflow_history import WorkflowHistory
 from .loading import past_of
 from .stepper import Stepper
 from .twice import build, explained

@@ -28,7 +28,7 @@ from .._core.history import (
 )
 from .._core.nodes import Leaf
 from ..scheduler.children import child_of, derived, outcome_for_parent
-from ..scheduler.mail import RECEIVING, Mail
+from ..scheduler.signals import RECEIVING, SignalQueue
 from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
@@ -403,7 +403,7 @@ class Run:
             receiving = [leaf.step for leaf in self.execution.open.values() if leaf.step.kind in RECEIVING]
             if not receiving:
                 return
-            mail = Mail(past.signals, past.last_signal)
+            mail = SignalQueue(past.signals, past.last_signal)
             for step in receiving:
                 mail.expect(step)
             found = mail.next(self.execution.open)

@@ -11,9 +11,9 @@ from .._core.definitions import WorkflowInvocation
 from .._core.errors import CommandError
 from .._core.history import Micros
 from ..codec import codec_named
-from .ending import Ending
+from .fakes import stand_ins
 from .player import Player, Waiting
-from .standins import stand_ins
+from .result import Ending
 from .stepper import START, Stepper
 
 R = TypeVar("R")

@@ -12,9 +12,9 @@ from .._core.nodes import Branch, Node, from_below
 from ..scheduler.timers import DEADLINE
 from .calling import Came
 from .clockwork import Timer
+from .fakes import Kind
 from .player import Player, Sent, Waiting
 from .run import Run
-from .standins import Kind
 
 #: Of attempts that would be followed by others without an end, only the first so many fail.
 MOST_FAILURES = 2

@@ -12,13 +12,13 @@ from .._core.errors import CommandError, WorkflowCancelledError, WorkflowFailedE
 from .._core.history import EPOCH, Failure, WorkflowStatus, in_micros, to_datetime, to_micros
 from .._core.nodes import add_note
 from ..codec import codec_named
-from ..orchestrator.recording import WorkflowHistory
 from ..orchestrator.submissions import signal_name, signal_payload
+from ..orchestrator.workflow_history import WorkflowHistory
 from .checking import misfit
-from .choosing import SLEEPS, meant, pending, ready, standing, unfit
 from .going_back import go_back
 from .loading import history_of
 from .past import Past
+from .pending import SLEEPS, meant, pending, ready, standing, unfit
 from .picture import picture
 from .run import Family, Run, first_run
 

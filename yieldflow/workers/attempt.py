@@ -13,7 +13,7 @@ from .._core.errors import ActivityError, Cancelled, EncodingError
 from .._core.history import Codec, Micros, Outcome, Payload, seed_at
 from .._core.options import ActivityOptions
 from .._core.retry import RetryPolicy, may_retry
-from ..notices import logger
+from ..log import logger
 
 #: Workflow, run and step.
 Key: TypeAlias = tuple[str, int, int]

@@ -15,8 +15,8 @@ from .._core.context import driving_place
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Engine, run_async
 from .context import settle
-from .daemons import DaemonThreads
-from .places import LonePlace, Wakes
+from .daemon_pool import DaemonThreads
+from .slots import LonePlace, Wakes
 from .watchdog import Watchdog
 
 #: Seconds that cancelled activities are given at a stop to clean up.

@@ -90,7 +90,7 @@ class Pools:
             from .processes import ProcessWorkers
 
             return ProcessWorkers(self._max_processes, self._engine)
-        from .foreign import ForeignExecutor
+        from .user_executor import ForeignExecutor
 
         known = (THREAD, ASYNC, PROCESS, *self._executors)
         return ForeignExecutor(name, self._executors.get(name), known, self._engine)

@@ -16,9 +16,9 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 
 from .._core.errors import EncodingError, WorkerDiedError
-from ..notices import logger
+from ..log import logger
 from .attempt import Attempt, Completed, Ending, Engine
-from .child import Beat, FromChild, Loaded, Over, Ready
+from .worker_main import FromChild, HeartbeatReceived, Loaded, Over, Ready
 from .worker_process import WorkerProcess
 
 #: Seconds in which processes that have nothing to do are to end at a stop, before they are killed.
@@ -170,7 +170,7 @@ class ProcessWorkers:
             self._given_again.discard(attempt)
             process.answer(not self._closed and self._engine.begin(attempt))
             self._let_go(process)
-        elif isinstance(message, Beat):
+        elif isinstance(message, HeartbeatReceived):
             if message.info == attempt.info:
                 self._engine.beat(attempt, message.details)
         elif isinstance(message, Over):

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from .._core.context import driving_place
 from .._core.errors import YieldflowError
 from .._core.history import Failure
-from ..notices import logger
+from ..log import logger
 from .attempt import Attempt, Engine, perform
 from .context import ActivityContext, context_of, settle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from ..notices import LOOK, TOO_LONG, logger, stack_of
+from ..log import LOOK, TOO_LONG, logger, stack_of
 
 
 class Watchdog:

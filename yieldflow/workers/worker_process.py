@@ -13,9 +13,9 @@ from typing import Any
 
 from .._core.history import Codec
 from .attempt import Attempt
-from .child import Cancel, FromChild, FromParent, Go, Job, begin
-from .frames import Reader
-from .shipping import ship
+from .pipe_protocol import Reader
+from .serialization import ship
+from .worker_main import Cancel, FromChild, FromParent, Go, Job, begin
 
 #: Not by a fork: that would copy locks which nobody is there to open.
 _CONTEXT = multiprocessing.get_context("spawn")

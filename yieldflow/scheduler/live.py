@@ -29,11 +29,11 @@ from .._core.history import (
     WorkflowStatus,
 )
 from .._core.registry import Registry
-from ..coherence import sound
-from ..notices import logger
+from ..history_checks import checked
+from ..log import logger
 from ..store import Checkpoint, Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 from ..workers import Completed
-from .mail import RECEIVING, Mail
+from .signals import RECEIVING, SignalQueue
 
 #: Of a workflow that has just begun.
 NO_HISTORY = History()
@@ -44,7 +44,7 @@ LONG_HISTORY = 10_000
 ENDED_BADLY = "workflow %r (%s) %s: %s"
 
 
-class Resident:
+class LiveWorkflow:
     """A workflow in memory."""
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Resident:
         self.deadline_at: Micros | None = None
         self.timeout: float | None = None
         #: Its signals and children, where it has to do with any.
-        self.mail: Mail | None = None
+        self.mail: SignalQueue | None = None
         #: How far its open activities are, where one of them is past its first attempt, or was read from disk.
         self.attempts: dict[int, OpenAttempt] = {}
         #: The request to end that was applied.
@@ -84,10 +84,10 @@ class Resident:
         self.recorded: Sequence[StepEnded] = ()
 
     @property
-    def mailbox(self) -> Mail:
+    def mailbox(self) -> SignalQueue:
         """Its signals; from here on it has to do with them."""
         if self.mail is None:
-            self.mail = Mail()
+            self.mail = SignalQueue()
         return self.mail
 
     def limit(self, deadline_at: Micros | None, begins_at: Micros) -> None:
@@ -97,7 +97,7 @@ class Resident:
             self.timeout = (deadline_at - begins_at) / 1e6
 
 
-class Residents:
+class LiveWorkflows:
     """The workflows in memory, by id.
 
     Args:
@@ -108,7 +108,7 @@ class Residents:
     def __init__(self, codec: Codec, registry: Registry) -> None:
         self._codec = codec
         self._registry = registry
-        self._by_id: dict[str, Resident] = {}
+        self._by_id: dict[str, LiveWorkflow] = {}
         #: The workflow of that id, where it is in memory.
         self.get = self._by_id.get
         self._drives = 0
@@ -121,7 +121,7 @@ class Residents:
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_id)
 
-    def admit(self, new: Submission) -> Resident:
+    def admit(self, new: Submission) -> LiveWorkflow:
         """Take in a new workflow.
 
         Raises:
@@ -131,15 +131,15 @@ class Residents:
         parent = new.parent
         info = WorkflowInfo(new.workflow_id, new.name, 1, parent.workflow_id if parent is not None else None)
         execution = self._execution(info, new.input, new.seed, NO_HISTORY)
-        resident = Resident(info, execution, new.seed, WorkflowStatus.PROCESSING)
+        resident = LiveWorkflow(info, execution, new.seed, WorkflowStatus.PROCESSING)
         resident.parent = parent
         if new.deadline_at is not None:
             resident.limit(new.deadline_at, new.starts_at or new.created_at)
         if new.signals:
-            resident.mail = Mail(new.signals)
+            resident.mail = SignalQueue(new.signals)
         return self._add(resident)
 
-    def rebuild(self, loaded: Loaded) -> Resident:
+    def rebuild(self, loaded: Loaded) -> LiveWorkflow:
         """Take in a workflow from disk, by replay.
 
         Raises:
@@ -148,7 +148,7 @@ class Residents:
             EncodingError: A value of it cannot be read back.
             ReplayMismatchError: The code no longer fits the history.
         """
-        record, history = loaded.record, sound(loaded).history
+        record, history = loaded.record, checked(loaded).history
         info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
         execution = self._execution(info, record.input, record.seed, history)
         self._drives += 1
@@ -163,7 +163,7 @@ class Residents:
             raise
         finally:
             self.driven = None
-        resident = Resident(info, execution, record.seed, record.status)
+        resident = LiveWorkflow(info, execution, record.seed, record.status)
         resident.parent = record.parent
         resident.limit(record.deadline_at, record.starts_at or record.created_at)
         resident.cancelled = next((event for event in history.events if isinstance(event, CancelRequested)), None)
@@ -171,11 +171,11 @@ class Residents:
         self._sort_mail(resident, loaded)
         return self._add(resident)
 
-    def _sort_mail(self, resident: Resident, loaded: Loaded) -> None:
+    def _sort_mail(self, resident: LiveWorkflow, loaded: Loaded) -> None:
         """Bring together signals and those that wait for them."""
         receiving = [leaf.step for leaf in resident.execution.open.values() if leaf.step.kind in RECEIVING]
         if receiving or loaded.last_signal:
-            resident.mail = Mail(loaded.signals, loaded.last_signal)
+            resident.mail = SignalQueue(loaded.signals, loaded.last_signal)
             for step in receiving:
                 resident.mail.expect(step)
 
@@ -188,7 +188,7 @@ class Residents:
         here = "has none" if version is None else f"is version {version!r}"
         return ReplayMismatchError(f"{error}\nIt was submitted {then}; the code here {here}.")
 
-    def apply(self, resident: Resident, event: Event) -> Advance:
+    def apply(self, resident: LiveWorkflow, event: Event) -> Advance:
         """Apply one event; an exception leaves the execution of no use."""
         self._drives += 1
         self.driven = self._drives, resident.info.workflow_id
@@ -224,7 +224,7 @@ class Residents:
         for workflow_id in list(self._by_id):
             self.drop(workflow_id)
 
-    def _add(self, resident: Resident) -> Resident:
+    def _add(self, resident: LiveWorkflow) -> LiveWorkflow:
         self._by_id[resident.info.workflow_id] = resident
         return resident
 
@@ -273,7 +273,7 @@ class Stalled:
         return stall.outcomes if stall is not None else []
 
 
-def why(error: BaseException) -> str:
+def stall_reason(error: BaseException) -> str:
     """The reason for which a workflow stalls."""
     if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
         return str(error)

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 
 from .._core.errors import DatabaseInUseError, OrchestratorStoppedError
-from ..notices import logger
-from .access import Access
+from ..log import logger
+from .gateway import Gateway
 
 #: Seconds between two attempts. Each takes as long again where the file is not free, so that it is taken over within
 #: half a second; and both together cost less than half a percent of a processor.
 PAUSE = 0.25
 
 
-def stand_by(access: Access, start: Callable[[], None], timeout: float | None) -> None:
+def stand_by(access: Gateway, start: Callable[[], None], timeout: float | None) -> None:
     """Try to start until that is refused no more.
 
     A lock that dies with a process tells nobody when it does, so it is tried again and again.

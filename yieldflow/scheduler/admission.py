@@ -30,7 +30,7 @@ from .._core.history import Micros
 TRIAL: Micros = 300_000_000
 
 
-class Probation:
+class AdmissionControl:
     """The recovered workflows that have made no checkpoint in this session.
 
     Args:

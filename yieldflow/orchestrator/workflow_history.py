@@ -34,9 +34,9 @@ from .._core.history import (
     to_micros,
 )
 from ..codec import from_json, preview, to_json
-from ..coherence import sound
+from ..history_checks import checked
 from ..store import Loaded, OpenAttempt, StepRecord, WorkflowRecord
-from .views import StepDescription, describe_step
+from .descriptions import StepDescription, describe_step
 
 T = TypeVar("T")
 
@@ -271,7 +271,7 @@ def _read(tree: dict[str, Any]) -> Loaded:
         for entry in _take(tree, "attempts", list)
     }
     _check_open(history, [*(event.step for event in recorded), *attempts])
-    return sound(Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts))
+    return checked(Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts))
 
 
 def _check_open(history: History, numbers: list[int]) -> None:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 RECEIVING = (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS)
 
 
-class Mail:
+class SignalQueue:
     """One workflow's signals, in the order received, and who waits for them.
 
     Args:

@@ -21,8 +21,8 @@ from .._core.errors import (
 )
 from .._core.history import Failure, Micros, Payload, WorkflowStatus
 from .._core.nodes import add_note
-from ..coherence import end_of, sound
-from ..notices import logger
+from ..history_checks import checked, end_of
+from ..log import logger
 from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import here, interrupted
@@ -43,7 +43,7 @@ UNATTENDED = 50
 POLL = 0.02
 
 
-class Access:
+class Gateway:
     """One orchestrator's ways to its workflows, whether it is started or a client.
 
     Args:
@@ -111,7 +111,7 @@ class Access:
             DamagedRowError: Its rows do not fit together.
             WorkflowNotFoundError: There is none with that id.
         """
-        return sound(self._found(workflow_id, lambda store: store.snapshot(workflow_id)))
+        return checked(self._found(workflow_id, lambda store: store.snapshot(workflow_id)))
 
     def _found(self, workflow_id: str, question: Callable[[SqliteStore], T | None]) -> T:
         answer = self.query(question) if is_text(workflow_id) else None

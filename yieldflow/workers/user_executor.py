@@ -14,10 +14,10 @@ from .._core.context import driving_place
 from .._core.errors import EncodingError, WorkerDiedError
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Ending, Engine, perform
-from .child import Job, Parcel
 from .context import settle
-from .places import LonePlace, Wakes
-from .shipping import ship
+from .serialization import ship
+from .slots import LonePlace, Wakes
+from .worker_main import Job, Parcel
 
 #: How an attempt came out; None where it never began.
 Answer: TypeAlias = Ending | None

@@ -18,7 +18,7 @@ class _Lane:
         self.waiting: deque[Attempt] = deque()
 
 
-class Lanes:
+class ConcurrencyLimiter:
     """All activities with a ``max_concurrent``, by name."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from .._core.errors import DamagedRowError
 from .._core.history import EPOCH, to_micros
-from ..coherence import damaged
+from ..history_checks import damaged
 
 T = TypeVar("T")
 

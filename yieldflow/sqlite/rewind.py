@@ -11,8 +11,8 @@ from .._core.errors import (
     WorkflowNotFoundError,
 )
 from .._core.history import ENDED, Micros, WorkflowStatus
-from ..store import Request, RequestKind, Rewind, Submission, taken
-from .damage import Row
+from ..store import Request, RequestKind, Rewind, Submission, id_taken_error
+from .row_checks import Row
 from .rows import RELEASED, stored_text, wide_row
 from .schema import UNFINISHED
 from .writing import INSERT_SUBMISSION
@@ -156,7 +156,7 @@ def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int,
     if current != run:
         raise WorkflowNotFoundError(f"workflow {workflow_id} is in run {current} by now: run {run} is not kept")
     if connection.execute(SELECT_STATUS, (stored_text(new.workflow_id),)).fetchone():
-        raise taken(new.workflow_id)
+        raise id_taken_error(new.workflow_id)
     copy = new.workflow_id
     given = {"copy": copy, "id": workflow_id, "run": run, "place": place}
     connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), None))

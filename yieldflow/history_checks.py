@@ -14,7 +14,7 @@ def damaged(what: str, why: str) -> DamagedRowError:
     )
 
 
-def sound(loaded: Loaded) -> Loaded:
+def checked(loaded: Loaded) -> Loaded:
     """The same, where steps and events fit together.
 
     Raises:

@@ -7,7 +7,7 @@ to the child                           from the child
 =====================================  =============================================
                                        `Ready`: it has imported what it has to
 `Job`: an attempt                      `Loaded`: it has the activity; may it begin?
-`Go`: begin, or not                    `Beat`, as often as the activity says so
+`Go`: begin, or not                    `HeartbeatReceived`, as often as the activity says so
 `Cancel`: nobody waits any more        `Over`: how it came out
 None: end
 =====================================  =============================================
@@ -32,8 +32,8 @@ from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import AttemptInfo, Ending, run
 from .context import ActivityContext, settle
-from .frames import send
-from .shipping import settle_main, unship
+from .pipe_protocol import send
+from .serialization import settle_main, unship
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -73,7 +73,7 @@ class Loaded(NamedTuple):
     """The activity is there."""
 
 
-class Beat(NamedTuple):
+class HeartbeatReceived(NamedTuple):
     """The attempt lives."""
 
     info: AttemptInfo
@@ -87,7 +87,7 @@ class Over(NamedTuple):
 
 
 FromParent: TypeAlias = Job | Go | Cancel | None
-FromChild: TypeAlias = Ready | Loaded | Beat | Over
+FromChild: TypeAlias = Ready | Loaded | HeartbeatReceived | Over
 
 
 class ChildPlace:
@@ -152,7 +152,7 @@ class Child:
             job.info,
             self._codec,
             job.details,
-            lambda details: self._send(Beat(job.info, details)),
+            lambda details: self._send(HeartbeatReceived(job.info, details)),
             lambda: self._cancelled,
         )
         ending = run(definition, job.input, policy, self._codec)

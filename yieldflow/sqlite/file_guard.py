@@ -12,9 +12,9 @@ import time
 from contextlib import closing
 
 from .._core.errors import DatabaseLostError
-from .log import Log
-from .opening import is_damage, uri
+from .connections import is_damage, uri
 from .schema import APPLICATION_ID
+from .wal import Log
 
 #: Seconds after which it is looked again where nobody is told that anything was written.
 LATELY = 0.025

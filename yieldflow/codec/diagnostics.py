@@ -7,9 +7,9 @@ from types import FunctionType, ModuleType
 from typing import TypeAlias
 
 from .._core.errors import EncodingError
-from .guarded import attempt, line, short, type_name
 from .json_text import MAX_DEPTH, MAX_DIGITS, to_json
 from .pickles import to_pickle
+from .safe_repr import attempt, line, short, type_name
 
 #: A part of a value that cannot be stored: how to reach it from the value (``['rows'][3].handle``), the part, and what
 #: is wrong with it and what to pass, which follows its type in a sentence and is followed by "instead".

@@ -13,13 +13,13 @@ from ..store import Checkpoint, Loaded, Pending, RequestKind, WorkflowRecord
 from .applying import apply, note_end, note_issued, receive, stall
 from .children import child_id, invocation_of, is_given, outcome_for_parent
 from .dispatching import cancel_child, dispatch, orphaned
-from .residents import Resident, why
+from .live import LiveWorkflow, stall_reason
 from .state import State
 from .timers import DEADLINE, START, Timer, timers_of, waits_quietly
 from .turn import Turn
 
 
-def learn(state: State, pending: Pending, now: Micros) -> None:
+def register_recovered(state: State, pending: Pending, now: Micros) -> None:
     """Note an unfinished workflow that the session finds at its start."""
     workflow_id = pending.workflow_id
     state.known.add(workflow_id)
@@ -35,7 +35,7 @@ def learn(state: State, pending: Pending, now: Micros) -> None:
         state.again.append(orphaned(state.codec, workflow_id, pending.orphan_of, now))
 
 
-def take_up(state: State, turn: Turn) -> None:
+def load_pending(state: State, turn: Turn) -> None:
     """Build what is to go on; of what was recovered, it is written down first that it is taken up."""
     probation = state.probation
     admitted = probation.admit(turn.now)
@@ -52,7 +52,7 @@ def take_up(state: State, turn: Turn) -> None:
         try:
             loaded = state.store.load(workflow_id)
         except DamagedRowError as error:
-            stall(state, WorkflowInfo(workflow_id, "unknown", 1), why(error), turn)
+            stall(state, WorkflowInfo(workflow_id, "unknown", 1), stall_reason(error), turn)
             continue
         except StorageError as error:
             state.to_build.update(dict.fromkeys(build[place:]))
@@ -111,7 +111,7 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
             if resident.execution.end is None:
                 resident.recorded = loaded.recorded
                 return
-        family = family_of(state, resident, turn)
+        family = load_children(state, resident, turn)
     except DatabaseLostError:
         raise
     except BaseException as error:  # whatever it is, it is one workflow's, but for the disk's
@@ -120,12 +120,12 @@ def _build(state: State, loaded: Loaded, turn: Turn) -> None:
             state.to_build[record.id] = None
             state.back_off.failed(error, turn.now, reading=True)
         else:
-            stall(state, info, why(error), turn, before=before)
+            stall(state, info, stall_reason(error), turn, before=before)
         return
     _start_from_there(state, resident, loaded, family, turn)
 
 
-def _start_from_there(state: State, resident: Resident, loaded: Loaded, family: Family, turn: Turn) -> None:
+def _start_from_there(state: State, resident: LiveWorkflow, loaded: Loaded, family: Family, turn: Turn) -> None:
     """Let a workflow that was built go on, or begin, or end again."""
     record = loaded.record
     if record.status is not WorkflowStatus.PROCESSING:
@@ -139,7 +139,7 @@ def _start_from_there(state: State, resident: Resident, loaded: Loaded, family: 
         # It went back, or was forked, to a step whose turn ended the workflow too, and so it does again.
         note_end(resident, resident.execution.end, turn.change(record.id, record.run))
     else:
-        go_on(state, resident, loaded.recorded, family, turn)
+        resume_open_steps(state, resident, loaded.recorded, family, turn)
         _spare_sleeper(state, resident, turn)
 
 
@@ -163,7 +163,7 @@ class Family(NamedTuple):
     ends: Sequence[StepEnded] = ()
 
 
-def family_of(state: State, resident: Resident, turn: Turn) -> Family:
+def load_children(state: State, resident: LiveWorkflow, turn: Turn) -> Family:
     """The children of a workflow that waits for any.
 
     Raises:
@@ -189,7 +189,9 @@ def _is_its_own(state: State, info: WorkflowInfo, leaf: Leaf) -> bool:
     return there is None or there.parent is None or there.parent.step == leaf.step.number
 
 
-def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], family: Family, turn: Turn) -> None:
+def resume_open_steps(
+    state: State, resident: LiveWorkflow, recorded: Sequence[StepEnded], family: Family, turn: Turn
+) -> None:
     """Have what is open begin, and give the workflow what came meanwhile."""
     info, waiting = resident.info, resident.execution.open
     set_deadline(state, resident)
@@ -215,7 +217,7 @@ def go_on(state: State, resident: Resident, recorded: Sequence[StepEnded], famil
             cancel_child(state, resident, leaf, turn)
 
 
-def _begin_missing(state: State, resident: Resident, children: Sequence[Leaf], family: Family, turn: Turn) -> None:
+def _begin_missing(state: State, resident: LiveWorkflow, children: Sequence[Leaf], family: Family, turn: Turn) -> None:
     """Start the children that are waited for and are on no disk: a fork has begun none itself."""
     info = resident.info
     for leaf in children:
@@ -235,14 +237,14 @@ def _ends(state: State, ended: Sequence[WorkflowRecord], turn: Turn) -> list[Ste
     ]
 
 
-def set_deadline(state: State, resident: Resident) -> None:
+def set_deadline(state: State, resident: LiveWorkflow) -> None:
     """Have a workflow's time run out when it does."""
     if resident.deadline_at is not None and resident.cancelled is None:
         info = resident.info
         state.timers.set(Timer(resident.deadline_at, info.workflow_id, info.run, DEADLINE))
 
 
-def _spare_sleeper(state: State, resident: Resident, turn: Turn) -> None:
+def _spare_sleeper(state: State, resident: LiveWorkflow, turn: Turn) -> None:
     """One that only sleeps has nothing at work that could take the process down."""
     info = resident.info
     at_work = any((info.workflow_id, info.run, number) in state.under_way for number in resident.execution.open)
