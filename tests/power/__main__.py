@@ -9,10 +9,8 @@ import time
 from collections import Counter
 from itertools import count
 
-from tests.simulation.many import Sum
 from tests.simulation.promises import Promise
-from tests.simulation.seeds import Report, scratch
-from tests.simulation.trace import lines
+from tests.simulation.seeds import Report, Sum, lines, scratch
 from tests.support.progress import Bar
 
 from .losses import LOSS, Setup, run

@@ -11,10 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.support.progress import Bar
 
-from .many import Sum, leave_interrupts_alone, piece, told
 from .plan import plan_of
-from .seeds import run, scratch
-from .trace import lines
+from .seeds import Sum, leave_interrupts_alone, lines, piece, run, scratch, told
 
 #: So many seeds are one piece of work.
 PIECE = 20

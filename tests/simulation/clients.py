@@ -19,12 +19,12 @@ from yieldflow.orchestrator.waiting import Watches
 from yieldflow.scheduler.turn import Message, Reply, RequestReceived, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
-from .code import Code
-from .going_back import RETRIED, is_refused
+from .books import Sent, Status
+from .deployed_code import Code
 from .ledger import Ledger
-from .notes import Sent, Status
 from .plan import DIES, Call, Flow, purges
 from .promises import Promise
+from .rewinds import RETRIED, is_refused
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 AGAIN = 1.0
 
 
-class Town(Protocol):
+class ClientsWorld(Protocol):
     """What the clients need of the world."""
 
     ledger: Ledger
@@ -63,13 +63,13 @@ class Clients:
     """Everybody who calls.
 
     Args:
-        town: Where they live.
+        world: Where they live.
         flows: The workflows that they know of.
         steady: Those of them whose end is to be the same again, in a world without faults.
     """
 
-    def __init__(self, town: Town, flows: tuple[Flow, ...], steady: set[str]) -> None:
-        self._town = town
+    def __init__(self, world: ClientsWorld, flows: tuple[Flow, ...], steady: set[str]) -> None:
+        self._world = world
         self._flows = {flow.id: flow for flow in flows}
         self._steady = steady
         #: What was called and not answered: it is called again after a crash. By the number of the call.
@@ -88,7 +88,7 @@ class Clients:
         """Make a call."""
         self._calls += 1
         self.made.update(_kinds(call))
-        self._town.note("call", *call)
+        self._world.note("call", *call)
         if call.kind == "submit":
             self._submit(call)
         elif call.workflow not in self.submitted:
@@ -107,30 +107,30 @@ class Clients:
             self._later(call)
 
     def _later(self, call: Call) -> None:
-        self._town.after(AGAIN, partial(self.call, call))
+        self._world.after(AGAIN, partial(self.call, call))
 
     # ------------------------------------------------------------------ submitting and asking
 
     def _submit(self, call: Call) -> None:
-        town = self._town
+        world = self._world
         news = [self._submission(workflow_id, call) for workflow_id in (call.workflow, *call.others)]
         if call.outside:
-            self._heard(call, self._try(lambda: town.store.submit(news)))
+            self._heard(call, self._try(lambda: world.store.submit(news)))
         else:
-            town.ledger.together.append(news)
+            world.ledger.together.append(news)
             self._await(call, lambda reply: Submit(news, reply))
 
     def _submission(self, workflow_id: str, call: Call) -> Submission:
-        town, flow = self._town, self._flows[workflow_id]
-        code = town.code.late if flow.late else town.code.program
-        new = submission(code(flow.program), workflow_id, town.wall(), call.delay)
+        world, flow = self._world, self._flows[workflow_id]
+        code = world.code.late if flow.late else world.code.program
+        new = submission(code(flow.program), workflow_id, world.wall(), call.delay)
         if workflow_id not in self._steady:
             # As in the real world, where an id that is used again after a deletion draws anew.
             new = new._replace(seed=blake2b(f"{workflow_id} {self._calls}".encode(), digest_size=SEED_LENGTH).digest())
         if call.timeout is not None and workflow_id == call.workflow:
             new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
         if call.name and workflow_id == call.workflow:
-            new = new._replace(signals=[Signal(1, call.name, self._payload(call), town.wall())])
+            new = new._replace(signals=[Signal(1, call.name, self._payload(call), world.wall())])
         return new
 
     def _payload(self, call: Call) -> Payload:
@@ -138,7 +138,7 @@ class Clients:
         return CODEC.encode([call.name, self._calls])
 
     def _ask(self, call: Call) -> None:
-        town = self._town
+        world = self._world
         payload: Payload | None = None
         if call.kind == "signal":
             payload = self._payload(call)
@@ -147,24 +147,24 @@ class Clients:
         name = call.name or None
         if call.kind == "terminate":
             self.terminated.add(call.workflow)
-        request = Request(call.workflow, RequestKind(call.kind), town.wall(), name, payload)
-        town.ledger.calls(request)
+        request = Request(call.workflow, RequestKind(call.kind), world.wall(), name, payload)
+        world.ledger.calls(request)
         if call.outside:
-            self._heard(call, self._try(lambda: town.store.ask([request])), payload)
+            self._heard(call, self._try(lambda: world.store.ask([request])), payload)
         else:
             self._await(call, lambda reply: RequestReceived(request, reply), request)
 
     def _await(self, call: Call, message: Callable[[Reply], Message], request: Request | None = None) -> None:
-        number, began = self._calls, self._town.time
+        number, began = self._calls, self._world.time
         self.unanswered[number] = call, began
 
         def answered(error: Exception | None) -> None:
             del self.unanswered[number]
             if request is not None and error is None:
-                self._town.ledger.acknowledge_request(request)
+                self._world.ledger.acknowledge_request(request)
             self._heard(call, error, request and request.payload, began)
 
-        self._town.send(message(answered))
+        self._world.send(message(answered))
 
     def _try(self, what: Callable[[], None]) -> Exception | None:
         try:
@@ -177,17 +177,17 @@ class Clients:
         self, call: Call, error: Exception | None, payload: Payload | None = None, began: Micros | None = None
     ) -> None:
         """A call was answered."""
-        town = self._town
-        town.note("answer", call.kind, call.workflow, call.name, type(error).__name__ if error is not None else "yes")
+        world = self._world
+        world.note("answer", call.kind, call.workflow, call.name, type(error).__name__ if error is not None else "yes")
         if call.kind == "submit" and (error is None or isinstance(error, WorkflowAlreadyExistsError)):
             self._submitted(call, error is None)
         elif isinstance(error, StorageError):
             self._later(call)
         elif error is None and call.kind == "signal" and payload is not None:
-            sent = Sent(call.workflow, payload, town.time if began is None else began, town.time)
-            town.ledger.acknowledge_signal(sent, call.outside)
+            sent = Sent(call.workflow, payload, world.time if began is None else began, world.time)
+            world.ledger.acknowledge_signal(sent, call.outside)
         elif error is None and call.value == DIES:
-            town.count("crash between")
+            world.count("crash between")
             raise Crash
 
     def _submitted(self, call: Call, new: bool) -> None:
@@ -198,7 +198,7 @@ class Clients:
                 self._again(call._replace(workflow=workflow_id, others=(), name=""))
         else:
             for workflow_id in (call.workflow, *call.others):
-                self._town.ledger.acknowledge(workflow_id)
+                self._world.ledger.acknowledge(workflow_id)
                 self.submitted.add(workflow_id)
                 for waiting in self._waiting.pop(workflow_id, ()):
                     self._again(waiting)
@@ -206,7 +206,7 @@ class Clients:
             self._again(Call(0, "signal", call.workflow, call.name, call.value, call.outside))
 
     def _again(self, call: Call) -> None:
-        self._town.after(0, partial(self.call, call))
+        self._world.after(0, partial(self.call, call))
 
     # ------------------------------------------------------------------ going back
 
@@ -215,7 +215,7 @@ class Clients:
 
         Steady ones are left alone.
         """
-        flows = self._town.ledger.flows
+        flows = self._world.ledger.flows
         there = [id for id, flow in flows.items() if flow.status.ended or flow.status is Status.STALLED]
         there = [id for id in there if self._root(id) not in self._steady]
         if kind == "retry":
@@ -227,13 +227,13 @@ class Clients:
             number = 0 if kind == "delete" else int(value * 200) // 2 * (3 if value < 0.5 else 1)
             call = Call(0, kind, there[int(who * len(there))], value=number)
             self.made.update(_kinds(call))
-            self._town.note("visit", *call)
+            self._world.note("visit", *call)
             (self._delete if kind == "delete" else self._rewind)(call)
         return bool(there)
 
     def _root(self, workflow_id: str) -> str:
         """The workflow from which one comes, as a child or a copy."""
-        row = self._town.ledger.flows[workflow_id].row if workflow_id in self._town.ledger.flows else None
+        row = self._world.ledger.flows[workflow_id].row if workflow_id in self._world.ledger.flows else None
         if row is not None and row.parent is not None:
             return self._root(row.parent.workflow_id)
         source, is_copy, _ = workflow_id.rpartition("-fork")
@@ -241,38 +241,38 @@ class Clients:
 
     def _rewind(self, call: Call) -> None:
         """Retry or fork a workflow, by the handle that users hold."""
-        town, store = self._town, self._town.store
-        handle: WorkflowHandle[Any] = WorkflowHandle(cast(Gateway, Office(town)), call.workflow)
+        world, store = self._world, self._world.store
+        handle: WorkflowHandle[Any] = WorkflowHandle(cast(Gateway, ClientGateway(world)), call.workflow)
         try:
             steps = store.steps(call.workflow)
             if call.kind == "retry":
-                town.ledger.named = call.value % len(steps) if steps and call.value % 3 == 0 else None
-                handle.retry(town.ledger.named)
+                world.ledger.named = call.value % len(steps) if steps and call.value % 3 == 0 else None
+                handle.retry(world.ledger.named)
             elif steps:
                 self._forks += 1
-                town.ledger.named = call.value % len(steps)
-                handle.fork(town.ledger.named, f"{call.workflow}-fork{self._forks}")
+                world.ledger.named = call.value % len(steps)
+                handle.fork(world.ledger.named, f"{call.workflow}-fork{self._forks}")
         except (YieldflowError, ValueError) as error:
             if isinstance(error, RetryRefusedError):
-                refused = is_refused(town.ledger, call.workflow, town.ledger.named)
-                town.ledger.check(Promise.BACK, refused, call.workflow, "is not retried:", error)
-            town.note("answer", call.kind, call.workflow, type(error).__name__)
+                refused = is_refused(world.ledger, call.workflow, world.ledger.named)
+                world.ledger.check(Promise.BACK, refused, call.workflow, "is not retried:", error)
+            world.note("answer", call.kind, call.workflow, type(error).__name__)
             return
-        town.note("answer", call.kind, call.workflow, "yes")
+        world.note("answer", call.kind, call.workflow, "yes")
 
     def _delete(self, call: Call) -> None:
         """Delete what has ended, with its descendants; the ids are free then, and are submitted anew."""
-        town, answer = self._town, "yes"
+        world, answer = self._world, "yes"
         try:
             if purges(call):
-                purge(town.store.purgeable(*purge_bounds(call.value % 3, None, town.wall())), town.store.delete)
+                purge(world.store.purgeable(*purge_bounds(call.value % 3, None, world.wall())), world.store.delete)
             else:
-                town.store.delete([call.workflow])
+                world.store.delete([call.workflow])
         except YieldflowError as error:
             answer = type(error).__name__
-        town.note("answer", call.kind, call.workflow, answer)
+        world.note("answer", call.kind, call.workflow, answer)
         # Whatever the client heard of it.
-        gone = self.submitted - town.ledger.flows.keys()
+        gone = self.submitted - world.ledger.flows.keys()
         self.submitted -= gone
         for workflow_id in sorted(gone & self._flows.keys()):
             self._later(Call(0, "submit", workflow_id))
@@ -289,11 +289,11 @@ def _kinds(call: Call) -> Iterator[str]:
         yield from (f"submit {extra}" for extra, given in extras.items() if given)
 
 
-class Office:
+class ClientGateway:
     """What a handle needs of an orchestrator that is not started: it writes to the store, as a client."""
 
-    def __init__(self, town: Town) -> None:
-        self._town = town
+    def __init__(self, world: ClientsWorld) -> None:
+        self._world = world
         self.watches = Watches()
 
     def check_place(self, call: str) -> None:
@@ -301,23 +301,23 @@ class Office:
 
     def now(self) -> Micros:
         """The present."""
-        return self._town.wall()
+        return self._world.wall()
 
     def nudge(self) -> None:
         """The owner is told by whoever uses this."""
 
     def snapshot(self, workflow_id: str) -> Loaded:
         """All that a workflow is built from."""
-        found = self._town.store.snapshot(workflow_id)
+        found = self._world.store.snapshot(workflow_id)
         assert found is not None
         return found
 
     def record(self, workflow_id: str) -> WorkflowRecord:
         """A workflow's row."""
-        found = self._town.store.record(workflow_id)
+        found = self._world.store.record(workflow_id)
         assert found is not None
         return found
 
     def query(self, question: Callable[[Store], T]) -> T:
         """Ask the store."""
-        return question(self._town.store)
+        return question(self._world.store)

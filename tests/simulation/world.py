@@ -15,25 +15,22 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
-from yieldflow.scheduler import eviction
-from yieldflow.scheduler.scheduler import GLANCE, Scheduler
-from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
+from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.turn import Ended, Message, Registered
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
 
+from .books import Status
 from .clients import Clients
-from .code import AFTER, BEFORE, Code
-from .comparing import compare_all, compare_changed
-from .crew import Crew
-from .dice import Dice
-from .disk import Disk
-from .ending import End, look, steady_flows
+from .deployed_code import AFTER, BEFORE, Code
+from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
+from .engine_internals import GLANCE, LONGEST_PAUSE, NEVER, evict_idle, is_recovering, next_turn_at
+from .faulty_store import FaultyStore
 from .ledger import Ledger
-from .notes import Status
-from .plan import BETWEEN, Call, Fault, Plan
+from .liveness_checks import check_waits
+from .plan import BETWEEN, Call, Dice, Fault, Plan
 from .promises import Promise, Violation
-from .waiting import check_waits
+from .workers import SimulatedWorkers
 
 #: After so many turns something turns in circles.
 TURNS = 5_000
@@ -61,7 +58,7 @@ class World:
         make: Makes the disk, which is empty.
     """
 
-    def __init__(self, plan: Plan, make: Callable[[Ledger], Disk]) -> None:
+    def __init__(self, plan: Plan, make: Callable[[Ledger], FaultyStore]) -> None:
         self.plan = plan
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
@@ -136,7 +133,7 @@ class World:
     # ------------------------------------------------------------------ sessions
 
     def _start(self) -> None:
-        self.crew = Crew(self, self.plan.workers)
+        self.workers = SimulatedWorkers(self, self.plan.workers)
         self.ledger.attempts.begin_session()
         self.ledger.recoveries.begin_session(self._recoveries)
         self._inbox.clear()
@@ -144,7 +141,7 @@ class World:
         self.registry.subscribe(lambda name: self.send(Registered(name)))
         self.scheduler = Scheduler(
             self.disk,
-            self.crew,
+            self.workers,
             CODEC,
             self.registry,
             self._tell,
@@ -171,7 +168,7 @@ class World:
     def crash(self, code: Code | None = None, stopped: bool = False) -> None:
         """The process dies (or has stopped), and is started again, perhaps with other code."""
         self.note("crash")
-        self.crew.gone = True
+        self.workers.gone = True
         self.code = code or self.code
         if stopped:
             self.disk.reopen()
@@ -192,12 +189,12 @@ class World:
         """
         self.note("stop")
         self.scheduler.dispatching = False
-        self.crew.closing = True
+        self.workers.closing = True
         until = self.time + int(timeout * SECOND)
-        while self.crew.running and self._events and self._events[0][0] <= until:
+        while self.workers.running and self._events and self._events[0][0] <= until:
             self._pass_time()
             self._turn()
-        if self.crew.running:
+        if self.workers.running:
             self.count("activity left running by a stop")
         with suppress(StorageError):
             self.scheduler.settle_counts()
@@ -228,13 +225,13 @@ class World:
                 self.crash()
                 self._live_until_quiet()
                 if not self._unended():
-                    return look(self)
+                    return check_end(self.ledger, self.disk.inner, self.plan, self.code, self.clients.terminated)
             self._help(helps)
         raise Violation(Promise.ENDS, f"{self._unended()} still wait")
 
     def _check_nobody_is_forgotten(self) -> None:
         """Nothing is to come. So nobody waits for what is there, or never comes; unless others are recovered first."""
-        if not self.scheduler._state.probation.over:
+        if is_recovering(self.scheduler):
             return
         for id, flow in self.ledger.flows.items():
             check_waits(self.ledger, id, flow, self._registered)
@@ -266,7 +263,7 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                self._evict()
+                evict_idle(self.scheduler, self.wall())
                 self.count("evict after each turn")
         return True
 
@@ -287,12 +284,7 @@ class World:
                 what = self.crash
 
     def _due(self) -> Micros:
-        """When the engine itself wants a turn; glances at which it would find nothing are left out."""
-        state = self.scheduler._state
-        due = state.timers.next_due
-        if self.disk.unseen:
-            due = min(due, self.scheduler._glance_at)
-        return min(due, state.back_off.until) if state.waits_to_go_on else due
+        return next_turn_at(self.scheduler, has_arrivals=self.disk.unseen)
 
     def _pass_time(self) -> None:
         """Go to the next moment at which anything is to happen, and let that happen."""
@@ -327,7 +319,7 @@ class World:
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
         failed = self.disk.tried - self.disk.committed - failed
-        if failed or unreadable or not self.scheduler._state.probation.over:
+        if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()
         compare_changed(self.ledger, self.disk.inner)
 
@@ -347,7 +339,7 @@ class World:
         elif fault.kind == "stop":
             self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
-            self._evict()
+            evict_idle(self.scheduler, self.wall())
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
             self._leaps += 10**fault.size * SECOND
@@ -360,18 +352,6 @@ class World:
             self._disturb()
             # At its next glance the engine sees what time it is now.
             self.after(GLANCE / SECOND, lambda: None)
-
-    def _evict(self) -> None:
-        """Drop all generators from memory that may be dropped, as if they had been idle for long."""
-        before, eviction.IDLE = eviction.IDLE, 1
-        try:
-            sweeper = eviction.Eviction()
-            # The first look only finds who is there.
-            for _ in range(2):
-                sweeper._next_round = 0
-                sweeper.sweep(self.scheduler._state, self.wall())
-        finally:
-            eviction.IDLE = before
 
     # ------------------------------------------------------------------ in the end
 

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.breakages import BREAKAGES, BREAKAGES_OF_THE_FILE, dispatch_before_commit
-from tests.simulation.code import OPTIONS
-from tests.simulation.found import FOUND
-from tests.simulation.many import Sum, piece, told
-from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of
+from tests.simulation.breakages import BREAKAGES, dispatch_before_commit
+from tests.simulation.breakages_elsewhere import BREAKAGES_ELSEWHERE, BREAKAGES_OF_FILE
+from tests.simulation.deployed_code import OPTIONS
+from tests.simulation.found_plans import FOUND
+from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of, shrunk, smaller
 from tests.simulation.programs import LIMITS, Program
 from tests.simulation.promises import Promise
-from tests.simulation.seeds import Report, run, scratch
-from tests.simulation.shrink import shrunk, smaller
-from tests.simulation.trace import lines
+from tests.simulation.seeds import Report, Sum, lines, piece, run, scratch, told
 from tests.support.programs.launch import heeding_ctrl_c
 
 #: So many seeds are tried to find a breakage.
@@ -157,7 +155,7 @@ def test_command_tells_a_failing_seed_in_few_lines(monkeypatch: pytest.MonkeyPat
 # ---------------------------------------------------------------------- what is broken is found
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.__name__)
+@pytest.mark.parametrize("breakage", [*BREAKAGES, *BREAKAGES_ELSEWHERE], ids=lambda breakage: breakage.__name__)
 def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that is broken on purpose breaks a promise within the budget."""
     breakage(monkeypatch)
@@ -165,7 +163,7 @@ def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monke
     assert any(violation is not None for violation in found)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES_OF_THE_FILE, ids=lambda breakage: breakage.__name__)
+@pytest.mark.parametrize("breakage", BREAKAGES_OF_FILE, ids=lambda breakage: breakage.__name__)
 def test_breakage_of_the_file_is_found(
     breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The workers: they begin what they are given some time, and end in any order, late, after their time, or never."""
+"""The simulated workers: attempts begin late, and end in any order, after their time, or never."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from yieldflow.scheduler.turn import HeartbeatReceived, Message
 from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 
-from .dice import Dice
 from .ledger import Ledger
-from .punctual import check_handed_over
+from .liveness_checks import check_handed_over
+from .plan import Dice
 
 #: Seconds that a failure asks for.
 ASKED = 0.1
@@ -30,7 +30,7 @@ PAUSES = [0, 0, 0, 0.001, 0.2]
 LOOKS = 5
 
 
-class Around(Protocol):
+class WorkersWorld(Protocol):
     """What the workers need of the world."""
 
     dice: Dice
@@ -55,7 +55,7 @@ class Around(Protocol):
         """Something went wrong by chance."""
 
 
-class Crew:
+class SimulatedWorkers:
     """The workers of one session.
 
     Args:
@@ -63,7 +63,7 @@ class Crew:
         count: How many attempts run at once.
     """
 
-    def __init__(self, world: Around, count: int) -> None:
+    def __init__(self, world: WorkersWorld, count: int) -> None:
         self._world = world
         self._free = count
         self._queue: deque[Attempt] = deque()

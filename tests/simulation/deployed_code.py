@@ -1,6 +1,6 @@
-"""The code that is deployed: one workflow that does what its program says, and activities with options of every kind.
+"""The deployed code: one workflow that does what its program says, and activities with options of every kind.
 
-There are two versions of it. In the second, what a program calls a change does one step more, under `patched`.
+There are two versions of it. Where a program has a change, the second does one step more, under `patched`.
 """
 
 from __future__ import annotations

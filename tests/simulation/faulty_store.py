@@ -1,12 +1,12 @@
-"""The disk: a store that fails, refuses and takes the process down where the plan says so."""
+"""The disk: a store that fails, refuses values and kills the process where the plan says so, and enters every write."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -20,12 +20,54 @@ from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Arrivals, Checkpoint, Loaded, Request, Rewind, Store, Submission
 
-from .broken import broken, failing_after, left_by
-from .comparing import compare_all, compare_changed
-from .going_back import enter_deletion, enter_fork, enter_rewind, purgeable, why_kept
+from .disk_checks import compare_all, compare_changed
+from .engine_internals import failing_after, reader_of, writer_of
 from .ledger import Ledger
 from .plan import AT_CLIENTS, AT_COMMIT, Fault
 from .promises import Promise
+from .rewinds import enter_deletion, enter_fork, enter_rewind, purgeable, why_kept
+
+#: SQLite asks after so many of its operations whether to go on.
+OPERATIONS = 20
+
+
+@contextmanager
+def broken(store: SqliteStore, kind: str, size: int = 1, by_client: bool = False) -> Iterator[None]:
+    """The next commit, or a client's next write, meets another program's lock, a full disk, or an error in its midst.
+
+    A disk that is full fails only what needs another page.
+    """
+    writer = reader_of(store) if by_client else writer_of(store)
+    if kind == "locked":
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            yield
+    elif kind == "disk full":
+        limit: int = writer.execute("pragma max_page_count").fetchone()[0]
+        pages: int = writer.execute("pragma page_count").fetchone()[0]
+        writer.execute(f"pragma max_page_count = {pages}")
+        try:
+            yield
+        finally:
+            writer.execute(f"pragma max_page_count = {limit}")
+    else:
+        writer.set_progress_handler(lambda: 1, size * OPERATIONS)
+        try:
+            yield
+        finally:
+            writer.set_progress_handler(None, 0)
+
+
+def left_by(store: SqliteStore, number: int) -> SqliteStore:
+    """What the next process finds after a kill: the file and its log, which nobody closed."""
+    path = Path(store.path)
+    copy = path.with_name(f"simulation{number}.db")
+    copy_as_left(path, copy)
+    store.close()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return SqliteStore(copy, "normal", busy_timeout=0)
+
 
 T = TypeVar("T")
 
@@ -37,7 +79,7 @@ class ClientDiedError(StorageError):
     """Nobody knows what became of the call of a client that died in the midst of it."""
 
 
-class Disk(WatchedStore):
+class FaultyStore(WatchedStore):
     """A store with faults, whose commits and clients' writes are entered in the ledger.
 
     Args:

@@ -1,6 +1,7 @@
-"""What a retry, a fork and a deletion leave: worked out from the books alone, and by what their descriptions say.
+"""Checks of retry, fork and deletion: what each leaves is worked out from the books alone, by its documentation.
 
-An event has a place in the history. To go back to a place means to be as if that event had not come, nor any after it.
+An event has a place in the history. To go back to a place means to be as if neither that event nor any later one had
+come.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from dataclasses import replace
 from yieldflow._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind
 from yieldflow.store import Parent, Request, RequestKind, Rewind, Submission
 
-from .columns import RowNote
+from .books import FlowNote, RowNote, SignalNote, Status, StepNote
 from .ledger import Ledger
-from .notes import FlowNote, SignalNote, Status, StepNote
 from .promises import Promise
 
 #: Steps that end by what a signal brings.
