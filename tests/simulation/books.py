@@ -38,7 +38,7 @@ STALLS = (
 )
 
 
-#: Those of a workflow that a `RowNote` has too,
+#: The columns of a workflow that a `RowNote` has too,
 ROW = attrgetter(
     *("name", "input", "submitted", "seed", "version", "parent", "created_at", "starts_at", "deadline_at"),
     *("started_at", "finished_at", "progress", "recovery_attempts"),
@@ -52,7 +52,7 @@ NOTE = attrgetter(*_STEP, *_LAST, "details")
 
 @dataclass(slots=True)
 class RowNote:
-    """The row of a workflow, but for how far it is."""
+    """The row of a workflow, without status and progress of its run."""
 
     name: str
     input: Payload
@@ -69,12 +69,12 @@ class RowNote:
     progress: Payload | None = None
     recovery_attempts: int = 0
     patches: frozenset[str] = frozenset()
-    #: Whether it ends no longer with its parent, since it went back while that did not wait for it.
+    #: It no longer ends with its parent, since it went back while the parent did not wait for it.
     released: bool = False
 
     @staticmethod
     def of(new: Submission) -> RowNote:
-        """The row of a new workflow."""
+        """Return the row of a new workflow."""
         submitted = new.name, new.input
         return RowNote(
             *(new.name, new.input, submitted, new.seed, new.version, new.parent),
@@ -82,7 +82,7 @@ class RowNote:
         )
 
     def enter(self, checkpoint: Checkpoint) -> None:
-        """A checkpoint was committed."""
+        """Enter a checkpoint."""
         if checkpoint.started_at is not None:
             self.started_at = checkpoint.started_at
         if checkpoint.status is not None:
@@ -103,12 +103,12 @@ class RowNote:
             self.patches = frozenset()
 
     def release(self) -> None:
-        """It no longer ends with its parent, if it was to."""
+        """Have it no longer end with its parent, if it was to."""
         if self.parent is not None and self.parent.on_parent_end == "cancel":
             self.parent, self.released = self.parent._replace(on_parent_end="abandon"), True
 
     def bind(self) -> None:
-        """Its parent waits for it again."""
+        """Have it end with its parent again, which waits for it once more."""
         if self.parent is not None and self.released:
             self.parent, self.released = self.parent._replace(on_parent_end="cancel"), False
 
@@ -123,34 +123,34 @@ class StepNote:
     #: When a sleep ends, or the next attempt is due.
     due_at: Micros = 0
     attempt: int = 1
-    #: What was recorded or applied.
+    #: The outcome recorded or applied.
     outcome: Outcome | None = None
     applied: int | None = None
     dropped: int | None = None
-    #: Of the last heartbeat that is on disk.
+    #: The details of the last heartbeat on disk.
     details: Payload | None = None
     input: Payload = ""
     source: str = ""
     scheduled_at: Micros = 0
-    #: When it ended; and of the attempt before that which it is at, when that failed, and how.
+    #: When it ended; when the attempt before the present one failed, and how.
     finished_at: Micros | None = None
     failed_at: Micros | None = None
     last_failure: Failure | None = None
-    #: From when on the time of all attempts is counted, as it is on disk.
+    #: The start of the time of all attempts, as it is on disk.
     counted_from: Micros | None = None
-    #: By a clock that is never set back: when it might begin.
+    #: When it might begin, by a clock that is never set back.
     ready_at: Micros = 0
-    #: The place of an event by then it was cancelled, if its end is still waited for.
+    #: The place of the event with which it was cancelled, if its end is still waited for.
     cancelling: int | None = None
 
     def ends(self, outcome: Outcome | None, at: Micros) -> None:
-        """It has ended; without an outcome, it was dropped."""
+        """Enter its end; without an outcome, it was dropped."""
         self.outcome, self.finished_at = outcome, at
         self.last_failure = self.failed_at = None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of it is to begin any more."""
+        """No attempt of it may begin any more."""
         return self.outcome is not None or self.dropped is not None
 
 
@@ -170,35 +170,35 @@ class FlowNote:
     row: RowNote
     status: WorkflowStatus = Status.PROCESSING
     run: int = 1
-    #: How many events were applied in the run,
+    #: The number of events applied in the run,
     applied: int = 0
-    #: and which.
+    #: and the events.
     events: list[Event] = field(default_factory=list)
     steps: dict[int, StepNote] = field(default_factory=dict)
     signals: dict[int, SignalNote] = field(default_factory=dict)
     outcome: Outcome | None = None
     #: Why it is stalled.
     reason: str | None = None
-    #: When it ended without cleaning up, since somebody terminated it.
+    #: When it was terminated, so ended without cleaning up.
     terminated_at: Micros | None = None
-    #: Since when it could go on, for all that is known.
+    #: The earliest moment from which it could go on.
     since: Micros = 0
     #: The turn in which it got its status.
     settled_in: int = 0
     #: The latest run that was asked to end.
     cancelled_in: int = 0
-    #: What `now()` gave to its code last.
+    #: The last time that `now()` gave to its code.
     now: Micros = 0
-    #: Whether it went back or was copied, and the owner has not heard of that yet.
+    #: It went back or was copied, and the owner has not found that yet.
     to_resume: bool = False
 
     @property
     def cancelled(self) -> bool:
-        """Whether its run was asked to end."""
+        """Its run was asked to end."""
         return self.cancelled_in == self.run
 
     def goes_on(self, at: Micros) -> None:
-        """It went back, or was copied: it goes on once the owner has found that."""
+        """Enter that it went back or was copied: it goes on once the owner has found that."""
         self.since, self.to_resume = at + SECOND, True
         self.now = max((event.at for event in self.events), default=0)
         self.cancelled_in = self.run if any(isinstance(one, CancelRequested) for one in self.events) else 0
@@ -237,58 +237,58 @@ class Books:
 
     def __init__(self) -> None:
         self.flows: dict[str, FlowNote] = {}
-        #: Those of which something was written since somebody looked.
+        #: The workflows that were written since the disk was last compared.
         self.changed: set[str] = set()
-        #: How often each promise was looked at.
+        #: The number of checks of each promise.
         self.checked: Counter[str] = Counter()
-        #: What the attempts at an activity led to, by the attempt's number.
+        #: The outcomes of an activity's attempts, by their number.
         self.effects: dict[Key, dict[int, list[Outcome]]] = {}
-        #: The attempt that was begun last, of each activity.
-        self.begun_last: dict[Key, Attempt] = {}
+        #: The last attempt that was begun of each activity.
+        self.last_begun: dict[Key, Attempt] = {}
         self.recoveries = Recoveries(partial(self.check, Promise.RECOVERIES))
         self.attempts = Attempts(partial(self.check, Promise.REASONS))
         #: The latest time that the engine has seen.
         self.latest: Micros = 0
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
-        #: What clients left on disk, and the engine has not found: how often.
+        #: Requests that clients left on disk and the engine has not found, each with a count.
         self.left: Counter[Request] = Counter()
         self.sent: list[Sent] = []
-        #: Whose idempotency key it is; and from which event on a fork draws its own.
+        #: The owner of each idempotency key, and the event from which on a fork draws its own.
         self.keys: dict[str, Key | Gone] = {}
         self.forked_at: dict[str, int] = {}
-        #: In which turn each key was drawn first.
+        #: The turn in which each key was drawn first.
         self.drawn_in: dict[str, int] = {}
         self.acknowledged: set[str] = set()
-        #: What was submitted in one call.
+        #: The submissions of each call.
         self.together: list[Sequence[Submission]] = []
         #: Every signal that was ever kept.
         self.kept: Counter[tuple[str, Payload]] = Counter()
-        #: What clients called, whatever became of it: kind and payload, by workflow.
+        #: Kind and payload of all calls of clients, answered or not, by workflow.
         self.called: dict[str, set[tuple[RequestKind, Payload | None]]] = {}
         #: The runs with which a workflow ended.
         self.over: set[tuple[str, int]] = set()
-        #: How children ended, by the step of the parent that started them.
+        #: The ends of children, by the step of the parent that started them.
         self.ends: dict[Key, list[ChildEnd]] = {}
-        #: Ends that nobody was told of yet.
+        #: Ends that no waiter was told of yet.
         self.untold: dict[str, tuple[WorkflowStatus, Outcome | None]] = {}
         #: The number of the turn, and what the system's clock shows.
         self.turn = 0
         self.wall: Callable[[], Micros] = lambda: 0
-        #: From when on nothing may be late: something went wrong shortly before.
+        #: Nothing may be late from this moment on; something went wrong shortly before.
         self.calm_from: Micros = 0
         #: The step that a client who retries or forks has named.
         self.named: int | None = None
-        #: Told of all that is worth a line of the trace.
+        #: Adds a line to the trace.
         self.trace: Callable[..., None] = lambda *what: None
 
     def check(self, promise: Promise, holds: bool, *what: object) -> None:
-        """Have a promise hold."""
+        """Raise a `Violation` unless a promise holds."""
         self.checked[promise] += 1
         if not holds:
             raise Violation(promise, " ".join(map(str, what)))
 
     def check_on_time(self, flow: FlowNote, at: Micros, due_at: Micros, *what: object) -> None:
-        """Have something come when it is due, or as soon as its workflow could go on and nothing went wrong."""
+        """Check that something came when due, or as soon as its workflow could go on and nothing went wrong."""
         latest = max(due_at, flow.since, self.calm_from)
         self.check(Promise.PUNCTUAL, at <= latest, *what, "at", at, "not at", latest)

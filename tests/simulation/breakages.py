@@ -87,7 +87,7 @@ def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def lost_timer(patch: pytest.MonkeyPatch) -> None:
-    """Of several timers due at once, only the first goes off."""
+    """Only the first goes off of several timers due at once."""
     due = Timers.due
 
     def first(self: Timers, now: Micros) -> list[Timer]:

@@ -1,4 +1,4 @@
-"""The clients: what they call, what they hear, and that they call again what failed or was not answered."""
+"""The clients: they call the engine, hear its answers, and repeat calls that failed or were not answered."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .rewinds import RETRIED, is_refused
 
 T = TypeVar("T")
 
-#: Seconds after which a call that failed is made again.
+#: Seconds after which a failed call is repeated.
 AGAIN = 1.0
 
 
 class ClientsWorld(Protocol):
-    """What the clients need of the world."""
+    """The part of the world that clients see."""
 
     ledger: Ledger
     code: Code
@@ -44,43 +44,43 @@ class ClientsWorld(Protocol):
         """The disk."""
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
-        """Have something happen later."""
+        """Schedule something."""
 
     def send(self, message: Message) -> None:
         """Put something into the scheduler's inbox."""
 
     def wall(self) -> Micros:
-        """What the system's clock shows."""
+        """Return the time of the system's clock."""
 
     def note(self, *what: object) -> None:
         """Add a line to the trace."""
 
     def count(self, fault: str) -> None:
-        """Something went wrong."""
+        """Count a fault."""
 
 
 class Clients:
-    """Everybody who calls.
+    """All clients.
 
     Args:
         world: Where they live.
-        flows: The workflows that they know of.
-        steady: Those of them whose end is to be the same again, in a world without faults.
+        flows: The workflows of the plan.
+        steady: The workflows whose end must be the same in a world without faults.
     """
 
     def __init__(self, world: ClientsWorld, flows: tuple[Flow, ...], steady: set[str]) -> None:
         self._world = world
         self._flows = {flow.id: flow for flow in flows}
         self._steady = steady
-        #: What was called and not answered: it is called again after a crash. By the number of the call.
+        #: The calls not answered yet, by number; each is repeated after a crash.
         self.unanswered: dict[int, tuple[Call, Micros]] = {}
         self._calls = 0
-        #: How often each was called.
+        #: How often each kind of call was made.
         self.made: Counter[str] = Counter()
         self.submitted: set[str] = set()
-        #: The workflows that are not to clean up.
+        #: The workflows that were terminated, so must not clean up.
         self.terminated: set[str] = set()
-        #: Calls for when a workflow has been submitted.
+        #: Calls put off until their workflow has been submitted.
         self._waiting: dict[str, list[Call]] = {}
         self._forks = 0
 
@@ -101,7 +101,7 @@ class Clients:
             self._ask(call)
 
     def lost(self) -> None:
-        """The process died: nobody will answer."""
+        """Repeat all unanswered calls, since the process died."""
         calls, self.unanswered = list(self.unanswered.values()), {}
         for call, _ in calls:
             self._later(call)
@@ -125,7 +125,7 @@ class Clients:
         code = world.code.late if flow.late else world.code.program
         new = submission(code(flow.program), workflow_id, world.wall(), call.delay)
         if workflow_id not in self._steady:
-            # As in the real world, where an id that is used again after a deletion draws anew.
+            # In the real world too, an id used again after a deletion draws a new seed.
             new = new._replace(seed=blake2b(f"{workflow_id} {self._calls}".encode(), digest_size=SEED_LENGTH).digest())
         if call.timeout is not None and workflow_id == call.workflow:
             new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
@@ -134,7 +134,7 @@ class Clients:
         return new
 
     def _payload(self, call: Call) -> Payload:
-        """What a signal carries. Whoever gets no answer sends it again, as another one."""
+        """Return a payload that no other signal has, so that a repeated signal is another one."""
         return CODEC.encode([call.name, self._calls])
 
     def _ask(self, call: Call) -> None:
@@ -176,7 +176,7 @@ class Clients:
     def _heard(
         self, call: Call, error: Exception | None, payload: Payload | None = None, began: Micros | None = None
     ) -> None:
-        """A call was answered."""
+        """Take in the answer to a call."""
         world = self._world
         world.note("answer", call.kind, call.workflow, call.name, type(error).__name__ if error is not None else "yes")
         if call.kind == "submit" and (error is None or isinstance(error, WorkflowAlreadyExistsError)):
@@ -191,7 +191,7 @@ class Clients:
             raise Crash
 
     def _submitted(self, call: Call, new: bool) -> None:
-        """What was submitted is there: since then, or before."""
+        """Take in that workflows are on disk, by this call or by an earlier one."""
         if not new and call.others:
             # One of them is there, so none was put on disk.
             for workflow_id in (call.workflow, *call.others):
@@ -211,7 +211,7 @@ class Clients:
     # ------------------------------------------------------------------ going back
 
     def visit(self, kind: str, who: float, value: float) -> bool:
-        """Retry, fork or delete one of those that have ended or stalled, whoever started it; False without any.
+        """Retry, fork or delete a workflow that has ended or stalled; return False if there is none.
 
         Steady ones are left alone.
         """
@@ -232,7 +232,7 @@ class Clients:
         return bool(there)
 
     def _root(self, workflow_id: str) -> str:
-        """The workflow from which one comes, as a child or a copy."""
+        """Return the workflow that a child or a copy descends from."""
         row = self._world.ledger.flows[workflow_id].row if workflow_id in self._world.ledger.flows else None
         if row is not None and row.parent is not None:
             return self._root(row.parent.workflow_id)
@@ -240,7 +240,7 @@ class Clients:
         return self._root(source) if is_copy else workflow_id
 
     def _rewind(self, call: Call) -> None:
-        """Retry or fork a workflow, by the handle that users hold."""
+        """Retry or fork a workflow through the handle that users hold."""
         world, store = self._world, self._world.store
         handle: WorkflowHandle[Any] = WorkflowHandle(cast(Gateway, ClientGateway(world)), call.workflow)
         try:
@@ -261,7 +261,7 @@ class Clients:
         world.note("answer", call.kind, call.workflow, "yes")
 
     def _delete(self, call: Call) -> None:
-        """Delete what has ended, with its descendants; the ids are free then, and are submitted anew."""
+        """Delete ended workflows with their descendants, and submit the freed ids anew."""
         world, answer = self._world, "yes"
         try:
             if purges(call):
@@ -271,7 +271,7 @@ class Clients:
         except YieldflowError as error:
             answer = type(error).__name__
         world.note("answer", call.kind, call.workflow, answer)
-        # Whatever the client heard of it.
+        # Even if the client heard of an error.
         gone = self.submitted - world.ledger.flows.keys()
         self.submitted -= gone
         for workflow_id in sorted(gone & self._flows.keys()):
@@ -279,7 +279,7 @@ class Clients:
 
 
 def _kinds(call: Call) -> Iterator[str]:
-    """What is called, for the count."""
+    """Yield the names under which a call is counted."""
     yield "purge" if purges(call) else call.kind
     if call.outside or call.kind in ("retry", "fork", "delete"):
         yield "by another process"
@@ -290,30 +290,30 @@ def _kinds(call: Call) -> Iterator[str]:
 
 
 class ClientGateway:
-    """What a handle needs of an orchestrator that is not started: it writes to the store, as a client."""
+    """The gateway of an orchestrator that is not started: it writes to the store, as a client."""
 
     def __init__(self, world: ClientsWorld) -> None:
         self._world = world
         self.watches = Watches()
 
     def check_place(self, call: str) -> None:
-        """It may be called here."""
+        """Allow every call."""
 
     def now(self) -> Micros:
-        """The present."""
+        """Return the present."""
         return self._world.wall()
 
     def nudge(self) -> None:
-        """The owner is told by whoever uses this."""
+        """Do nothing: the world wakes the owner."""
 
     def snapshot(self, workflow_id: str) -> Loaded:
-        """All that a workflow is built from."""
+        """Return all that a workflow is loaded from."""
         found = self._world.store.snapshot(workflow_id)
         assert found is not None
         return found
 
     def record(self, workflow_id: str) -> WorkflowRecord:
-        """A workflow's row."""
+        """Return a workflow's row."""
         found = self._world.store.record(workflow_id)
         assert found is not None
         return found

@@ -27,7 +27,7 @@ from .promises import Promise
 
 #: The reason of a workflow that was terminated.
 TERMINATED = "terminated"
-#: The statuses in which nothing is applied.
+#: The statuses in which no outcome is applied.
 PAUSED = (Status.SUSPENDED, Status.STALLED)
 
 
@@ -42,11 +42,11 @@ def check_pause(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
         flow.since = checkpoint.at
 
 
-# ---------------------------------------------------------------------- what is carried out
+# ---------------------------------------------------------------------- requests
 
 
 def check_handled(books: Books, flow: FlowNote, checkpoint: Checkpoint, before: WorkflowStatus) -> None:
-    """What clients left on disk is carried out, or refused since the workflow has ended or is stalled."""
+    """Check that requests found on disk are carried out, or refused by an ended or stalled workflow."""
     id = checkpoint.workflow_id
     for number in checkpoint.handled:
         books.check(Promise.REQUESTS, number not in books.handled, id, "request", number, "is carried out twice")
@@ -54,7 +54,7 @@ def check_handled(books: Books, flow: FlowNote, checkpoint: Checkpoint, before: 
         request = books.requests.get(number)
         if request is None or before.ended:
             continue
-        # Of one that was stalled and has gone back since, what was asked before is refused.
+        # A stalled workflow that has gone back since refuses the requests made before.
         stalled = Status.STALLED in (before, flow.status) or flow.to_resume
         if request.kind is RequestKind.RESUME:
             flow.to_resume = False
@@ -64,18 +64,18 @@ def check_handled(books: Books, flow: FlowNote, checkpoint: Checkpoint, before: 
 
 
 def check_done(books: Books, request: Request) -> None:
-    """What a caller is told to be done is done."""
+    """Check that a request is carried out as its caller is told so."""
     flow = books.flows.get(request.workflow_id)
     done = flow is not None and is_done(books, flow, request)
     books.check(Promise.REQUESTS, done, "request", request, "is said to be carried out, and is not")
 
 
 def is_done(books: Books, flow: FlowNote, request: Request) -> bool:
-    """Whether a workflow has what a request brings, or is as it wants it, or became something else in the same turn."""
+    """Return whether a workflow is as a request wants it, or changed once more in the same turn."""
     if request.kind is RequestKind.SIGNAL:
         return books.kept[request.workflow_id, request.payload or ""] == 1
     if request.kind is RequestKind.CANCEL:
-        # The run may have been over with that.
+        # The run may have ended with that.
         before = flow.run - 1 if flow.applied == 0 else flow.run
         return flow.status.ended or flow.cancelled_in in (before, flow.run)
     if request.kind is RequestKind.TERMINATE:
@@ -86,18 +86,18 @@ def is_done(books: Books, flow: FlowNote, request: Request) -> bool:
 
 
 def check_settled(books: Books) -> None:
-    """At the end, everything that clients asked was carried out or refused."""
+    """Check at the end that every request was carried out or refused."""
     for number, request in books.requests.items():
         books.check(Promise.REQUESTS, number in books.handled, "request", request, "is not carried out")
     for request, count in books.left.items():
         books.check(Promise.REQUESTS, count <= 0, "request", request, "is never found")
 
 
-# ---------------------------------------------------------------------- why something ends
+# ---------------------------------------------------------------------- causes of an end
 
 
 def check_cancel(books: Books, flow: FlowNote, id: str, event: CancelRequested) -> None:
-    """A workflow is asked to end: by somebody, or since its time has run out."""
+    """Check that a cancellation has a cause: a client, a parent, or a deadline that has passed."""
     books.check(Promise.CANCELS, not flow.cancelled, id, "is asked to end once more")
     flow.cancelled_in = flow.run
     row = flow.row
@@ -113,12 +113,12 @@ def check_cancel(books: Books, flow: FlowNote, id: str, event: CancelRequested) 
 
 
 def check_end(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
-    """A workflow has ended: what was cancelled had been asked to end, or had a cause to end at once."""
+    """Enter the end of a workflow; a cancelled one was asked to end, or had a cause to end at once."""
     books.over.add((checkpoint.workflow_id, flow.run))
     if flow.status is not Status.CANCELLED:
         return
     id, reason = checkpoint.workflow_id, checkpoint.reason
-    # Only what has not begun, or is terminated, ends without a chance to clean up.
+    # Only a workflow that has not begun or is terminated ends without a chance to clean up.
     at_once = reason == TERMINATED or flow.applied == 0
     caused = flow.cancelled or (at_once and _has_cause(books, flow, id, reason))
     books.check(Promise.CANCELS, caused, id, "ends as cancelled:", reason)
@@ -127,23 +127,23 @@ def check_end(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
 
 
 def _has_cause(books: Books, flow: FlowNote, id: str, reason: str | None) -> bool:
-    """Whether a client called for it, or a parent whose child ends with it."""
+    """Return whether a client or the end of the parent caused a cancellation."""
     called, parent = books.called.get(id, ()), flow.row.parent
     if (RequestKind.CANCEL, CODEC.encode(reason)) in called:
         return True
     if reason == TERMINATED:
         return (RequestKind.TERMINATE, None) in called
-    # One that has gone back meanwhile may have been asked before that.
+    # A workflow that has gone back may have been asked before that.
     if parent is None or (parent.on_parent_end != "cancel" and not flow.row.released):
         return False
     if reason == f"its parent {parent.workflow_id} was terminated":
-        # Or it ended otherwise, and the next session finds a child that had gone back by itself.
+        # The parent may have ended otherwise, and the next session finds a child that had gone back by itself.
         return any(id == parent.workflow_id and run >= parent.run for id, run in books.over)
     return reason == f"its parent {parent.workflow_id} no longer waits for it"
 
 
 def keep_signal(books: Books, flow: FlowNote, id: str, signal: Signal) -> None:
-    """A signal is on disk."""
+    """Enter that a signal is on disk."""
     number = signal.number or max(flow.signals, default=0) + 1
     books.check(Promise.SIGNALS, number == max(flow.signals, default=number - 1) + 1, id, "signal", number)
     flow.signals[number] = SignalNote(signal.name, signal.payload)
@@ -152,7 +152,7 @@ def keep_signal(books: Books, flow: FlowNote, id: str, signal: Signal) -> None:
 
 
 def receive_signals(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
-    """Signals are received: in order, and by a step that waited for them."""
+    """Check that signals are received in order, each by a step that waited for it."""
     id = checkpoint.workflow_id
     for number, place in checkpoint.received:
         note = flow.signals[number]
@@ -164,7 +164,7 @@ def receive_signals(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> Non
 
 
 def _is_received_by_step(flow: FlowNote, signal: SignalNote) -> bool:
-    """Whether a step that waited for a signal of that name received it, and no other but by one that takes all."""
+    """Return whether a step waiting for that name received the signal, alone unless the step takes all."""
     place = signal.received
     step = next((step for step in flow.steps.values() if step.applied == place and step.name == signal.name), None)
     if step is None or step.kind not in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
@@ -176,7 +176,7 @@ def _is_received_by_step(flow: FlowNote, signal: SignalNote) -> bool:
 def check_brought(
     books: Books, flow: FlowNote, checkpoint: Checkpoint, step: StepNote, place: int, event: StepEnded
 ) -> None:
-    """The outcome of a step that received signals is what they carry; one that takes all leaves none."""
+    """Check that the outcome of a step is the payload of its signals, and that a step taking all leaves none."""
     received = dict(checkpoint.received)
     payloads = [flow.signals[number].payload for number, at in checkpoint.received if at == place]
     if step.kind is StepKind.WAIT_SIGNAL:
@@ -196,7 +196,7 @@ def check_brought(
 
 
 def note_child_end(books: Books, flow: FlowNote, id: str) -> None:
-    """A workflow has ended, which may be a child."""
+    """Enter the end of a child; nothing for a workflow without a parent."""
     parent = flow.row.parent
     if parent is not None:
         end = ChildEnd(id, flow.status, flow.outcome, flow.reason)
@@ -204,7 +204,7 @@ def note_child_end(books: Books, flow: FlowNote, id: str) -> None:
 
 
 def check_child_outcome(books: Books, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
-    """What a parent is given is how its child ended; or that there is none, since another workflow has its id."""
+    """Check that a parent is given the end of its child, or that another workflow has the child's id."""
     if note.outcome is not None:
         return
     key = id, flow.run, event.step
@@ -216,7 +216,7 @@ def check_child_outcome(books: Books, flow: FlowNote, id: str, note: StepNote, e
 
 
 def child_of(books: Books, id: str, run: int, step: int) -> FlowNote | None:
-    """The child that a step started."""
+    """Return the child that a step started."""
     found = (flow for flow in books.flows.values() if flow.row.parent and flow.row.parent[:3] == (id, run, step))
     return next(found, None)
 
@@ -226,7 +226,7 @@ def _is_refusal(outcome: Outcome) -> bool:
 
 
 def _is_told(end: ChildEnd, outcome: Outcome) -> bool:
-    """Whether an outcome says how a child ended."""
+    """Return whether an outcome matches the end of a child."""
     if end.status is not WorkflowStatus.CANCELLED:
         return end.outcome == outcome
     why = f": {end.reason}" if end.reason else ""
@@ -235,7 +235,7 @@ def _is_told(end: ChildEnd, outcome: Outcome) -> bool:
 
 
 def orphaned_at(books: Books, flow: FlowNote) -> Micros | None:
-    """When the parent was terminated with which a workflow is to end."""
+    """Return when the parent was terminated with which a workflow must end; None if it was not."""
     parent = flow.row.parent
     if parent is None or parent.on_parent_end != "cancel":
         return None
@@ -243,12 +243,12 @@ def orphaned_at(books: Books, flow: FlowNote) -> Micros | None:
     return above.terminated_at if above is not None and above.run == parent.run else None
 
 
-#: What the input of such a step has.
+#: Part of the input of a step that stores what code saw.
 SEEN = '"seen":['
 
 
 def check_seen(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
-    """What was seen in a turn: the time, whether it is new, and the progress that was set right before."""
+    """Check what code saw in a turn: the time, that it is new, and the progress that it set right before."""
     id, last = checkpoint.workflow_id, None
     for step in checkpoint.issued:
         if not isinstance(step.input, str) or SEEN not in step.input or step.kind != "activity":

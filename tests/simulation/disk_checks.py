@@ -30,7 +30,7 @@ from .engine_internals import reader_of
 from .plan import HARMLESS, Plan, purges
 from .promises import Promise, Violation
 
-#: A place and a length.
+#: The bytes that a fork adds to a seed: a place and a seed.
 _FORKED = 8 + SEED_LENGTH
 
 WORKFLOW_RULES: dict[str, Callable[[WorkflowRecord], bool]] = {
@@ -68,7 +68,7 @@ STEP_RULES: dict[str, Callable[[StepRecord], bool]] = {
     "sleeps have an end": lambda step: step.kind is not StepKind.SLEEP or step.due_at is not None,
 }
 
-#: Of a workflow, its steps, and its history.
+#: Rules for a workflow with its steps and its history.
 RUN_RULES: dict[str, Callable[[WorkflowRecord, Sequence[StepRecord], History], bool]] = {
     "a run that began": lambda row, steps, history: row.started_at is not None or not steps,
     "steps without a gap": lambda row, steps, history: [step.step for step in steps] == list(range(len(steps))),
@@ -78,7 +78,7 @@ RUN_RULES: dict[str, Callable[[WorkflowRecord, Sequence[StepRecord], History], b
     ),
 }
 
-#: The invariants of which nothing is left to ask here, and why.
+#: The invariants that need no check here, each with the reason.
 ELSEWHERE = {
     "known statuses": "a status is a member of its enum",
     "what was submitted is kept": "name and arguments are one value",
@@ -92,14 +92,14 @@ ELSEWHERE = {
 
 
 def unsound(row: WorkflowRecord, steps: Sequence[StepRecord], history: History) -> list[str]:
-    """The names of the invariants that do not hold of a workflow's rows."""
+    """Return the names of the invariants that a workflow's rows break."""
     found = [name for name, holds in WORKFLOW_RULES.items() if not holds(row)]
     found += [name for name, holds in STEP_RULES.items() if not all(map(holds, steps))]
     return found + [name for name, holds in RUN_RULES.items() if not holds(row, steps, history)]
 
 
 def _are_at_their_places(steps: Sequence[StepRecord], history: History) -> bool:
-    """The first event is the start; what is at none of the steps' places is a cancellation."""
+    """Return whether each step that was applied is at its place; all other places are cancellations."""
     places = {step.applied: step.step for step in steps if step.applied is not None}
     for place, event in enumerate(history.events):
         if isinstance(event, StepEnded) and places.pop(place, None) != event.step:
@@ -108,13 +108,13 @@ def _are_at_their_places(steps: Sequence[StepRecord], history: History) -> bool:
 
 
 def compare_changed(books: Books, store: Store) -> None:
-    """Look at what was written since the last time."""
+    """Compare the workflows that were written since the last time."""
     if books.changed:
         _compare(books, store, sorted(books.changed))
 
 
 def compare_all(books: Books, store: Store) -> None:
-    """Look at everything."""
+    """Compare all workflows."""
     there = {record.id for record in store.records()}
     books.check(Promise.SUBMISSIONS, books.acknowledged <= there, books.acknowledged - there, "is gone")
     books.check(Promise.SAME, there == set(books.flows), sorted(there ^ set(books.flows)))
@@ -159,7 +159,7 @@ def _compare_flow(books: Books, flow: FlowNote, loaded: Loaded, steps: list[Step
 
 
 def check_file(books: Books, store: SqliteStore) -> None:
-    """Look at the file with SQLite's eyes, and with ours."""
+    """Check the file with SQLite's integrity check and with the invariants."""
     found = reader_of(store).execute("pragma integrity_check").fetchall()
     books.check(Promise.INTEGRITY, found == [("ok",)], found)
     books.checked[Promise.ROWS] += len(INVARIANTS)
@@ -167,7 +167,7 @@ def check_file(books: Books, store: SqliteStore) -> None:
         books.check(Promise.ROWS, False, f"{workflow_id}: {invariant.name}: {invariant.sentence}")
 
 
-#: How a workflow ended.
+#: The end of a workflow.
 End = tuple[WorkflowStatus, object]
 
 
@@ -195,13 +195,13 @@ def check_end(books: Books, store: Store, plan: Plan, code: Code, terminated: Co
 
 
 def check_replay(books: Books, code: Code, loaded: Loaded) -> None:
-    """Replay a workflow that has ended, and hold what comes of it against the disk."""
+    """Check that a replay of an ended workflow comes to the end that is on disk."""
     record = loaded.record
     info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
     arguments = CODEC.decode(record.input)
     assert isinstance(arguments, dict)
     if record.status is WorkflowStatus.CANCELLED and not _asked(loaded):
-        # It was terminated, or never began: neither its code nor its cleanup had a say.
+        # It was terminated or never began: neither its code nor its cleanup ran.
         return
     code.due.clear()
     code.cleaned.clear()
@@ -231,7 +231,7 @@ def _summary(outcome: Outcome | None) -> object:
 
 
 def check_order(books: Books) -> None:
-    """What was sent after the answer to something else was kept after it."""
+    """Check that a signal sent after the answer to another was stored after it."""
     by_flow: dict[str, list[Sent]] = {}
     for sent in books.sent:
         by_flow.setdefault(sent.workflow_id, []).append(sent)
@@ -245,12 +245,12 @@ def check_order(books: Books) -> None:
 
 
 def without_numbers(end: End) -> End:
-    """An end as it is in a world where signals are sent again more often, or less often."""
+    """Return an end without the numbers of signals, which depend on how often a signal was repeated."""
     return end[0], re.sub(r'(\[\\*"s\d+\\*"),\d+\]', r"\1]", str(end[1]))
 
 
 def steady_flows(plan: Plan) -> set[str]:
-    """The workflows whose end depends on nothing that may go wrong, or that a client does."""
+    """Return the workflows whose end depends neither on faults nor on clients."""
     if any(map(purges, plan.calls)):
         return set()
     meddled = {call.workflow for call in plan.calls if call.kind not in HARMLESS or call.timeout is not None}

@@ -79,7 +79,7 @@ class Ledger(Books):
             note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
             note.ready_at = self.attempts.elapsed()
             flow.steps[step.number] = note
-        # What the engine itself keeps beside a checkpoint: with which event it is, is not said.
+        # The scheduler keeps this beside a checkpoint and does not say to which event it belongs.
         for number in getattr(checkpoint, "cancelling", ()):
             flow.steps[number].cancelling = checkpoint.place
         delivery_checks.check_seen(self, flow, checkpoint)
@@ -88,7 +88,7 @@ class Ledger(Books):
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
-            # One that is terminated drops all, behind its last event.
+            # A terminated workflow drops all steps, behind its last event.
             waited_for = place < flow.applied and self.attempts.is_waited_for((id, flow.run, number))
             self.check(Promise.WAITED_FOR, not waited_for, id, "drops step", number, "which is under way")
             note.dropped = place
@@ -132,7 +132,7 @@ class Ledger(Books):
         self.check(
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
-        self._heard(flow, id, note, event)
+        self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
             liveness_checks.check_sleep(self, flow, id, note, event)
         elif note.kind is StepKind.CHILD:
@@ -148,13 +148,13 @@ class Ledger(Books):
         self.check(
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
-        self._heard(flow, id, note, event)
+        self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.CHILD:
             delivery_checks.check_child_outcome(self, flow, id, note, event)
         note.ends(event.outcome, event.at)
 
-    def _heard(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
-        """An outcome is that of the attempt which the step is at; what succeeded was done."""
+    def _check_outcome(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
+        """Check that an outcome belongs to the present attempt of its step, and that a success was really made."""
         if note.kind is not StepKind.ACTIVITY:
             return
         self.check(
@@ -164,23 +164,23 @@ class Ledger(Books):
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
             self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
         elif note.outcome is None:
-            self.attempts.is_given_up((id, flow.run, event.step), note, event.outcome, event.at)
+            self.attempts.check_given_up((id, flow.run, event.step), note, event.outcome, event.at)
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
         self.check(
             Promise.ATTEMPTS, not note.ended and number == note.attempt + 1, id, f"step {retried.step}: {number}"
         )
-        before = self.begun_last.get((id, flow.run, retried.step))
+        before = self.last_begun.get((id, flow.run, retried.step))
         said = note.details
         if before is not None and before.number == note.attempt:
             said = before.details if before.beat is None else before.beat[0]
-        self.attempts.is_followed((id, flow.run, retried.step), note, retried)
+        self.attempts.check_retried((id, flow.run, retried.step), note, retried)
         note.ready_at = self.attempts.elapsed() + (retried.following.due_at or 0) - retried.at
         details = retried.following.details
         self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
         note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
-        # It is told of, and not raised again.
+        # It is shown to people, and never raised again.
         note.failed_at, note.last_failure = retried.at, retried.failure._replace(exception=None)
         note.counted_from = retried.following.counted_from
 
@@ -190,7 +190,7 @@ class Ledger(Books):
             reason = checkpoint.reason or ""
             self.check(Promise.STALLED, any(known in reason for known in STALLS), id, "is stalled:", reason)
         if status is not None:
-            # What goes on may end in the same turn.
+            # A resumed workflow may end in the same turn.
             if status is not flow.status and flow.status.ended:
                 check_transition(flow.status, status)
             flow.status, flow.outcome, flow.reason = status, checkpoint.outcome, checkpoint.reason
@@ -198,7 +198,7 @@ class Ledger(Books):
         if status is Status.PROCESSING:
             flow.since = checkpoint.at
         if checkpoint.recovery_attempts:
-            # It waited until others had shown that they do not take the process down.
+            # It waited until others had proved harmless.
             flow.since = self.wall()
         if status is not None and status.ended:
             self.untold[id] = status, checkpoint.outcome
@@ -210,25 +210,25 @@ class Ledger(Books):
             )
 
     def calls(self, request: Request) -> None:
-        """A client is about to ask something, wherever."""
+        """Enter that a client is about to send a request, to the owner or to the store."""
         self.called.setdefault(request.workflow_id, set()).add((request.kind, request.payload))
 
     def asked(self, requests: Sequence[Request]) -> None:
-        """Enter what a client left on disk."""
+        """Enter requests that a client left on disk."""
         self.left.update(requests)
 
     def found(self, arrivals: Arrivals) -> None:
-        """Enter what the engine finds that clients wrote."""
+        """Enter the requests of clients that the engine finds."""
         for request in arrivals.requests:
             assert request.number is not None
             if request.number not in self.requests:
                 self.left[request._replace(number=None)] -= 1
             self.requests[request.number] = request
 
-    # ------------------------------------------------------------------ what leaves
+    # ------------------------------------------------------------------ dispatches, answers and ends
 
     def leaves(self, attempt: Attempt) -> None:
-        """An attempt is handed to the workers: its step is on disk, unless it is not to begin any more."""
+        """Check that the step of a dispatched attempt is on disk, unless the attempt is cancelled."""
         id, run, step = attempt.key
         flow = self.flows.get(id)
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
@@ -242,7 +242,7 @@ class Ledger(Books):
             self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
     def dispatched(self, attempt: Attempt) -> None:
-        """The engine hands an attempt to the workers."""
+        """Enter a dispatch."""
         if self._is_undone(attempt):
             return
         self.leaves(attempt)
@@ -250,7 +250,7 @@ class Ledger(Books):
             self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
 
     def begins(self, attempt: Attempt) -> None:
-        """A worker begins an attempt: it is the one that its step waits for."""
+        """Enter that a worker begins an attempt, which must be the one that its step waits for."""
         if self._is_undone(attempt):
             return
         self.leaves(attempt)
@@ -265,11 +265,11 @@ class Ledger(Books):
         self.check(
             Promise.DETAILS, note.details == attempt.details, attempt, "is given", attempt.details, "not", note.details
         )
-        self.begun_last[attempt.key] = attempt
+        self.last_begun[attempt.key] = attempt
         self.attempts.begun(attempt)
 
     def _is_undone(self, attempt: Attempt) -> bool:
-        """Whether an attempt was asked for by what a client has undone since, of a workflow that was stalled."""
+        """Return whether a client, by a retry of a stalled workflow, has undone the step that asked for an attempt."""
         if attempt.workflow_id not in self.attempts.went_back:
             return False
         flow = self.flows.get(attempt.workflow_id)
@@ -278,32 +278,32 @@ class Ledger(Books):
         return note is None or asked != (note.name, note.input, note.attempt)
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
-        """An attempt runs beside others."""
+        """Check the limit of attempts that run at once."""
         limit = attempt.options.max_concurrent
         if limit is not None:
             count = sum(one.definition.name == attempt.definition.name for one in running)
             self.check(Promise.LANES, count <= limit, attempt, "is one of", count)
 
     def drawn(self, attempt: Attempt) -> None:
-        """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
+        """Check that no other step has an attempt's idempotency key, unless a fork copied it."""
         key = attempt.info.idempotency_key
         first = self.keys.setdefault(key, attempt.key)
-        # Whichever of them is the copy: the other may have gone back since, and come to the step in another turn.
+        # Either may be the copy; the original may have gone back since, and come to the step in another turn.
         turn = min(attempt.turn, self.drawn_in.setdefault(key, attempt.turn))
         copied = any(turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
         self.check(Promise.IDS, first == attempt.key or copied, attempt, "has the key of", first)
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
-        """An attempt had its effect."""
+        """Enter the effect of an attempt."""
         self.effects.setdefault(attempt.key, {}).setdefault(attempt.number, []).append(outcome)
 
     def acknowledge(self, workflow_id: str) -> None:
-        """A submitter hears that the workflow is on disk."""
+        """Check that a workflow is on disk as its submitter hears so."""
         self.check(Promise.SUBMISSIONS, workflow_id in self.flows, workflow_id, "is acknowledged, and not on disk")
         self.acknowledged.add(workflow_id)
 
     def acknowledge_signal(self, sent: Sent, outside: bool) -> None:
-        """The sender of a signal hears that it is on disk, or that a client's request is."""
+        """Check that a signal is on disk as its sender hears so; `outside` means that only the request must be."""
         self.sent.append(sent)
         if not outside:
             count = self.kept[sent.workflow_id, sent.payload]
@@ -312,7 +312,7 @@ class Ledger(Books):
             )
 
     def told(self, workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) -> None:
-        """Somebody hears how a workflow ended."""
+        """Check that a workflow has ended as its waiters are told."""
         flow = self.flows.get(workflow_id)
         known = flow is not None and flow.status is status
         self.check(Promise.COMMITTED_FIRST, known, workflow_id, "is told to be", status)
@@ -321,17 +321,17 @@ class Ledger(Books):
             self.check(Promise.ANSWERS, committed == (status, outcome), workflow_id, "is told as", status, outcome)
 
     def turn_is_over(self) -> None:
-        """Whatever ended in a turn was told in it."""
+        """Check that every end was told in the turn that brought it."""
         self.check(Promise.ANSWERS, not self.untold, "nobody is told of the end of", *self.untold)
 
     def acknowledge_request(self, request: Request) -> None:
-        """Whoever asked something of the owner hears that it is done."""
+        """Check that a request is carried out as its sender hears so."""
         delivery_checks.check_done(self, request)
 
     # ------------------------------------------------------------------ clients who delete
 
     def forget(self, workflow_ids: Set[str]) -> None:
-        """Enter that workflows are gone, and their requests with them."""
+        """Enter that workflows were deleted, with their requests."""
         for workflow_id in workflow_ids:
             del self.flows[workflow_id]
         self.changed |= workflow_ids
@@ -342,5 +342,5 @@ class Ledger(Books):
         self.attempts.forget(workflow_ids)
 
     def deleted(self, workflow_ids: Set[str]) -> None:
-        """Enter that a client deleted workflows for good: whoever has an id next draws what is his own."""
+        """Enter that clients deleted workflows: the next with such an id must draw keys of its own."""
         self.keys = {drawn: Gone(*first) if first[0] in workflow_ids else first for drawn, first in self.keys.items()}

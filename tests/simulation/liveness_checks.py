@@ -13,7 +13,7 @@ from .promises import Promise
 
 
 def check_start(books: Books, flow: FlowNote, id: str, event: Started) -> None:
-    """A workflow starts when its submitter said, and else at once."""
+    """Check that a workflow starts when its submitter said, or at once."""
     starts_at = flow.row.starts_at or 0
     if flow.run == 1:
         books.check(Promise.IN_TIME, event.at >= starts_at, id, "starts at", event.at, "not", starts_at)
@@ -21,13 +21,13 @@ def check_start(books: Books, flow: FlowNote, id: str, event: Started) -> None:
 
 
 def check_sleep(books: Books, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
-    """A sleep ends when it is over."""
+    """Check that a sleep ends when its time is over."""
     books.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
     books.check_on_time(flow, event.at, max(note.due_at, note.scheduled_at), id, "sleep", event.step, "ends")
 
 
-def check_handed_over(books: Books, attempt: Attempt) -> None:
-    """An attempt is handed to the workers when it is due, unless it waits in line for others of its name."""
+def check_dispatched(books: Books, attempt: Attempt) -> None:
+    """Check that an attempt is dispatched when due, unless max_concurrent holds it back."""
     flow = books.flows.get(attempt.workflow_id)
     note = flow.steps.get(attempt.step) if flow is not None and flow.run == attempt.key[1] else None
     if flow is None or note is None or attempt.cancelled or attempt.options.max_concurrent is not None:
@@ -38,14 +38,14 @@ def check_handed_over(books: Books, attempt: Attempt) -> None:
 
 
 def check_not_overdue(books: Books, flow: FlowNote, id: str, at: Micros) -> None:
-    """Nothing more happens in a workflow that should have been asked to end before."""
+    """Check that a workflow does not go on after it should have been asked to end."""
     due = ends_by(books, flow)
     if due is not None:
         books.check_on_time(flow, at, due, id, "goes on, and was to be asked to end")
 
 
 def ends_by(books: Books, flow: FlowNote) -> Micros | None:
-    """When a workflow that was not asked to end is to be: its time is over then, or its parent was terminated."""
+    """Return when a workflow must be asked to end, by its deadline or its parent; None if never or if it was."""
     if flow.cancelled or (flow.row.deadline_at is None and flow.row.parent is None):
         return None
     moments = flow.row.deadline_at, orphaned_at(books, flow)
@@ -53,13 +53,13 @@ def ends_by(books: Books, flow: FlowNote) -> Micros | None:
 
 
 def check_waits(books: Books, id: str, flow: FlowNote, registered: bool) -> None:
-    """A workflow waits for something that only somebody from outside can bring.
+    """Check that a workflow waits only for clients, once nothing else is to come.
 
     Args:
         books: The books.
         id: The workflow.
-        flow: What is known of it.
-        registered: Whether all code is there.
+        flow: Its note.
+        registered: All code is registered.
     """
     forgotten: list[str] = []
     if flow.status is Status.PROCESSING:
@@ -74,7 +74,7 @@ def check_waits(books: Books, id: str, flow: FlowNote, registered: bool) -> None
 
 
 def _forgotten(books: Books, id: str, flow: FlowNote) -> Iterator[str]:
-    """What a workflow waits for in vain."""
+    """Yield what a workflow waits for in vain."""
     if not flow.steps:
         yield "its start"
     signals = {signal.name for signal in flow.signals.values() if signal.received is None}

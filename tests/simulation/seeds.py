@@ -29,7 +29,7 @@ from .world import World
 
 
 def lines(trace: Sequence[tuple[object, ...]]) -> Iterator[str]:
-    """One line for each thing that happened."""
+    """Yield one line for each thing that happened."""
     for time, *what in trace:
         assert isinstance(time, int)
         yield f"{time / SECOND:12.6f}  " + " ".join(map(_shown, what))
@@ -44,7 +44,7 @@ def _shown(what: object) -> str:
 
 
 def _changes(checkpoint: Checkpoint) -> Iterator[str]:
-    """What a checkpoint changes, in the order in which it is to be thought of."""
+    """Yield the changes of a checkpoint, in the order of their effects."""
     if checkpoint.created is not None:
         yield "created"
     if checkpoint.recovery_attempts is not None:
@@ -85,7 +85,7 @@ def _outcome(outcome: Outcome | None) -> str:
 
 @dataclass(slots=True)
 class Report:
-    """What became of one simulation."""
+    """The result of one simulation."""
 
     plan: Plan
     violation: Violation | None = None
@@ -93,18 +93,18 @@ class Report:
     turns: int = 0
     injected: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
-    #: What the workflows of the plan do,
+    #: The commands in the plan's workflows.
     drawn: Counter[str] = field(default_factory=Counter)
-    #: and what the clients called.
+    #: The calls that clients made.
     called: Counter[str] = field(default_factory=Counter)
     trace: list[tuple[object, ...]] = field(default_factory=list)
-    #: How each workflow ended.
+    #: The end of each workflow.
     ends: dict[str, End] = field(default_factory=dict)
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for the files; in memory where there is one, since no loss of power is simulated."""
+    """Make a folder for the files, in memory if there is one, since no power loss is simulated."""
     memory = Path("/dev/shm")
     within = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="yieldflow-simulation-", dir=within) as folder:
@@ -113,7 +113,7 @@ def scratch() -> Iterator[Path]:
 
 @contextmanager
 def opened(kind: str, folder: Path | None) -> Iterator[Store]:
-    """A new, empty store."""
+    """Open a new, empty store."""
     if kind == "memory":
         yield MemoryStore()
         return
@@ -130,7 +130,7 @@ def opened(kind: str, folder: Path | None) -> Iterator[Store]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The engine says nothing of what goes wrong: it is meant to."""
+    """Silence the engine's log: things go wrong on purpose."""
     logger = logging.getLogger("yieldflow")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -141,12 +141,12 @@ def quiet() -> Iterator[None]:
 
 
 def run(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Report:
-    """Run a plan; and once more without faults, where the ends are to be the same."""
+    """Run a plan, and once more without faults if some ends must be the same."""
     return compared(simulate(plan, kind, folder))
 
 
 def compared(report: Report) -> Report:
-    """Run the plan of a report once more without faults, where the ends are to be the same."""
+    """Run a report's plan once more without faults and compare the ends that must be the same."""
     plan = report.plan
     steady = steady_flows(plan)
     calm = plan.without_faults()
@@ -173,7 +173,7 @@ def simulate(plan: Plan, kind: str = "memory", folder: Path | None = None) -> Re
 
 
 def live(plan: Plan, make: Callable[[Ledger], FaultyStore]) -> Report:
-    """Run a plan on the disk that is made for it."""
+    """Run a plan on the disk that `make` returns."""
     report = Report(plan)
     with quiet():
         world = World(plan, make)
@@ -192,8 +192,8 @@ def live(plan: Plan, make: Callable[[Ledger], FaultyStore]) -> Report:
 
 
 @dataclass(slots=True)
-class Sum:
-    """What many seeds did."""
+class Totals:
+    """The sum of many results."""
 
     seeds: int = 0
     commits: int = 0
@@ -203,14 +203,14 @@ class Sum:
     checked: Counter[str] = field(default_factory=Counter)
     failed: list[int] = field(default_factory=list)
 
-    def add(self, one: Sum | Report) -> None:
-        """Add what a seed did, or several."""
+    def add(self, one: Totals | Report) -> None:
+        """Add the result of one seed, or of several."""
         self.commits += one.commits
         self.drawn += one.drawn
         self.called += one.called
         self.injected += one.injected
         self.checked += one.checked
-        if isinstance(one, Sum):
+        if isinstance(one, Totals):
             self.seeds += one.seeds
             self.failed += one.failed
         else:
@@ -218,11 +218,11 @@ class Sum:
             self.failed += [one.plan.seed] if one.violation is not None else []
 
     def speed(self, took: float) -> str:
-        """Seeds and commits a second."""
+        """Return seeds and commits a second."""
         return f"{self.seeds / took:,.0f} seeds/s, {self.commits / took:,.0f} commits/s"
 
     def tables(self) -> Iterator[str]:
-        """How often everything was."""
+        """Yield tables of all counts."""
         tables = {
             "commands drawn": self.drawn,
             "clients' calls": self.called,
@@ -235,21 +235,21 @@ class Sum:
 
 
 def leave_interrupts_alone() -> None:
-    """The process that waits for the others is interrupted, and they end what they are at."""
+    """Ignore interrupts in a worker process: the process that waits for it handles them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def piece(seeds: Sequence[int], kind: str) -> Sum:
-    """What some seeds do."""
-    summed = Sum()
+def run_piece(seeds: Sequence[int], kind: str) -> Totals:
+    """Run some seeds and return their sum."""
+    summed = Totals()
     with scratch() as folder:
         for seed in seeds:
             summed.add(run(plan_of(seed), kind, folder))
     return summed
 
 
-def told(seed: int, kind: str, smaller: bool) -> str:
-    """A failing seed: its plan, made as small as it fails, its trace, and the line that reproduces it."""
+def describe_failure(seed: int, kind: str, smaller: bool) -> str:
+    """Return a failing seed as text: the smallest plan, its trace, and the line that reproduces it."""
     with scratch() as folder:
         report = run(plan_of(seed), kind, folder)
         if smaller:
@@ -259,7 +259,7 @@ def told(seed: int, kind: str, smaller: bool) -> str:
 
 
 def smallest(report: Report, kind: str, folder: Path) -> Report:
-    """The same failure in the smallest plan that is found."""
+    """Return the same failure in the smallest plan that is found."""
     violation = report.violation
     assert violation is not None
 

@@ -21,7 +21,7 @@ from tests.simulation.found_plans import FOUND
 from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of, shrunk, smaller
 from tests.simulation.programs import LIMITS, Program
 from tests.simulation.promises import Promise
-from tests.simulation.seeds import Report, Sum, lines, piece, run, scratch, told
+from tests.simulation.seeds import Report, Totals, describe_failure, lines, run, run_piece, scratch
 from tests.support.programs.launch import heeding_ctrl_c
 
 #: So many seeds are tried to find a breakage.
@@ -61,7 +61,7 @@ def check(first: int, count: int, kind: str, folder: Path) -> list[Report]:
 @pytest.mark.parametrize(("kind", "count"), [("memory", 250), ("sqlite", 40)])
 def test_fixed_seeds(kind: str, count: int, folder: Path) -> None:
     """Whatever goes wrong, no promise is broken; and everything that can be drawn comes up."""
-    what = Sum()
+    what = Totals()
     for report in check(0, count, kind, folder):
         what.add(report)
 
@@ -143,8 +143,8 @@ def test_command_shows_how_far_it_is_and_ends_by_an_interrupt() -> None:
 def test_command_tells_a_failing_seed_in_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a failing seed it tells the smallest plan, what happened, the promise, and the line that repeats it."""
     dispatch_before_commit(monkeypatch)
-    summed = piece(range(FIRST, FIRST + 20), "memory")
-    said = told(summed.failed[0], "memory", True).splitlines()
+    summed = run_piece(range(FIRST, FIRST + 20), "memory")
+    said = describe_failure(summed.failed[0], "memory", True).splitlines()
 
     assert said[0].startswith(f"seed {summed.failed[0]}: ")
     assert said[-2].startswith(f"BROKEN: {Promise.COMMITTED_FIRST}")
