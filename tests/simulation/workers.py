@@ -1,4 +1,4 @@
-"""The workers: they begin what they are given some time, and end in any order, late, after their time, or never."""
+"""The simulated workers: attempts begin late, and end in any order, after their time, or never."""
 
 from __future__ import annotations
 
@@ -15,66 +15,66 @@ from yieldflow.scheduler.turn import HeartbeatReceived, Message
 from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 
-from .dice import Dice
 from .ledger import Ledger
-from .punctual import check_handed_over
+from .liveness_checks import check_dispatched
+from .plan import Dice
 
-#: Seconds that a failure asks for.
+#: Seconds after which a failure asks to be retried.
 ASKED = 0.1
-#: How long an attempt takes, in seconds.
+#: Seconds that an attempt takes.
 TAKES = [0, 0, 0.001, 0.3, 0.3, 1, 1, 2.5]
-#: One whose time is limited may take longer, or never end.
+#: An attempt with a time limit may take longer, or never end.
 LIMITED = [0, 0, 0.3, 1, 2.5, 2.9, 3, 3.5, 20, None]
 PAUSES = [0, 0, 0, 0.001, 0.2]
-#: Seconds after which one that is not wanted any more has seen that.
+#: Seconds after which an abandoned attempt notices that.
 LOOKS = 5
 
 
-class Around(Protocol):
-    """What the workers need of the world."""
+class WorkersWorld(Protocol):
+    """The part of the world that workers see."""
 
     dice: Dice
     ledger: Ledger
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
-        """Have something happen later."""
+        """Schedule something."""
 
     def send(self, message: Message) -> None:
         """Put something into the scheduler's inbox."""
 
     def wall(self) -> Micros:
-        """What the system's clock shows."""
+        """Return the time of the system's clock."""
 
     def wants(self, attempt: Attempt) -> bool:
-        """Whether an attempt is to begin."""
+        """Return whether an attempt is to begin."""
 
     def note(self, *what: object) -> None:
         """Add a line to the trace."""
 
     def count(self, fault: str) -> None:
-        """Something went wrong by chance."""
+        """Count a fault."""
 
 
-class Crew:
+class SimulatedWorkers:
     """The workers of one session.
 
     Args:
-        world: Where they work.
-        count: How many attempts run at once.
+        world: The simulation.
+        count: The attempts that run at once.
     """
 
-    def __init__(self, world: Around, count: int) -> None:
+    def __init__(self, world: WorkersWorld, count: int) -> None:
         self._world = world
         self._free = count
         self._queue: deque[Attempt] = deque()
         self.running: set[Attempt] = set()
-        #: Those that do not end by themselves.
+        #: Attempts that do not end by themselves.
         self._hanging: dict[Attempt, Ending] = {}
         #: Nothing begins or ends any more: the process is dead.
         self.gone = False
         #: Nothing begins any more.
         self.closing = False
-        #: How often each attempt was made.
+        #: How often each attempt was begun.
         self._made: dict[object, int] = {}
 
     # ------------------------------------------------------------------ for the scheduler
@@ -82,14 +82,14 @@ class Crew:
     def submit(self, attempt: Attempt) -> None:
         """Take an attempt in; it begins a little later, once a worker is free."""
         self._world.ledger.dispatched(attempt)
-        check_handed_over(self._world.ledger, attempt)
+        check_dispatched(self._world.ledger, attempt)
         self._world.note("dispatch", attempt)
         self._queue.append(attempt)
         pause = self._world.dice.choose(PAUSES, "pause", *attempt.key, attempt.number)
         self._world.after(pause, self._begin)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """Nobody waits for an attempt any more. Whoever makes one whose time ran out is replaced."""
+        """Abandon an attempt; the worker of an attempt that timed out is replaced."""
         self._world.note("abandon", attempt, timed_out)
         if timed_out and attempt in self.running:
             self.running.discard(attempt)
@@ -97,7 +97,7 @@ class Crew:
             self._free += 1
             self._world.after(0, self._begin)
         elif attempt in self._hanging:
-            # A long activity looks now and then whether it is still wanted.
+            # A long activity checks now and then if it is still wanted.
             self._world.after(LOOKS, partial(self._end, attempt, self._hanging.pop(attempt)))
 
     # ------------------------------------------------------------------ working
@@ -120,7 +120,7 @@ class Crew:
         made = self._made[attempt.key, attempt.number] = self._made.get((attempt.key, attempt.number), 0) + 1
         key = (*attempt.key, attempt.number, made)
         ending = self._ending(attempt)
-        # The effect comes first; whether anybody hears of it is another matter.
+        # The effect comes first, whether or not its outcome is ever received.
         world.ledger.done(attempt, ending.outcome)
         options = attempt.options
         limited = options.timeout or options.heartbeat_timeout or options.schedule_to_close_timeout
@@ -137,7 +137,7 @@ class Crew:
             self._hanging[attempt] = ending
 
     def _ending(self, attempt: Attempt) -> Ending:
-        """How it comes out: the same for each attempt of that number."""
+        """Return the ending of an attempt, the same for each attempt of that number."""
         arguments = CODEC.decode(attempt.input)
         assert isinstance(arguments, dict)
         number, fails = arguments["number"], arguments["fails"]

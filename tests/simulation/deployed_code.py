@@ -1,6 +1,6 @@
-"""The code that is deployed: one workflow that does what its program says, and activities with options of every kind.
+"""The deployed code: one workflow that does what its program says, and activities with options of every kind.
 
-There are two versions of it. In the second, what a program calls a change does one step more, under `patched`.
+There are two versions of it. Where a program has a change, the second does one step more, under `patched`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 #: The workflow whose code is registered later.
 LATE = "late"
 
-#: Which failures are final, as a program says it.
+#: The failures that are final, by their name in a program.
 FINAL: dict[str | None, tuple[type[Exception], ...]] = {None: (), "KeyError": (KeyError,), "ValueError": (ValueError,)}
 
 LEAVES = {"act", "sleep", "until", "signal", "take", "child"}
@@ -72,14 +72,14 @@ class Code:
     """One version of the code.
 
     Args:
-        changed: Whether it is the second one.
+        changed: It is the second version.
     """
 
     def __init__(self, changed: bool) -> None:
         self.changed = changed
         self.registry = Registry()
         self._acts = {name: self._activity(name) for name in OPTIONS}
-        #: The numbers of the cleanups that are due, and of those that began: for whoever replays a workflow.
+        #: The numbers of cleanups that are due and of those that began, in a replay.
         self.due: list[int] = []
         self.cleaned: list[int] = []
 
@@ -94,7 +94,7 @@ class Code:
         self.program, self.late = program, late
 
     def deployed(self, with_late: bool) -> Registry:
-        """A registry with this code; without that which is registered later, or with it."""
+        """Return a registry with this code, with or without the workflow that is registered later."""
         registry = Registry()
         for act in self._acts.values():
             registry.add(act)
@@ -113,7 +113,7 @@ class Code:
     # ------------------------------------------------------------------ commands
 
     def leaf(self, tree: Program) -> Any:
-        """The command of a leaf."""
+        """Return the command of a leaf."""
         kind, number, *rest = tree
         if kind == "act":
             return self.act(number, *rest)
@@ -135,14 +135,14 @@ class Code:
         options: dict[str, Any] | None = None,
         seen: object = None,
     ) -> ActivityInvocation[Any]:
-        """An activity."""
+        """Return the command of an activity."""
         command: ActivityInvocation[Any] = self._acts[name](number, fails, seen)
         return command.with_options(**_options(options)) if options else command
 
     def child(
         self, number: int, then: Any, given: str | None, timeout: float | None, tree: Program, late: bool = False
     ) -> Any:
-        """A child; an id of its own is drawn by the workflow itself, so that no other has it."""
+        """Return the command of a child; the workflow itself draws an id of its own, so that no other has it."""
         options: dict[str, Any] = {"on_parent_end": then}
         if timeout is not None:
             options["timeout"] = timeout
@@ -152,20 +152,20 @@ class Code:
         return self.named_child(command, options) if given == OWN else command.with_options(**options)
 
     def named_child(self, command: WorkflowInvocation[Any], options: dict[str, Any]) -> Flow[Any]:
-        """A branch that starts a child under an id of its own."""
+        """Start a child, in a branch, under an id of its own."""
         return (yield command.with_options(workflow_id=f"c-{(yield from uuid4())}", **options))
 
     # ------------------------------------------------------------------ programs
 
     def interpret(self, tree: Program) -> Flow[Any]:
-        """What a program comes to."""
+        """Run a program and return its result."""
         kind, *parts = tree
         if kind in LEAVES:
             return (yield self.leaf(tree))
         return (yield from getattr(self, f"_{kind}")(*parts))
 
     def member(self, tree: Program) -> Any:
-        """A leaf is a command of the gather, a gather or race one in it, and anything else a branch."""
+        """Return a member of a gather or race: a command for a leaf, gather or race, a branch for all else."""
         kind, *rest = tree
         if kind in LEAVES:
             return self.leaf(tree)
@@ -179,7 +179,7 @@ class Code:
         yield from set_progress(number)
         me = yield from info()
         seen = [(yield now()).isoformat(), str((yield uuid4())), (yield random()), (yield patched("look"))]
-        # It is stored, so that a replay which sees something else is found.
+        # It is stored, so that a replay that sees something else is found.
         yield self.act(number, seen=seen)
         return [number, len(seen), me.run]
 
@@ -227,7 +227,7 @@ class Code:
         return result
 
     def waiting(self, task: Any) -> Flow[Any]:
-        """What a task comes to."""
+        """Wait for a task and return its result."""
         try:
             return (yield task)
         except TaskCancelledError:
@@ -249,7 +249,7 @@ class Code:
             ended = "cancelled"
             raise
         finally:
-            # Before it, since a cancellation may come in its midst.
+            # Counted first, since a cancellation may come in the midst of the cleanup.
             self.cleaned.append(number)
             yield self._catch(["sequence", cleanup, ["act", number, "work", 0]])
         return [ended, value]
@@ -260,7 +260,7 @@ class Code:
 
 
 def _options(drawn: dict[str, Any]) -> dict[str, Any]:
-    """What a program says of a call, as `with_options` takes it."""
+    """Return the options of a program's call as `with_options` takes them."""
     if "retry" not in drawn:
         return drawn
     policy = {**drawn["retry"]}

@@ -1,12 +1,12 @@
-"""The disk: a store that fails, refuses and takes the process down where the plan says so."""
+"""The disk: a store that fails, refuses values and kills the process where the plan says so, and enters every write."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -20,30 +20,72 @@ from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Arrivals, Checkpoint, Loaded, Request, Rewind, Store, Submission
 
-from .broken import broken, failing_after, left_by
-from .comparing import compare_all, compare_changed
-from .going_back import enter_deletion, enter_fork, enter_rewind, purgeable, why_kept
+from .disk_checks import compare_all, compare_changed
+from .engine_internals import failing_after, reader_of, writer_of
 from .ledger import Ledger
 from .plan import AT_CLIENTS, AT_COMMIT, Fault
 from .promises import Promise
+from .rewinds import enter_deletion, enter_fork, enter_rewind, purgeable, why_kept
+
+#: SQLite asks after so many of its operations if it should go on.
+OPERATIONS = 20
+
+
+@contextmanager
+def broken(store: SqliteStore, kind: str, size: int = 1, by_client: bool = False) -> Iterator[None]:
+    """Have the next commit, or a client's next write, meet a lock, a full disk, or an error in its midst.
+
+    A disk that is full fails only what needs another page.
+    """
+    writer = reader_of(store) if by_client else writer_of(store)
+    if kind == "locked":
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            yield
+    elif kind == "disk full":
+        limit: int = writer.execute("pragma max_page_count").fetchone()[0]
+        pages: int = writer.execute("pragma page_count").fetchone()[0]
+        writer.execute(f"pragma max_page_count = {pages}")
+        try:
+            yield
+        finally:
+            writer.execute(f"pragma max_page_count = {limit}")
+    else:
+        writer.set_progress_handler(lambda: 1, size * OPERATIONS)
+        try:
+            yield
+        finally:
+            writer.set_progress_handler(None, 0)
+
+
+def left_by(store: SqliteStore, number: int) -> SqliteStore:
+    """Return a store on what the next process finds after a kill: the file and its log, never closed."""
+    path = Path(store.path)
+    copy = path.with_name(f"simulation{number}.db")
+    copy_as_left(path, copy)
+    store.close()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return SqliteStore(copy, "normal", busy_timeout=0)
+
 
 T = TypeVar("T")
 
-#: What a broken disk says.
+#: The message of each failure.
 BROKEN = {"disk full": "database or disk is full", "I/O error": "disk I/O error", "locked": "database is locked"}
 
 
 class ClientDiedError(StorageError):
-    """Nobody knows what became of the call of a client that died in the midst of it."""
+    """A client died in the midst of its call."""
 
 
-class Disk(WatchedStore):
+class FaultyStore(WatchedStore):
     """A store with faults, whose commits and clients' writes are entered in the ledger.
 
     Args:
-        inner: Where things are really kept.
-        ledger: Told of each commit, and asked whether it may be.
-        faults: Those at commits and at clients' writes.
+        inner: The real store.
+        ledger: Each write is entered and checked there.
+        faults: The faults of the plan; only those at commits and at clients' writes are used.
     """
 
     def __init__(self, inner: Store, ledger: Ledger, faults: Sequence[Fault]) -> None:
@@ -51,9 +93,9 @@ class Disk(WatchedStore):
         self.ledger = ledger
         self.tried = 0
         self.committed = 0
-        #: Whether somebody wrote what the owner has not found yet.
+        #: A client wrote something that the owner has not found yet.
         self.unseen = False
-        #: Whether anything fails at all.
+        #: Nothing fails any more.
         self.healed = False
         #: How often each kind of fault came.
         self.injected: Counter[str] = Counter()
@@ -86,7 +128,7 @@ class Disk(WatchedStore):
             raise Crash
 
     def _next_fault(self, checkpoints: Sequence[Checkpoint]) -> Fault | None:
-        """What is due: a crash before a failure."""
+        """Return the fault that is due, a crash before a failure."""
         kind, times = self._broken
         crash = None
         for fault in self._faults.pop(self.tried, ()):
@@ -105,9 +147,9 @@ class Disk(WatchedStore):
 
     def _refuse(self, checkpoints: Sequence[Checkpoint]) -> None:
         workflow_id, times = self._refused
-        # To be counted or stalled is no value of the workflow's.
+        # A recovery count or a stall is no value of the workflow's.
         if times and any(one.workflow_id == workflow_id and (one.events or one.issued) for one in checkpoints):
-            # What was submitted in one call cannot be split.
+            # Submissions of one call cannot be split.
             if len(checkpoints) == 1 or [one.created for one in checkpoints] in self.ledger.together:
                 self._refused = workflow_id, times - 1
             raise RefusedValueError("a value cannot be stored: too big")
@@ -115,21 +157,21 @@ class Disk(WatchedStore):
     def _die_during(self, checkpoints: Sequence[Checkpoint], size: int) -> None:
         """Write some of it; the process dies before the rest."""
         if isinstance(self.inner, SqliteStore):
-            before = _found(self.inner.path)
+            before = _dump_after_crash(self.inner.path)
             try:
                 with broken(self.inner, "I/O error", size):
                     self.inner.commit(checkpoints)
             except StorageError:
-                # All of it may be in the log, though SQLite could not say so any more.
-                if _found(self.inner.path) != before:
+                # The whole commit may be in the log, though SQLite could no longer say so.
+                if _dump_after_crash(self.inner.path) != before:
                     self._committed(checkpoints)
                 raise Crash from None
-            # It was done before SQLite asked.
+            # The commit was over before SQLite asked.
             self._committed(checkpoints)
         raise Crash
 
     def _break(self, kind: str, checkpoints: Sequence[Checkpoint]) -> None:
-        """Fail, if it can be as SQLite does."""
+        """Fail a commit, on SQLite by its own means."""
         if isinstance(self.inner, SqliteStore):
             with broken(self.inner, kind):
                 self.inner.commit(checkpoints)
@@ -171,7 +213,7 @@ class Disk(WatchedStore):
         self._write(write, lambda _: enter_rewind(self.ledger, goals, undone, at))
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
-        # What is random in a copy depends on its id alone.
+        # Everything random in a copy depends on its id alone.
         drawn = blake2b(new.workflow_id.encode(), digest_size=SEED_LENGTH).digest()
         seed = new.seed[:-SEED_LENGTH] + drawn if len(new.seed) > SEED_LENGTH else new.seed
         copy = new._replace(seed=seed)
@@ -195,7 +237,7 @@ class Disk(WatchedStore):
         return found
 
     def _write(self, write: Callable[[], T], enter: Callable[[T], None]) -> T:
-        """A client's write, which may fail, or be the last thing that the client does."""
+        """Carry out a client's write, which may fail, or be the last act of the client."""
         self._writes += 1
         fault = None if self.healed else self._clients_faults.pop(self._writes, None)
         dies = fault is not None and fault.kind == "client dies"
@@ -204,7 +246,7 @@ class Disk(WatchedStore):
         try:
             written = write() if fault is None or (dies and fault.size % 2) else self._fail(fault, write)
         except YieldflowError:
-            # Nothing of it is to be there.
+            # A failed write must leave nothing.
             compare_all(self.ledger, self.inner)
             raise
         enter(written)
@@ -217,7 +259,7 @@ class Disk(WatchedStore):
         return written
 
     def _fail(self, fault: Fault, write: Callable[[], T]) -> T:
-        """Fail, if it can be as SQLite does; where a client dies, in the midst of its write."""
+        """Fail a client's write, on SQLite by its own means; a client that dies does so in its midst."""
         kind = "I/O error" if fault.kind == "client dies" else [*BROKEN][fault.size % len(BROKEN)]
         if isinstance(self.inner, SqliteStore):
             with broken(self.inner, kind, fault.size, by_client=True):
@@ -241,12 +283,12 @@ class Disk(WatchedStore):
         return found
 
     def heal(self) -> None:
-        """From here on nothing fails."""
+        """Have nothing fail any more."""
         self.healed = True
         self.failing_looks = 0
 
     def die(self) -> None:
-        """The process is killed: the next one opens what it left."""
+        """Kill the process, and open what it left."""
         if isinstance(self.inner, SqliteStore):
             self._generations += 1
             self.inner = left_by(self.inner, self._generations)
@@ -254,7 +296,7 @@ class Disk(WatchedStore):
             super().reopen()
 
     def reopen(self) -> None:
-        """Close it, and open it anew."""
+        """Close the store and open it anew."""
         if isinstance(self.inner, SqliteStore):
             self.inner.close()
             self.inner = SqliteStore(self.inner.path, "normal", busy_timeout=0)
@@ -262,8 +304,8 @@ class Disk(WatchedStore):
             super().reopen()
 
 
-def _found(path: str) -> list[str]:
-    """What whoever opens the file after a crash will find in it: a copy is looked at, and the log that lies there."""
+def _dump_after_crash(path: str) -> list[str]:
+    """Return what a process that opens the file after a crash would find, from a copy of file and log."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.db"
         copy_as_left(Path(path), copy)

@@ -1,6 +1,6 @@
-"""Plans that broke a promise once, as small as they failed. What they found is mended.
+"""Plans that broke a promise once, as small as they failed. All of it is mended.
 
-They are kept as plans, since what a seed stands for changes whenever something new is drawn.
+They are kept as plans, since a seed means another plan whenever something new is drawn.
 """
 
 from __future__ import annotations

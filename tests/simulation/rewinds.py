@@ -1,6 +1,7 @@
-"""What a retry, a fork and a deletion leave: worked out from the books alone, and by what their descriptions say.
+"""Checks of retry, fork and deletion: what each leaves is worked out from the books alone, by its documentation.
 
-An event has a place in the history. To go back to a place means to be as if that event had not come, nor any after it.
+An event has a place in the history. To go back to a place means to be as if neither that event nor any later one had
+come.
 """
 
 from __future__ import annotations
@@ -11,31 +12,30 @@ from dataclasses import replace
 from yieldflow._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind
 from yieldflow.store import Parent, Request, RequestKind, Rewind, Submission
 
-from .columns import RowNote
+from .books import FlowNote, RowNote, SignalNote, Status, StepNote
 from .ledger import Ledger
-from .notes import FlowNote, SignalNote, Status, StepNote
 from .promises import Promise
 
-#: Steps that end by what a signal brings.
+#: Steps that end by a signal.
 BY_SIGNAL = (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS)
 
-#: What may be retried.
+#: The statuses of workflows that may be retried.
 RETRIED = (Status.FAILED, Status.CANCELLED, Status.STALLED)
 
-# ---------------------------------------------------------------------- how far
+# ---------------------------------------------------------------------- the place
 
 
 def goals_of_retry(flow: FlowNote, step: int | None) -> set[tuple[int, bool]]:
-    """The places to which a retry may go back, and whether the outcome at that place is applied again.
+    """Return the places to which a retry may go back, each with whether its outcome is applied again.
 
     Args:
-        flow: What is retried.
+        flow: The workflow that is retried.
         step: The step from whose outcome on all is to be undone; None for whatever the failure calls for.
     """
     if step is not None:
         return {(_end_of(flow, flow.steps[step]), False)}
     if flow.status is Status.STALLED:
-        # Nothing that was applied is to blame.
+        # No applied outcome is to blame.
         return {(flow.applied, False)}
     last = max(flow.applied - 1, 0)
     ran_out = isinstance(flow.outcome, Failure) and flow.outcome.type_name.endswith("WorkflowTimeoutError")
@@ -45,13 +45,13 @@ def goals_of_retry(flow: FlowNote, step: int | None) -> set[tuple[int, bool]]:
             # It goes on as if it had not been cancelled.
             return {(place, False)}
     if flow.status is Status.CANCELLED:
-        # It was terminated: nothing that was applied is to blame.
+        # It was terminated: no applied outcome is to blame.
         return {(flow.applied, False)}
     return _causes(flow) or {(last, _is_success(flow, last))}
 
 
 def _causes(flow: FlowNote) -> set[tuple[int, bool]]:
-    """The failures of steps that may have ended a workflow: the very one, or whichever its own is raised from."""
+    """Return the places of step failures that may have ended a workflow: the same failure, or its causes."""
     failure = flow.outcome
     assert isinstance(failure, Failure)
     failed = [(place, one) for place, event in _backwards(flow) if (one := _failure(event)) is not None]
@@ -64,7 +64,7 @@ def _causes(flow: FlowNote) -> set[tuple[int, bool]]:
 
 
 def _end_of(flow: FlowNote, step: StepNote) -> int:
-    """Where a step ended, or its workflow was cancelled while it was open."""
+    """Return the place where a step ended, or where its workflow was cancelled while it was open."""
     cancels = [place for place, event in enumerate(flow.events) if isinstance(event, CancelRequested)]
     ends = [place for place in (step.applied, *cancels) if place is not None and place > step.turn]
     return min(ends, default=step.turn + 1)
@@ -84,7 +84,7 @@ def _is_success(flow: FlowNote, place: int) -> bool:
 
 
 def is_refused(ledger: Ledger, workflow_id: str, step: int | None) -> bool:
-    """Whether a retry would undo what was completed after the failure, in it or in a child, unasked."""
+    """Return whether a retry must be refused: it would undo work completed after the failure, here or in a child."""
     flow = ledger.flows[workflow_id]
     if flow.status is Status.DONE:
         return True
@@ -97,7 +97,7 @@ def is_refused(ledger: Ledger, workflow_id: str, step: int | None) -> bool:
 
 
 def _loses(ledger: Ledger, workflow_id: str, place: int) -> bool:
-    """Whether something that was completed is undone where a workflow goes back to before a place."""
+    """Return whether going back to before a place undoes completed work."""
     flow = ledger.flows[workflow_id]
     if any(_is_success(flow, later) for later in range(place + 1, flow.applied)):
         return True
@@ -111,7 +111,7 @@ def _completed(flow: FlowNote) -> bool:
 
 
 def _children_concerned(ledger: Ledger, workflow_id: str, place: int) -> tuple[set[str], set[str]]:
-    """The children that go back too, since their ends are received anew; and those that are started anew."""
+    """Return the children that go back too, and those that are started anew."""
     retried, undone, flow = set[str](), set[str](), ledger.flows[workflow_id]
     for child, parent in children_of(ledger, workflow_id, flow.run):
         step = flow.steps[parent.step]
@@ -126,7 +126,7 @@ def _children_concerned(ledger: Ledger, workflow_id: str, place: int) -> tuple[s
 
 
 def enter_rewind(ledger: Ledger, goals: Sequence[Rewind], undone: Collection[str], at: Micros) -> None:
-    """Workflows went back: as far as is right, with the children that it concerns; and nothing but that."""
+    """Enter a retry, which goes back as far as is right, with the children concerned, and no further."""
     expected, doomed = {goals[0].workflow_id}, set[str]()
     for goal in goals:
         flow = ledger.flows[goal.workflow_id]
@@ -158,7 +158,7 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
     flow.steps = {number: step_before(step, place, reapply, now) for number, step in steps if step.turn < place}
     if not flow.status.ended:
         ledger.attempts.goes_back(id)
-        # What is not on disk yet may come still.
+        # Outcomes not on disk yet may still come.
         before = {number: step for number, step in before.items() if step.ended}
     _forget_effects(ledger, goal, before, flow.steps)
     ledger.recoveries.touch(id)
@@ -178,7 +178,7 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
 
 
 def _forget_effects(ledger: Ledger, goal: Rewind, before: dict[int, StepNote], left: dict[int, StepNote]) -> None:
-    """What is done again after an end is done anew: nobody hears of what was done before."""
+    """Forget the effects of steps that are done anew."""
     for number, step in before.items():
         if number not in left or left[number].ended < step.ended:
             key = goal.workflow_id, goal.run, number
@@ -187,7 +187,7 @@ def _forget_effects(ledger: Ledger, goal: Rewind, before: dict[int, StepNote], l
 
 
 def step_before(step: StepNote, place: int, reapply: bool, now: Micros) -> StepNote:
-    """A step as it is to be that was issued before a place."""
+    """Return a step that was issued before a place, as going back there must leave it."""
     if _before(step, place):
         return step
     if step.applied is None and step.dropped is None:
@@ -198,7 +198,7 @@ def step_before(step: StepNote, place: int, reapply: bool, now: Micros) -> StepN
 
 
 def anew(step: StepNote, place: int, now: Micros) -> StepNote:
-    """A step of which nothing was done yet, though it was issued before a place, and perhaps cancelled."""
+    """Return an issued step without attempts, cancelled if it was before a place."""
     due_at = 0 if step.kind is StepKind.ACTIVITY else step.due_at
     fresh = StepNote(step.kind, step.name, step.turn, due_at)
     fresh.input, fresh.source, fresh.scheduled_at = step.input, step.source, step.scheduled_at
@@ -207,17 +207,17 @@ def anew(step: StepNote, place: int, now: Micros) -> StepNote:
 
 
 def _still(moment: int | None, place: int) -> int | None:
-    """What was before a place."""
+    """Return a moment unless it comes at or after a place."""
     return None if moment is None or moment >= place else moment
 
 
 def signals_before(flow: FlowNote, place: int) -> dict[int, SignalNote]:
-    """The signals of a workflow, of which it receives those again that came to it from a place on."""
+    """Return a workflow's signals, those received at or after a place as not received."""
     return {number: replace(one, received=_still(one.received, place)) for number, one in flow.signals.items()}
 
 
 def _before(step: StepNote, place: int) -> bool:
-    """Whether the workflow was through with a step before a place."""
+    """Return whether a step was applied or dropped before a place."""
     return any(end is not None and end < place for end in (step.applied, step.dropped))
 
 
@@ -225,7 +225,7 @@ def _before(step: StepNote, place: int) -> bool:
 
 
 def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submission) -> None:
-    """A copy was made of a workflow as it stood when the step that was named was issued."""
+    """Enter a fork, a copy of the workflow as it stood when the named step was issued."""
     flow, id = ledger.flows[source], new.workflow_id
     assert ledger.named is not None
     right = flow.steps[ledger.named].turn + 1
@@ -256,7 +256,7 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
 
 
 def copied(step: StepNote, place: int, now: Micros) -> StepNote:
-    """A step in a copy: what its workflow was not through with is done anew."""
+    """Return a step as a copy has it: a step not over yet is done anew."""
     return replace(step, details=None, counted_from=None) if _before(step, place) else anew(step, place, now)
 
 
@@ -264,20 +264,20 @@ def copied(step: StepNote, place: int, now: Micros) -> StepNote:
 
 
 def enter_deletion(ledger: Ledger, workflow_ids: Sequence[str], count: int) -> None:
-    """A client deleted workflows, with their descendants."""
+    """Enter a deletion, which takes all descendants."""
     doomed = with_descendants(ledger, workflow_ids)
     why = why_kept(ledger, workflow_ids)
     ledger.check(Promise.GONE, why is None, workflow_ids, "are deleted, and", why)
     ledger.check(Promise.GONE, count == len(doomed), count, "are deleted, and not", sorted(doomed))
     heirs = {id for id in workflow_ids if (parent := ledger.flows[id].row.parent) and parent.workflow_id not in doomed}
-    # A child whose parent is there may be made again by that, and is the same then.
+    # A deleted child may be started again by its parent, with the same keys.
     lost = doomed - with_descendants(ledger, heirs)
     ledger.forget(doomed)
     ledger.deleted(lost)
 
 
 def why_kept(ledger: Ledger, workflow_ids: Iterable[str]) -> str | None:
-    """Which workflow forbids a deletion, if any does."""
+    """Return the reason that forbids a deletion; None if it is allowed."""
     for id in sorted(with_descendants(ledger, workflow_ids)):
         if not ledger.flows[id].status.ended:
             return f"{id} is {ledger.flows[id].status}"
@@ -286,7 +286,7 @@ def why_kept(ledger: Ledger, workflow_ids: Iterable[str]) -> str | None:
 
 
 def purgeable(ledger: Ledger, before: Micros | None, statuses: frozenset[Status]) -> set[str]:
-    """Workflows that ended so, before a time, and that nobody waits for."""
+    """Return the workflows that ended before a time with one of the statuses, and that no parent waits for."""
     found = set()
     for id, flow in ledger.flows.items():
         ended_at = flow.row.finished_at
@@ -297,7 +297,7 @@ def purgeable(ledger: Ledger, before: Micros | None, statuses: frozenset[Status]
 
 
 def is_awaited(ledger: Ledger, workflow_id: str) -> bool:
-    """Whether a parent may still receive how a workflow ends."""
+    """Return whether a parent may still receive the end of a workflow."""
     parent = ledger.flows[workflow_id].row.parent
     return parent is not None and _waits(ledger, parent)
 
@@ -308,13 +308,13 @@ def _waits(ledger: Ledger, parent: Parent) -> bool:
 
 
 def children_of(ledger: Ledger, workflow_id: str, run: int) -> list[tuple[str, Parent]]:
-    """The children that a run has started, each with its tie to that."""
+    """Return the children that a run has started, each with its tie to the parent."""
     ties = ((id, flow.row.parent) for id, flow in ledger.flows.items())
     return [(id, parent) for id, parent in ties if parent is not None and parent[:2] == (workflow_id, run)]
 
 
 def with_descendants(ledger: Ledger, workflow_ids: Iterable[str]) -> set[str]:
-    """Workflows, with all that came from them."""
+    """Return workflows with all their descendants."""
     found = set(workflow_ids)
     while True:
         parents = ((id, flow.row.parent) for id, flow in ledger.flows.items())

@@ -1,0 +1,86 @@
+"""The only module of the simulation, beside the breakages, that touches private names of the package.
+
+The world asks here when the scheduler wants its next turn and whether it still recovers workflows, and has it drop
+idle generators. The disk reaches the stores' connections here to make them fail.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from yieldflow import StorageError
+from yieldflow._core.history import Micros
+from yieldflow.memory import MemoryStore
+from yieldflow.scheduler import eviction
+from yieldflow.scheduler.scheduler import GLANCE, Scheduler
+from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
+from yieldflow.sqlite import SqliteStore
+
+__all__ = ["GLANCE", "LONGEST_PAUSE", "NEVER"]
+
+# ---------------------------------------------------------------------- the scheduler
+
+
+def is_recovering(scheduler: Scheduler) -> bool:
+    """Return whether workflows that were found at the start of the session still wait to be loaded."""
+    return not scheduler._state.probation.over
+
+
+def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
+    """Return when the scheduler wants its next turn.
+
+    Args:
+        scheduler: The session's.
+        has_arrivals: Whether a client wrote something to the store. Polls that would find nothing are left out.
+    """
+    state = scheduler._state
+    due = state.timers.next_due
+    if has_arrivals:
+        due = min(due, scheduler._glance_at)
+    return min(due, state.back_off.until) if state.waits_to_go_on else due
+
+
+def evict_idle(scheduler: Scheduler, now: Micros) -> None:
+    """Drop all generators from memory that may be dropped, as if they had been idle for long."""
+    before, eviction.IDLE = eviction.IDLE, 1
+    try:
+        sweeper = eviction.Eviction()
+        # The first sweep only marks who is idle.
+        for _ in range(2):
+            sweeper._next_round = 0
+            sweeper.sweep(scheduler._state, now)
+    finally:
+        eviction.IDLE = before
+
+
+# ---------------------------------------------------------------------- the stores
+
+
+def reader_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection through which clients read and write."""
+    return store._reader
+
+
+def writer_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection through which the scheduler commits."""
+    return store._writer
+
+
+@contextmanager
+def failing_after(store: MemoryStore, rows: int) -> Iterator[None]:
+    """Have every write fail after so many rows."""
+    left = iter(range(rows))
+
+    def put(*given: Any) -> None:
+        if next(left, None) is None:
+            raise StorageError("database or disk is full")
+        MemoryStore._put(store, *given)
+
+    vars(store)["_put"] = put
+    try:
+        yield
+    finally:
+        del vars(store)["_put"]
