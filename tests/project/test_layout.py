@@ -110,6 +110,7 @@ PURE = {
     "math",
     "operator",
     "sys",
+    "threading.local",
     "types",
     "typing",
     "uuid.UUID",
