@@ -16,11 +16,11 @@ from .._core.history import (
     WorkflowStatus,
     check_transition,
 )
+from .._core.signals import SignalQueue
 from ..log import logger
 from ..store import id_taken_error
 from .children import child_of, is_given, next_run
 from .live import LiveWorkflow, stall_reason
-from .signals import SignalQueue
 from .state import State
 from .turn import Change, Ended, Turn, extended
 
@@ -39,18 +39,18 @@ def receive(state: State, resident: LiveWorkflow, turn: Turn, change: Change) ->
     """Let a workflow receive what lies there for it, as long as it waits for any of it."""
     while resident.mail is not None:
         try:
-            ready = _ready(state, resident, resident.mail, turn)
+            received = resident.mail.receive(resident.execution.open, state.codec, turn.now)
         except EncodingError as error:
             stall(state, resident.info, stall_reason(error), turn, change)
             return False
-        if ready is None:
+        if received is None:
             break
-        event, numbers = ready
+        event, signals = received
         # A signal that cannot be read stays where it is.
-        if not _apply_one(state, resident, event, turn, change, keep=not numbers):
+        if not _apply_one(state, resident, event, turn, change, keep=not signals):
             return False
         place = resident.execution.applied - 1
-        change.received = extended(change.received, [(number, place) for number in numbers])
+        change.received = extended(change.received, [(signal.number, place) for signal in signals])
     return True
 
 
@@ -163,25 +163,6 @@ def _is_taken(state: State, workflow_id: str, turn: Turn) -> bool:
         return state.store.record(workflow_id) is not None
     except StorageError:
         return False
-
-
-def _ready(
-    state: State, resident: LiveWorkflow, mail: SignalQueue, turn: Turn
-) -> tuple[StepEnded, Sequence[int]] | None:
-    """What the workflow can receive now: a refusal of a child, or signals, with the signals' numbers."""
-    while mail.refused:
-        refusal = mail.refused.popleft()
-        if refusal.step in resident.execution.open:
-            return refusal, ()
-    found = mail.next(resident.execution.open)
-    if found is None:
-        return None
-    step, signals, as_list = found
-    numbers = [signal.number for signal in signals]
-    if not as_list:
-        return StepEnded(step, signals[0].payload, turn.now), numbers
-    values = [state.codec.decode(signal.payload) for signal in signals]
-    return StepEnded(step, state.codec.encode(values), turn.now), numbers
 
 
 def stall(

@@ -29,11 +29,11 @@ from .._core.history import (
     WorkflowStatus,
 )
 from .._core.registry import Registry
+from .._core.signals import RECEIVING, SignalQueue
 from ..history_checks import checked
 from ..log import logger
 from ..store import Checkpoint, Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 from ..workers import Completed
-from .signals import RECEIVING, SignalQueue
 
 #: Of a workflow that has just begun.
 NO_HISTORY = History()
@@ -175,9 +175,7 @@ class LiveWorkflows:
         """Bring together signals and those that wait for them."""
         receiving = [leaf.step for leaf in resident.execution.open.values() if leaf.step.kind in RECEIVING]
         if receiving or loaded.last_signal:
-            resident.mail = SignalQueue(loaded.signals, loaded.last_signal)
-            for step in receiving:
-                resident.mail.expect(step)
+            resident.mail = SignalQueue(loaded.signals, loaded.last_signal, receiving)
 
     def _with_versions(self, error: ReplayMismatchError, record: WorkflowRecord) -> ReplayMismatchError:
         """The error, with the versions of the code where they are known to differ."""
