@@ -15,8 +15,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from ._core.errors import WorkflowAlreadyExistsError
+from ._core.errors import RetryRefusedError, WorkflowAlreadyExistsError, WorkflowNotEndedError
 from ._core.history import (
+    TRANSITIONS,
     Event,
     Failure,
     History,
@@ -34,6 +35,11 @@ from ._core.history import (
 )
 from ._core.rare import NONE, Rare, RareFields
 from .filter import EVERYTHING, Filter
+
+#: In `Checkpoint.wake_at` and on disk: only a message wakes the workflow.
+FOREVER: Micros = 2**63 - 1
+#: In `Checkpoint.wake_at`: it stays as it is.
+UNCHANGED: Micros = -1
 
 
 class Parent(NamedTuple):
@@ -96,8 +102,8 @@ class Request(NamedTuple):
 class Arrivals(NamedTuple):
     """What others wrote since the last look."""
 
-    #: Ids of workflows that no turn has driven yet, oldest first.
-    workflows: list[str]
+    #: Workflows that no turn has driven yet, in the order added: (id, `wake_at`).
+    workflows: list[tuple[str, Micros | None]]
     #: Everything asked and not carried out yet, in the order asked.
     requests: list[Request]
 
@@ -147,6 +153,8 @@ class WorkflowRecord:
     current: Current | None
     #: Sessions in a row that took this workflow up and ended without a checkpoint of it.
     recovery_attempts: int
+    #: Of an unfinished one: None while it must be in memory, a moment until which it rests, or `FOREVER`.
+    wake_at: Micros | None = None
     #: Its row is damaged: this is what can be read of it, and `reason` says what is wrong.
     damaged: bool = False
 
@@ -180,6 +188,9 @@ class StepRecord:
     heartbeat: Payload | None = None
     #: Of an activity that is past its first attempt: see `OpenAttempt.counted_from`.
     counted_from: Micros | None = None
+    #: When the attempt that ended last began, or one that has run for long, and on which worker.
+    begun_at: Micros | None = None
+    worker: str | None = None
 
 
 class Rewind(NamedTuple):
@@ -213,6 +224,39 @@ class Pending(NamedTuple):
     orphan_of: str | None = None
 
 
+class WorkflowBrief(NamedTuple):
+    """The row of a workflow as the scheduler asks for it while it is not in memory: no step of it is looked at."""
+
+    workflow_id: str
+    name: str
+    status: WorkflowStatus
+    run: int
+    #: Its first turn was driven.
+    started: bool
+    starts_at: Micros | None
+    recovery_attempts: int
+    wake_at: Micros | None
+    parent: Parent | None
+
+
+class Found(NamedTuple):
+    """A workflow that must be in memory, found at the start of a session."""
+
+    #: That of its row: the next page follows it.
+    number: int
+    workflow_id: str
+    recovery_attempts: int
+
+
+class Sleeper(NamedTuple):
+    """A workflow that rests until a moment."""
+
+    wake_at: Micros
+    #: That of its row: the next page follows (wake_at, number).
+    number: int
+    workflow_id: str
+
+
 class OpenAttempt(NamedTuple):
     """How far an open activity is."""
 
@@ -241,6 +285,8 @@ class Loaded(NamedTuple):
     last_signal: int = 0
     #: The open activities of which something is on disk, by step.
     attempts: Mapping[int, OpenAttempt] = MappingProxyType({})
+    #: The parent with which it was to end, where that has ended. None of a child that was rewound since then.
+    orphan_of: str | None = None
 
 
 class Retried(NamedTuple):
@@ -263,6 +309,10 @@ class Continued(NamedTuple):
     version: str | None = None
 
 
+#: Nothing is known of any attempt.
+_NO_ATTEMPTS: Mapping[int, tuple[Micros, str]] = MappingProxyType({})
+
+
 class Checkpoint:
     """What one turn changes of one workflow. A field left as it is changes nothing.
 
@@ -276,6 +326,7 @@ class Checkpoint:
 
     __slots__ = (
         "at",
+        "begun_by",
         "created",
         "events",
         "issued",
@@ -286,6 +337,7 @@ class Checkpoint:
         "recovery_attempts",
         "run",
         "status",
+        "wake_at",
         "workflow_id",
     )
 
@@ -297,6 +349,8 @@ class Checkpoint:
     retried = Rare[Sequence[Retried]](())
     #: Heartbeats: (step, details).
     heartbeats = Rare[Sequence[tuple[int, Payload]]](())
+    #: Attempts that run on: (step, when they began, on which worker). A step that is not open is passed over.
+    begun = Rare[Sequence[tuple[int, Micros, str]]](())
     #: Workflows that it starts: they are put on disk with it.
     children = Rare[Sequence[Submission]](())
     #: Signals to be kept (one with the number 0 gets the next that is free),
@@ -311,6 +365,12 @@ class Checkpoint:
     #: The run is over and this one begins: the steps, inputs and patches of the old one are deleted, the signals stay.
     #: `run` is the old one's number.
     continued = Rare[Continued | None](None)
+    #: Workflows that this one wakes, after all that the commit changes: those that are processing, and have started,
+    #: must be in memory from now on. Others, and what is not there, stay as they are.
+    wakes = Rare[Sequence[str]](())
+    #: With an end: the children of this run that were to end with it must be in memory, whatever their status, so that
+    #: the next session finds them although this one may not come to ask them to end.
+    orphans = Rare[bool](False)
 
     def __init__(
         self,
@@ -335,6 +395,11 @@ class Checkpoint:
         #: With the status stalled: why.
         self.reason: str | None = None
         self.recovery_attempts = recovery_attempts
+        #: The new `WorkflowRecord.wake_at`. Without one, a created workflow has its `starts_at`; one that ends has
+        #: `FOREVER`, and one that is continued None, whatever is said here.
+        self.wake_at: Micros | None = UNCHANGED
+        #: Of attempts that end with this checkpoint: when they began, and on which worker, by step.
+        self.begun_by: Mapping[int, tuple[Micros, str]] = _NO_ATTEMPTS
         self.rare: RareFields = NONE
 
     @property
@@ -351,11 +416,42 @@ class Checkpoint:
     @property
     def empty(self) -> bool:
         """Whether it changes nothing of the workflow: at most, requests were carried out."""
-        common = (self.created, self.status, self.recovery_attempts)
+        common = (self.created, self.status, self.recovery_attempts, self.wake_at)
         return (
-            common == (None, None, None)
+            common == (None, None, None, UNCHANGED)
             and not (self.events or self.issued)
             and not any(value for name, value in self.rare.items() if name != "handled")
+        )
+
+
+def statuses_before(after: WorkflowStatus) -> frozenset[WorkflowStatus]:
+    """The statuses that a checkpoint may change to ``after``, by the table of transitions.
+
+    A turn may have a workflow go on and come to another status at once, so that a stalled one is found done. What has
+    ended changes by no checkpoint: it is rewound by `Store.rewind`.
+    """
+    processing = WorkflowStatus.PROCESSING
+    by_way_of_processing = {processing, *TRANSITIONS[processing]}
+    return frozenset(
+        before
+        for before, following in TRANSITIONS.items()
+        if not before.ended
+        and (after in {before, *following} or (processing in following and after in by_way_of_processing))
+    )
+
+
+def check_rewindable(workflow_id: str, status: str) -> None:
+    """See that a workflow of this status may go back, by the table of transitions.
+
+    Raises:
+        WorkflowNotEndedError: It is under way, or suspended.
+        RetryRefusedError: It is done.
+    """
+    if status == WorkflowStatus.DONE:
+        raise RetryRefusedError(f"workflow {workflow_id} is done by now: only one that failed can go back")
+    if status == WorkflowStatus.SUSPENDED or WorkflowStatus.PROCESSING not in TRANSITIONS[WorkflowStatus(status)]:
+        raise WorkflowNotEndedError(
+            f"workflow {workflow_id} is {status}: only one that failed, was cancelled or stalled can go back"
         )
 
 
@@ -378,7 +474,8 @@ class Store(Protocol):
 
         Raises:
             WorkflowAlreadyExistsError: A new workflow's id is taken. Nothing was written.
-            RefusedValueError: A value cannot be written by this store. Nothing was written.
+            RefusedValueError: A value cannot be written by this store, or a status may not follow that on disk. Nothing
+                was written.
             StorageError: The medium failed. Nothing was written.
         """
 
@@ -393,11 +490,37 @@ class Store(Protocol):
     def unfinished(self) -> list[Pending]:
         """Every workflow that has not ended, oldest first."""
 
+    def brief(self, workflow_id: str) -> WorkflowBrief | None:
+        """Read the row of a workflow, and none of its steps; None where there is no such workflow.
+
+        Raises:
+            DamagedRowError: One of these columns cannot be read as what it should be.
+        """
+
+    def pending(self, after: int, limit: int) -> list[Found]:
+        """Unfinished workflows that must be in memory: at most ``limit``, by number, of numbers above ``after``.
+
+        One whose row is damaged is told of, too: `load` says what is wrong with it.
+        """
+
+    def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
+        """Workflows that rest until a moment no later than ``until``, which is before `FOREVER`, soonest first.
+
+        Args:
+            after: The (wake_at, number) that they are behind.
+            until: The last moment.
+            limit: At most so many.
+        """
+
+    def wake_stalled(self, name: str | None = None) -> None:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again."""
+
     def arrivals(self) -> Arrivals:
         """What clients added since the last call. Requests are told of until a commit says that they are handled.
 
-        Costs a glance where nothing was written by others since. The first call tells of all, whoever added them, and
-        so may a call after workflows were deleted.
+        Costs a glance where nothing was written by others since. The first call tells of all that start at once,
+        whoever added them, and a call after workflows were deleted may tell of all. `sleepers` tells of those that
+        start later and were there when the store was opened.
         """
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
@@ -434,13 +557,14 @@ class Store(Protocol):
         children: Sequence[Rewind] = (),
         undone: Sequence[str] = (),
     ) -> None:
-        """Have an ended or stalled workflow go on from before the event at ``place``, and leave a request to resume.
+        """Have a workflow that failed, was cancelled or stalled go on from before the event at ``place``.
 
-        What was applied from there on is undone: steps issued because of it are deleted, outcomes applied then are
-        forgotten (their steps are open again; signals received go back among those that wait, in the order received),
-        steps dropped then are open again, requests applied then are forgotten. With ``reapply`` the outcome at
-        ``place`` itself stays recorded, to be applied again (unless it was a signal: that waits again). The outcome of
-        the workflow, its reason and its deadline are cleared, and its recovery attempts are counted anew.
+        A request to resume is left for the owner. What was applied from there on is undone: steps issued because of it
+        are deleted, outcomes applied then are forgotten (their steps are open again; signals received go back among
+        those that wait, in the order received), steps dropped then are open again, requests applied then are forgotten.
+        With ``reapply`` the outcome at ``place`` itself stays recorded, to be applied again (unless it was a signal:
+        that waits again). The outcome of the workflow, its reason and its deadline are cleared, and its recovery
+        attempts are counted anew.
 
         In the same transaction ``children``, each behind its parent, go back in the same way, and ``undone``, children
         that are to be started anew, are deleted with their descendants. What goes back while its parent does not wait
@@ -450,6 +574,7 @@ class Store(Protocol):
             WorkflowNotFoundError: There is no such workflow. Nothing was changed.
             WorkflowNotEndedError: One that is to go back is neither ended nor stalled, or is in another run by now; or
                 one that is to be deleted has not ended. Nothing was changed.
+            RetryRefusedError: One that is to go back is done. Nothing was changed.
         """
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.support.programs.launch import WAIT, Program
-from tests.support.storage import checkpoint
+from tests.support.storage import arrived, checkpoint
 from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
 from yieldflow._core.history import (
     ENDED,
@@ -635,13 +635,13 @@ LISTINGS: dict[str, tuple[Filter, str, bool]] = {
     "a time": (Filter(created_from=5, created_before=9), "workflows_by_time (created_at>? AND created_at<?)", True),
     "a name": (Filter(name="order", limit=10), "workflows_by_time", True),
     "done": (Filter(statuses=any_of(WorkflowStatus.DONE), limit=10), "workflows_by_time", True),
-    "failed": (Filter(statuses=any_of(WorkflowStatus.FAILED), limit=10), "workflows_not_done", False),
+    "failed": (Filter(statuses=any_of(WorkflowStatus.FAILED), limit=10), "workflows_wake_at", False),
     "failed or cancelled": (
         Filter(statuses=any_of(WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)),
-        "workflows_not_done",
+        "workflows_wake_at",
         False,
     ),
-    "under way": (Filter(statuses=any_of(WorkflowStatus.PROCESSING)), "workflows_not_done", False),
+    "under way": (Filter(statuses=any_of(WorkflowStatus.PROCESSING)), "workflows_wake_at", False),
     "a prefix": (Filter(id_prefix="order-"), "sqlite_autoindex_workflows_1 (id>? AND id<?)", False),
     "children": (Filter(parent="w", limit=10), "workflows_by_parent (parent=?)", False),
 }
@@ -671,10 +671,12 @@ def test_listing_goes_by_an_index(
 
 
 READINGS: dict[str, tuple[str, Sequence[object], str]] = {
-    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_not_done"),
-    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_not_done"),
+    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_wake_at"),
+    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
     "waiting signals": (reading.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
-    "arrivals": (reading.SELECT_ARRIVALS, (5,), "workflows_not_done (started_at=? AND rowid>?)"),
+    "arrivals": (reading.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
+    "arrivals before": (reading.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
+    "arrivals after a deletion": (reading.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
     "requests": (reading.SELECT_REQUESTS, (), "workflow_requests"),
     "a workflow's signals": (reading.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
     "a workflow's events": (reading.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
@@ -902,14 +904,14 @@ def client(path: Path, store: SqliteStore) -> Iterator[SqliteStore]:
             connection.execute("pragma wal_checkpoint(restart)")
         an_hour_ago = time.time() - 3600
         os.utime(log, (an_hour_ago, an_hour_ago))
-        assert [len(store.arrivals().workflows) for _ in range(3)] == [500, 0, 0]
+        assert [len(arrived(store)) for _ in range(3)] == [500, 0, 0]
         yield client
 
 
 def test_after_a_long_quiet_the_next_look_finds_what_came(store: SqliteStore, client: SqliteStore) -> None:
     """However long nobody wrote: a submission is found by the look that follows it."""
     client.submit([submission("later")])
-    assert store.arrivals().workflows == ["later"]
+    assert arrived(store) == ["later"]
 
 
 def test_writes_of_the_same_moment_are_all_found(path: Path, store: SqliteStore, client: SqliteStore) -> None:
@@ -918,7 +920,7 @@ def test_writes_of_the_same_moment_are_all_found(path: Path, store: SqliteStore,
     for number in range(3):
         client.submit([submission(f"w{number}")])
         os.utime(path.with_name(f"{path.name}-wal"), ns=(moment, moment))
-        assert store.arrivals().workflows == [f"w{number}"]
+        assert arrived(store) == [f"w{number}"]
 
 
 def test_a_file_system_without_times_delays_and_loses_nothing(
@@ -933,17 +935,17 @@ def test_a_file_system_without_times_delays_and_loses_nothing(
     found: list[str] = []
     until = time.monotonic() + WAIT
     while not found and time.monotonic() < until:
-        found = list(store.arrivals().workflows)
+        found = arrived(store)
     assert found == ["later"]
 
 
 def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:
     """What a client in another process submits is found at the next look, once."""
-    assert store.arrivals().workflows == []
+    assert arrived(store) == []
     with Program("stores", path) as program:
         program.tell("submit: theirs")
         assert [program.line(), program.line()] == ["ready", "submitted"]
-        found = [store.arrivals().workflows, store.arrivals().workflows]
+        found = [arrived(store), arrived(store)]
         program.kill()
 
     assert found == [["theirs"], []]

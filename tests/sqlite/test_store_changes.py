@@ -12,6 +12,7 @@ from tests.support.storage import (
     FAILURE,
     STORES,
     act,
+    arrived,
     asked,
     begun,
     checkpoint,
@@ -85,7 +86,7 @@ def test_requests_are_told_of_until_they_are_handled(store: Store) -> None:
     third = store.arrivals()
 
     assert (told(first.requests), nothing_new) == ([("w", "suspend"), ("w", "resume")], Arrivals([], []))
-    assert (second.workflows, told(second.requests)) == (["v"], [("w", "resume")])
+    assert (second.workflows, told(second.requests)) == ([("v", None)], [("w", "resume")])
     assert told(third.requests) == [("v", "suspend")]
     assert third.requests[0].number not in [request.number for request in first.requests]
 
@@ -101,7 +102,7 @@ def test_what_cannot_be_asked_is_not_left(store: Store) -> None:
     with pytest.raises(WorkflowEndedError, match=r"over has ended \(failed\)"):
         store.ask([asked("w"), asked("over")])
     store.submit([submission("v")])
-    assert store.arrivals() == Arrivals(["v"], [])
+    assert store.arrivals() == Arrivals([("v", None)], [])
 
 
 def test_to_handle_what_is_gone_does_no_harm(store: Store) -> None:
@@ -115,7 +116,7 @@ def test_to_handle_what_is_gone_does_no_harm(store: Store) -> None:
     store.commit([checkpoint("gone", handled=numbers[1:]), checkpoint("w", handled=numbers)])
     store.commit([checkpoint("w", handled=numbers)])
     store.submit([submission("v")])
-    assert store.arrivals() == Arrivals(["v"], [])
+    assert store.arrivals() == Arrivals([("v", None)], [])
 
 
 def test_a_handled_request_comes_back_where_its_commit_fails(store: Store) -> None:
@@ -428,7 +429,7 @@ def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
     assert loaded(store, "copy") == Loaded(record_of(store, "copy"), NOTHING, [], waiting, 3)
     assert (record_of(store, "copy").run, record_of(store, "same run").run) == (1, 2)
     assert history_of(store, "same run") == history_of(store)
-    assert store.arrivals().workflows == ["copy"]
+    assert arrived(store) == ["copy"]
 
 
 def test_a_copy_is_nobody_s_child(store: Store) -> None:
@@ -480,7 +481,7 @@ def test_a_deleted_workflow_leaves_nothing(store: Store) -> None:
     store.delete(["w"])
     store.submit([submission()])
 
-    assert store.arrivals() == Arrivals(["w"], [])
+    assert store.arrivals() == Arrivals([("w", None)], [])
     assert loaded(store) == Loaded(record_of(store), NOTHING, [], [])
     assert (record_of(store).step, record_of(store).updated_at) == (0, 1000)
 
@@ -546,15 +547,15 @@ def test_children_of_an_earlier_run_may_go(store: Store) -> None:
 def test_what_is_submitted_after_a_deletion_arrives(store: Store) -> None:
     """The owner finds what comes after workflows were deleted, though the places of those were taken over."""
     store.submit([submission("a"), submission("b")])
-    first = store.arrivals().workflows
+    first = arrived(store)
     store.commit([over("b", WorkflowStatus.CANCELLED)])
     store.delete(["b"])
     store.submit([submission("b", seed=b"other"), submission("c")])
-    second = store.arrivals().workflows
+    second = arrived(store)
     store.commit([over(each, WorkflowStatus.CANCELLED) for each in "abc"])
     store.delete(["a", "b", "c"])
     store.submit([submission("d")])
-    third = store.arrivals().workflows
+    third = arrived(store)
 
     assert first == ["a", "b"]
     assert [each for each in second if each != "a"] == ["b", "c"]

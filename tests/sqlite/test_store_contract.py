@@ -14,6 +14,7 @@ from tests.support.storage import (
     PAYLOADS,
     STORES,
     act,
+    arrived,
     begun,
     checkpoint,
     ended,
@@ -393,19 +394,19 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
 
 
 def test_arrivals_are_what_clients_added(store: Store) -> None:
-    """The owner finds what was submitted and not driven yet, oldest first and once each."""
-    first = store.arrivals().workflows
+    """The owner finds what was submitted and not driven yet, in the order added and once each."""
+    first = arrived(store)
     store.commit([begun("mine", 1000), checkpoint("later", created=submission("later", 1001, starts_at=9000))])
-    after_own_commit = store.arrivals().workflows
+    after_own_commit = arrived(store)
     store.submit([submission("b", 3000), submission("a", 2000), submission("c", 3000, starts_at=9000)])
-    found = store.arrivals().workflows
-    again = store.arrivals().workflows
+    found = arrived(store)
+    again = arrived(store)
     store.commit([checkpoint(each, events=[Started(4000)]) for each in "abc"])
     store.submit([submission("d", 5000)])
 
     assert (first, after_own_commit, again) == ([], [], [])
-    assert found == ["later", "a", "b", "c"]
-    assert store.arrivals() == Arrivals(["d"], [])
+    assert found == ["later", "b", "a", "c"]
+    assert store.arrivals() == Arrivals([("d", None)], [])
 
 
 def test_the_first_look_always_looks(store: Store) -> None:
@@ -414,7 +415,7 @@ def test_the_first_look_always_looks(store: Store) -> None:
     store.commit([checkpoint("over", status=WorkflowStatus.CANCELLED, at=2000)])
     store.commit([checkpoint("stalled", status=WorkflowStatus.STALLED, reason="not registered")])
 
-    assert store.arrivals().workflows == ["w"]
+    assert arrived(store) == ["w"]
 
 
 def test_a_status_says_where_the_workflow_is(store: Store) -> None:

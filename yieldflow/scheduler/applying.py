@@ -21,7 +21,6 @@ from ..store import FOREVER, id_taken_error
 from .children import child_of, is_given, next_run
 from .lifecycle import TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
-from .signals import SignalQueue
 from .state import SchedulerState
 from .turn import Change, Turn, extended
 
@@ -43,18 +42,18 @@ def receive(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, change
     live = workflow.live
     while live is not None and live.signals is not None:
         try:
-            ready = _ready(state, live, live.signals, turn)
+            received = live.signals.receive(live.execution.open, state.codec, turn.now)
         except EncodingError as error:
             stall(state, workflow, live.info, stall_reason(error), turn, change)
             return False
-        if ready is None:
+        if received is None:
             break
-        event, numbers = ready
+        event, signals = received
         # A signal that cannot be read stays where it is.
-        if not _apply_one(state, workflow, live, event, turn, change, keep=not numbers):
+        if not _apply_one(state, workflow, live, event, turn, change, keep=not signals):
             return False
         position = live.execution.applied - 1
-        change.received = extended(change.received, [(number, position) for number in numbers])
+        change.received = extended(change.received, [(signal.number, position) for signal in signals])
     return True
 
 
@@ -185,25 +184,6 @@ def _is_taken(state: SchedulerState, workflow_id: str, turn: Turn) -> bool:
         return state.store.brief(workflow_id) is not None
     except StorageError:
         return False
-
-
-def _ready(
-    state: SchedulerState, live: LiveWorkflow, signals: SignalQueue, turn: Turn
-) -> tuple[StepEnded, Sequence[int]] | None:
-    """Return what the workflow can receive now: a refusal of a child, or signals, with the signals' numbers."""
-    while signals.refused:
-        refusal = signals.refused.popleft()
-        if refusal.step in live.execution.open:
-            return refusal, ()
-    found = signals.next(live.execution.open)
-    if found is None:
-        return None
-    step, received, as_list = found
-    numbers = [signal.number for signal in received]
-    if not as_list:
-        return StepEnded(step, received[0].payload, turn.now), numbers
-    values = [state.codec.decode(signal.payload) for signal in received]
-    return StepEnded(step, state.codec.encode(values), turn.now), numbers
 
 
 def stall(

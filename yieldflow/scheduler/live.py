@@ -15,10 +15,10 @@ from .._core.errors import (
 from .._core.execution import Advance, Execution
 from .._core.history import CancelRequested, Codec, Event, History, Micros, Payload, StepEnded, WorkflowStatus
 from .._core.registry import Registry
+from .._core.signals import RECEIVING, SignalQueue
 from ..history_checks import checked
 from ..log import logger
 from ..store import Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
-from .signals import RECEIVING, SignalQueue
 
 #: The history of a workflow that has just begun.
 NO_HISTORY = History()
@@ -153,9 +153,7 @@ class Driver:
         """Bring together the signals that wait and the steps that wait for signals."""
         receiving = [leaf.step for leaf in live.execution.open.values() if leaf.step.kind in RECEIVING]
         if receiving or loaded.last_signal:
-            live.signals = SignalQueue(loaded.signals, loaded.last_signal)
-            for step in receiving:
-                live.signals.expect(step)
+            live.signals = SignalQueue(loaded.signals, loaded.last_signal, receiving)
 
     def _with_versions(self, error: ReplayMismatchError, record: WorkflowRecord) -> ReplayMismatchError:
         """Return the error, with the versions of the code where they are known to differ."""

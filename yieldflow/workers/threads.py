@@ -12,9 +12,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
-from .._core.context import driving_place
 from .._core.errors import YieldflowError
 from .._core.history import Failure
 from ..log import logger
@@ -248,8 +248,6 @@ class ThreadWorkers:
         self._threads[thread] = seat
 
     def _work(self, seat: _Seat) -> None:
-        # In this order: see `driving_place`'s module on what must not come in the midst of the other.
-        driving_place()
         settle(seat)
         engine = self.engine
         codec = engine.codec
@@ -259,7 +257,7 @@ class ThreadWorkers:
                 # First, so that whoever abandons it finds it: its time may be over before it runs.
                 seat.attempt = attempt
                 attempt.worker = name
-                completed = perform(attempt, codec) if engine.begin(attempt) else None
+                completed = copy_context().run(perform, attempt, codec) if engine.begin(attempt) else None
                 if os.getpid() != self._pid:
                     # The activity forked, and the child came back from it: that is no worker.
                     os._exit(0)
