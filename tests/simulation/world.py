@@ -15,8 +15,9 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
+from yieldflow.scheduler.messages import Ended, Message, Registered
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.turn import Ended, Message, Registered
+from yieldflow.scheduler.state import Limits
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
 
@@ -24,7 +25,7 @@ from .books import Status
 from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
-from .engine_internals import GLANCE, LONGEST_PAUSE, NEVER, evict_idle, is_recovering, next_turn_at
+from .engine_internals import LONGEST_PAUSE, NEVER, POLL_INTERVAL, evict_idle, is_recovering, next_turn_at
 from .faulty_store import FaultyStore
 from .ledger import Ledger
 from .liveness_checks import check_waits
@@ -145,8 +146,7 @@ class World:
             CODEC,
             self.registry,
             self._tell,
-            max_workers=self.plan.workers,
-            max_recovery_attempts=self._recoveries,
+            limits=Limits(self.plan.workers, self._recoveries),
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.wall())
@@ -351,7 +351,7 @@ class World:
         if fault.kind in ("clock forward", "clock back"):
             self._disturb()
             # At its next poll the engine sees the new time.
-            self.after(GLANCE / SECOND, lambda: None)
+            self.after(POLL_INTERVAL / SECOND, lambda: None)
 
     # ------------------------------------------------------------------ in the end
 

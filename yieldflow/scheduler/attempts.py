@@ -16,7 +16,7 @@ from .._core.history import Failure, Micros, Step, StepKind, WorkflowStatus, in_
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
 from ..store import OpenAttempt, Retried
-from ..workers import Attempt, Completed, Key, failed
+from ..workers import Attempt, Completed, failed
 from .children import cancel_by_parent
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
@@ -54,34 +54,37 @@ def dispatch(state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[S
                 # Nobody has looked at it while its workflow was not in memory.
                 arm_timeout(state, there, turn.now)
             elif state.dispatching:
-                begin_attempt(state, workflow, leaf, command, key, turn)
+                due_at = None if leaf.cancelled else _due_at(live, number, turn)
+                if due_at is None:
+                    begin_attempt(state, workflow, leaf, command, turn)
+                else:
+                    # Those that came due while nothing ran are begun in the order in which they did.
+                    state.timers.set(Timer(due_at, *key))
         elif step.kind is StepKind.SLEEP:
             state.timers.set(Timer(step.due_at or 0, *key))
 
 
+def _due_at(live: LiveWorkflow, number: int, turn: Turn) -> Micros | None:
+    """Return when the attempt is due that an activity is at; None for one that may begin at once."""
+    there = live.open_attempts.get(number) if live.open_attempts else None
+    if turn.resumes(live.info.workflow_id):
+        # That the workflow goes on is on disk with the next turn.
+        there = live.open_attempts.setdefault(number, OpenAttempt(1))
+        return there.due_at or turn.now
+    return None if there is None else there.due_at
+
+
 def begin_attempt(
-    state: SchedulerState,
-    workflow: TrackedWorkflow,
-    leaf: Leaf,
-    command: ActivityInvocation[object],
-    key: Key,
-    turn: Turn,
+    state: SchedulerState, workflow: TrackedWorkflow, leaf: Leaf, command: ActivityInvocation[object], turn: Turn
 ) -> None:
-    """Have the attempt that an activity is at begin; or, where it is not due yet, wait until it is."""
+    """Begin the attempt that an activity is at."""
     live = workflow.live
     assert live is not None
     step, now = leaf.step, turn.now
+    key = (workflow.id, live.info.run, step.number)
     attempt = Attempt(key, 1, command.definition, step.input, command.options, live.seed, step.turn)
     there = live.open_attempts.get(step.number) if live.open_attempts else None
-    # That its workflow goes on is on disk with the next turn.
-    resumes = turn.resumes(key[0])
-    if there is None and resumes:
-        there = live.open_attempts[step.number] = OpenAttempt(1)
     if there is not None:
-        waits = resumes or (there.due_at is not None and there.due_at > now)
-        if waits and not leaf.cancelled:
-            state.timers.set(Timer(there.due_at or now, *key))
-            return
         attempt.number, attempt.details = there.number, there.details
     workflow.in_flight[key] = attempt
     state.in_flight += 1
@@ -171,7 +174,7 @@ def record_long_running(state: SchedulerState, turn: Turn) -> None:
                     attempt.begin_recorded = True
                     workflow_id, run, step = attempt.key
                     change = turn.change(workflow_id, run)
-                    change.begun = extended(change.begun, [(step, begun_at, attempt.worker)])
+                    change.begun = extended(change.begun, [(step, begun_at, attempt.worker or "")])
 
 
 def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
@@ -223,9 +226,7 @@ def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -
             state.release(workflow)
 
 
-def abandon(
-    state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, turn: Turn, *, timed_out: bool
-) -> None:
+def abandon(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
     """Give up an attempt: it never begins if it has not, and else is told."""
     attempt.cancelled = True
     forget(state, workflow, attempt)
@@ -267,7 +268,7 @@ def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, numb
             turn.abandoned.append((attempt, False))
     elif isinstance(leaf.command, ActivityInvocation) and leaf.step.number in live.open_attempts:
         # It waits for its next attempt, which there will not be.
-        begin_attempt(state, workflow, leaf, leaf.command, key, turn)
+        begin_attempt(state, workflow, leaf, leaf.command, turn)
 
 
 def is_stale(attempt: Attempt, live: LiveWorkflow, leaf: Leaf) -> bool:
@@ -285,9 +286,7 @@ def is_stale(attempt: Attempt, live: LiveWorkflow, leaf: Leaf) -> bool:
 # ---------------------------------------------------------------------- another follows
 
 
-def decide_retry(
-    workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change
-) -> bool:
+def decide_retry(workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change) -> bool:
     """Have an attempt that failed be followed by another; False where its failure is the activity's."""
     attempt, failure = completed.attempt, completed.outcome
     step, options = attempt.step, attempt.options

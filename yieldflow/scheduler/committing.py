@@ -16,7 +16,7 @@ from .applying import stall
 from .attempts import abandon, cancel_step, dispatch, release_slot, schedule_retry, settle
 from .children import has_given_id
 from .lifecycle import Phase, TrackedWorkflow
-from .live import LiveWorkflow, info_of, stall_reason
+from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
 from .residency import close, forget_timers, set_deadline
 from .state import SchedulerState
@@ -133,7 +133,7 @@ def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended
     elif workflow is not None and workflow.live is not None:
         if workflow.phase is Phase.CREATED:
             state.workflows.move(workflow, Phase.LIVE)
-        else:
+        elif change.events and change.created is None:
             state.workflows.touch(workflow)
         if change.issued and workflow.live.status is _PROCESSING:
             dispatch(state, workflow, change.issued, turn)
@@ -209,7 +209,8 @@ def _follow(state: SchedulerState, change: Change, turn: Turn) -> None:
 def _continued(state: SchedulerState, change: Change) -> None:
     """Have the next run of a workflow be loaded."""
     workflow = change.workflow
-    assert workflow is not None and workflow.live is not None
+    assert workflow is not None
+    assert workflow.live is not None
     forget_timers(state, workflow, workflow.live)
     workflow.live = None
     state.load(workflow)
@@ -337,9 +338,7 @@ def _try_again(state: SchedulerState, change: Change) -> None:
     """Have what led to a change lead to it once more."""
     # A caller hears of it and may ask again. What was put off in this turn came behind the others.
     state.follow_ups[:0] = [
-        trigger
-        for trigger in change.triggers
-        if not isinstance(trigger, RequestReceived) or trigger.reply is no_reply
+        trigger for trigger in change.triggers if not isinstance(trigger, RequestReceived) or trigger.reply is no_reply
     ]
     for step, _ in change.heartbeats:
         attempt = _attempt(change, step)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from .._core.errors import InternalError
 from ..workers import Attempt, Completed, Key
 from .live import LiveWorkflow
-from .turn import RequestReceived
+from .messages import RequestReceived
 
 
 class Phase(StrEnum):
@@ -29,14 +29,14 @@ class Phase(StrEnum):
     LOADING = "loading"
     #: Its generator is in memory.
     LIVE = "live"
-    #: Out of memory but for attempts that still run, outcomes that the store refused, or requests that wait for its code.
+    #: Out of memory, but for attempts that still run, outcomes that the store refused, or requests that wait for code.
     DRAINING = "draining"
 
 
 #: The phases that may follow each; None is that of a workflow of which nothing is in memory.
 PHASES: Mapping[Phase | None, frozenset[Phase | None]] = MappingProxyType(
     {
-        None: frozenset({Phase.CREATED, Phase.ADMISSION, Phase.LOADING, Phase.LIVE}),
+        None: frozenset({Phase.CREATED, Phase.ADMISSION, Phase.LOADING, Phase.LIVE, Phase.DRAINING}),
         Phase.CREATED: frozenset({Phase.LIVE, Phase.LOADING, Phase.DRAINING, None}),
         Phase.ADMISSION: frozenset({Phase.LOADING, None}),
         Phase.LOADING: frozenset({Phase.LIVE, Phase.ADMISSION, Phase.DRAINING, None}),
@@ -88,6 +88,8 @@ class Workflows:
         self.by_phase: dict[Phase, dict[str, TrackedWorkflow]] = {phase: {} for phase in Phase}
         self.live = self.by_phase[Phase.LIVE]
         self.loading = self.by_phase[Phase.LOADING]
+        #: Live ones in which something happened since their rows said until when they rest, the last touched last.
+        self.active: dict[str, TrackedWorkflow] = {}
 
     def __contains__(self, workflow_id: str) -> bool:
         return workflow_id in self._by_id
@@ -104,6 +106,10 @@ class Workflows:
         if before is not None:
             del self.by_phase[before][workflow.id]
         workflow.phase = phase
+        if before is Phase.LIVE:
+            self.active.pop(workflow.id, None)
+        elif phase is Phase.LIVE:
+            self.active[workflow.id] = workflow
         if phase is None:
             del self._by_id[workflow.id]
         else:
@@ -117,10 +123,15 @@ class Workflows:
         return workflow
 
     def touch(self, workflow: TrackedWorkflow) -> None:
-        """Note that something happened in a live workflow: among those that may leave memory it comes last."""
-        live = self.live
-        if live.pop(workflow.id, None) is not None:
-            live[workflow.id] = workflow
+        """Note that something happened in a live workflow: among those that may rest or leave memory it comes last."""
+        self.postpone(workflow)
+        self.active.pop(workflow.id, None)
+        self.active[workflow.id] = workflow
+
+    def postpone(self, workflow: TrackedWorkflow) -> None:
+        """Put a live workflow behind all others that may leave memory."""
+        del self.live[workflow.id]
+        self.live[workflow.id] = workflow
 
     def release(self, workflow: TrackedWorkflow) -> None:
         """Track a workflow no longer that left memory, but for what of it still drains."""

@@ -135,9 +135,7 @@ def _cancel(
         apply(state, workflow, CancelRequested(turn.now, _reason(state, request)), turn, change)
 
 
-def _resume(
-    state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change
-) -> None:
+def _resume(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change) -> None:
     if live.status is WorkflowStatus.SUSPENDED:
         # First, since it may fail.
         children = load_children(state, live, turn.now)
@@ -147,9 +145,7 @@ def _resume(
         resume_open_steps(state, workflow, recorded, children, turn)
 
 
-def _terminate(
-    state: SchedulerState, request: Request, live: LiveWorkflow, turn: Turn, change: Change
-) -> None:
+def _terminate(state: SchedulerState, request: Request, live: LiveWorkflow, turn: Turn, change: Change) -> None:
     recorded = {event.step for event in live.recorded}
     steps = [step for step in live.execution.open if step not in recorded]
     _terminate_run(state, request, live.info.run, steps, live.execution.applied, turn, change)
@@ -203,9 +199,7 @@ def _is_parents(message: RequestReceived) -> bool:
     return message.reply is no_reply and message.request.number is None
 
 
-def _wait_for_code(
-    state: SchedulerState, message: RequestReceived, brief: WorkflowBrief, is_stalled: bool
-) -> None:
+def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: WorkflowBrief, is_stalled: bool) -> None:
     """Have a request wait until the workflow is in memory; of a stalled one until somebody has it go on."""
     workflow = state.workflows.get(brief.workflow_id)
     if is_stalled and workflow is None:

@@ -1,8 +1,8 @@
 """Workflows come into memory, by replay of their rows, and leave it.
 
 The disk is the truth, and memory a cache. A workflow leaves memory when it waits, closing its generator runs nothing of
-the user's, and it has waited for long or memory is wanted. (A generator suspended inside a ``try`` or ``with`` would run
-its ``finally``, so such a workflow stays.) Its row then says in `wake_at` when it is due.
+the user's, and it has waited for long or memory is wanted. (A generator suspended inside a ``try`` or ``with`` would
+run its ``finally``, so such a workflow stays.) Its row then says in `wake_at` when it is due.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from .turn import Turn
 
 #: So many are loaded in one turn, so that others get in between.
 SLICE = 256
-#: For how long nothing has happened in a workflow before it leaves memory though there is room.
+#: For how long nothing has happened in a workflow before its row says until when it rests.
+REST: Micros = 1_000_000
+#: For how long nothing has happened, and nothing is due, before it leaves memory though there is room.
 IDLE: Micros = 60_000_000
 #: So many are looked at in a turn, beyond those that are too many: what cannot leave is looked at again later.
-LOOKS = 64
+LOOKS = 1_000
 #: So many are found at once at the start of a session.
 PAGE = 10_000
 
@@ -66,7 +68,7 @@ def _suspect(state: SchedulerState, workflow_id: str, recovery_attempts: int) ->
 
 
 def load_pending(state: SchedulerState, turn: Turn) -> None:
-    """Load what is to be in memory, a slice of it; before a recovered one is, that it is about to be is written down."""
+    """Load a slice of what is to be in memory; that a recovered one is about to be loaded is written down first."""
     _admit(state, turn)
     try:
         for workflow in list(islice(state.workflows.loading.values(), SLICE)):
@@ -165,6 +167,7 @@ def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, tur
         stall(state, workflow, info, stall_reason(error), turn, before=before)
     else:
         workflow.live = live
+        live.touched = turn.now
         state.workflows.move(workflow, Phase.LIVE)
         _resume(state, workflow, live, loaded, children, turn)
         _pass_on_requests(state, workflow)
@@ -317,6 +320,27 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 # ---------------------------------------------------------------------- out of memory
 
 
+def note_rest(state: SchedulerState, turn: Turn) -> None:
+    """Have the rows of workflows that have waited for a while say until when they rest: no session loads them before."""
+    active = state.workflows.active
+    for workflow in list(islice(active.values(), LOOKS)):
+        live = workflow.live
+        if live is not None and live.touched + REST > turn.now:
+            break
+        del active[workflow.id]
+        until = _may_rest_until(workflow, turn)
+        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
+            turn.change(workflow.id, live.info.run).wake_at = until
+
+
+def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
+    """Return until when a workflow rests, where nothing of it is at work or changes in this turn."""
+    live = workflow.live
+    if live is None or workflow.in_flight or workflow.on_trial or turn.changed(workflow.id) is not None:
+        return None
+    return rests_until(live)
+
+
 def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many."""
     live = state.workflows.live
@@ -326,24 +350,25 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     for workflow in live.values():
         generator = workflow.live
         has_waited = generator is None or generator.touched + IDLE <= turn.now
-        if looks <= 0 or (excess <= len(turn.leaving) and not has_waited):
+        is_wanted = excess > len(turn.leaving)
+        if looks <= 0 or not (is_wanted or has_waited):
             break
         looks -= 1
-        if not _leave(state, workflow, turn):
+        if not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             stay.append(workflow)
     for workflow in stay:
         if workflow.live is not None:
+            # It is looked at again once as much time has passed.
             workflow.live.touched = turn.now
-        state.workflows.touch(workflow)
+        state.workflows.postpone(workflow)
 
 
-def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> bool:
-    """Have a workflow leave with this turn, if it may."""
-    live = workflow.live
-    if live is None or workflow.in_flight or workflow.on_trial or turn.changed(workflow.id) is not None:
+def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:
+    """Have a workflow leave with this turn, if it may and then rests for at least so long."""
+    live, until = workflow.live, _may_rest_until(workflow, turn)
+    if live is None or until is None or until <= turn.now + at_least:
         return False
-    until = rests_until(live)
-    if until is None or until <= turn.now or not live.execution.closes_silently(gc.get_referents):
+    if not live.execution.closes_silently(gc.get_referents):
         return False
     if live.wake_at != until:
         turn.change(workflow.id, live.info.run).wake_at = until

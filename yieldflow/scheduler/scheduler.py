@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from .._core.context import WorkflowInfo
+from .._core.definitions import ActivityInvocation
 from .._core.errors import DatabaseLostError, EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
 from .._core.registry import Registry
@@ -27,9 +28,9 @@ from ..workers import Attempt, Completed, Workers
 from .applying import apply, stall
 from .attempts import (
     arm_timeout,
+    begin_attempt,
     check_timeouts,
     decide_retry,
-    dispatch,
     forget,
     is_stale,
     record_heartbeat,
@@ -54,7 +55,15 @@ from .messages import (
     no_reply,
 )
 from .requests import handle
-from .residency import choose_leaving, close_leaving, find_unfinished, load_pending, rests_until, set_deadline
+from .residency import (
+    choose_leaving,
+    close_leaving,
+    find_unfinished,
+    load_pending,
+    note_rest,
+    rests_until,
+    set_deadline,
+)
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
 from .timers import DEADLINE, WAKE, Timer
@@ -119,7 +128,7 @@ class Scheduler:
             # The clock was set back: what was due soon is not to wait until that time comes again.
             self._next_poll = self._next_long_running = state.storage_backoff.until = now
         state.latest = now
-        if now >= self._next_poll:
+        if now >= self._next_poll or now >= state.wakeups.next_page:
             self._poll(turn)
         if state.waits_to_go_on and now >= state.storage_backoff.until:
             load_pending(state, turn)
@@ -136,6 +145,12 @@ class Scheduler:
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
             record_long_running(state, turn)
+        self._finish(turn)
+
+    def _finish(self, turn: Turn) -> None:
+        """Write the turn, and have all leave that waited for that."""
+        state = self._state
+        note_rest(state, turn)
         choose_leaving(state, turn)
         if turn.units:
             prepare(state, turn)
@@ -152,7 +167,7 @@ class Scheduler:
     def next_due(self) -> Micros:
         """When the next turn is due if nothing arrives."""
         state = self._state
-        due = min(self._next_poll, state.timers.next_due)
+        due = min(self._next_poll, self.next_timer)
         return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
 
     @property
@@ -237,6 +252,7 @@ class Scheduler:
         except StorageError as error:
             state.storage_backoff.failed(error, turn.now, reading=True)
             self._next_poll = state.storage_backoff.until
+            state.wakeups.next_page = max(state.wakeups.next_page, self._next_poll)
             return error
         if not state.waits_to_go_on:
             state.storage_backoff.readable()
@@ -386,7 +402,7 @@ class Scheduler:
             return
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
-            change.note_begun(step, attempt.begun_at, attempt.worker)
+            change.note_begun(attempt)
         live = workflow.live
         if live is not None:
             if live.open_attempts:
@@ -475,10 +491,13 @@ class Scheduler:
             self._end_in_time(workflow, live, timer, turn)
             return
         leaf = live.execution.open.get(step)
-        if leaf is not None and leaf.definition is not None:
-            # One that is cancelled is ended once that is on disk.
-            if not leaf.cancelled:
-                dispatch(state, workflow, [leaf.step], turn)
+        if leaf is not None and isinstance(leaf.command, ActivityInvocation):
+            if turn.resumes(workflow_id):
+                # Nothing begins before it is on disk that the workflow goes on.
+                state.timers.set(timer)
+            elif state.dispatching and not leaf.cancelled:
+                # One that is cancelled is ended once that is on disk.
+                begin_attempt(state, workflow, leaf, leaf.command, turn)
         elif leaf is not None and leaf.step.due_at == timer.due_at:
             event = StepEnded(step, self._nothing, turn.now)
             apply(state, workflow, event, turn, turn.change(workflow_id, timer.run))

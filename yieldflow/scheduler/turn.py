@@ -52,6 +52,14 @@ class Change(Checkpoint):
         """Whether the workflow has another status, or begins another run, once this is on disk."""
         return self.status is not None or (bool(self.rare) and self.continued is not None)
 
+    def note_begun(self, attempt: Attempt) -> None:
+        """Note when an attempt that has ended began, and on which worker."""
+        begun_by = self.begun_by
+        if not isinstance(begun_by, dict):
+            begun_by = self.begun_by = {}
+        if attempt.begun_at is not None:
+            begun_by[attempt.step] = attempt.begun_at, attempt.worker or ""
+
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
         """Return the answers to the callers once it is on disk, or has failed with ``error``."""
         return [(trigger.reply, error) for trigger in self.triggers if isinstance(trigger, RequestReceived)]

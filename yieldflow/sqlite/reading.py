@@ -23,7 +23,7 @@ from ..store import (
 )
 from .row_checks import ANYTHING, TEXT, WHOLE, Columns, shown
 from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_brief, workflow_record
-from .schema import NOT_DONE, UNFINISHED
+from .schema import NOT_DONE, STALLED, UNFINISHED
 
 # What is derived from the steps stands last: how many outcomes were applied, when one last changed, and which activity
 # is awaited.
@@ -138,6 +138,8 @@ SELECT_ANCHOR = "select 1 from workflows where number = ? and id = ? and seed = 
 SELECT_REQUESTS = """
 select number, workflow_id, kind, received_at, name, payload from workflow_inputs where applied is null order by number
 """
+
+SELECT_STALLED = f"select id from workflows where {STALLED} and name = ifnull(?, name) order by number"
 
 SELECT_ENDED_CHILDREN = f"""
 {SELECT_WORKFLOWS}
@@ -337,3 +339,9 @@ def record(connection: sqlite3.Connection, workflow_id: str) -> WorkflowRecord |
 def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:
     """The steps of a workflow's current run, by number."""
     return [step_record(row) for row in connection.execute(SELECT_STEPS, (stored_text(workflow_id), None))]
+
+
+def stalled(connection: sqlite3.Connection, name: str | None) -> list[str]:
+    """Return the ids of the workflows that are stalled, of that name or all."""
+    rows = connection.execute(SELECT_STALLED, (name and stored_text(name),))
+    return [row[0] for row in rows if isinstance(row[0], str)]

@@ -128,9 +128,12 @@ class SqliteStore:
         """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
         return self._at_one_moment(self._writer, lambda connection: reading.sleepers(connection, after, until, limit))
 
-    def wake_stalled(self, name: str | None = None) -> None:
-        """Have stalled workflows, of that name or all, be in memory, to be tried again."""
-        self._write(self._writer, writing.woken_stalled(name), told=False)
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; their ids."""
+        found = self._ask(self._writer, lambda connection: reading.stalled(connection, name))
+        if found:
+            self._write(self._writer, writing.woken_stalled(name), told=False)
+        return found
 
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""

@@ -58,6 +58,7 @@ class Attempt:
 
     __slots__ = (
         "beat",
+        "begin_recorded",
         "begun_at",
         "cancelled",
         "deadline_at",
@@ -118,6 +119,8 @@ class Attempt:
         self.written: tuple[Payload, Micros] | None = None
         #: When that was written.
         self.written_at: Micros = 0
+        #: Whether it is on disk, or being written, when it began.
+        self.begin_recorded = False
         #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
         self.settled_in: object = None
 
