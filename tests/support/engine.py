@@ -25,14 +25,17 @@ from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Arrivals,
     Checkpoint,
+    Found,
     Loaded,
     Pending,
     Request,
     RequestKind,
     Rewind,
+    Sleeper,
     StepRecord,
     Store,
     Submission,
+    WorkflowBrief,
     WorkflowRecord,
 )
 from yieldflow.workers import Attempt, Completed, perform
@@ -105,6 +108,18 @@ class WatchedStore:
 
     def unfinished(self) -> list[Pending]:
         return self.inner.unfinished()
+
+    def brief(self, workflow_id: str) -> WorkflowBrief | None:
+        return self.inner.brief(workflow_id)
+
+    def pending(self, after: int, limit: int) -> list[Found]:
+        return self.inner.pending(after, limit)
+
+    def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
+        return self.inner.sleepers(after, until, limit)
+
+    def wake_stalled(self, name: str | None = None) -> None:
+        self.inner.wake_stalled(name)
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
         return self.inner.ended_children(workflow_id, run)

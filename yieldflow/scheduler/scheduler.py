@@ -207,7 +207,7 @@ class Scheduler:
             return error
         if not state.waits_to_go_on:
             state.back_off.readable()
-        for workflow_id in arrivals.workflows:
+        for workflow_id, _ in arrivals.workflows:
             if workflow_id not in state.known:
                 state.known.add(workflow_id)
                 state.to_build[workflow_id] = None
