@@ -33,6 +33,7 @@ from tests.support.storage import (
     wait,
 )
 from yieldflow._core.errors import (
+    RetryRefusedError,
     WorkflowAlreadyExistsError,
     WorkflowEndedError,
     WorkflowNotEndedError,
@@ -159,7 +160,7 @@ def lived(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED, workflow
     store.commit([last])
 
 
-@pytest.mark.parametrize("status", [*sorted(EVERY_END), WorkflowStatus.STALLED])
+@pytest.mark.parametrize("status", [WorkflowStatus.FAILED, WorkflowStatus.CANCELLED, WorkflowStatus.STALLED])
 def test_a_workflow_goes_on_from_an_earlier_event(store: Store, status: WorkflowStatus) -> None:
     """What was applied from an event on is undone, what was before it is kept, and the owner is asked to go on."""
     lived(store, status)
@@ -238,6 +239,16 @@ def test_a_workflow_may_begin_anew(store: Store) -> None:
     assert history_of(store) == History([], [], frozenset({"p"}))
     assert (record_of(store).started_at, record_of(store).step) == (None, 0)
     assert [kept.number for kept in loaded(store).signals] == [1, 2, 3]
+
+
+def test_what_is_done_does_not_go_back(store: Store) -> None:
+    """A workflow that is done stays so, as the table of statuses says, and nothing of it is changed."""
+    lived(store, WorkflowStatus.DONE)
+    before = seen(store, "w")
+
+    with pytest.raises(RetryRefusedError, match="w is done"):
+        store.rewind("w", 1, 3, reapply=False, at=5000)
+    assert seen(store, "w") == before
 
 
 def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
@@ -394,7 +405,7 @@ def test_a_copy_stands_where_the_original_stood(store: Store) -> None:
     assert [request._replace(number=None) for request in store.arrivals().requests] == [
         Request("copy", RequestKind.RESUME, 5000)
     ]
-    assert seen(store, "w")[2:] == before[2:]
+    assert seen(store, "w")[4:] == before[4:]
 
 
 def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
@@ -417,8 +428,7 @@ def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
 
 def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
     """Nothing but the signals is in a copy that stands before the first event, and it is in its first run."""
-    lived(store)
-    store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
+    lived(store, WorkflowStatus.STALLED)
     store.commit([checkpoint("w", continued=Continued("order", "{}", b"2"))])
     store.commit([checkpoint("w", run=2, events=[Started(2000)], issued=[wait(0)])])
     store.commit([checkpoint("w", run=2, place=1, events=[ended(0, 2100)], received=[(3, 1)], patches=["q"])])

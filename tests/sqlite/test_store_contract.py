@@ -64,8 +64,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_an_empty_store_holds_nothing(store: Store) -> None:
     """Asked for what is not there, a store says so and raises nothing."""
-    nothing: object = (None, None, None, [], ([], []), ([], []))
-    assert seen(store, "w", "no \ud800 text") == [[], [], nothing, nothing]
+    nothing: object = (None, None, None, None, [], ([], []), ([], []))
+    assert seen(store, "w", "no \ud800 text") == [[], [], [], [], nothing, nothing]
     assert store.arrivals() == ([], [])
     assert store.purgeable(None, frozenset(WorkflowStatus)) == []
 
@@ -96,6 +96,7 @@ def test_a_new_workflow_is_read_as_it_was_written(store: Store) -> None:
         step=0,
         current=None,
         recovery_attempts=0,
+        wake_at=5000,
     )
     assert store.record("w") == expected
     assert store.records() == [expected]
@@ -227,13 +228,14 @@ def test_a_new_status_brings_its_own_reason_and_end(store: Store) -> None:
     """What belonged to the status before goes with it: a workflow that goes on has no reason, outcome or end."""
     store.commit([begun("w", 1000)])
     store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
-    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
-    failed = record_of(store)
     store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
     again = record_of(store)
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
+    failed = record_of(store)
 
-    assert (failed.reason, failed.outcome, failed.finished_at) == (None, FAILURE, 2000)
     assert (again.status, again.reason, again.outcome, again.finished_at) == ("processing", None, None, None)
+    assert (failed.reason, failed.outcome, failed.finished_at) == (None, FAILURE, 2000)
 
 
 def test_a_client_s_workflow_is_started_later(store: Store) -> None:
@@ -261,6 +263,7 @@ def refused_checkpoints() -> list[tuple[str, Checkpoint]]:
         ("a start of a workflow that is not there", checkpoint("none", events=[Started(1)])),
         ("a status of a workflow that is not there", checkpoint("none", status=WorkflowStatus.STALLED)),
         ("a count of a workflow that is not there", checkpoint("none", recovery_attempts=1)),
+        ("a rest of a workflow that is not there", checkpoint("none", wake_at=5000)),
     ]
 
 

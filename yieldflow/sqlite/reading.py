@@ -95,6 +95,7 @@ select number, id, recovery_attempts from workflows indexed by workflows_wake_at
 where {UNFINISHED} and wake_at > {FOREVER} and number > ?
 order by number
 """
+SELECTS_PENDING = (SELECT_PENDING, SELECT_DAMAGED)
 # Many may rest until one moment. In two statements the index leads to where the page begins.
 SELECT_SLEEPERS_OF = f"""
 select wake_at, number, id from workflows indexed by workflows_wake_at
@@ -198,7 +199,7 @@ def brief(connection: sqlite3.Connection, workflow_id: str) -> WorkflowBrief | N
 def pending(connection: sqlite3.Connection, after: int, limit: int) -> list[Found]:
     """Unfinished workflows that must be in memory, of numbers above ``after``; and those with a damaged `wake_at`."""
     found: list[Found] = []
-    for statement in (SELECT_PENDING, SELECT_DAMAGED):
+    for statement in SELECTS_PENDING:
         # A row that cannot be asked for by its id is passed over, and so may not count.
         legible = (row for row in connection.execute(statement, (after,)) if isinstance(row[1], str))
         found += [Found(number, id, count if type(count) is int else 0) for number, id, count in islice(legible, limit)]

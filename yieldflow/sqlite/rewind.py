@@ -137,9 +137,9 @@ def rewind(
 def _go_back(connection: sqlite3.Connection, goal: Rewind) -> None:
     workflow_id, run, place, reapply = goal
     status, current = _status(connection, workflow_id)
-    check_rewindable(workflow_id, status)
     if current != run:
         raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {current} by now, not in run {run}")
+    check_rewindable(workflow_id, status)
     if reapply:
         connection.execute(KEEP_RECORDED, (workflow_id, run, place))
     connection.execute(DELETE_LATER_STEPS, (workflow_id, run, place))

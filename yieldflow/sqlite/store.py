@@ -129,7 +129,7 @@ class SqliteStore:
         return self._at_one_moment(self._writer, lambda connection: reading.sleepers(connection, after, until, limit))
 
     def wake_stalled(self, name: str | None = None) -> list[str]:
-        """Have stalled workflows, of that name or all, be in memory, to be tried again; their ids."""
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
         found = self._ask(self._writer, lambda connection: reading.stalled(connection, name))
         if found:
             self._write(self._writer, writing.woken_stalled(name), told=False)

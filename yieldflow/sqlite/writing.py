@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import FOREVER, UNCHANGED, Checkpoint, Submission, statuses_before
@@ -27,7 +27,7 @@ Writes: TypeAlias = list[tuple[str, list[Row]]]
 New: TypeAlias = tuple[Submission, Micros | None, Micros | None]
 
 #: When an attempt began, and on which worker, where that is not known.
-UNKNOWN = (None, None)
+UNKNOWN: Row = (None, None)
 
 # What every workflow and step goes through has statements of its own: to bind a parameter costs as much as to write it.
 INSERT_WORKFLOW = """
@@ -241,60 +241,79 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     started: list[Row] = []
     rested: list[Row] = []
     activities: list[Row] = []
-    issued: list[Row] = []
-    ended: list[Row] = []
-    ended_later: list[Row] = []
-    failed: list[Row] = []
-    wanted: list[Row] = []
+    others: list[Row] = []
+    ends = Ends([], [], [], [])
     changed: list[Checkpoint] = []
     for checkpoint in checkpoints:
-        workflow_id, run, at, place = checkpoint.workflow_id, checkpoint.run, checkpoint.at, checkpoint.place
         if checkpoint.created is not None:
             created.append((checkpoint.created, checkpoint.started_at, checkpoint.wake_at))
-        else:
-            if place == 0 and checkpoint.started_at is not None:
-                started.append((checkpoint.started_at, run, workflow_id))
-            if checkpoint.wake_at != UNCHANGED:
-                rested.append((checkpoint.wake_at, workflow_id))
-        begun_by = checkpoint.begun_by
-        for order, event in enumerate(checkpoint.events, place):
-            if isinstance(event, StepEnded):
-                number, outcome, ended_at, attempt = event
-                begun_at, worker = begun_by.get(number, UNKNOWN) if begun_by else UNKNOWN
-                end = order, begun_at, worker, workflow_id, run, number
-                if isinstance(outcome, Failure):
-                    failed.append((*failure_columns(outcome), ended_at, attempt, *end))
-                elif attempt == 1:
-                    ended.append((outcome, ended_at, *end))
-                else:
-                    ended_later.append((outcome, ended_at, attempt, *end))
-            elif isinstance(event, CancelRequested):
-                reason = event.reason and stored_text(event.reason)
-                wanted.append((workflow_id, run, event.at, order, event.timeout, reason))
-        for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
-            where = source if source.isascii() else stored_text(source)
-            if kind is _ACTIVITY:
-                activities.append((workflow_id, run, number, name, turn, at, where, arguments))
-            else:
-                issued.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
+        elif checkpoint.place == 0 and checkpoint.started_at is not None:
+            started.append((checkpoint.started_at, checkpoint.run, checkpoint.workflow_id))
+        if checkpoint.events:
+            _add_events(checkpoint, ends)
+        if checkpoint.issued:
+            _add_steps(checkpoint, activities, others)
         if checkpoint.rare:
             created += [(child, None, UNCHANGED) for child in checkpoint.children]
-        if checkpoint.status is not None or checkpoint.recovery_attempts is not None:
+        if (checkpoint.status, checkpoint.recovery_attempts, checkpoint.wake_at) != (None, None, UNCHANGED):
             changed.append(checkpoint)
     return [
         *(_inserts(created) if created else ()),
         (START_WORKFLOW, started),
         (INSERT_ACTIVITY, activities),
-        (INSERT_STEP, issued),
-        (END_STEP, ended),
-        (END_LATER_ATTEMPT, ended_later),
-        (FAIL_STEP, failed),
-        (INSERT_CANCEL, wanted),
-        # Before the statuses: what ends rests forever.
-        (SET_WAKE_AT, rested),
+        (INSERT_STEP, others),
+        (END_STEP, ends.first),
+        (END_LATER_ATTEMPT, ends.later),
+        (FAIL_STEP, ends.failed),
+        (INSERT_CANCEL, ends.cancelled),
         *(_statuses(changed) if changed else ()),
         *_rare(checkpoints),
     ]
+
+
+class Ends(NamedTuple):
+    """What was applied to workflows."""
+
+    #: Values of first attempts, and of what is not tried again,
+    first: list[Row]
+    #: and of later attempts.
+    later: list[Row]
+    failed: list[Row]
+    #: Cancellations of workflows.
+    cancelled: list[Row]
+
+
+def _add_events(checkpoint: Checkpoint, ends: Ends) -> None:
+    workflow_id, run, begun_by = checkpoint.workflow_id, checkpoint.run, checkpoint.begun_by
+    for place, event in enumerate(checkpoint.events, checkpoint.place):
+        if isinstance(event, StepEnded):
+            number, outcome, at, attempt = event
+            end = place, *(_beginning(begun_by, number) if begun_by else UNKNOWN), workflow_id, run, number
+            if isinstance(outcome, Failure):
+                ends.failed.append((*failure_columns(outcome), at, attempt, *end))
+            elif attempt == 1:
+                ends.first.append((outcome, at, *end))
+            else:
+                ends.later.append((outcome, at, attempt, *end))
+        elif isinstance(event, CancelRequested):
+            reason = event.reason and stored_text(event.reason)
+            ends.cancelled.append((workflow_id, run, event.at, place, event.timeout, reason))
+
+
+def _beginning(begun_by: Mapping[int, tuple[Micros, str]], step: int) -> Row:
+    """When the attempt at a step that ends began, and on which worker."""
+    begun = begun_by.get(step)
+    return UNKNOWN if begun is None else (begun[0], stored_text(begun[1]))
+
+
+def _add_steps(checkpoint: Checkpoint, activities: list[Row], others: list[Row]) -> None:
+    workflow_id, run, at = checkpoint.workflow_id, checkpoint.run, checkpoint.at
+    for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
+        where = source if source.isascii() else stored_text(source)
+        if kind is _ACTIVITY:
+            activities.append((workflow_id, run, number, name, turn, at, where, arguments))
+        else:
+            others.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
 
 
 def _inserts(created: list[New]) -> Writes:
@@ -312,7 +331,7 @@ def _inserts(created: list[New]) -> Writes:
 
 
 def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """Where workflows stand from now on."""
+    """Where workflows stand from now on, and when they wake."""
     done = WorkflowStatus.DONE
     completed: list[Row] = [(each.at, each.outcome, each.workflow_id) for each in checkpoints if each.status is done]
     statuses: dict[str, list[Row]] = {}
@@ -324,7 +343,11 @@ def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
     recovered: list[Row] = [
         (each.recovery_attempts, each.workflow_id) for each in checkpoints if each.recovery_attempts is not None
     ]
-    return [(COMPLETE_WORKFLOW, completed), *statuses.items(), (COUNT_RECOVERY, recovered)]
+    rested: list[Row] = [
+        (each.wake_at, each.workflow_id) for each in checkpoints if each.wake_at != UNCHANGED and each.created is None
+    ]
+    # Behind that of when they wake: what ends rests forever.
+    return [(SET_WAKE_AT, rested), (COMPLETE_WORKFLOW, completed), *statuses.items(), (COUNT_RECOVERY, recovered)]
 
 
 def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
@@ -341,7 +364,7 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
         for number, failure, at, following in checkpoint.retried:
             _, error, kind, trace = failure_columns(failure)
             next_one = following.number, following.due_at, following.details, following.counted_from
-            begun = checkpoint.begun_by.get(number, UNKNOWN)
+            begun = _beginning(checkpoint.begun_by, number)
             writes[RETRY_STEP].append((error, kind, trace, at, *next_one, *begun, workflow_id, run, number))
         for number, details in checkpoint.heartbeats:
             writes[SET_HEARTBEAT].append((details, workflow_id, run, number))
@@ -357,7 +380,7 @@ def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
         for number, outcome, at, attempt in checkpoint.recorded:
             status = StepStatus.FAILED if isinstance(outcome, Failure) else StepStatus.DONE
             columns = outcome_columns(outcome)
-            begun = checkpoint.begun_by.get(number, UNKNOWN)
+            begun = _beginning(checkpoint.begun_by, number)
             writes[RECORD_OUTCOME].append((status.value, *columns, at, attempt, *begun, workflow_id, run, number))
         if checkpoint.continued is not None:
             name, arguments, seed, version = checkpoint.continued
