@@ -140,7 +140,7 @@ def test_crash_at_every_commit(tmp_path: Path, kind: str, moment: str) -> None:
             for step in store.steps("w")
             if step.kind == "activity" and step.applied is not None
         )
-    assert (whole.crashed, commits) == (False, 20)
+    assert (whole.crashed, commits) == (False, 21)
     for number in range(1, commits + 1):
         with open_store(kind, tmp_path, f"{number}.db") as store:
             setattr(store, f"crash_{moment}", number)

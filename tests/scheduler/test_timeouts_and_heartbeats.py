@@ -41,7 +41,7 @@ def alone(label: str) -> str:
 
 @workflow(registry=LAB.registry)
 def beside_a_signal() -> Flow[list[object]]:
-    return list((yield from gather(single("a"), wait_signal("s"))))
+    return list((yield from gather(LAB.call("a", timeout=5), wait_signal("s"))))
 
 
 @workflow(registry=LAB.registry)

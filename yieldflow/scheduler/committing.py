@@ -31,7 +31,6 @@ ENDED_BADLY = "workflow %r (%s) %s: %s"
 
 def prepare(state: SchedulerState, turn: Turn) -> None:
     """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
-    leaving = {workflow.id for workflow in turn.leaving}
     for unit in turn.units:
         for change in unit.changes:
             workflow = change.workflow or state.workflows.get(change.workflow_id)
@@ -45,14 +44,15 @@ def prepare(state: SchedulerState, turn: Turn) -> None:
                 change.wake_at = None
             parent, status = live.parent, change.status
             if parent is not None and status is not None and status.ended:
-                stays = parent.workflow_id not in leaving and _is_at_work(state, parent)
-                change.wakes = () if stays else (parent.workflow_id,)
+                change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
 
 
-def _is_at_work(state: SchedulerState, parent: Parent) -> bool:
+def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
     """Whether a parent is in memory, and its row is one of those that the next session loads."""
-    there = state.workflows.get(parent.workflow_id)
-    return there is not None and there.live is not None and there.live.wake_at is None
+    there, change = state.workflows.get(parent.workflow_id), turn.changed(parent.workflow_id)
+    if there is None or there.live is None or there.live.wake_at is not None:
+        return False
+    return change is None or change.wake_at in (None, UNCHANGED)
 
 
 def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
@@ -94,6 +94,9 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
             elif workflow is not None:
                 settle(state, workflow, trigger, turn)
         _settle(state, unit, turn, ended)
+    # Last, as on disk: what came to rest in this turn may have been woken in it.
+    for change in (change for unit in units for change in unit.changes if change.rare):
+        _settle_wakes(state, change)
     if ended:
         state.tell(ended)
 
@@ -187,6 +190,10 @@ def _settle_rare(state: SchedulerState, change: Change, turn: Turn) -> None:
     for child in change.children:
         state.workflows.track(child.workflow_id, Phase.CREATED)
         state.follow_ups.append(ChildCommitted(child))
+
+
+def _settle_wakes(state: SchedulerState, change: Change) -> None:
+    """Have memory follow what woke."""
     for woken in change.wakes:
         there = state.workflows.get(woken)
         if there is not None and there.live is not None:

@@ -229,9 +229,11 @@ def _resume(
         note_end(live, live.execution.end, turn.change(record.id, record.run))
     else:
         resume_open_steps(state, workflow, loaded.recorded, children, turn)
-        if workflow.live is not None and workflow.on_trial and not workflow.in_flight:
-            # It only waits, and cannot take the process down.
-            turn.change(record.id, record.run).recovery_attempts = 0
+        if workflow.live is live and workflow.on_trial and not workflow.in_flight:
+            until = rests_until(live)
+            if until is not None and until > turn.now:
+                # It only waits, and cannot take the process down.
+                turn.change(record.id, record.run).recovery_attempts = 0
 
 
 class Children(NamedTuple):
@@ -321,7 +323,7 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 
 
 def note_rest(state: SchedulerState, turn: Turn) -> None:
-    """Have the rows of workflows that have waited for a while say until when they rest: no session loads them before."""
+    """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
     active = state.workflows.active
     for workflow in list(islice(active.values(), LOOKS)):
         live = workflow.live
