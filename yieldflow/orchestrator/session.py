@@ -123,7 +123,7 @@ class Session:
     def has_stalled(self, record: WorkflowRecord) -> bool:
         """Whether a workflow whose row says that it is stalled was tried with all that is registered by now."""
         heard = self._registrations == self._scheduler.registrations
-        return heard and record.wake_at is not None and not self._scheduler.is_loading(record.id)
+        return heard and (record.damaged or record.wake_at is not None) and not self._scheduler.is_loading(record.id)
 
     def health(self) -> Health:
         """How much is going on."""

@@ -304,6 +304,9 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
             again.append(trigger)
         elif trigger.request.number is not None:
             state.requests_taken_in.discard(trigger.request.number)
+    if workflow is not None and workflow.live is None and unit.status is WorkflowStatus.STALLED and not alone.units:
+        # Its row is so damaged that not even this can be written there: the next session tries it again.
+        _stalled(state, workflow)
     # What was put off in this turn came behind them.
     state.follow_ups[:0] = again
     turn.replies += unit.answers(error)
