@@ -263,7 +263,7 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                evict_idle(self.scheduler, self.wall())
+                self._guarded(lambda: evict_idle(self.scheduler, self.wall()))
                 self.count("evict after each turn")
         return True
 
