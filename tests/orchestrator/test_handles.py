@@ -43,7 +43,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.orchestrator.waiting import FEW, Watches
+from yieldflow.orchestrator.watches import FEW, Watches
 
 
 def test_a_result_that_does_not_come_in_time(store: Orchestrator) -> None:
@@ -289,7 +289,7 @@ def test_watches_that_nobody_holds_vanish() -> None:
         watches.of(str(number))
 
     assert watches.of("held") is held
-    assert len(watches._by_id) <= 2 * FEW
+    assert len(watches) <= 2 * FEW
 
 
 # ---------------------------------------------------------------------- what cannot be read back
