@@ -173,7 +173,7 @@ def test_terminate_says_so_where_no_reason_is_given(store: Orchestrator) -> None
 
 
 def test_terminate_during_the_cleanup(orchestrator: Orchestrator, registry: Registry, gate: Gate) -> None:
-    """What does not end by cancelling is ended by terminating, whatever its cleanup waits for."""
+    """Terminating ends a workflow that cancelling did not end, whatever its cleanup waits for."""
     handle = orchestrator.submit(lingering(registry, gate))
     handle.cancel("please")
     gate.await_entry()
@@ -332,7 +332,7 @@ def test_a_suspended_workflow_can_be_ended(orchestrator: Orchestrator, rooms: Ro
 
 
 def test_a_suspended_workflow_can_be_ended_after_a_restart(database: Path, registry: Registry, rooms: Rooms) -> None:
-    """The same for one that was suspended before the orchestrator started, and is in no memory."""
+    """A workflow that was suspended before the orchestrator started, and is not in memory, can be ended too."""
     with Orchestrator(database, registry=registry) as first:
         for name in ("a", "b"):
             handle = first.submit(rooms.stay(), workflow_id=name)

@@ -296,7 +296,7 @@ def test_watches_that_nobody_holds_vanish() -> None:
 
 
 def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registry: Registry) -> None:
-    """Where a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
+    """If a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
 
     @activity(registry=registry)
     def pair(first: int) -> tuple[int, int]:

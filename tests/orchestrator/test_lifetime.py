@@ -67,7 +67,7 @@ def test_a_stopped_orchestrator_can_be_started_again(database: Path) -> None:
 
 
 def test_an_exception_in_the_block_passes_and_stops(database: Path) -> None:
-    """What the body raises comes out as it is; the orchestrator is stopped, and nothing that was submitted is lost."""
+    """An exception of the body comes out as it is; the orchestrator is stopped, and no submitted workflow is lost."""
 
     def fail_inside() -> None:
         with Orchestrator(database, registry=shop) as orchestrator:
@@ -144,7 +144,7 @@ def test_stop_leaves_nothing_behind(database: Path) -> None:
 
     orchestrator = Orchestrator(database, registry=shop)
     orchestrator.stop()
-    # What tests before have left open is closed when it is cleared away: now, or later, if a thread holds it.
+    # Files left open by earlier tests are closed when their objects are collected: now, or when a thread ends.
     gc.collect()
     before = descriptors()
     for number in range(5):

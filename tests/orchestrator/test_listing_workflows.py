@@ -255,7 +255,7 @@ def test_many_of_one_moment_are_paged_in_order(store: Orchestrator) -> None:
 
 
 def test_a_page_after_one_that_was_deleted(store: Orchestrator) -> None:
-    """Where the last workflow of a page is gone, the error says so rather than to begin anew."""
+    """If the last workflow of a page is gone, the error says so, and the listing does not begin anew."""
     store.submit(total(1), workflow_id="w").result(WAIT)
     store.delete("w")
 

@@ -1,4 +1,4 @@
-"""What is logged: by workflows through `get_logger`, and by yieldflow itself."""
+"""Log records: those of workflows through `get_logger`, and those of yieldflow itself."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def orchestrator(tmp_path: Path, registry: Registry) -> Orchestrator:
 
 
 class Hold:
-    """An activity that says when it begins, and ends when it is let go."""
+    """An activity that reports when it begins, and ends when it is released."""
 
     def __init__(self, registry: Registry) -> None:
         self.begun = threading.Semaphore(0)
@@ -101,7 +101,7 @@ def hold(registry: Registry) -> Iterator[Hold]:
 def test_a_workflow_s_lines_are_logged_once(
     orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
 ) -> None:
-    """What a workflow logs, also in helpers and branches, is logged once, however often it is replayed."""
+    """A workflow's log lines, also those of helpers and branches, appear once, however often it is replayed."""
 
     def branch(label: str) -> Flow[None]:
         log.info("branch %s begins", label)
@@ -176,7 +176,7 @@ def test_elsewhere_the_logger_is_a_plain_one(
 def test_all_is_quiet_when_all_is_well(
     orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
 ) -> None:
-    """Workflows that run or are left for later cause no warning, nor do starts and stops; one that fails does."""
+    """Running workflows, unfinished workflows, starts and stops cause no warning; a workflow that fails does."""
 
     @activity(registry=registry)
     def fail() -> None:

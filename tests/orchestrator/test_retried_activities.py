@@ -28,7 +28,7 @@ from yieldflow.testing.plugin import Clock
 SOON = RetryPolicy(0.001, jitter=False)
 LATER = RetryPolicy(3600, jitter=False)
 
-#: What was read back from a pickle.
+#: Values that were read back from a pickle.
 revived: list[str] = []
 
 
@@ -181,7 +181,7 @@ def test_heartbeats_in_a_tight_loop_flood_nothing(single: Any, monkeypatch: pyte
 
 
 def test_who_keeps_beating_keeps_living(single: Any) -> None:
-    """A `heartbeat_timeout` shorter than the attempt fails none that beats, and does one that does not."""
+    """A `heartbeat_timeout` shorter than the attempt spares attempts that beat, and fails those that do not."""
 
     def beats() -> int:
         context = activity_context()
@@ -266,7 +266,7 @@ def test_nothing_that_only_looks_reads_a_pickle(single: Any, gate: Gate, orchest
 
 
 def test_retrying_the_workflow_begins_with_the_first_attempt(single: Any) -> None:
-    """Of a step that had failed for good: it may try as often again."""
+    """Retrying a workflow gives its failed step as many attempts as it had at first."""
     made: list[int] = []
 
     def fails() -> str:

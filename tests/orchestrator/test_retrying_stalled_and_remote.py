@@ -138,7 +138,7 @@ def test_a_workflow_that_was_parked_for_too_many_crashes(database: Path, registr
 
 
 def test_what_cannot_be_retried(store: Orchestrator) -> None:
-    """What is done, under way or suspended is not retried, with or without a step; the error says why."""
+    """A workflow that is done, processing or suspended is not retried, with or without a step; the error says why."""
     done = store.submit(total(1))
     done.result(WAIT)
     under_way = store.submit(nap())

@@ -67,7 +67,7 @@ def test_outcomes_that_arrive_meanwhile_are_recorded_and_applied_later(
 
 
 def test_an_outcome_that_arrived_meanwhile_outlives_a_restart(database: Path, registry: Registry, gate: Gate) -> None:
-    """What arrived while a workflow was suspended is on disk: the activity does not run again."""
+    """An outcome that arrived while a workflow was suspended is on disk: the activity does not run again."""
     ran: list[str] = []
 
     @activity(registry=registry)
@@ -131,7 +131,7 @@ def test_a_sleep_that_ends_meanwhile_ends_at_resume(timed: Orchestrator, registr
 
 
 def test_suspended_and_resumed_more_than_once(orchestrator: Orchestrator, registry: Registry) -> None:
-    """To suspend a suspended workflow, or to resume one that goes on, changes nothing."""
+    """Suspending a suspended workflow, or resuming a running one, changes nothing."""
 
     @workflow(registry=registry)
     def job() -> Flow[object]:

@@ -121,7 +121,7 @@ PURE = {
 #: Calls of `datetime` and `date` that read the clock.
 CLOCK = {"now", "today", "utcnow"}
 
-#: What stands in a class for a method or a property, beside plain functions.
+#: The descriptors that stand in a class for a method or a property, beside plain functions.
 DESCRIPTORS = (classmethod, staticmethod, property, functools.cached_property)
 
 MAX_FILE_LINES = 500
@@ -292,7 +292,7 @@ def public_imports() -> dict[str, str]:
 
 
 def public_classes_and_functions() -> Iterator[tuple[str, object]]:
-    """What users meet: the names of the package, and those of `yieldflow.testing`."""
+    """Yield the public names of the package, and those of `yieldflow.testing`."""
     for name in yieldflow.__all__:
         yield name, getattr(yieldflow, name)
     testing = importlib.import_module("yieldflow.testing")
@@ -345,7 +345,7 @@ def test_every_public_name_has_one_home() -> None:
 
 
 def test_every_import_of_init_is_public() -> None:
-    """What `yieldflow/__init__.py` imports is in its `__all__`: there are no half-public names."""
+    """Everything that `yieldflow/__init__.py` imports is in its `__all__`: there are no half-public names."""
     assert set(public_imports()) - {"annotations"} == {name for name in yieldflow.__all__ if not name.startswith("__")}
 
 

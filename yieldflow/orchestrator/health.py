@@ -44,7 +44,7 @@ class Health:
         >>> assert health.storage is None and health.failure is None, health
     """
 
-    #: Whether the orchestrator is started; if not, the other fields have their defaults.
+    #: True if the orchestrator is started; if not, the other fields have their defaults.
     started: bool
     #: The number of attempts at activities that run now, in threads, processes and everywhere else.
     running: int = 0

@@ -29,7 +29,7 @@ class Lifecycle:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        #: How often `stop` was called, so that a start that stands by notices.
+        #: The number of calls of `stop`, so that a start that stands by notices them.
         self._stops = 0
 
     def start(self, wait: bool, timeout: float | timedelta | None) -> None:
