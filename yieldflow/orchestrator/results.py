@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._core.commands import seconds_of
 from .._core.errors import (
@@ -30,10 +29,6 @@ from ..scheduler.turn import Ended
 from ..workers import interrupted, lend
 from .gateway import Gateway
 from .watches import Watch
-
-#: Looks at a workflow until it has ended. Yields the seconds to wait for a notification before the next look, None for
-#: as long as it takes.
-Looks: TypeAlias = Generator[float | None, None, Ended]
 
 #: Seconds after which a thread that waits wakes for a moment, so that Python can handle a signal there.
 WAKE_INTERVAL = 0.5
@@ -61,22 +56,70 @@ def timeout_seconds(call: str, timeout: float | timedelta | None) -> float | Non
 # ---------------------------------------------------------------------- waiting
 
 
+class _Poll:
+    """Looks at a workflow on disk until it has ended or stalled."""
+
+    def __init__(self, gateway: Gateway, watch: Watch, workflow_id: str) -> None:
+        self._gateway = gateway
+        self._watch = watch
+        self._workflow_id = workflow_id
+        self._session = gateway.session
+        self._looks = 0
+        #: Seconds to wait for a notification before the next look; None for as long as it takes.
+        self.patience: float | None = None
+
+    def look(self) -> Ended | None:
+        """Return the end of the workflow, if it has ended or stalled.
+
+        Raises:
+            OrchestratorStoppedError, DatabaseLostError: The session that was waited with is over.
+        """
+        # Read once: another waiter may find the announcement outdated, and clear it.
+        announced = self._watch.done
+        if announced is not None:
+            return announced
+        self._watch.clear()
+        record = self._gateway.record(self._workflow_id)
+        stalled = record.status is WorkflowStatus.STALLED
+        session = self._gateway.session
+        # A session knows only of workflows that it tried that they are stalled still.
+        if record.status.ended or (stalled and (session is None or session.has_stalled(record.id))):
+            return Ended(record.id, record.status, record.outcome, record.reason)
+        self._check_session()
+        self._session = self._gateway.session
+        self._looks += 1
+        if self._session is None and self._looks == LOOKS_BEFORE_WARNING:
+            alone = self._gateway.unattended()
+            if alone is not None:
+                logger.warning("%s is waited for, and %s", self._workflow_id, alone)
+        self.patience = POLL_INTERVAL if self._session is None or stalled else None
+        return None
+
+    def _check_session(self) -> None:
+        """Check that the session that was there at the last look still runs."""
+        session = self._session
+        stopped = session is not None and (self._gateway.session is not session or not session.running)
+        if stopped and session is not None:
+            session.check_file()
+        if stopped or interrupted():
+            raise OrchestratorStoppedError(
+                f"the orchestrator stopped while {self._workflow_id} was waited for: that goes on at the next start"
+            )
+
+
 def wait_for_end(gateway: Gateway, watch: Watch, workflow_id: str, timeout: float | None) -> Ended | None:
     """Wait for the end of a workflow; None where it has not ended within ``timeout`` seconds."""
-    if watch.done is not None:
-        return watch.done
     deadline = None if timeout is None else time.monotonic() + timeout
-    looks = _looks(gateway, watch, workflow_id)
+    poll = _Poll(gateway, watch, workflow_id)
     notified = threading.Event()
     with watch.notifying(notified.set), ExitStack() as waiting:
         lent = False
         while True:
             notified.clear()
-            try:
-                patience = next(looks)
-            except StopIteration as found:
-                ended: Ended = found.value
+            ended = poll.look()
+            if ended is not None:
                 return ended
+            patience = poll.patience
             if deadline is not None:
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -103,7 +146,7 @@ async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -
     """Wait for the end of a workflow from a coroutine, without holding a thread."""
     import asyncio
 
-    looks = _looks(gateway, watch, workflow_id)
+    poll = _Poll(gateway, watch, workflow_id)
     loop = asyncio.get_running_loop()
     notified = asyncio.Event()
 
@@ -115,41 +158,11 @@ async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -
     with watch.notifying(notify), lend(notify):
         while True:
             notified.clear()
-            try:
-                patience = next(looks)
-            except StopIteration as found:
-                ended: Ended = found.value
+            ended = poll.look()
+            if ended is not None:
                 return ended
             with suppress(TimeoutError):
-                await asyncio.wait_for(notified.wait(), patience)
-
-
-def _looks(gateway: Gateway, watch: Watch, workflow_id: str) -> Looks:
-    """Look at a workflow again and again until it has ended or stalled."""
-    session = gateway.session
-    looks = 0
-    # Read once: another waiter may find the announcement outdated, and clear it.
-    while (ended := watch.done) is None:
-        watch.clear()
-        record = gateway.record(workflow_id)
-        stalled = record.status is WorkflowStatus.STALLED
-        # A session knows only of workflows that it tried that they are stalled still.
-        tried = gateway.session is None or gateway.session.has_stalled(workflow_id)
-        if record.status.ended or (stalled and tried):
-            return Ended(record.id, record.status, record.outcome, record.reason)
-        stopped = session is not None and (gateway.session is not session or not session.running)
-        if stopped and session is not None:
-            session.check_file()
-        if stopped or interrupted():
-            raise OrchestratorStoppedError(
-                f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
-            )
-        session = gateway.session
-        looks += 1
-        if session is None and looks == LOOKS_BEFORE_WARNING and (alone := gateway.unattended()) is not None:
-            logger.warning("%s is waited for, and %s", workflow_id, alone)
-        yield POLL_INTERVAL if session is None or stalled else None
-    return ended
+                await asyncio.wait_for(notified.wait(), poll.patience)
 
 
 def prospects(gateway: Gateway, workflow_id: str) -> str:
