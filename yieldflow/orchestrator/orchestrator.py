@@ -19,9 +19,9 @@ from .descriptions import describe_workflow, status_dict
 from .gateway import Gateway
 from .handle import WorkflowHandle
 from .health import Health
-from .lifecycle import Lifecycle
 from .replay_check import ReplayReport, check_replay
 from .selection import ids_of, make_filter, purge, purge_bounds
+from .session_control import SessionControl
 from .settings import Settings
 from .submissions import SubmissionMaker, same_invocation
 
@@ -92,7 +92,7 @@ class Orchestrator:
             tracer=tracer,
         )
         self._gateway = Gateway(settings)
-        self._lifecycle = Lifecycle(self._gateway)
+        self._sessions = SessionControl(self._gateway)
 
     def __repr__(self) -> str:
         state = "started" if self._gateway.session is not None else "not started"
@@ -122,7 +122,7 @@ class Orchestrator:
             >>> orchestrator = Orchestrator("pipeline.db")
             >>> orchestrator.start(wait=True)  # until the owner has ended; Ctrl-C gives up
         """
-        self._lifecycle.start(wait, timeout)
+        self._sessions.start(wait, timeout)
 
     def stop(self, timeout: float | timedelta | None = None) -> None:
         """Begin nothing new, let running activities finish, and leave the rest for the next start.
@@ -143,7 +143,7 @@ class Orchestrator:
         Example:
             >>> orchestrator.stop(timeout=10)
         """
-        self._lifecycle.stop(timeout)
+        self._sessions.stop(timeout)
 
     def __enter__(self) -> Orchestrator:
         self.start()

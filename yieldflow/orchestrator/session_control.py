@@ -20,7 +20,7 @@ STAND_BY_INTERVAL = 0.25
 EXIT_PATIENCE = 1.0
 
 
-class Lifecycle:
+class SessionControl:
     """Makes the session of a gateway at a start, and ends it at a stop.
 
     Args:
