@@ -13,7 +13,6 @@ from tests.support.programs.launch import Program
 from tests.support.shop import WAIT, nap, total, until_waiting
 from yieldflow import (
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowAlreadyExistsError,
@@ -216,26 +215,6 @@ def test_a_workflow_that_is_not_there(store: Orchestrator) -> None:
     assert copy.result(WAIT) == 4
     with pytest.raises(WorkflowNotFoundError, match="'w'"):
         handle.fork(0)
-
-
-def test_a_fork_from_the_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow cannot call fork(), which it is told by that name."""
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        yield sleep(0)
-        orchestrator.handle("w").fork(0)
-
-    @workflow(registry=registry)
-    def other() -> Flow[None]:
-        yield sleep(0)
-        handle.fork(0)
-
-    handle = orchestrator.submit(job())
-    with pytest.raises(MisplacedCallError, match=r"^handle\(\) was called inside workflow 'job'"):
-        handle.result(WAIT)
-    with pytest.raises(MisplacedCallError, match=r"^fork\(\) was called inside workflow 'other'"):
-        orchestrator.submit(other()).result(WAIT)
 
 
 def test_a_client_forks_what_another_process_runs(database: Path) -> None:

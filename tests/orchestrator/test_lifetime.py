@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from yieldflow import (
     Registry,
     WorkflowStatus,
     YieldflowError,
-    activity,
     now,
     workflow,
 )
@@ -114,26 +112,6 @@ def test_the_json_codec_refuses_what_json_cannot_hold(database: Path, registry: 
         with pytest.raises(EncodingError, match=r"what workflow 'echo' returned.*a set.*pass a sorted list"):
             orchestrator.submit(echo("text")).result(WAIT)
         assert orchestrator.submit(echo([1, {"a": None}])).result(WAIT) == [1, {"a": None}]
-
-
-def test_a_finished_workflow_stays_finished(database: Path, registry: Registry) -> None:
-    """A restart runs nothing again of what has ended."""
-    ran: Counter[int] = Counter()
-
-    @activity(registry=registry)
-    def work(number: int) -> None:
-        ran[number] += 1
-
-    @workflow(registry=registry)
-    def job(number: int) -> Flow[None]:
-        yield work(number)
-
-    for _ in range(2):
-        with Orchestrator(database, registry=registry) as orchestrator:
-            for number in range(20):
-                orchestrator.submit(job(number), workflow_id=f"job-{number}").result(WAIT)
-
-    assert ran == Counter(range(20))
 
 
 def test_stop_leaves_nothing_behind(database: Path) -> None:

@@ -245,56 +245,6 @@ def test_a_workflow_that_blocks_the_scheduler_is_shown(
     assert "in slow\n    return warned.wait(WAIT)  # this line blocks" in message
 
 
-def test_an_invocation_that_is_never_yielded_is_told_once(
-    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
-) -> None:
-    """A forgotten `yield` is warned about with the line that made the command, and not again after a restart."""
-
-    @activity(registry=registry)
-    def charge(order: str) -> None: ...
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        charge("o-1")  # no yield
-        yield hold()
-
-    orchestrator.start()
-    handle = orchestrator.submit(job())
-    hold.await_begin()
-    orchestrator.stop(timeout=0)
-    orchestrator.start()
-    hold.await_begin()
-    hold.released.set()
-    handle.result(WAIT)
-    orchestrator.stop()
-
-    told = [message for message in listener.messages(logging.WARNING) if "never yielded" in message]
-    line = job.fn.__code__.co_firstlineno + 2
-    assert len(told) == 1
-    assert handle.id in told[0]
-    assert "charge(order='o-1')" in told[0]
-    assert f"{__file__}:{line}" in told[0]
-
-
-def test_a_long_history_is_told_once(orchestrator: Orchestrator, registry: Registry, listener: Listener) -> None:
-    """A run that passes ten thousand steps is warned about, once."""
-
-    @workflow(registry=registry)
-    def long() -> Flow[int]:
-        yield gather(*(sleep(0) for _ in range(9_999)))
-        yield gather(*(sleep(0) for _ in range(20)))
-        return len((yield from gather(*(sleep(0) for _ in range(20)))))
-
-    with orchestrator:
-        handle = orchestrator.submit(long())
-        assert handle.result(WAIT) == 20
-
-    # To yield so many may keep a slow machine's scheduler for so long that it is warned of, too.
-    [message] = [told for told in listener.messages(logging.WARNING) if "has passed" in told]
-    assert handle.id in message
-    assert "10000 steps" in message
-
-
 def test_a_workflow_that_stalls_is_an_error(
     tmp_path: Path, orchestrator: Orchestrator, registry: Registry, listener: Listener
 ) -> None:

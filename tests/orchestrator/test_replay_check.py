@@ -21,7 +21,6 @@ from tests.support.shop import WAIT, until, until_waiting
 from yieldflow import (
     DatabaseOpenError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowStatus,
@@ -244,18 +243,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Orchestrator(tmp_path / "none.db", registry=Registry()).check_replay()
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_check_from_a_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow cannot check."""
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        yield sleep(0)
-        orchestrator.check_replay()
-
-    with pytest.raises(MisplacedCallError, match=r"^check_replay\(\) was called inside workflow 'job'"):
-        orchestrator.submit(job()).result(WAIT)
 
 
 # ---------------------------------------------------------------------- the command line

@@ -12,7 +12,6 @@ from tests.support.shop import WAIT, Gate, by_the_clock, until
 from yieldflow import (
     ActivityError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     RetryPolicy,
@@ -95,12 +94,6 @@ def test_what_each_attempt_knows(single: Any) -> None:
     assert len({key for _, key, _ in seen}) == 1
     (step,) = handle.history()
     assert (step.attempt, step.status, step.last_error) == (4, "done", None)
-
-
-def test_there_is_no_context_outside() -> None:
-    """The message says where it is to be called."""
-    with pytest.raises(MisplacedCallError, match="called outside an activity"):
-        activity_context()
 
 
 def test_keys_differ(orchestrator: Orchestrator, registry: Registry) -> None:

@@ -14,7 +14,6 @@ from tests.support.shop import WAIT, Gate, in_threads, nap, total
 from yieldflow import (
     EncodingError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowAlreadyExistsError,
@@ -24,7 +23,6 @@ from yieldflow import (
     activity,
     continue_as_new,
     gather,
-    now,
     take_signals,
     wait_signal,
     workflow,
@@ -165,18 +163,6 @@ def test_a_signal_from_another_workflow_s_activity(orchestrator: Orchestrator, r
 
     assert orchestrator.run(speaker(listening.id)) == "told"
     assert listening.result(WAIT) == "hello"
-
-
-def test_a_signal_from_the_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow that calls signal() itself, rather than in an activity, is told what to do instead."""
-
-    @workflow(registry=registry)
-    def speaker(workflow_id: str) -> Flow[None]:
-        yield from now()
-        orchestrator.handle(workflow_id).signal("news")
-
-    with pytest.raises(MisplacedCallError, match="Call it in an activity, and yield that"):
-        orchestrator.submit(speaker("somebody")).result(WAIT)
 
 
 def test_a_signal_to_one_that_has_ended(database: Path, store: Orchestrator) -> None:
