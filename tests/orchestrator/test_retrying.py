@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-
-DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("wrap", [False, True])

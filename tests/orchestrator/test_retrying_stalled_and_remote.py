@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,6 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-
-DAY = timedelta(days=1)
 
 # ---------------------------------------------------------------------- stalled
 

@@ -229,8 +229,11 @@ class WorkflowHandle(Generic[R_co]):
             >>> handle.retry()
             >>> handle.result()
         """
-        self._gateway.check_place("retry()")
-        plan_retry(self._gateway, self.id, from_step).carry_out(self._gateway)
+        gateway = self._gateway
+        gateway.check_place("retry()")
+        now, plan = gateway.now(), plan_retry(gateway, self.id, from_step)
+        gateway.query(lambda store: plan.write(store, now))
+        gateway.nudge()
 
     def fork(self, step: int, workflow_id: str | None = None) -> WorkflowHandle[R_co]:
         """Start a copy of the workflow as it stood when a step was issued; the workflow itself stays as it is.
