@@ -40,9 +40,10 @@ insert into workflows (id, name, status, created_at, starts_at, started_at, wake
 values (?, ?, 'processing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 START_WORKFLOW = "update workflows set started_at = ?, run = ? where id = ?"
-# A status that may not follow the one on disk is not written, and the checkpoint refused.
+# A status that may not follow the one on disk is not written, and the checkpoint refused. What is no status at all is
+# damage: the workflow is set aside for it.
 _MAY_BECOME = {
-    status: f"status in ({', '.join(sorted(repr(before.value) for before in statuses_before(status)))})"
+    status: " and ".join(f"status <> '{other}'" for other in WorkflowStatus if other not in statuses_before(status))
     for status in WorkflowStatus
 }
 # What is no status at all may be set aside as stalled.
