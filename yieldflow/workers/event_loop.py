@@ -174,6 +174,7 @@ class EventLoop:
 
     async def _perform(self, attempt: Attempt) -> None:
         engine = self._engine
+        attempt.worker = "event loop"
         if self._waits.stopping or not engine.begin(attempt):
             return
         place = LonePlace(attempt, engine, self._waits, self._thread.ident)

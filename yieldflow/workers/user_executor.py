@@ -55,6 +55,7 @@ class ForeignExecutor:
             return
         if self._waits.stopping:
             return
+        attempt.worker = self._name
         with self._changed:
             self._calls[attempt] = call
         try:
