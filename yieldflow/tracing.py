@@ -8,7 +8,8 @@ from typing import Any
 from ._core.context import WorkflowInfo
 from ._core.history import Failure, WorkflowStatus
 from .log import logger
-from .workers.attempt import Attempt, AttemptInfo, Completed
+from .workers.attempt import Attempt, Completed
+from .workers.context import AttemptInfo
 
 
 class Tracer:

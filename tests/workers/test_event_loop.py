@@ -127,7 +127,7 @@ def test_a_lent_thread_that_came_back_holds_up_no_call() -> None:
     gate = threading.Barrier(limit := min(32, (os.cpu_count() or 1) + 4) + 1)
 
     def borrower() -> None:
-        assert threads.lend()
+        assert threads.release()
         lent.set()
         come_back.wait(WAIT)
         threads.take_back()
@@ -415,7 +415,7 @@ def test_an_activity_that_blocks_the_loop_is_told_of(
     orchestrator: Orchestrator, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An async activity that blocks for over a second is warned about, with where it is."""
-    monkeypatch.setattr("yieldflow.workers.watchdog.LOOK", 0.1)
+    monkeypatch.setattr("yieldflow.workers.event_loop.LOOK", 0.1)
     told = threading.Event()
     said: list[str] = []
 

@@ -17,13 +17,14 @@ from yieldflow import Activity, Registry, WorkerDiedError, activity
 from yieldflow._core.history import Codec, Failure, Payload
 from yieldflow.codec import codec_named
 from yieldflow.inbox import Inbox
-from yieldflow.workers import Attempt, Completed, Pools
+from yieldflow.workers import Attempt, Completed, Pools, SizeLimits
 
 
 class HandMadeEngine:
     """Lets every attempt begin, and keeps what it is told."""
 
     codec: Codec = codec_named("pickle")
+    limits = SizeLimits(result=100, details=50)
 
     def __init__(self) -> None:
         #: The worker of each attempt when it asked whether to begin.

@@ -11,7 +11,7 @@ from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, Work
 from ..codec import preview
 from ..scheduler.timers import Trouble
 from ..store import StepRecord, WorkflowRecord
-from ..workers.attempt import AttemptInfo
+from ..workers import AttemptInfo
 
 
 @dataclass(frozen=True, slots=True)

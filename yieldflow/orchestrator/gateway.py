@@ -25,7 +25,7 @@ from ..history_checks import checked, end_of
 from ..log import logger
 from ..scheduler.turn import Ended, cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
-from ..workers import here, interrupted
+from ..workers import current_slot, must_stop_waiting
 from .settings import Settings
 from .submissions import is_text
 from .waiting import Looks, Watch, Watches
@@ -189,7 +189,7 @@ class Gateway:
             over = session is not None and (self.session is not session or not session.running)
             if over and session is not None:
                 session.check_file()
-            if over or interrupted():
+            if over or must_stop_waiting():
                 raise OrchestratorStoppedError(
                     f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
                 )
@@ -255,8 +255,8 @@ class Gateway:
 
     def check_may_block(self, call: str) -> None:
         """Refuse to wait where that holds up all that is waited for."""
-        place = here()
-        if place is not None and place.on_event_loop:
+        slot = current_slot()
+        if slot is not None and slot.on_event_loop:
             raise MisplacedCallError(
                 f"{call} was called in an async activity, where it would hold up the event loop and every activity on "
                 "it: write `await handle` instead, or `await asyncio.to_thread(handle.result)`"

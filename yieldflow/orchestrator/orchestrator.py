@@ -16,7 +16,7 @@ from .._core.history import WorkflowStatus
 from .._core.registry import Registry
 from ..store import Submission
 from ..tracing import Tracer
-from ..workers import here
+from ..workers import current_slot
 from .descriptions import Health, describe_workflow, status_dict
 from .gateway import Gateway
 from .handle import WorkflowHandle
@@ -166,8 +166,8 @@ class Orchestrator:
         seconds = seconds_to_wait("stop", timeout)
         self._access.check_place("stop()")
         session = self._access.session
-        place = here()
-        if session is not None and place is not None and place.engine is session:
+        slot = current_slot()
+        if session is not None and slot is not None and slot.engine is session:
             raise MisplacedCallError(
                 "stop() waits for running activities, so an activity that calls it would wait for itself"
             )

@@ -15,7 +15,7 @@ from ..scheduler.turn import HeartbeatReceived, Message, Poll, Registered, Reply
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission
 from ..tracing import Tracing
-from ..workers import Attempt, Completed, Pools
+from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
 from .descriptions import Health, describe_trouble
 from .settings import Settings
 from .waiting import Watches
@@ -33,6 +33,8 @@ class Session:
         DatabaseInUseError: Another orchestrator is started on the file.
         StorageError: The unfinished workflows cannot be read.
     """
+
+    limits = DEFAULT_LIMITS
 
     def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
         self._path = store.path

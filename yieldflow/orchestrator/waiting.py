@@ -14,7 +14,7 @@ from weakref import ReferenceType
 from .._core.commands import seconds_of
 from .._core.history import WorkflowStatus
 from ..scheduler.turn import Ended
-from ..workers import lend
+from ..workers import release_slot_while_waiting
 
 #: Looks at a workflow until it has ended: yields for how many seconds, at most, news may be waited for before the next
 #: look, or None for as long as it takes.
@@ -152,7 +152,7 @@ def wait(watch: Watch, looks: Looks, timeout: float | None) -> Ended | None:
                 patience = left if patience is None else min(left, patience)
             if not lent:
                 lent = True
-                waiting.enter_context(lend(told.set))
+                waiting.enter_context(release_slot_while_waiting(told.set))
             _listen(told, patience)
 
 
@@ -179,7 +179,7 @@ async def wait_async(watch: Watch, looks: Looks) -> Ended:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(told.set)
 
-    with watch.listening(tell), lend(tell):
+    with watch.listening(tell), release_slot_while_waiting(tell):
         while True:
             told.clear()
             try:
