@@ -76,9 +76,9 @@ class Attempt:
         self.turn = turn
         #: The details of the last heartbeat of the attempt before.
         self.details: Payload | None = None
-        #: When it was handed to the workers, if its time is limited,
+        #: The time of its hand-over to the workers, if its time is limited.
         self.dispatched_at: Micros = 0
-        #: and when all attempts at the step are to be over.
+        #: The time at which all attempts at the step are to be over, if that is limited.
         self.deadline_at: Micros | None = None
         # Written by the scheduler, and read by the workers: one reference, so that no lock is needed.
         #: True once it is no longer waited for, or is asked to end.
@@ -88,7 +88,7 @@ class Attempt:
         #: an executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and
         #: for an attempt that failed before any worker had it.
         self.worker: str | None = None
-        #: When a worker began it; None while none has.
+        #: The time at which a worker began it; None while none has.
         self.begun_at: Micros | None = None
         #: The details and the time of its latest heartbeat.
         self.beat: tuple[Payload, Micros] | None = None
@@ -97,7 +97,7 @@ class Attempt:
         # Used by the scheduler alone.
         #: The heartbeat whose details are on disk, or are being written.
         self.written: tuple[Payload, Micros] | None = None
-        #: When that was written.
+        #: The time of that writing.
         self.written_at: Micros = 0
         #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
         self.settled_in: object = None
@@ -146,7 +146,7 @@ DEFAULT_LIMITS = SizeLimits(result=900_000_000, details=10_000_000)
 
 
 class Ending(NamedTuple):
-    """The outcome of an attempt, and what it says about a next one."""
+    """The outcome of an attempt, and whether another attempt may follow."""
 
     outcome: Outcome
     #: False for a failure after which no further attempt may follow.

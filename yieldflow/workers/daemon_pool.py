@@ -59,7 +59,7 @@ class DaemonThreads(ThreadPoolExecutor):
             return True
 
     def take_back(self) -> None:
-        """Allow one thread less again, since the one that waited goes on."""
+        """Allow one thread less again, since the waiting thread goes on."""
         with self._changed:
             self._limit -= 1
 

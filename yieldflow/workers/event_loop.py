@@ -106,7 +106,7 @@ class EventLoop:
 
     def _run_until(self, over: Callable[[], bool]) -> None:
         while not over():
-            # A task that raises one of these keeps it for those who await the task, and would end a program that has
+            # A task that raises one of these keeps it for its awaiters, and would end a program that has
             # nothing but its loop.
             with suppress(SystemExit, KeyboardInterrupt):
                 self._loop.run_forever()

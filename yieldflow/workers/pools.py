@@ -47,7 +47,7 @@ class Pools:
         try:
             pool = self._pool(name)
         except Exception as error:
-            # No thread or no file descriptor is left: that concerns the attempt, and not whoever submits.
+            # No thread or no file descriptor is left: the attempt fails, and not its submission.
             if self._engine.begin(attempt):
                 self._engine.deliver(Completed(attempt, self._engine.codec.encode_failure(error)))
         else:

@@ -187,7 +187,7 @@ class ProcessWorkers:
             process.dismiss()
 
     def _take_in_death(self, process: WorkerProcess) -> None:
-        """Settle the attempt of a process that died, or tell a waiting one that it could not start."""
+        """Settle the attempt of a process that died; where it had none, it may have failed to start."""
         attempt, process.attempt = process.attempt, None
         if attempt is None:
             if not process.ready and not process.unwanted:
@@ -207,7 +207,7 @@ class ProcessWorkers:
 
     def _take_in_failed_start(self, process: WorkerProcess) -> None:
         """Fail the attempt that waits longest, since a process for it died while it started."""
-        # Where none was ever ready, the next would die as well, and so on for all that wait.
+        # If no process was ever ready, the next would die as well, and so on for all that wait.
         hopeless = process.failed_to_start and not self._starts_well
         for _ in range(len(self._waiting) if hopeless else 1):
             if self._waiting:

@@ -9,7 +9,7 @@ from .attempt import Attempt, Completed, SizeLimits
 
 
 class Engine(Protocol):
-    """What workers need of the engine. Any thread may call."""
+    """The engine, as workers see it. Any thread may call."""
 
     @property
     def codec(self) -> Codec:
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
 
 class Workers(Protocol):
-    """What the scheduler needs of the workers."""
+    """The workers, as the scheduler sees them."""
 
     def submit(self, attempt: Attempt) -> None:
         """Run ``attempt`` when there is room, and deliver its outcome; attempts are begun in the order submitted."""

@@ -48,7 +48,7 @@ class Waits:
         self.stopping = False
 
     def stop(self) -> None:
-        """Wake all waits, and those that begin later, so that they find the pool stopping."""
+        """Wake all waits, also those that begin later, so that they find the pool stopping."""
         with self._lock:
             self.stopping = True
             wakes = list(self._released)

@@ -46,9 +46,9 @@ class ThreadWorkers:
         self._waits = Waits(self._release, self._take_back)
         self._slots: dict[threading.Thread, Slot] = {}
         self._numbers = itertools.count(1)
-        #: How many threads there are too few, since none could be started.
+        #: The number of threads that are missing, since they could not be started.
         self._missing = 0
-        #: How many threads are to end once they are idle: those that they stood in for no longer wait.
+        #: The number of threads that are to end once they are idle: the threads that they stood in for work again.
         self._surplus = 0
 
     def start(self) -> None:
@@ -72,7 +72,7 @@ class ThreadWorkers:
         self._queue.put(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """Have another thread work in place of one that keeps on after its time, since a thread cannot be killed.
+        """Replace the thread of an attempt that goes on after its time, since a thread cannot be killed.
 
         If none can be started, the first thread that comes back after its time does.
         """
@@ -177,7 +177,7 @@ class ThreadWorkers:
             ) from error
 
     def _take_back(self, slot: Slot) -> None:
-        """Have one thread less, since one that waited goes on."""
+        """Have one thread less, since a waiting thread goes on."""
         with self._lock:
             slot.open_waits -= 1
             if slot.open_waits == 0 and not slot.abandoned:
@@ -198,12 +198,12 @@ class ThreadWorkers:
         name, waits = threading.current_thread().name, self._waits
         try:
             while (attempt := self._queue.get()) is not None and not waits.stopping:
-                # First, so that whoever abandons it finds it: its time may be over before it runs.
+                # First, so that `abandon` finds it: its time may be over before it runs.
                 slot.attempt = attempt
                 attempt.worker = name
                 completed = self._perform(attempt)
                 if attempt.options.timed:
-                    # Whoever abandons it either comes before this, or finds it gone.
+                    # `abandon` either comes before this, or finds it gone.
                     with self._lock:
                         slot.attempt = None
                 else:

@@ -20,7 +20,7 @@ from .serialization import serialize
 from .slots import Slot, Waits
 from .worker_main import RemoteAttempt
 
-#: How an attempt ended; None where it never began.
+#: The ending of an attempt; None where it never began.
 Answer: TypeAlias = Ending | None
 
 

@@ -44,8 +44,8 @@ def main(pipe: Connection, codec: Codec, owner: int) -> None:
 def _end_with(owner: int) -> None:
     """Have the system end this process when its owner dies: it may be in code that lets no other thread run.
 
-    Only Linux can. There it counts the death of the thread that started this process, which is the one that manages all
-    of them, and ends after them.
+    Only Linux can. There the death of the thread that started this process counts: it manages all worker processes, and
+    ends after them.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
