@@ -110,7 +110,7 @@ def test_the_worker_of_an_executor_is_its_name() -> None:
 
 
 def test_an_attempt_that_killed_its_process_tells_which_it_was() -> None:
-    """Where a worker process dies, the attempt still says which process it was."""
+    """If a worker process dies, the attempt still says which process it was."""
     engine = HandMadeEngine()
     attempt = attempt_at(engine, activity(tasks.die, executor="process", registry=Registry()), how="exit")
 
