@@ -41,5 +41,5 @@ def test_every_program_of_the_readme_runs(tmp_path: Path) -> None:
 
 
 def test_the_readme_never_tells_to_install_somebody_elses_distribution() -> None:
-    """The name `yieldflow` on the package index belongs to somebody else."""
+    """The name `yieldflow` on the package index belongs to another project."""
     assert re.search(r"pip install[^\n]* yieldflow(?!-durable)\b", README.read_text(encoding="utf-8")) is None
