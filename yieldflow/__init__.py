@@ -66,8 +66,7 @@ from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.workflow_history import WorkflowHistory
 from .tracing import Tracer
-from .workers.attempt import AttemptInfo
-from .workers.context import ActivityContext, activity_context
+from .workers.context import ActivityContext, AttemptInfo, activity_context
 from .workflow_logger import WorkflowLogger, get_logger
 
 __all__ = [

@@ -14,7 +14,7 @@ from .._core.history import Micros, Payload, WorkflowStatus
 from ..history_checks import checked
 from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
-from ..workers import here
+from ..workers import current_slot
 from .settings import Settings
 from .submissions import is_text
 from .watches import Watches
@@ -195,8 +195,8 @@ class Gateway:
         Raises:
             MisplacedCallError: The caller is an async activity.
         """
-        place = here()
-        if place is not None and place.on_event_loop:
+        slot = current_slot()
+        if slot is not None and slot.on_event_loop:
             raise MisplacedCallError(
                 f"{call} was called in an async activity, where it would hold up the event loop and every activity on "
                 "it: write `await handle` instead, or `await asyncio.to_thread(handle.result)`"

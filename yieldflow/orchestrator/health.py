@@ -7,7 +7,7 @@ from datetime import datetime
 
 from .._core.history import to_datetime
 from ..scheduler.storage_backoff import Trouble
-from ..workers.attempt import AttemptInfo
+from ..workers import AttemptInfo
 
 
 @dataclass(frozen=True, slots=True)

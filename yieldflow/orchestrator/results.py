@@ -26,7 +26,7 @@ from .._core.nodes import add_note
 from ..history_checks import end_of
 from ..log import logger
 from ..scheduler.messages import Ended
-from ..workers import interrupted, lend
+from ..workers import must_stop_waiting, release_slot_while_waiting
 from .gateway import Gateway
 from .watches import Watch
 
@@ -103,7 +103,7 @@ class _Poll:
         stopped = session is not None and (self._gateway.session is not session or not session.running)
         if stopped and session is not None:
             session.check_file()
-        if stopped or interrupted():
+        if stopped or must_stop_waiting():
             raise OrchestratorStoppedError(
                 f"the orchestrator stopped while {self._workflow_id} was waited for: that goes on at the next start"
             )
@@ -129,7 +129,7 @@ def wait_for_end(gateway: Gateway, watch: Watch, workflow_id: str, timeout: floa
                 patience = left if patience is None else min(left, patience)
             if not lent:
                 lent = True
-                waiting.enter_context(lend(notified.set))
+                waiting.enter_context(release_slot_while_waiting(notified.set))
             _sleep_until(notified, patience)
 
 
@@ -157,7 +157,7 @@ async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(notified.set)
 
-    with watch.notifying(notify), lend(notify):
+    with watch.notifying(notify), release_slot_while_waiting(notify):
         while True:
             notified.clear()
             ended = poll.look()

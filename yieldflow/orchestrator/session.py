@@ -16,7 +16,7 @@ from ..scheduler.state import Limits
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
-from ..workers import Attempt, Completed, Pools
+from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
 from .health import Health, describe_trouble
 from .settings import Settings
 from .watches import Watches
@@ -39,6 +39,8 @@ class Session:
         DatabaseInUseError: Another orchestrator is started on the file.
         StorageError: The unfinished workflows cannot be read.
     """
+
+    limits = DEFAULT_LIMITS
 
     def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
         self._path = store.path

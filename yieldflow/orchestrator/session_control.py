@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from .._core.errors import DatabaseInUseError, MisplacedCallError, OrchestratorStoppedError
 from ..log import logger
-from ..workers import here
+from ..workers import current_slot
 from .gateway import Gateway
 from .results import timeout_seconds
 
@@ -102,8 +102,8 @@ class SessionControl:
         """Carry out `Orchestrator.stop`, which describes arguments and errors."""
         seconds = timeout_seconds("stop", timeout)
         self._gateway.check_place("stop()")
-        session, place = self._gateway.session, here()
-        if session is not None and place is not None and place.engine is session:
+        session, slot = self._gateway.session, current_slot()
+        if session is not None and slot is not None and slot.engine is session:
             raise MisplacedCallError(
                 "stop() waits for running activities, so an activity that calls it would wait for itself"
             )
