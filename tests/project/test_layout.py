@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"_core.definitions"},
     {"_core.continuing", "_core.nodes", "_core.yield_errors", "_core.registry", "_core.replay"},
     {"_core.decorators"},
-    {"_core.groups"},
+    {"_core.children", "_core.groups"},
     {"_core.tree"},
     {"_core.steps"},
     {"_core.execution"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .._core.children import has_given_id
 from .._core.context import WorkflowInfo
 from .._core.errors import Cancelled, EncodingError, StorageError
 from .._core.execution import Advance, End
@@ -19,7 +20,7 @@ from .._core.history import (
 from .._core.signals import SignalQueue
 from ..log import logger
 from ..store import id_taken_error
-from .children import child_of, is_given, next_run
+from .children import next_run, submission_of
 from .live import LiveWorkflow, stall_reason
 from .state import State
 from .turn import Change, Ended, Turn, extended
@@ -145,9 +146,9 @@ def note_issued(state: State, resident: LiveWorkflow, step: Step, turn: Turn, ch
     if step.kind is not StepKind.CHILD:
         resident.mail.expect(step)
         return
-    child = child_of(resident.info, resident.seed, leaf, turn.now)
+    child = submission_of(resident.info, resident.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
-    if is_given(leaf) and _is_taken(state, child.workflow_id, turn):
+    if has_given_id(leaf) and _is_taken(state, child.workflow_id, turn):
         failure = state.codec.encode_failure(id_taken_error(child.workflow_id))
         resident.mail.refused.append(StepEnded(step.number, failure, turn.now))
         return

@@ -9,7 +9,7 @@ from ..store import Parent
 from ..workers import Completed
 from .applying import stall
 from .attempts import abandon, follow, release_slot
-from .children import has_given_id
+from .children import has_derived_id
 from .dispatching import cancel_begun, dispatch
 from .live import stall_reason
 from .state import State
@@ -227,7 +227,7 @@ def _keep(state: State, completed: Completed, turn: Turn) -> None:
 
 def _has_taken_id(state: State, change: Change) -> bool:
     """Whether a child was given an id that another workflow has."""
-    given = [child.workflow_id for child in change.children if has_given_id(child)]
+    given = [child.workflow_id for child in change.children if not has_derived_id(child)]
     try:
         return any(state.store.record(workflow_id) is not None for workflow_id in given)
     except StorageError:

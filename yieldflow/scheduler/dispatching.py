@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .._core.children import child_id
 from .._core.definitions import ActivityInvocation
 from .._core.history import Codec, Micros, Step, StepKind
 from .._core.nodes import Leaf
 from ..store import Request, RequestKind
 from ..workers import Attempt, Key
 from .attempts import abandon, begin, end_cancelled
-from .children import child_id
 from .limits import watch
 from .live import LiveWorkflow
 from .state import State

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .._core.children import child_id, has_given_id, invocation_of
 from .._core.context import WorkflowInfo
 from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import Checkpoint, Loaded, Pending, RequestKind, WorkflowRecord
 from .applying import apply, note_end, note_issued, receive, stall
-from .children import child_id, invocation_of, is_given, outcome_for_parent
+from .children import outcome_for_parent
 from .dispatching import cancel_child, dispatch, orphaned
 from .live import LiveWorkflow, stall_reason
 from .state import State
@@ -183,7 +184,7 @@ def load_children(state: State, resident: LiveWorkflow, turn: Turn) -> Family:
 
 def _is_its_own(state: State, info: WorkflowInfo, leaf: Leaf) -> bool:
     """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
-    if not is_given(leaf):
+    if not has_given_id(leaf):
         return True
     there = state.store.record(child_id(info, leaf))
     return there is None or there.parent is None or there.parent.step == leaf.step.number
