@@ -111,7 +111,7 @@ PURE = {
     "math",
     "operator",
     "sys",
-    "threading.local",
+    "threading.get_ident",
     "types",
     "typing",
     "uuid.UUID",

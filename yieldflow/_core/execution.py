@@ -31,7 +31,7 @@ from .commands import (
     WaitSignal,
     show,
 )
-from .context import WorkflowInfo, drive, note_used, unyielded
+from .context import WorkflowInfo, current_execution, note_used, undriven, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -179,7 +179,8 @@ class Execution(Steps):
         recorded = self.applied < len(self._history.events)
         self.replaying = recorded
         self._advance = advance = Advance()
-        before = drive(self)
+        here = current_execution()
+        before, here.execution = here.execution, self
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -196,7 +197,7 @@ class Execution(Steps):
                 found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
-            drive(before)
+            here.execution = before
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE
@@ -209,13 +210,10 @@ class Execution(Steps):
     def close(self) -> None:
         """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
         # The garbage collector may come here in the midst of another workflow, whose commands these are not.
-        before = drive(None)
-        try:
+        with undriven():
             for node in from_below(self._root, into_cancelled=True) if self._root is not None else ():
                 if isinstance(node, Branch):
                     node.close()
-        finally:
-            drive(before)
         self._root = None
         self._runnable.clear()
 
@@ -425,14 +423,10 @@ class Execution(Steps):
                 f"{command} was yielded in a branch: only the workflow itself can end its run. "
                 "Return from the branch, and yield it from the workflow"
             )
-        self.following, name = command.invocation.definition, command.invocation.name
-        payload = self._encode(command.invocation._arguments, "an argument of workflow {!r}", name)
-        self._continuation = Continuation(name, payload)
-        before = drive(None)
-        try:
+        self.following = command.invocation.definition
+        self._continuation = Continuation(command.invocation.name, command.invocation.encode_arguments(self._codec))
+        with undriven():
             root.close()
-        finally:
-            drive(before)
         self._end_branch(root, NOTHING)
         # What nothing ever ends.
         return Node(root, 0)

@@ -42,17 +42,14 @@ class Steps(Tree):
     # ------------------------------------------------------------------ commands that are steps
 
     def _begin_activity(self, command: ActivityInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        try:
-            payload = self._codec.encode(command._arguments)
-        except EncodingError as error:
-            raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
+        payload = command.encode_arguments(self._codec)
         definition = command.definition
         step = self._issue(_ACTIVITY, definition.name, payload, yielder, None, definition)
         leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
         return leaf
 
     def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        payload = self._encode(command._arguments, "an argument of workflow {!r}", command.name)
+        payload = command.encode_arguments(self._codec)
         step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
         return self._wait_for(step, command, parent, slot)
 

@@ -61,10 +61,7 @@ def _submission(
     if not isinstance(invocation, WorkflowInvocation):
         raise TypeError(_not_a_workflow(invocation))
     _check_registered(invocation, registry)
-    try:
-        payload = codec.encode(invocation._arguments)
-    except EncodingError as error:
-        raise EncodingError(f"an argument of workflow {invocation.name!r}: {error}") from None
+    payload = invocation.encode_arguments(codec)
     starts_at = None if delay is None else now + _duration(delay)
     timeout, definition = invocation.options.timeout, invocation.definition
     deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
