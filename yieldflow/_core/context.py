@@ -44,13 +44,13 @@ _set_workflow_id, _set_name, _set_run, _set_parent = (
 class Driving:
     """One execution's side of the conversation."""
 
-    __slots__ = ("fruitful", "handed", "info", "made", "replaying")
+    __slots__ = ("fruitful", "handed", "info", "made", "silent")
 
     # Set by the execution, which is one.
 
     info: WorkflowInfo
-    #: Whether what happens now has happened before.
-    replaying: bool
+    #: Whether what happens now has happened before, so that it is not to be logged again.
+    silent: bool
     #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
     made: dict[int, tuple[object, CodeType, int]]
     #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all

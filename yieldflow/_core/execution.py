@@ -124,7 +124,7 @@ class Execution(Steps):
         self._seed = seed
         self._codec = codec
         self._history = history
-        self.replaying = False
+        self.comparing = self.silent = False
         self.made = {}
         self.fruitful = set()
         self.handed = None
@@ -169,15 +169,25 @@ class Execution(Steps):
         self._history = History()
         return advance
 
-    def apply(self, event: Event) -> Advance:
+    def apply(self, event: Event, *, silent: bool | None = None) -> Advance:
         """Apply one event and drive every branch as far as it goes.
 
+        As long as recorded events are left, what this one leads to is compared with the record, and issues no steps.
+
+        Args:
+            event: What happened.
+            silent: Whether the workflow's loggers are silent, since it happened before. None: where it is recorded. A
+                host that compares by other means says it here.
+
+        Returns:
+            What the event led to.
+
         Raises:
-            ReplayMismatchError: While replaying, the code leads to other steps.
+            ReplayMismatchError: It is recorded, and the code leads to other steps.
             EncodingError: The outcome, or the input, cannot be read back.
         """
-        recorded = self.applied < len(self._history.events)
-        self.replaying = recorded
+        self.comparing = comparing = self.applied < len(self._history.events)
+        self.silent = comparing if silent is None else silent
         self._advance = advance = Advance()
         here = current_execution()
         before, here.execution = here.execution, self
@@ -202,7 +212,7 @@ class Execution(Steps):
             self._taken = None
             self._advance = NO_ADVANCE
             self.handed = None
-        if recorded:
+        if comparing:
             self._check_turn()
         self.applied += 1
         return advance
@@ -406,9 +416,9 @@ class Execution(Steps):
             self._patches = {}
         taken = self._patches.get(command.name)
         if taken is None:
-            taken = not self.replaying or command.name in self._history.patches
+            taken = not self.comparing or command.name in self._history.patches
             self._patches[command.name] = taken
-            if not self.replaying:
+            if not self.comparing:
                 self._advance.patches = added(self._advance.patches, command.name)
         return taken, None
 

@@ -1,0 +1,68 @@
+"""What a host other than the scheduler says and asks of an execution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.core.driver import START, Driver, fetch
+from yieldflow import Flow, get_logger
+from yieldflow._core.execution import Execution
+from yieldflow._core.history import Started, StepEnded
+
+log = get_logger("tests.core.seams")
+
+
+def logging_body() -> Flow[None]:
+    log.warning("begun")
+    yield fetch("a")
+    log.warning("fetched")
+
+
+def new_execution(run: Driver, **options: object) -> Execution:
+    """Another execution of the same workflow, without a record."""
+    return Execution(run.definition, {}, run.execution.info, run.seed, run.codec, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def run() -> Iterator[Driver]:
+    """A workflow that logs before its step and after it."""
+    driver = Driver(logging_body)
+    yield driver
+    driver.close()
+
+
+# ---------------------------------------------------------------------- replaying is two facts
+
+
+def test_a_host_may_have_an_execution_be_silent_without_a_record(run: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """A host that replays events and compares the steps itself gets them all, and nothing is logged twice."""
+    caplog.clear()
+    again = new_execution(run)
+
+    issued = again.apply(Started(START), silent=True).issued
+    assert ([step.name for step in issued], caplog.messages) == (["fetch"], [])
+
+    again.apply(StepEnded(0, "null", START))
+    assert caplog.messages == ["fetched"]
+
+
+def test_a_recorded_event_may_be_heard(run: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """A host that looks at a history anew has its steps compared, and hears what the workflow logs."""
+    run.resolve("fetch a")
+    caplog.clear()
+    again = run.build(2)
+
+    advances = [again.apply(event, silent=False) for event in run.events]
+
+    assert ([list(one.issued) for one in advances], caplog.messages) == ([[], []], ["begun", "fetched"])
+
+
+def test_replay_is_silent_unless_told_otherwise(run: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """Recorded events are not logged again, and what follows them is."""
+    caplog.clear()
+    run.crash()
+    run.resolve("fetch a")
+
+    assert caplog.messages == ["fetched"]
