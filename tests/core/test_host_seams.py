@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.core.driver import START, Driver, fetch
-from yieldflow import Flow, get_logger
+from yieldflow import Flow, get_logger, patched
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import Started, StepEnded
 
@@ -31,6 +31,33 @@ def run() -> Iterator[Driver]:
     driver = Driver(logging_body)
     yield driver
     driver.close()
+
+
+# ---------------------------------------------------------------------- patches
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_the_host_says_whether_a_patch_is_taken(run: Driver, answer: bool) -> None:
+    """It is asked once for each name, and hears which patches were taken, so that it can note them."""
+    asked: list[str] = []
+
+    def takes_patch(name: str) -> bool:
+        asked.append(name)
+        return answer
+
+    def body() -> Flow[None]:
+        for name in ("check stock", "ask twice", "check stock"):
+            yield fetch((yield from patched(name)))
+
+    run.body = body
+    patching = new_execution(run, takes_patch=takes_patch)
+    advances = [patching.apply(Started(START))] + [patching.apply(StepEnded(step, "null", START)) for step in (0, 1)]
+
+    noted = [list(one.patches) for one in advances]
+    assert asked == ["check stock", "ask twice"]
+    assert noted == ([["check stock"], ["ask twice"], []] if answer else [[], [], []])
+    assert [run.codec.decode(step.input) for one in advances for step in one.issued] == [{"key": answer}] * 3
+    patching.close()
 
 
 # ---------------------------------------------------------------------- replaying is two facts

@@ -89,6 +89,8 @@ class Execution(Steps):
         seed: 128 random bits, the same for every execution of this run.
         codec: How values are stored.
         history: What is recorded of this run; `replay` applies it.
+        takes_patch: Asked, once in a run for each name, whether `patched` is to be True; it has to answer the same each
+            time. None: it is where the turn is new, or the record says so.
     """
 
     __slots__ = (
@@ -100,6 +102,7 @@ class Execution(Steps):
         "_request",
         "_seed",
         "_taken",
+        "_takes_patch",
         "following",
     )
 
@@ -111,6 +114,7 @@ class Execution(Steps):
         seed: bytes,
         codec: Codec,
         history: History = History(),  # noqa: B008  # immutable
+        takes_patch: Callable[[str], bool] | None = None,
     ) -> None:
         self.info = info
         self.end = None
@@ -138,6 +142,7 @@ class Execution(Steps):
         self._draws = 0
         #: What `patched` said.
         self._patches: dict[str, bool] | None = None
+        self._takes_patch = takes_patch
         self._request: CancelRequested | None = None
         self._continuation: Continuation | None = None
         self._advance = NO_ADVANCE
@@ -416,9 +421,12 @@ class Execution(Steps):
             self._patches = {}
         taken = self._patches.get(command.name)
         if taken is None:
-            taken = not self.comparing or command.name in self._history.patches
+            if self._takes_patch is not None:
+                taken = self._takes_patch(command.name)
+            else:
+                taken = not self.comparing or command.name in self._history.patches
             self._patches[command.name] = taken
-            if not self.comparing:
+            if taken and not self.comparing:
                 self._advance.patches = added(self._advance.patches, command.name)
         return taken, None
 
