@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
 from tests.core.driver import START, Driver, fetch
-from yieldflow import Flow, get_logger, patched
+from yieldflow import Flow, get_logger, patched, uuid4
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import Started, StepEnded
 
@@ -58,6 +59,32 @@ def test_the_host_says_whether_a_patch_is_taken(run: Driver, answer: bool) -> No
     assert noted == ([["check stock"], ["ask twice"], []] if answer else [[], [], []])
     assert [run.codec.decode(step.input) for one in advances for step in one.issued] == [{"key": answer}] * 3
     patching.close()
+
+
+# ---------------------------------------------------------------------- seeds
+
+
+def drawing() -> Flow[list[UUID]]:
+    drawn = []
+    for number in range(3):
+        drawn.append((yield from uuid4()))
+        yield fetch(number)
+    return drawn
+
+
+def test_a_live_run_can_be_given_a_new_seed() -> None:
+    """What was drawn stays, and what is drawn from the next event on comes of the new seed, also on replay."""
+    plain, run = Driver(drawing), Driver(drawing)
+    run.resolve("fetch 0")
+    run.seed = run.execution.reseed(b"another seed....")
+    for driver, steps in ((plain, (0, 1, 2)), (run, (1, 2))):
+        for number in steps:
+            driver.resolve(f"fetch {number}")
+
+    assert [one == other for one, other in zip(plain.result, run.result, strict=True)] == [True, True, False]
+    run.check_every_prefix()
+    plain.close()
+    run.close()
 
 
 # ---------------------------------------------------------------------- replaying is two facts

@@ -53,6 +53,7 @@ from .history import (
     Started,
     StepEnded,
     WorkflowStatus,
+    reseeded,
     seed_at,
     to_datetime,
 )
@@ -62,13 +63,9 @@ from .nodes import (
     Branch,
     Node,
     Settled,
-    TaskNode,
-    Tasks,
-    Wait,
     Yielder,
     from_below,
     is_fresh,
-    would_wait_for_itself,
 )
 from .steps import Steps
 
@@ -222,6 +219,18 @@ class Execution(Steps):
         self.applied += 1
         return advance
 
+    def reseed(self, new: bytes) -> bytes:
+        """Draw ``uuid4()`` and ``random()`` from another seed, from the next event on.
+
+        Args:
+            new: 128 random bits.
+
+        Returns:
+            The seed that other executions of this run, and what derives from it, are to be given from now on.
+        """
+        self._seed = reseeded(self._seed, self.applied, new)
+        return self._seed
+
     def close(self) -> None:
         """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
         # The garbage collector may come here in the midst of another workflow, whose commands these are not.
@@ -353,55 +362,6 @@ class Execution(Steps):
         branch = Branch(parent, slot, body)
         self._runnable.append(branch)
         return branch
-
-    def _begin_start(self, command: Start, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        task = TaskNode(yielder.branch, yielder.source, command.command)
-        tasks = task.branch.tasks
-        if tasks is None:
-            tasks = task.branch.tasks = Tasks()
-        tasks.running[task] = None
-        begun = self._begin(command.command, task, 0, task)
-        if isinstance(begun, Node):
-            task.member = begun
-        elif begun[1] is None or type(command.command) in GROUPS:
-            self._end_task(task, begun)
-        else:
-            # It was refused: that is told where it was to start.
-            del tasks.running[task]
-            return begun
-        return Task(command.command, task, self), None
-
-    def _begin_wait(self, command: Task[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
-        task = self._node_of(command)
-        if task.settled is not None:
-            if task.branch.tasks is not None:
-                task.branch.tasks.failed.pop(task, None)
-            return task.settled
-        if would_wait_for_itself(task, parent):
-            raise CommandError(
-                f"{command} was yielded in a part of itself, or in a task that it waits for: "
-                "it would wait for itself for ever"
-            )
-        wait = Wait(parent, slot, task)
-        task.waits[wait] = None
-        return wait
-
-    def _begin_cancel(self, command: CancelTask, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        task = self._node_of(command.task)
-        if task.settled is None:
-            if task.holds(yielder):
-                self._later = added(self._later, task)
-            else:
-                self._cancel(task)
-        return NOTHING
-
-    def _node_of(self, task: Task[Any]) -> TaskNode:
-        node = task._node
-        if task._home is not self or not isinstance(node, TaskNode):
-            raise CommandError(
-                f"{task} belongs to another workflow or another run: a task can be used only where it was started"
-            )
-        return node
 
     def _begin_instant(self, command: Instant[Any], parent: Node, slot: int, yielder: Yielder) -> Settled:
         if command.name == "now":
