@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.core.driver import START, Driver, fetch
-from yieldflow import Flow, get_logger, patched, uuid4
+from tests.core.driver import START, Driver, fetch, pay, ship
+from yieldflow import Flow, get_logger, patched, race, sleep, uuid4, wait_signal
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import Started, StepEnded
 
@@ -59,6 +59,27 @@ def test_the_host_says_whether_a_patch_is_taken(run: Driver, answer: bool) -> No
     assert noted == ([["check stock"], ["ask twice"], []] if answer else [[], [], []])
     assert [run.codec.decode(step.input) for one in advances for step in one.issued] == [{"key": answer}] * 3
     patching.close()
+
+
+# ---------------------------------------------------------------------- what is no longer waited for
+
+
+def test_a_host_hears_what_it_is_to_end_and_what_to_leave_alone() -> None:
+    """A loser of a race is ended, but for a child that outlives its parent; one whose end is waited for is neither."""
+    outliving = ship("b").with_options(on_parent_end="abandon")
+
+    def body() -> Flow[None]:
+        yield race(fetch("first"), fetch("a"), sleep(60), wait_signal("go"), outliving, ship("c"), pay("d"))
+
+    run = Driver(body)
+    advance = run.resolve("fetch first")
+    shown = {number: run.shown(step) for number, step in enumerate(run.steps)}
+
+    ended = [shown[number] for number in advance.cancelled if number not in advance.abandoned]
+    assert ended == ["fetch a", "sleep 60", "wait_signal go"]
+    assert [shown[number] for number in advance.abandoned] == ["child ship b"]
+    assert [shown[number] for number in advance.cancelling] == ["child ship c", "pay d"]
+    run.close()
 
 
 # ---------------------------------------------------------------------- seeds

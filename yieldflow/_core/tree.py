@@ -16,7 +16,7 @@ from .commands import show
 from .context import Driving
 from .errors import Cancelled, CommandError, InternalError, TaskCancelledError
 from .groups import GROUPS, Group, cancelled_because, failure_beneath
-from .history import Continuation, Outcome, Payload, Step, WorkflowStatus
+from .history import Continuation, Outcome, Payload, Step, StepKind, WorkflowStatus
 from .nodes import (
     NOTHING,
     Branch,
@@ -48,8 +48,10 @@ class Advance:
 
     __slots__ = ("end", "issued", "rare")
 
-    #: Numbers of steps that are no longer waited for.
+    #: Numbers of steps that are no longer waited for. The host is to end them,
     cancelled = Rare[Sequence[int]](())
+    #: but for those among them that are to be left alone: children that outlive their parent.
+    abandoned = Rare[Sequence[int]](())
     #: Numbers of steps that are to end early, and whose end is waited for.
     cancelling = Rare[Sequence[int]](())
     #: Commands that were made and can no longer be yielded: what, and ``file:line``.
@@ -354,6 +356,8 @@ class Tree(Driving):
         number = leaf.step.number
         del self.open[number]
         self._advance.cancelled = added(self._advance.cancelled, number)
+        if leaf.step.kind is StepKind.CHILD:
+            self._advance.abandoned = added(self._advance.abandoned, number)
         return True
 
     def _cancel_members(self, group: Group) -> None:
