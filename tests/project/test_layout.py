@@ -47,7 +47,7 @@ PURE = {
     "math",
     "operator",
     "sys",
-    "threading.local",
+    "threading.get_ident",
     "types",
     "typing",
     "uuid.UUID",

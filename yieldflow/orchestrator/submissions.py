@@ -68,10 +68,7 @@ class SubmissionMaker(NamedTuple):
         if not isinstance(invocation, WorkflowInvocation):
             raise TypeError(_not_a_workflow(invocation))
         _check_registered(invocation, self.registry)
-        try:
-            payload = self.codec.encode(invocation._arguments)
-        except EncodingError as error:
-            raise EncodingError(f"an argument of workflow {invocation.name!r}: {error}") from None
+        payload = invocation.encode_arguments(self.codec)
         now, timeout, definition = self.now, invocation.options.timeout, invocation.definition
         starts_at = None if delay is None else now + _duration(delay)
         deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))

@@ -14,7 +14,7 @@ from ..tracing import Tracing
 from ..workers import Attempt, Completed
 from .applying import stall
 from .attempts import abandon, cancel_step, dispatch, release_slot, schedule_retry, settle
-from .children import has_given_id
+from .children import has_derived_id
 from .lifecycle import Phase, TrackedWorkflow
 from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
@@ -326,7 +326,7 @@ def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Co
 
 def _has_taken_id(state: SchedulerState, change: Change) -> bool:
     """Whether a child was given an id that another workflow has."""
-    given = [child.workflow_id for child in change.children if has_given_id(child)]
+    given = [child.workflow_id for child in change.children if not has_derived_id(child)]
     try:
         return any(state.store.brief(workflow_id) is not None for workflow_id in given)
     except StorageError:
