@@ -1,0 +1,37 @@
+"""Choose how values are stored, and how durably.
+
+``codec="pickle"``, the default, stores JSON where that is exact and else a pickle; ``codec="json"`` refuses pickles
+both ways. ``durability="full"``, the default, keeps an acknowledged step through a loss of power; ``"normal"`` keeps
+it through the death of the process, and is faster.
+"""
+
+from decimal import Decimal
+from tempfile import TemporaryDirectory
+
+from yieldflow import EncodingError, Flow, Orchestrator, activity, workflow
+
+
+@activity
+def half(value: Decimal) -> Decimal:
+    return value / 2
+
+
+@workflow
+def halve(value: Decimal) -> Flow[Decimal]:
+    return (yield from half(value))
+
+
+with TemporaryDirectory() as folder:
+    with Orchestrator(f"{folder}/values.db", durability="normal") as orchestrator:
+        handle = orchestrator.submit(halve(Decimal("1.50")))
+        assert handle.result(timeout=30) == Decimal("0.75")
+        assert str(handle.describe().output).startswith("<pickled, ")  # nothing that only looks loads a pickle
+
+    with Orchestrator(f"{folder}/plain.db", codec="json") as orchestrator:
+        try:
+            orchestrator.submit(halve(Decimal("1.50")))
+        except EncodingError as error:
+            assert "value" in str(error)  # which argument
+            assert "Decimal" in str(error)
+        else:
+            raise AssertionError("a Decimal has no JSON")
