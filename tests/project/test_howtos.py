@@ -13,7 +13,7 @@ import pytest
 
 import yieldflow
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 HOWTOS = sorted((EXAMPLES / "howto").glob("*.py"))
 #: Seconds that a program may take. It takes a moment, on a slow machine some seconds.
 LONG = 120
