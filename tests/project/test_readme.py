@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from yieldflow.docs import glossary
+from yieldflow.docs.pages import glossary
 from yieldflow.docs.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""How it works inside.
+"""The architecture: a turn, where to look, the floors, and the tables that the code goes by.
 
 A turn
 

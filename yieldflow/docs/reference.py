@@ -96,7 +96,7 @@ def _parameters(value: Any) -> str:
 
 
 def _is_called_by_users(cls: type) -> bool:
-    """Whether the docstring tells of the arguments that the class takes."""
+    """Tell whether users make objects of a class: then its docstring says what it takes."""
     return "Args:" in (cls.__doc__ or "")
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 
-from .reference import describe, member_names, public_names
+from . import architecture
+from .reference import describe, errors, fixtures, member_names, public_names
 
 
 class UnknownTopicError(Exception):
@@ -20,25 +21,29 @@ class Topic:
     """One topic of the reference."""
 
     name: str
-    #: What it is about, in the list of topics.
+    #: Its line in the list of topics.
     summary: str
     #: Each returns one part of its text. Called only where the topic is shown, so that the list imports nothing.
     parts: Sequence[Callable[[], str]]
+    #: Programs of ``examples/howto`` that show it, without ``.py``.
+    howtos: Sequence[str] = ()
 
     @property
     def text(self) -> str:
         """All that there is to read."""
-        return "\n\n".join(part().strip() for part in self.parts) + "\n"
+        programs = [f"  examples/howto/{name}.py" for name in self.howtos]
+        shown = ["\n".join(["Programs that show it:", *programs])] if programs else []
+        return "\n\n".join([*(part().strip() for part in self.parts), *shown]) + "\n"
+
+
+def _docstring(module: str) -> Callable[[], str]:
+    """The docstring of a module."""
+    return lambda: cleandoc(importlib.import_module(module).__doc__ or "")
 
 
 def _page(module: str) -> Callable[[], str]:
-    """The docstring of a module."""
-    return lambda: cleandoc(importlib.import_module(f"..{module}", __package__).__doc__ or "")
-
-
-def _composed(module: str, function: str) -> Callable[[], str]:
-    """A text that a function puts together."""
-    return lambda: str(getattr(importlib.import_module(f"..{module}", __package__), function)())
+    """A text that belongs to no single piece of code."""
+    return _docstring(f"{__package__}.pages.{module}")
 
 
 def _names(*names: str) -> Callable[[], str]:
@@ -47,69 +52,106 @@ def _names(*names: str) -> Callable[[], str]:
 
 
 TOPICS = [
-    Topic("glossary", "the words, one for each thing", [_page("docs.glossary")]),
-    Topic("guarantees", "what is guaranteed, and what is not", [_page("docs.guarantees")]),
-    Topic("determinism", "what a workflow may do, and what replay asks of it", [_page("docs.determinism")]),
+    Topic("glossary", "the words, one for each thing", [_page("glossary")]),
+    Topic("guarantees", "what is guaranteed, and what is not", [_page("guarantees")]),
+    Topic(
+        "determinism",
+        "what a workflow may do, and what replay asks of it",
+        [_page("determinism")],
+        ["wait_for_time_and_chance", "log_from_a_workflow", "split_into_helpers"],
+    ),
     Topic(
         "commands",
         "everything that a workflow may yield",
         [
-            _page("docs.commands"),
+            _page("commands"),
             _names("gather", "race", "wait_for", "start", "Task", "cancel", "sleep", "sleep_until", "now", "random"),
             _names("uuid4", "info", "WorkflowInfo", "wait_signal", "take_signals", "set_progress", "patched"),
             _names("continue_as_new"),
         ],
+        ["do_several_things_at_once", "take_the_first", "run_in_the_background", "send_signals", "run_for_ever"],
     ),
-    Topic("workflows", "the options of a workflow and of a child", [_names("workflow", "WorkflowInvocation")]),
+    Topic(
+        "workflows",
+        "the options of a workflow and of a child",
+        [_names("workflow", "WorkflowInvocation")],
+        ["start_children", "limit_time"],
+    ),
     Topic(
         "activities",
         "the options of an activity, retries, and what it may ask",
         [_names("activity", "ActivityInvocation", "RetryPolicy", "activity_context", "ActivityContext", "AttemptInfo")],
+        ["retry_activities", "limit_time", "heartbeat"],
     ),
-    Topic("executors", "where activities run", [_page("docs.executors")]),
+    Topic(
+        "executors",
+        "where activities run",
+        [_page("executors")],
+        ["async_activities", "worker_processes", "own_executor"],
+    ),
     Topic(
         "misbehaving-activities",
-        "what an activity may do badly, and the consequence",
-        [_page("docs.misbehaving_activities")],
+        "misdeeds of an activity, and the consequence of each",
+        [_page("misbehaving_activities")],
+        ["limit_time"],
     ),
-    Topic("errors", "every error, by whose fault it is", [_composed("docs.reference", "errors")]),
+    Topic("errors", "every error, by whose fault it is", [errors], ["handle_failures"]),
     Topic(
         "orchestrator",
         "the options and methods of an orchestrator",
         [_names("Orchestrator", "Health", "StorageTrouble")],
+        ["start_a_workflow", "start_by_name", "list_and_purge"],
     ),
-    Topic("handle", "what may be asked of one workflow", [_names("WorkflowHandle")]),
+    Topic(
+        "handle",
+        "what may be asked of one workflow",
+        [_names("WorkflowHandle")],
+        ["start_a_workflow", "send_signals", "cancel_suspend_terminate", "retry_and_fork"],
+    ),
     Topic(
         "status",
         "the statuses, and the fields of a status and of a history",
         [_names("WorkflowStatus", "WorkflowDescription", "WaitingDescription", "WorkflowHistory", "StepDescription")],
+        ["start_by_name"],
     ),
-    Topic("recovery", "stop, crash, and go on", [_page("docs.recovery")]),
-    Topic("ownership", "one owner for each file, clients, and standing by", [_page("docs.ownership")]),
+    Topic("recovery", "stop, crash, and go on", [_page("recovery")], ["stop_and_go_on"]),
+    Topic(
+        "ownership",
+        "one owner for each file, clients, and standing by",
+        [_page("ownership")],
+        ["call_from_anywhere", "stand_by"],
+    ),
     Topic(
         "changing-code",
         "changing a workflow that is under way",
-        [_page("docs.changing_code"), _names("patched", "ReplayReport", "ReplayProblem")],
+        [_page("changing_code"), _names("patched", "ReplayReport", "ReplayProblem")],
+        ["change_code"],
     ),
-    Topic("registry", "how definitions are found by name", [_names("Registry")]),
-    Topic("values", "how values and exceptions are stored", [_page("docs.values")]),
-    Topic("file", "the tables, and the files beside the database", [_page("sqlite.schema")]),
-    Topic("disk", "what the disk does badly, and the consequence", [_page("docs.disk")]),
-    Topic("tracing", "hearing of every start and end, and logging", [_names("Tracer", "get_logger")]),
+    Topic("registry", "how definitions are found by name", [_names("Registry")], ["name_and_register"]),
+    Topic("values", "how values and exceptions are stored", [_page("values")], ["store_values"]),
+    Topic("file", "the tables, and the files beside the database", [_docstring("yieldflow.sqlite.schema")]),
+    Topic("disk", "failures of the disk, and the consequence of each", [_page("disk")]),
+    Topic(
+        "tracing",
+        "hearing of every start and end, and logging",
+        [_names("Tracer", "get_logger")],
+        ["watch_with_a_tracer", "log_from_a_workflow"],
+    ),
     Topic(
         "testing",
         "stepping, running, exploring and replaying a workflow in a test",
         [
-            _page("docs.testing"),
+            _page("testing"),
             _names("testing.Stepper", "testing.run_workflow", "testing.in_turn", "testing.after", "testing.Ending"),
             _names("testing.Call", "testing.explore", "testing.Exploration", "testing.ScheduleError", "testing.replay"),
         ],
+        ["step_by_hand", "step_children", "run_in_virtual_time", "explore_schedules", "replay_a_history"],
     ),
-    Topic("pytest", "the fixtures of the pytest plugin", [_composed("docs.reference", "fixtures")]),
-    Topic("architecture", "how it works inside, and where to look", [_composed("docs.architecture", "page")]),
-    Topic("modules", "every module, with what it is for", [_composed("docs.architecture", "modules")]),
-    Topic("tested", "how the guarantees are tested, and what that printed", [_page("docs.tested")]),
-    Topic("speed", "figures, beside what any such engine costs", [_page("docs.speed")]),
+    Topic("pytest", "the fixtures of the pytest plugin", [fixtures], ["use_the_pytest_plugin"]),
+    Topic("architecture", "how it works inside, and where to look", [architecture.page]),
+    Topic("modules", "every module, with what it is for", [architecture.modules]),
+    Topic("tested", "how the guarantees are tested, and what that printed", [_page("tested")]),
+    Topic("speed", "figures, beside what any such engine costs", [_page("speed")]),
 ]
 
 

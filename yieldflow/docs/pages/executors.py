@@ -1,4 +1,4 @@
-"""Where activities run: threads, an event loop, worker processes, executors of your own.
+"""The places where activities run: threads, an event loop, worker processes, executors of your own.
 
 a plain function
     runs on a thread, `max_workers` of them at once. A thread cannot be killed: see `guarantees`

@@ -1,4 +1,4 @@
-"""What the disk does badly, or is done to it, and the consequence of each.
+"""Failures of the disk, and the consequence of each.
 
 the disk is full, or may not be written
     whoever submits or signals gets a `StorageError` at once. Results that came are kept, and tried again after 0.05 s,

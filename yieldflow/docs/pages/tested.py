@@ -1,4 +1,4 @@
-"""How the guarantees are tested.
+"""The tests of the guarantees.
 
 Each line is a command of the test environment, with a progress bar, and what it printed on a small machine with two
 shared processors. Small ones of all but the last are in the suite, and larger ones of most among its slow tests.

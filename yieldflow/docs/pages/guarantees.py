@@ -1,4 +1,4 @@
-"""What is guaranteed, and what is not.
+"""The guarantees, and their limits.
 
 Guaranteed
 
@@ -16,7 +16,7 @@ Guaranteed
   it as `stalled`, with the row, the column and the value, and all others go on.
 - A new file is readable by its owner only. SQL is made of constants with parameters.
 - Nothing is deleted by itself: finished workflows stay in the file until `delete` or `purge`.
-- What the disk does badly, or is done to it, has a defined end: see `disk`.
+- Each failure of the disk has a defined consequence: see `disk`.
 
 Not guaranteed
 

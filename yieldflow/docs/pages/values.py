@@ -1,4 +1,4 @@
-"""How values are stored: JSON where that is exact, else a pickle.
+"""Stored values: JSON where that is exact, else a pickle.
 
 Arguments, results, signals, progress and failures make a round trip through the codec in both directions. So the first
 run sees exactly what a replay sees, and nothing shares a mutable object with a workflow.

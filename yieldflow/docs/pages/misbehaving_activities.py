@@ -1,4 +1,4 @@
-"""What an activity may do badly, and the consequence of each.
+"""Misbehaving activities, and the consequence of each misdeed.
 
 raises `SystemExit`, `KeyboardInterrupt`, `MemoryError`, `Cancelled`
     a failed attempt like any other; all but the `MemoryError` arrive as `ActivityError`
