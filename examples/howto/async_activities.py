@@ -1,8 +1,9 @@
 """Run thousands of async activities at once, and await a workflow in one of them.
 
-A plain function runs on a thread, `max_workers` of them at once. An `async def` runs on one event loop with all the
-others. It must not call what blocks, since all the others would stand still: there, `await handle` takes the place of
-`handle.result()`.
+A plain function runs on a thread. An `async def` runs on one event loop with all the others, so it must not call what
+blocks.
+
+More: `python -m yieldflow docs executors`
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """Call the orchestrator from an activity, or from another process.
 
-An activity may submit workflows, read statuses and wait for results; while it waits, another thread works in its
-place. One orchestrator at a time is *started* on a file, and owns it. Any other, in any process, is a client: it
-works unstarted, and the owner notices within 50 ms. So a call after `stop()` is a client's call: it is kept, and runs
-at the next start.
+One orchestrator at a time is *started* on a file, and owns it. Any other, in any process, is a client: what it
+submits is on disk, and the owner does it within a moment, or once there is one.
+
+More: `python -m yieldflow docs ownership`
 """
 
 from tempfile import TemporaryDirectory

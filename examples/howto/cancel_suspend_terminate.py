@@ -1,7 +1,8 @@
 """Cancel, pause or end a workflow.
 
-`cancel` throws `Cancelled` once, at each branch's `yield`. It is no `Exception`, so that ``except Exception`` lets it
-pass. A workflow that catches it and returns is `done`. `terminate` ends a workflow at once, without cleanup.
+`cancel` throws `Cancelled` at the workflow's `yield`, so that it may clean up. `terminate` ends it at once.
+
+More: `python -m yieldflow docs cancellation`
 """
 
 import logging

@@ -1,13 +1,9 @@
 """Change a workflow that is under way.
 
-On replay each step is compared with the recorded one. If the code does something else, the workflow becomes
-`stalled`, with both sides in its `reason`; it never fails for it, and goes on once the code is put right. For a
-change that old workflows must not see, ask `patched`. To leave them on old code altogether, keep that under its name
-and give the new code another. What an activity does may change freely, and a new parameter with a default is no
-change.
+On replay each step is compared with the recorded one. Code that does something else sets the workflow aside as
+`stalled`, until the code is put right. For a change that old workflows must not see, ask `patched`.
 
-Before a deploy: ``python -m yieldflow check-replay shop.db my.workflows`` replays every unfinished workflow of a file
-under the code at hand, writes nothing, and exits with 1 if one of them would stall.
+More: `python -m yieldflow docs changing-code`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,9 +1,9 @@
 """Do several things at once: gather.
 
 A generator in a `gather` is a *branch*: it runs concurrently, with steps and `try`/`except` of its own. On the first
-failure the others are cancelled: an activity that has not begun never runs, one under way is no longer waited for, a
-branch gets `Cancelled` at its `yield` and may clean up, which is waited for; then the failure is raised. With
-``on_cancel="wait"`` an activity under way is waited for before anything else happens: for money.
+failure the others are cancelled, and then it is raised.
+
+More: `python -m yieldflow docs cancellation`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,10 +1,8 @@
 """Try every order, every failure and every crash: explore.
 
-Calls end in every order, time passes before and after, signals come early and late, attempts fail before and after
-their work, and the process dies at every checkpoint, also between an activity's work and its record. Up to `limit`
-schedules are run, the simplest first; where that are not all, half of them are drawn at random by `seed`. Orders that
-the workflow cannot tell apart are tried once. The schedule in the error has been shrunk, and can be pasted into a
-test.
+The schedule in the error is the shortest that was found, and can be pasted into a test.
+
+More: `python -m yieldflow docs explore`
 """
 
 from yieldflow import Flow, activity, workflow

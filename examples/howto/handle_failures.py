@@ -1,8 +1,9 @@
 """Handle a failure: catch it in the workflow, or see it from outside.
 
-A workflow gets the activity's own exception, with notes that name the step and hold the traceback. That it caught it
-is remembered: a replay takes the same branch. An exception that cannot be stored and built again (it holds a lock,
-say, or its class is local) arrives as `ActivityError`, with the type's name, the message and the traceback.
+A workflow gets the activity's own exception. That it caught it is remembered: a replay takes the same branch. What it
+does not catch fails it.
+
+`python -m yieldflow docs values` tells which exceptions arrive as `ActivityError`.
 """
 
 import logging

@@ -1,7 +1,9 @@
 """Go on where a long activity was: heartbeats with details.
 
-An attempt that is silent for longer than its `heartbeat_timeout` has failed, long before its `timeout`. The details
-of the last heartbeat reach the disk within a second, at most once a second, and the next attempt finds them.
+An attempt that is silent for longer than its `heartbeat_timeout` has failed. The next one finds the details of its
+last heartbeat.
+
+More: `python -m yieldflow docs ActivityContext.heartbeat`
 """
 
 from tempfile import TemporaryDirectory

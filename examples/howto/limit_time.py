@@ -1,8 +1,10 @@
 """Limit how long an activity may take.
 
 `timeout` bounds one attempt, and `schedule_to_close_timeout` all attempts with the waits between them; then the
-activity fails with `ActivityTimeoutError`. A thread cannot be killed: what it returns too late is dropped, another
-thread takes its place, and `health()` counts it. An async activity is cancelled, and a worker process killed.
+activity fails with `ActivityTimeoutError`. A thread cannot be killed, so a long activity asks whether it is still
+wanted.
+
+More: `python -m yieldflow docs activities`
 """
 
 import logging

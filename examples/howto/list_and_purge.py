@@ -1,7 +1,8 @@
 """List workflows in pages, and delete those that have ended.
 
-Nothing is deleted by itself: a workflow that has ended stays in the file until `delete` or `purge`, which take its
-children along. One that has not ended is never deleted.
+A workflow that has ended stays in the file until it is deleted.
+
+More: `python -m yieldflow docs Orchestrator.list_workflows`
 """
 
 from datetime import timedelta

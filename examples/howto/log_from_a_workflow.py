@@ -1,9 +1,8 @@
 """Log from a workflow: each line once, however often it is replayed.
 
-yieldflow itself logs to ``logging.getLogger("yieldflow")``: a workflow that failed or stalled, a command that was
-made and never yielded (with the line), workflow code that blocks the scheduler for more than a second (with the
-stack), a run of more than ten thousand steps, a disk that fails, a file that is waited for and that no orchestrator
-has started.
+What yieldflow itself logs is a topic of the reference.
+
+More: `python -m yieldflow docs logging`
 """
 
 import logging

@@ -2,6 +2,8 @@
 
 The name is what is on disk: keep it when you rename the function. Two definitions under one name are an error that
 says where both are.
+
+More: `python -m yieldflow docs registry`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,6 +1,8 @@
 """Run activities in an executor of your own: a pool for a GPU, a cluster's client, any `concurrent.futures.Executor`.
 
-It stays yours: yieldflow never shuts it down. An activity there that waits for a workflow keeps its worker meanwhile.
+It stays yours: yieldflow never shuts it down.
+
+More: `python -m yieldflow docs Orchestrator`
 """
 
 import threading

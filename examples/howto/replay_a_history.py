@@ -2,6 +2,8 @@
 
 The history is JSON that a person can read. What `replay` returns is a stepper that can go on from there; where the
 code does something else than the history, it raises `ReplayMismatchError`.
+
+More: `python -m yieldflow docs replay`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,8 +1,9 @@
 """Try again what failed: a retry policy for an activity, or for one call of it.
 
-Nothing is tried again unless you ask for it. The number of the attempt and the time of the next one are on disk: an
-hour without a process loses no attempt and makes none fail, and a waiting retry holds no thread. The workflow hears
-of the last failure only; the status shows `attempt`, `last_error` and `next_attempt_at`.
+Nothing is tried again unless you ask for it, and the workflow hears of the last failure only. The status shows
+`attempt`, `last_error` and `next_attempt_at`.
+
+More: `python -m yieldflow docs RetryPolicy`
 """
 
 from tempfile import TemporaryDirectory

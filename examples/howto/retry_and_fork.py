@@ -1,7 +1,9 @@
 """Give a failed workflow another chance, or begin a copy of one: retry and fork.
 
-`retry` goes on from the failed step, and keeps what succeeded. Where steps were completed after the failure (a
-compensation, say), it refuses and lists them; say ``retry(from_step=...)`` to go on all the same.
+`retry` goes on from the failed step, and keeps what succeeded. `fork` begins a new workflow from the middle of
+another.
+
+More: `python -m yieldflow docs WorkflowHandle.retry`
 """
 
 import logging

@@ -1,7 +1,8 @@
 """Run for ever with a bounded history: continue_as_new.
 
-Each `continue_as_new` ends one run and begins the next under the same workflow id, with an empty history, so a replay
-never takes long. Signals that were not received stay.
+Each `continue_as_new` ends one run and begins the next under the same workflow id, so a replay never takes long.
+
+More: `python -m yieldflow docs continue_as_new`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,7 +1,8 @@
 """Do something in the background of a workflow: start, and wait for it later or cancel it.
 
-`start` takes a command, a generator, a child, a sleep, and gives a `Task` at once. A workflow or branch that returns
-waits for its tasks. A failure of one that nothing waited for fails the workflow, so none is lost.
+`start` takes a command, a generator, a child, a sleep, and gives a `Task` at once.
+
+More: `python -m yieldflow docs start`
 """
 
 from tempfile import TemporaryDirectory

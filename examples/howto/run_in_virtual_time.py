@@ -1,9 +1,8 @@
 """Run a workflow to its end in a test: in virtual time, with stand-ins for what it calls.
 
-A stand-in is a value (a list too), a function with the activity's parameters, an exception or its class, `real` (the
-activity's own function), `after(seconds, ...)` of one of these for a call that takes time, or `in_turn(...)` of them,
-one for each attempt. Retry policies apply. A call that nothing stands in for is an error, and so is a stand-in that
-was not used (unless ``allow_unused=True``), or a workflow that waits for ever.
+Retry policies apply. A call that nothing stands in for is an error, and so is a stand-in that was not used.
+
+More: `python -m yieldflow docs run_workflow`
 """
 
 from datetime import timedelta

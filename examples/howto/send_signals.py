@@ -1,8 +1,9 @@
 """Send a message to a workflow, and show how far it is: signals and progress.
 
-Signals are kept in order until they are received, each once, whether the workflow waits, sleeps or is not running at
-all. They may come from anywhere: another process, an activity, before the workflow waits for them. Once it has ended,
-`signal` raises `WorkflowEndedError`.
+A signal may come from anywhere, another process or an activity, and at any time, also before the workflow waits for
+it or while it does not run.
+
+More: `python -m yieldflow docs WorkflowHandle.signal`
 """
 
 from datetime import timedelta

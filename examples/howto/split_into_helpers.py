@@ -1,8 +1,7 @@
 """Split a workflow into helpers: plain generator functions, without a decorator.
 
-`yield from helper(...)` and `yield helper(...)` do the same; the first is typed. A helper's steps are the workflow's,
-as if its lines stood there. A helper that is called and neither yielded nor passed on does nothing, and Python says
-nothing.
+A helper's steps are the workflow's, as if its lines stood there. `yield from helper(...)` and `yield helper(...)` do
+the same; the first is typed.
 """
 
 from tempfile import TemporaryDirectory

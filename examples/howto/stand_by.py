@@ -1,9 +1,9 @@
 """Have another process stand by, and take over when the first one stops or dies.
 
-``start(wait=True)`` waits until no other orchestrator is started on the file, and takes over within a second; every
-unfinished workflow goes on there. Meanwhile it is a client. ``timeout=`` bounds the wait, then it is refused like a
-plain `start()`; Ctrl-C, and a `stop()` in another thread, end it. Programs, forked children and worker processes that
-the owner started do not keep the file.
+``start(wait=True)`` waits until no other orchestrator is started on the file. Every unfinished workflow goes on
+there.
+
+More: `python -m yieldflow docs Orchestrator.start`
 """
 
 import subprocess

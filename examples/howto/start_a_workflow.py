@@ -2,6 +2,8 @@
 
 When `submit` returns, the workflow is on disk: a crash after that loses nothing. In asyncio, `await handle` waits
 without blocking, and `await asyncio.to_thread(orchestrator.submit, ...)` submits.
+
+More: `python -m yieldflow docs orchestrator`
 """
 
 from tempfile import TemporaryDirectory

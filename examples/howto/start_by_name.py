@@ -1,8 +1,9 @@
 """Start a workflow by its name, and look at its status.
 
 This is the untyped way, for a web form or a command line: names and dictionaries. `handle.describe()` is the same
-status as an object with types. Nothing that only looks loads a pickle: a `Decimal`, a tuple or an object of a class
-shows there as ``'<pickled, 49 bytes>'``, and `handle.result()` returns it.
+status as an object with types.
+
+More: `python -m yieldflow docs status`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,8 +1,9 @@
 """Let a workflow start others: children, each a workflow of its own with its own history.
 
-A child's id is made of its parent's, the run and the step, or given. A child's failure reaches the parent as its own
-exception. When the parent ends or no longer waits, ``on_parent_end`` says what becomes of the child: ``"cancel"``
-(and its cleanup is waited for), ``"wait"``, or ``"abandon"``.
+A child's failure reaches its parent as its own exception. ``on_parent_end`` says what becomes of a child that still
+runs when the parent ends.
+
+More: `python -m yieldflow docs WorkflowInvocation.with_options`
 """
 
 from tempfile import TemporaryDirectory

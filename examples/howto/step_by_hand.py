@@ -1,9 +1,9 @@
 """Test a workflow by hand: no thread, no database, no clock, nothing to mock.
 
 A `Stepper` goes on only where the test says so, and means by retries, timeouts, signals, children and cancellation
-what the engine means. After every event the workflow is built again from its history, so one that is not
-deterministic fails its first test. ``Stepper(..., replay=False)`` drives it once: for `breakpoint()`. `print(flow)`
-shows where it stands.
+what the engine means. `print(flow)` shows where it stands.
+
+More: `python -m yieldflow docs testing`
 """
 
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""Test a workflow with children by hand: step a child itself, or end it as the test says."""
+"""Test a workflow with children by hand: step a child itself, or end it as the test says.
+
+More: `python -m yieldflow docs Stepper.child`
+"""
 
 from yieldflow import Cancelled, Flow, activity, gather, workflow
 from yieldflow.testing import Stepper

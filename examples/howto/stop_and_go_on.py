@@ -1,8 +1,8 @@
 """Stop, and go on: what a kill or a clean stop leaves goes on at the next start.
 
-`stop()`, or leaving the `with` block, begins nothing new, waits for the activities that are running (at most
-`timeout` seconds, if given), and leaves the rest for the next start. Without `stop()` the interpreter exits promptly,
-and nothing is lost. `start()` takes up every unfinished workflow.
+This program starts itself as another process, which dies in the middle of a workflow, and starts it again.
+
+More: `python -m yieldflow docs recovery`
 """
 
 import os

@@ -1,8 +1,9 @@
 """Choose how values are stored, and how durably.
 
-``codec="pickle"``, the default, stores JSON where that is exact and else a pickle; ``codec="json"`` refuses pickles
-both ways. ``durability="full"``, the default, keeps an acknowledged step through a loss of power; ``"normal"`` keeps
-it through the death of the process, and is faster.
+``codec="json"`` refuses pickles both ways. ``durability="normal"`` is faster, and a loss of power may take the latest
+commits.
+
+More: `python -m yieldflow docs values`
 """
 
 from decimal import Decimal

@@ -1,8 +1,9 @@
 """Take the first of several, or give up in time: race and wait_for.
 
-`race` resumes with the place and the value of the first that ends, or raises what that raised; the others are
-cancelled, and their cleanup is waited for. `wait_for` is a race with a clock. Both take commands and generators, and
-nest in any way.
+`race` resumes with the place and the value of the first that ends, and `wait_for` is a race with a clock. Both take
+commands and generators, and nest in any way.
+
+More: `python -m yieldflow docs race`
 """
 
 from tempfile import TemporaryDirectory

@@ -1,8 +1,9 @@
 """Use the pytest plugin: fixtures for an orchestrator, its clock and its warnings.
 
-It is there once yieldflow is installed, and imports yieldflow only where a test uses it. The fixtures are `stepper`,
-`orchestrator`, `yieldflow_clock`, `yieldflow_store` and `yieldflow_warnings`. A failed ``assert flow.pending ==
-[...]`` shows which commands are missing or unexpected, and which argument differs.
+It is there once yieldflow is installed. A failed ``assert flow.pending == [...]`` shows which commands are missing or
+unexpected, and which argument differs.
+
+More: `python -m yieldflow docs pytest`
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Sleep, and ask for the time, a random number or an id: all the same on replay.
 
 `datetime.now()`, `random.random()` and `uuid.uuid4()` are not the same on replay, so a workflow asks these commands
-instead. A sleep takes 0 seconds to a hundred years, process or no process, and holds no thread. One that lasts over a
-minute is not even in memory, unless the workflow sleeps inside a `try` or `with`, where dropping it would run your
-code.
+instead. A sleep may take a hundred years, process or no process.
+
+More: `python -m yieldflow docs determinism`
 """
 
 from datetime import timedelta

@@ -1,7 +1,8 @@
 """Watch what happens: a tracer hears of every start and end of workflows and attempts.
 
-That is enough for spans of OpenTelemetry, for metrics, or for an audit log: a span begun in `attempt_started` is the
-current one for what an activity on a thread does.
+That is enough for spans of OpenTelemetry, for metrics, or for an audit log.
+
+More: `python -m yieldflow docs tracing`
 """
 
 from tempfile import TemporaryDirectory

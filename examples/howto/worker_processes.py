@@ -1,8 +1,9 @@
 """Run activities in worker processes, for work that keeps a processor busy.
 
-Worker processes are started by *spawn*: each imports this file anew, so what starts an orchestrator stands under ``if
-__name__ == "__main__":``. A process that dies (out of memory, a crash in C) is one failed attempt, with
-`WorkerDiedError`, and disturbs no other activity.
+Each worker process imports this file anew, so what starts an orchestrator stands under ``if __name__ ==
+"__main__":``. A process that dies is one failed attempt, and disturbs no other activity.
+
+More: `python -m yieldflow docs executors`
 """
 
 import os

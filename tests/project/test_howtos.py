@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import yieldflow
+from yieldflow.docs.topics import show
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOWTOS = sorted((EXAMPLES / "howto").glob("*.py"))
@@ -48,6 +49,13 @@ def test_a_howto_is_short_and_asserts(program: Path) -> None:
     assert ast.get_docstring(ast.parse(source))
     assert "assert " in source
     assert program.stem not in sys.stdlib_module_names  # it would be imported in the place of that module
+
+
+@pytest.mark.parametrize("program", HOWTOS, ids=[program.stem for program in HOWTOS])
+def test_a_howto_sends_to_a_topic_that_exists(program: Path) -> None:
+    """The topic of the reference that a how-to leads to can be shown."""
+    for topic in re.findall(r"python -m yieldflow docs ([\w.-]*\w)", program.read_text(encoding="utf-8")):
+        assert show(topic)
 
 
 def test_the_index_names_every_program() -> None:

@@ -89,6 +89,7 @@ FLOORS: list[set[str]] = [
     {
         "docs",
         "docs.pages",
+        "docs.pages.cancellation",
         "docs.pages.changing_code",
         "docs.pages.commands",
         "docs.pages.determinism",
@@ -96,6 +97,7 @@ FLOORS: list[set[str]] = [
         "docs.pages.executors",
         "docs.pages.glossary",
         "docs.pages.guarantees",
+        "docs.pages.logging",
         "docs.pages.misbehaving_activities",
         "docs.pages.ownership",
         "docs.pages.recovery",

@@ -114,6 +114,12 @@ TOPICS = [
         [_names("WorkflowStatus", "WorkflowDescription", "WaitingDescription", "WorkflowHistory", "StepDescription")],
         ["start_by_name"],
     ),
+    Topic(
+        "cancellation",
+        "what is cancelled when, and what cleaning up may do",
+        [_page("cancellation")],
+        ["cancel_suspend_terminate", "do_several_things_at_once"],
+    ),
     Topic("recovery", "stop, crash, and go on", [_page("recovery")], ["stop_and_go_on"]),
     Topic(
         "ownership",
@@ -131,11 +137,12 @@ TOPICS = [
     Topic("values", "how values and exceptions are stored", [_page("values")], ["store_values"]),
     Topic("file", "the tables, and the files beside the database", [_docstring("yieldflow.sqlite.schema")]),
     Topic("disk", "failures of the disk, and the consequence of each", [_page("disk")]),
+    Topic("tracing", "hearing of every start and end", [_names("Tracer")], ["watch_with_a_tracer"]),
     Topic(
-        "tracing",
-        "hearing of every start and end, and logging",
-        [_names("Tracer", "get_logger")],
-        ["watch_with_a_tracer", "log_from_a_workflow"],
+        "logging",
+        "what yieldflow logs, and how a workflow logs",
+        [_page("logging"), _names("get_logger")],
+        ["log_from_a_workflow"],
     ),
     Topic(
         "testing",

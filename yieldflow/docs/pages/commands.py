@@ -6,7 +6,9 @@ typed `Any`. Either raises what the command raised.
 an activity, called: `charge("o-1", 500)`
     resumes with its result, or raises its exception
 a workflow, called: `parcel(1)`
-    starts it as a child, and resumes with its result, or raises its exception
+    starts it as a child, with a history of its own, and resumes with its result, or raises its exception. Its id is
+    made of the parent's, the run and the step, or given: see `WorkflowInvocation`. An id that is in use raises
+    `WorkflowAlreadyExistsError`
 a helper generator, called: `helper("o-1")`
     runs it as if its lines stood there. In `gather`, `race`, `wait_for` and `start` it is a branch: it runs
     concurrently, with steps of its own. A generator that has started already is refused

@@ -8,6 +8,8 @@ Guaranteed
 - A submission that was acknowledged is on disk. So is every outcome that a workflow has seen.
 - Nothing leaves before its commit. If a commit fails, nothing of it is shown or dispatched; the outcomes that had
   arrived are kept and tried again.
+- Attempts at an activity, and the time of the next one, are on disk: an hour without a process loses no attempt and
+  makes none fail. What waits (a retry, a sleep, a signal) holds no thread.
 - A signal that was acknowledged is received once, in the order sent, by a workflow that waits for it before it ends.
 - A run of a child is cancelled once, however often the process dies in between.
 - A workflow whose code no longer fits its history is set aside, and never fails for it: see `changing-code`.

@@ -13,6 +13,7 @@ Pickles run code when they are loaded: open only files that you trust, or use `c
 (statuses, listings, histories) loads one under any codec: a pickled value shows there as `'<pickled, 49 bytes>'`, and
 `handle.result()` returns it.
 
-An exception is raised again as its own type where it can be built again, with the activity's traceback as a note; else
-as `ActivityError`, with type, message and traceback. Which of the two is recorded, so that a replay does the same.
+An exception is raised again as its own type, with notes that name the step and hold the activity's traceback. One that
+cannot be stored and built again (it holds a lock, say, or its class is local) arrives as `ActivityError`, with type,
+message and traceback. Which of the two is recorded, so that a replay does the same.
 """
