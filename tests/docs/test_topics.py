@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import re
 import sqlite3
@@ -122,6 +123,15 @@ def test_the_architecture_shows_the_tables_of_the_code() -> None:
 
     for status, following in TRANSITIONS.items():
         assert shown[status.value] == {after.value for after in following}
+
+
+def test_a_diagram_shows_every_state_of_a_table() -> None:
+    """A table of transitions is drawn a state a line; None is a state, and so is one that nothing is said of."""
+    Phase = enum.Enum("Phase", ["LOADING", "LIVE"])
+
+    drawn = architecture.diagram({None: {Phase.LOADING, Phase.LIVE}, Phase.LOADING: {Phase.LIVE, None}})
+
+    assert drawn == "(none)   ->  loading, live\nloading  ->  (none), live"
 
 
 def test_the_architecture_names_every_package() -> None:

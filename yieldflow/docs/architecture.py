@@ -35,10 +35,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Collection, Mapping
 from inspect import cleandoc
 from types import ModuleType
+from typing import Any
 
 import yieldflow
 
@@ -65,16 +65,27 @@ def page() -> str:
     return "\n\n".join([cleandoc(__doc__ or ""), _floors(), *(_table(*table) for table in TABLES)])
 
 
-def diagram(transitions: Mapping[Enum, Iterable[Enum]]) -> str:
-    """A table of transitions as text: a line for each state, with those that may follow it."""
-    width = max(len(state.value) for state in transitions)
+def diagram(transitions: Mapping[Any, Collection[Any]]) -> str:
+    """A table of transitions as text: a line for each state, with those that may follow it.
+
+    Args:
+        transitions: States, members of an enumeration or None, each with those that may follow it.
+    """
+    # In the order of the table, which a set has not.
+    others = {after for following in transitions.values() for after in following if after not in transitions}
+    states = [*transitions, *sorted(others, key=_state)]
+    width = max(len(_state(state)) for state in transitions)
     lines = []
-    for state, allowed in transitions.items():
-        following = set(allowed)
-        # In the order of the states, which a set has not.
-        names = ", ".join(after.value for after in type(state) if after in following)
-        lines.append(f"{state.value:<{width}}  ->  {names or '(nothing)'}")
+    for state, following in transitions.items():
+        names = ", ".join(_state(after) for after in states if after in following)
+        lines.append(f"{_state(state):<{width}}  ->  {names or '(nothing)'}")
     return "\n".join(lines)
+
+
+def _state(state: Any) -> str:
+    if state is None:
+        return "(none)"
+    return state.value if isinstance(state.value, str) else state.name.lower()
 
 
 def _table(heading: str, module: str, name: str) -> str:

@@ -10,7 +10,8 @@ the count back to 0. Others that were there are not blamed: from half that numbe
 time.
 
 An attempt at an activity that the death of the process cut short is made again under the same number: a retry
-policy's `maximum_attempts` counts those that failed. A sleep, a retry and a time limit go on being due at their moment.
+policy's `maximum_attempts` counts those that failed. Sleeps, retries and the time limits of workflows are due at their
+moment, and are made up for at the start where no process ran then.
 
 A workflow that waits for over a minute leaves memory, unless it waits inside a `try` or `with`, where closing its
 generator would run its code. It is built again, by replay, when what it waits for comes.
