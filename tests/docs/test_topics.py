@@ -113,6 +113,20 @@ def test_importing_yieldflow_imports_no_reference() -> None:
     assert printed == "[]\n"
 
 
+def test_the_reference_needs_no_pytest() -> None:
+    """Every topic can be shown where pytest is not installed, that of the plugin's fixtures too."""
+    program = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "from yieldflow.docs.topics import TOPICS\n"
+        "print([topic.name for topic in TOPICS if 'fixture orchestrator' in topic.text])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], cwd=PACKAGE.parent, check=True, capture_output=True, text=True
+    ).stdout
+
+    assert printed == "['pytest']\n"
+
+
 def test_the_architecture_shows_the_tables_of_the_code() -> None:
     """The diagram of statuses says of each what it may become, as the table does by which the code goes."""
     page = architecture.page()

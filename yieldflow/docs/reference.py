@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import enum
 import importlib
+import importlib.util
 import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yieldflow
@@ -50,14 +53,15 @@ def errors() -> str:
 
 
 def fixtures() -> str:
-    """The page of the pytest plugin."""
-    plugin = importlib.import_module("yieldflow_pytest")
-    entries = [inspect.cleandoc(plugin.__doc__ or "")]
-    for name, value in vars(plugin).items():
-        # Since pytest 8.4 a fixture is an object that holds its function.
-        function = getattr(value, "__wrapped__", None) or getattr(value, "_fixture_function", None)
-        if function is not None and function.__module__ == plugin.__name__:
-            entries.append(_entry(f"fixture {name}", inspect.getdoc(function) or ""))
+    """The page of the pytest plugin, read from its source: to import it takes pytest, which not everybody has."""
+    spec = importlib.util.find_spec("yieldflow_pytest")
+    assert spec is not None
+    assert spec.origin is not None
+    plugin = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    entries = [ast.get_docstring(plugin) or ""]
+    for node in plugin.body:
+        if isinstance(node, ast.FunctionDef) and "pytest.fixture" in map(ast.unparse, node.decorator_list):
+            entries.append(_entry(f"fixture {node.name}", ast.get_docstring(node) or ""))
     return "\n\n".join(entries)
 
 
