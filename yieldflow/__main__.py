@@ -1,4 +1,4 @@
-"""``python -m yieldflow``: what is done from a shell.
+"""``python -m yieldflow``: the command line.
 
 ``check-replay FILE MODULE...`` imports the modules that define the workflows, and tells whether every unfinished
 workflow of the file replays under them. Exit code 0: all of them do; 1: some do not; 2: it could not be tried.
@@ -72,7 +72,7 @@ def _check_replay(file: str, modules: Sequence[str]) -> int:
 
 
 class _CannotImportError(Exception):
-    """What was named on the command line is not there, or cannot be imported."""
+    """A module or registry of the command line is not there, or cannot be imported."""
 
 
 def _import(given: str, into: Registry) -> None:

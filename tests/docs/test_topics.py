@@ -88,7 +88,7 @@ def test_a_public_name_is_a_topic(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_topic_is_an_error_with_the_nearest_name(
     given: str, nearest: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where a name is mistyped, the error names the nearest, and the exit code is 2."""
+    """A mistyped name is an error that names the nearest, with exit code 2."""
     assert main(["docs", given]) == 2
 
     captured = capsys.readouterr()
@@ -97,7 +97,7 @@ def test_an_unknown_topic_is_an_error_with_the_nearest_name(
 
 
 def test_an_unknown_topic_that_is_like_no_other_leads_to_the_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where nothing has a similar name, the error says how to list the topics."""
+    """A name that is like no other is an error that says how to list the topics."""
     assert main(["docs", "%%%"]) == 2
 
     assert capsys.readouterr().err == "there is no topic '%%%': python -m yieldflow docs lists them\n"
@@ -140,7 +140,7 @@ def test_the_architecture_shows_the_tables_of_the_code() -> None:
 
 
 def test_a_diagram_shows_every_state_of_a_table() -> None:
-    """A table of transitions is drawn a state a line; None is a state, and so is one that nothing is said of."""
+    """A table of transitions is drawn a state a line; None is a state too."""
     Phase = enum.Enum("Phase", ["LOADING", "LIVE"])
 
     drawn = architecture.diagram({None: {Phase.LOADING, Phase.LIVE}, Phase.LOADING: {Phase.LIVE, None}})

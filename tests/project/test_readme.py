@@ -88,7 +88,7 @@ def test_the_guide_is_short() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.name)
 def test_a_page_sends_to_topics_that_exist(page: Path) -> None:
-    """What a page says of `python -m yieldflow docs TOPIC` works."""
+    """Each topic of the reference that a page names can be shown."""
     named = re.findall(r"python -m yieldflow docs ([a-z-]+)", text_of(page))
 
     assert set(named) <= {topic.name for topic in TOPICS}
