@@ -133,6 +133,7 @@ TOPICS = [
         [_page("changing_code"), _names("patched", "ReplayReport", "ReplayProblem")],
         ["change_code"],
     ),
+    Topic("command-line", "python -m yieldflow", [_docstring("yieldflow.__main__")]),
     Topic("registry", "how definitions are found by name", [_names("Registry")], ["name_and_register"]),
     Topic("values", "how values and exceptions are stored", [_page("values")], ["store_values"]),
     Topic("file", "the tables, and the files beside the database", [_docstring("yieldflow.sqlite.schema")]),

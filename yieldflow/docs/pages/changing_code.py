@@ -21,6 +21,5 @@ A change that old workflows must not see
 
 Before a deploy
     `python -m yieldflow check-replay shop.db my.workflows` replays every unfinished workflow of a file under the code
-    at hand, and writes nothing. Exit code 0: all replay; 1: some would stall; 2: it could not be tried.
-    `Orchestrator.check_replay` does the same from a program.
+    at hand, and writes nothing: see `command-line`. `Orchestrator.check_replay` does the same from a program.
 """
