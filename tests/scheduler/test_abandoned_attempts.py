@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.engine import CODEC, Crash, Host, submission
-from tests.support.flaky import Flaky, failing, hosted, label_of, numbers, step_of
+from tests.support.flaky import Flaky, failing, label_of, numbers, step_of
 from yieldflow import (
     ActivityError,
     Cancelled,
@@ -72,13 +71,6 @@ def runs(number: int) -> Flow[str]:
     yield sleep(5)
     yield cancel(task)
     return (yield from continue_as_new(runs(2)))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    LAB.reset()
-    with hosted(request.param, tmp_path, LAB) as made:
-        yield made
 
 
 def waiting(host: Host, invocation: object, *failures: BaseException | str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import GeneratorType
 
 import pytest
 
-from tests.support.engine import Host, Lab, WatchedStore, open_store
+from tests.support.engine import Host, Lab, WatchedStore
 from yieldflow import (
     Cancelled,
     Flow,
@@ -29,6 +28,7 @@ from yieldflow.store import RequestKind
 
 LAB = Lab()
 work = LAB.work
+
 
 #: The names of the generator functions below, by which they are found in memory.
 BODIES = {
@@ -142,12 +142,6 @@ def loop_over() -> Flow[list[object]]:
 def busy(cancelled: bool) -> Flow[object]:
     """Has an activity at work; with ``cancelled`` one that it no longer wants, and whose end it waits for."""
     return (yield from (race(pay("a"), sleep(1)) if cancelled else gather(work("a"), wait_signal("a"))))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

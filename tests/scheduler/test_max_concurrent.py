@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.support.engine import CODEC, SECOND, Host, Lab, open_store
-from tests.support.flaky import CALM, failing, hosted, label_of
+from tests.support.flaky import CALM, failing, label_of
 from yieldflow import Cancelled, Flow, activity, gather, race, sleep, workflow
 from yieldflow._core.history import in_micros
 from yieldflow.scheduler.max_concurrent import ConcurrencyLimiter
@@ -58,12 +57,6 @@ def tidy(*labels: str) -> Flow[list[str]]:
     except Cancelled:
         yield slow("cleanup")
         raise
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    with hosted(request.param, tmp_path, LAB) as made:
-        yield made
 
 
 def handed(host: Host) -> list[str]:

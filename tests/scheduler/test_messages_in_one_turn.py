@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, open_store, submission
+from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, sleep, wait_signal, workflow
 from yieldflow.scheduler.turn import Poll, RequestReceived
 from yieldflow.store import RequestKind
@@ -57,20 +54,6 @@ def chosen() -> Flow[list[str]]:
 def sleeper() -> Flow[str]:
     yield sleep(5)
     return "slept"
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def host(store: WatchedStore) -> Iterator[Host]:
-    LAB.performed.clear()
-    made = Host(store, LAB.registry)
-    yield made
-    made.close()
 
 
 def asked(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.support.engine import SECOND, START, Host, Lab, WatchedStore, open_store, submission
+from tests.support.engine import SECOND, START, Host, Lab, open_store, submission
 from yieldflow import Flow, gather, now, race, sleep, sleep_until, wait_for, wait_signal, workflow
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.timers import Timer, Timers
@@ -28,20 +27,6 @@ def alive() -> int:
     """How many timers are in memory."""
     gc.collect()
     return sum(isinstance(each, Timer) for each in gc.get_objects())
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def host(store: WatchedStore) -> Iterator[Host]:
-    LAB.performed.clear()
-    made = Host(store, LAB.registry)
-    yield made
-    made.close()
 
 
 # ---------------------------------------------------------------------- the timers themselves
