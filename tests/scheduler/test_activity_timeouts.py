@@ -24,7 +24,7 @@ def single(label: str) -> str:
 
 @workflow(registry=LAB.registry)
 def seen(label: str) -> Flow[str]:
-    """Catches what comes of an activity that is not tried again."""
+    """Catch the failure of an activity that is not retried."""
     try:
         return (yield from single(label))
     except TimeoutError as error:
@@ -60,7 +60,7 @@ def error_of(host: Host) -> str:
 
 
 def test_an_attempt_that_takes_too_long_has_failed(host: Host) -> None:
-    """After `timeout` from its begin, to the microsecond; a retry follows, and whoever runs it is told."""
+    """An attempt fails `timeout` after its begin, to the microsecond; a retry follows, and the worker is told."""
     attempt = in_progress(host, timeout=5)
     host.advance(5 - 0.000001)
     assert (step_of(host).attempt, host.desk.abandoned, attempt.cancelled) == (1, [], False)
@@ -94,7 +94,7 @@ def test_time_in_the_queue_is_no_time_of_the_attempt(host: Host) -> None:
 
 
 def test_each_attempt_has_its_own_time(host: Host) -> None:
-    """And the last one's timeout is the activity's failure."""
+    """Each attempt has its own `timeout`, and the last one's is the activity's failure."""
     in_progress(host, timeout=5, retry=RetryPolicy(maximum_attempts=2, jitter=False))
     host.advance(5)
     host.advance(1)
@@ -108,7 +108,7 @@ def test_each_attempt_has_its_own_time(host: Host) -> None:
 
 
 def test_a_late_result_is_dropped(host: Host) -> None:
-    """What comes of an attempt whose time ran out changes nothing: not while the next waits, nor while that runs."""
+    """The late result of a timed-out attempt changes nothing, before the next attempt or while it runs."""
     late = in_progress(host, timeout=5)
     host.advance(5)
     host.settle(perform(late, CODEC))
@@ -123,7 +123,7 @@ def test_a_late_result_is_dropped(host: Host) -> None:
 
 
 def test_a_result_that_comes_with_the_timeout_counts(host: Host) -> None:
-    """What has arrived is taken in before time runs out."""
+    """A result that arrives in the turn of the timeout counts."""
     attempt = in_progress(host, timeout=5, retry=ONCE)
     host.now += 5 * SECOND
     host.settle(perform(attempt, CODEC))
@@ -132,7 +132,7 @@ def test_a_result_that_comes_with_the_timeout_counts(host: Host) -> None:
 
 
 def test_a_failure_that_comes_with_the_timeout_counts_once(host: Host) -> None:
-    """One attempt failed, not two."""
+    """A failure that arrives in the turn of the timeout counts as one failed attempt, not two."""
     attempt = in_progress(host, timeout=5)
     host.now += 5 * SECOND
     failing(host, attempt, "itself")
@@ -140,7 +140,7 @@ def test_a_failure_that_comes_with_the_timeout_counts_once(host: Host) -> None:
 
 
 def test_results_and_timeouts_of_a_suspended_workflow(host: Host) -> None:
-    """Of both in one turn, the result counts, and is there once it goes on."""
+    """If result and timeout meet in one turn while the workflow is suspended, the result counts when it goes on."""
     attempt = in_progress(host, timeout=5, retry=ONCE)
     host.ask("w", RequestKind.SUSPEND)
     host.now += 5 * SECOND
@@ -150,7 +150,7 @@ def test_results_and_timeouts_of_a_suspended_workflow(host: Host) -> None:
 
 
 def test_a_timeout_that_met_a_failing_disk_counts_before_a_late_result(host: Host) -> None:
-    """The timeout is tried again with the next turn; a result that comes by then is dropped, and stalls nobody."""
+    """A timeout that met a failing disk is written in the next turn; a result arriving by then is dropped."""
     attempt = in_progress(host, timeout=5)
     host.store.failing_commits = 1
     host.advance(5)
@@ -164,7 +164,7 @@ def test_a_timeout_that_met_a_failing_disk_counts_before_a_late_result(host: Hos
 
 @pytest.mark.parametrize("failures", [1, 2, 5])
 def test_a_timeout_meets_a_failing_disk(host: Host, failures: int) -> None:
-    """It counts once, however often it has to be written."""
+    """A timeout counts once, however often it has to be written."""
     in_progress(host, timeout=5, retry=RetryPolicy(1, 1, maximum_attempts=2, jitter=False))
     host.store.failing_commits = failures
     host.advance(5)
@@ -177,7 +177,7 @@ def test_a_timeout_meets_a_failing_disk(host: Host, failures: int) -> None:
 
 
 def test_a_timeout_while_the_disk_cannot_be_read(host: Host) -> None:
-    """A workflow that is being built anew hears of it when it is there."""
+    """A workflow that cannot be loaded at the moment hears of a timeout once it is loaded."""
     in_progress(host, timeout=5, retry=ONCE)
     host.store.failing_commits, host.store.failing_loads = 1, 4
     host.beat(host.scheduler._state.under_way["w", 1, 0], "makes a commit")
@@ -188,7 +188,7 @@ def test_a_timeout_while_the_disk_cannot_be_read(host: Host) -> None:
 
 
 def test_a_timeout_of_a_suspended_workflow(host: Host) -> None:
-    """Time runs for what is under way; the retry that follows is begun once the workflow goes on."""
+    """An attempt of a suspended workflow may time out; its retry begins once the workflow goes on."""
     in_progress(host, timeout=5)
     host.ask("w", RequestKind.SUSPEND)
     host.advance(5)
@@ -200,7 +200,7 @@ def test_a_timeout_of_a_suspended_workflow(host: Host) -> None:
 
 
 def test_a_timeout_of_a_stalled_workflow(host: Host) -> None:
-    """It is on disk, and the retry begins once the workflow goes on."""
+    """The timeout of a stalled workflow's attempt is on disk, and its retry begins once the workflow goes on."""
     in_progress(host, timeout=5)
     host.scheduler._state.stalled.add("w", "one")
     host.scheduler._state.residents.drop("w")
@@ -213,7 +213,7 @@ def test_a_timeout_of_a_stalled_workflow(host: Host) -> None:
 
 
 def test_a_timeout_that_the_store_refuses(host: Host) -> None:
-    """The workflow stalls and hears of the timeout once it goes on; whoever makes the attempt is replaced at once."""
+    """A workflow whose timeout the store refuses stalls, and hears of it later; the worker is replaced at once."""
     host.submit(lonely("a"), "w")
     attempt = host.begin()
     host.submit(lonely("b"), "other")
@@ -231,7 +231,7 @@ def test_a_timeout_that_the_store_refuses(host: Host) -> None:
 
 
 def test_no_worker_in_time(host: Host) -> None:
-    """It fails at once and for good, whatever the policy: another attempt would wait behind the same others."""
+    """An attempt that no worker begins in time fails for good, whatever the policy: the next would wait as well."""
     host.submit(one(schedule_to_start_timeout=3), "w")
     (attempt,) = host.tasks
     host.advance(2.999)
@@ -254,7 +254,7 @@ def test_what_has_begun_in_time_may_take_its_time(host: Host) -> None:
 
 
 def test_each_attempt_may_wait_for_a_worker(host: Host) -> None:
-    """The wait for the retry's time is no wait for a worker."""
+    """The pause before a retry does not count as waiting for a worker."""
     failing(host, in_progress(host, schedule_to_start_timeout=3, retry=RetryPolicy(60, jitter=False)))
     host.advance(60)
     host.advance(2)
@@ -263,7 +263,7 @@ def test_each_attempt_may_wait_for_a_worker(host: Host) -> None:
 
 
 def test_what_no_worker_began_is_begun_by_none(host: Host) -> None:
-    """A worker that comes while the timeout is being written is told that nobody waits any more."""
+    """A worker that comes while the timeout is being written is told not to begin."""
     host.submit(one(schedule_to_start_timeout=3), "w")
     (attempt,) = host.tasks
     host.store.failing_commits = 1
@@ -278,7 +278,7 @@ def test_what_no_worker_began_is_begun_by_none(host: Host) -> None:
 
 
 def test_all_attempts_together(host: Host) -> None:
-    """What is under way then fails for good."""
+    """`schedule_to_close_timeout` limits all attempts together: the one running then fails for good."""
     failing(host, in_progress(host, schedule_to_close_timeout=10))
     host.advance(1)
     attempt = host.begin()
@@ -293,27 +293,27 @@ def test_all_attempts_together(host: Host) -> None:
 
 
 def test_a_retry_that_would_come_too_late(host: Host) -> None:
-    """It is not waited for: the activity fails at once, as the last attempt did."""
+    """A retry that would come after all its time is not waited for: the activity fails as its last attempt did."""
     failing(host, in_progress(host, schedule_to_close_timeout=1), "the reason")
     assert (host.output("w"), step_of(host).attempt) == ("ValueError: the reason", 1)
 
 
 def test_a_wait_that_was_asked_for_is_too_long(host: Host) -> None:
-    """The same for `retry_after`."""
+    """A `retry_after` longer than the time left fails the activity at once."""
     error = ActivityError("busy", retry_after=3600)
     failing(host, in_progress(host, schedule_to_close_timeout=600), error)
     assert host.output("w") == "busy True 3600"
 
 
 def test_a_timed_out_attempt_too_late_for_another(host: Host) -> None:
-    """It fails as the last attempt did: with what timed out."""
+    """If an attempt times out too late for another, the activity fails with that timeout."""
     in_progress(host, timeout=5, schedule_to_close_timeout=6)
     host.advance(5)
     assert "attempt 1 at activity 'flaky' took longer than its timeout of 5 s" in str(host.output("w"))
 
 
 def test_suspended_time_does_not_count(host: Host) -> None:
-    """A workflow that goes on after an hour makes its retry, in memory as out of it."""
+    """Time while a workflow is suspended does not count: after an hour, in memory or out, it makes its retry."""
     failing(host, in_progress(host, schedule_to_close_timeout=10))
     host.ask("w", RequestKind.SUSPEND)
     host.advance(3600)
@@ -326,7 +326,7 @@ def test_suspended_time_does_not_count(host: Host) -> None:
 
 
 def test_time_in_line_counts(host: Host) -> None:
-    """An activity that is never begun fails in the end."""
+    """Time in the queue counts: an activity that is never begun fails in the end."""
     host.submit(one(schedule_to_close_timeout=10), "w")
     host.advance(10)
     assert "schedule_to_close_timeout of 10 s" in str(host.output("w"))

@@ -54,7 +54,7 @@ def runs(number: int) -> Flow[str]:
 
 
 def test_a_failed_attempt_is_tried_again(host: Host) -> None:
-    """It comes again one second later, then two, then four, until it succeeds; the workflow sees the result."""
+    """A failed attempt is retried one second later, then two, then four, until it succeeds."""
     LAB.fails("a", "no", "still no", "never")
     host.submit(one(), "w")
     for wait in (1, 2, 4):
@@ -116,7 +116,7 @@ def test_a_failure_says_when(host: Host, after: float) -> None:
 
 
 def test_a_failure_asks_for_another_attempt_at_once(host: Host) -> None:
-    """`retry_after=0` is no time at all, and no endless turn either."""
+    """`retry_after=0` retries at once, without an endless turn."""
     LAB.fails("a", ActivityError("again", retry_after=0), ActivityError("again", retry_after=0))
     host.submit(one(), "w")
     host.work_off()
@@ -125,7 +125,7 @@ def test_a_failure_asks_for_another_attempt_at_once(host: Host) -> None:
 
 @pytest.mark.parametrize("after", [float("inf"), 10**400])
 def test_a_failure_asks_for_ever(host: Host, after: float) -> None:
-    """A wait longer than any clock ends nothing but the patience of whoever reads when it is due."""
+    """A `retry_after` longer than any clock becomes a wait of a hundred years, and breaks nothing."""
     LAB.fails("a", ActivityError("never again", retry_after=after))
     host.submit(one(), "w")
     host.work_off()
@@ -134,7 +134,7 @@ def test_a_failure_asks_for_ever(host: Host, after: float) -> None:
 
 
 def test_jitter_is_the_same_however_often_it_is_asked(host: Host) -> None:
-    """Waits differ between steps and attempts, and lie between half the interval and all of it."""
+    """Jittered waits differ between steps and attempts, and lie between half the interval and all of it."""
     for step in range(40):
         LAB.fails(f"{step}", "no")
     host.submit(fan(*map(str, range(40))), "w")
@@ -190,7 +190,7 @@ def test_nothing_of_earlier_failures_is_left_in_an_outcome(host: Host) -> None:
 
 
 def test_a_waiting_retry_holds_no_worker(host: Host) -> None:
-    """Nothing lies at the workers while it waits, nor is anything told to them."""
+    """While a retry waits, no attempt is handed to the workers."""
     LAB.fails("a", ActivityError("busy", retry_after=3600))
     host.submit(one(), "w")
     host.work_off()
@@ -200,7 +200,7 @@ def test_a_waiting_retry_holds_no_worker(host: Host) -> None:
 
 
 def test_attempts_of_a_crash_are_made_again_under_the_same_number(host: Host) -> None:
-    """The death of the process is no failure of the attempt: it is made again, and counts once."""
+    """An attempt under way in a crash is made again under the same number: a crash is no failure of it."""
     LAB.fails("a", "no")
     host.submit(one(retry=RetryPolicy(maximum_attempts=2, jitter=False)), "w")
     for _ in range(3):
@@ -235,7 +235,7 @@ def test_an_hour_of_downtime_loses_no_attempt(host: Host) -> None:
 
 
 def test_downtime_makes_no_due_retry_fail(host: Host) -> None:
-    """Time in which nothing is started counts for no `schedule_to_close_timeout`, however often that happens."""
+    """Downtime does not count for `schedule_to_close_timeout`, however often it happens."""
     LAB.fails("a", *["no"] * 4)
     policy = RetryPolicy(4, 1, jitter=False)
     host.submit(one(retry=policy, schedule_to_close_timeout=30), "w")
@@ -284,7 +284,7 @@ def test_a_failure_that_is_no_outcome_enters_no_workflow(host: Host) -> None:
 
 
 def test_waiting_attempts_go_in_the_order_in_which_they_came_due(host: Host) -> None:
-    """Also those that all came due while nothing ran."""
+    """Retries are made in the order in which they came due, even if all came due while no process ran."""
     order = [5, 2, 4, 1, 3]
     for wait in order:
         LAB.fails(str(wait), ActivityError("busy", retry_after=wait), ActivityError("busy", retry_after=wait))
@@ -301,7 +301,7 @@ def test_waiting_attempts_go_in_the_order_in_which_they_came_due(host: Host) -> 
 
 
 def test_each_run_counts_its_own_attempts(host: Host) -> None:
-    """The next run begins with the first attempt."""
+    """Each run counts its own attempts, from the first."""
     LAB.fails("a", "no", "no", "no")
     host.submit(runs(1), "w")
     while host.record("w").run == 1:
@@ -315,7 +315,7 @@ def test_each_run_counts_its_own_attempts(host: Host) -> None:
 
 
 def test_the_idempotency_key(host: Host) -> None:
-    """The same over attempts and crashes; another for another step, run and workflow."""
+    """The idempotency key is the same over attempts and crashes, and another for each step, run and workflow."""
     LAB.fails("a", "no", "no")
     keys: dict[tuple[str, int, int, str], set[str]] = {}
 
@@ -368,7 +368,7 @@ def test_the_idempotency_key_of_something_else(orchestrator: Orchestrator, regis
 
 
 def test_a_failed_commit_loses_and_doubles_nothing(host: Host) -> None:
-    """Where the turn that records a retry fails, the attempt is not made again, and counts once when the disk works."""
+    """If a retry cannot be recorded, its failed attempt is not repeated, and counts once when the disk works."""
     LAB.fails("a", "no")
     host.submit(one(retry=RetryPolicy(maximum_attempts=2, jitter=False)), "w")
     host.store.failing_commits = 3

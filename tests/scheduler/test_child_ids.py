@@ -69,7 +69,7 @@ def test_id_in_use_raises_in_the_parent(host: Host, whose: str) -> None:
 
 
 def test_id_made_of_the_parent_s_is_in_use(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """Where a client took the very id that a child gets by itself, the parent stalls, and says what to do."""
+    """If a client has the id that a child gets by itself, the parent stalls, and says what to do."""
 
     @workflow(registry=LAB.registry)
     def later() -> Flow[str]:
@@ -89,7 +89,7 @@ def test_id_made_of_the_parent_s_is_in_use(host: Host, caplog: pytest.LogCapture
 
 
 def test_two_parents_want_one_id(host: Host) -> None:
-    """Of two parents that give the same id in the same turn one gets the child, and the other hears of it."""
+    """If two parents give the same id in one turn, one gets the child and the other an error."""
     host.turn(host.asking(insists(), insists(), ids=["one", "two"])[0])
     host.work_off()
     assert host.output("one") == "CHILD"
@@ -155,7 +155,7 @@ def test_signal_to_one_just_born(host: Host, store: WatchedStore) -> None:
 
 @pytest.mark.parametrize("kind", [CANCEL, TERMINATE, SUSPEND])
 def test_request_to_one_just_born(host: Host, kind: RequestKind) -> None:
-    """What is asked of a child in the turn in which it begins is done like at any other time."""
+    """A request to a child in the turn in which it begins is carried out like any other."""
     host.turn(host.asking(parent_of(given="named"), ids=["w"])[0])
     host.ask("named", kind, "enough")
     host.settle()

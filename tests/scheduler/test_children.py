@@ -63,7 +63,7 @@ def test_failure_arrives_as_its_own(host: Host) -> None:
 
 @pytest.mark.parametrize("kind", [CANCEL, TERMINATE])
 def test_childs_own_cancellation_arrives(host: Host, kind: RequestKind) -> None:
-    """A child that somebody cancels or terminates is a `WorkflowCancelledError` in the parent, with the reason."""
+    """A child that is cancelled or terminated raises `WorkflowCancelledError` in its parent, with the reason."""
 
     @workflow(registry=LAB.registry)
     def hears() -> Flow[str]:
@@ -180,7 +180,7 @@ def test_crash_between_the_childs_end_and_its_parent(tmp_path: Path, kind: str) 
 
 
 def test_child_whose_code_is_missing(host: Host) -> None:
-    """A child that stalls holds up its parent, and nobody else; when it is put right, the parent goes on."""
+    """A stalled child holds up only its parent, which goes on once the child is put right."""
     unknown: Workflow[[], object] = Workflow(patient.fn, name="unknown")
 
     @workflow(registry=(registry := Registry()))

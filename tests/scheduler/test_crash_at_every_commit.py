@@ -46,7 +46,7 @@ class Life:
         self.host.close()
 
     def _go_on(self) -> bool:
-        """What happens next; True once nothing more will."""
+        """Do what comes next; return True once nothing is left."""
         host, second = self.host, (self.host.now - START) // SECOND
         while self._asked and self._asked[0].at <= second:
             _, kind, value, name, of = self._asked.pop(0)

@@ -48,7 +48,7 @@ def sessions(host: Host, kills: Callable[[Attempt], bool], seconds_of: Callable[
 
 
 def instantly(task: Attempt) -> float:
-    """How long every activity takes."""
+    """Return no time, for every activity."""
     return 0.001
 
 
@@ -76,7 +76,7 @@ def test_parked_workflow_stays_parked(host: Host) -> None:
 
 
 def test_workflow_that_is_to_be_parked_waits_for_nobody(host: Host) -> None:
-    """A workflow that has used up its attempts is set aside at once, also where others wait for their trial."""
+    """A workflow that has used up its recoveries is set aside at once, even if others wait to be tried."""
     ids = ["deadly", "slow", "slower"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
     while host.record("deadly").recovery_attempts < 10:
@@ -184,7 +184,7 @@ def test_workflow_that_kills_the_process_as_it_wakes_is_parked(host: Host, store
 
 
 def test_session_without_dispatch_is_not_counted(host: Host) -> None:
-    """A session that ended before anything was taken up blames nobody."""
+    """A session that ends before any dispatch counts against no workflow."""
     host.submit(chain("a"), "w")
     for _ in range(30):
         host.start()
@@ -223,7 +223,7 @@ def test_slow_bystanders_are_not_blamed(host: Host, maximum: int) -> None:
 
 
 def test_two_culprits_are_both_parked(host: Host) -> None:
-    """Of several workflows that kill the process each is set aside, and only they."""
+    """All workflows that kill the process are set aside, and no others."""
     ids = ["culprit 1", *(f"slow{number}" for number in range(12)), "culprit 2"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
 
@@ -275,7 +275,7 @@ def test_code_that_is_new_while_others_are_on_trial_is_on_disk_before_it_runs(ho
 
 
 def test_a_trial_holds_up_others_for_minutes_only(host: Host) -> None:
-    """Where the one on trial waits for one that waits for its trial, both go on after a while."""
+    """If the workflow on trial waits for another that waits to be tried, both go on after a while."""
     ids = ["waits", "awaited"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
     for _ in range(6):
@@ -288,7 +288,7 @@ def test_a_trial_holds_up_others_for_minutes_only(host: Host) -> None:
 
 
 def test_a_failing_disk_takes_up_nobody_before_its_trial(host: Host, store: WatchedStore) -> None:
-    """Where a signal to a workflow that waits for its trial cannot be written, it waits on."""
+    """A workflow that waits to be tried waits on if a signal to it cannot be written."""
     ids = ["first", "second"]
     host.turn(host.asking(*(chain(id, "more") for id in ids), ids=ids)[0])
     for _ in range(6):
@@ -322,7 +322,7 @@ def test_stalled_workflow_on_trial_lets_the_next_follow(host: Host) -> None:
 
 
 def test_deleted_workflow_lets_the_next_follow(host: Host, store: WatchedStore) -> None:
-    """A workflow whose row somebody deleted meanwhile does not block those that wait for their trial behind it."""
+    """A workflow that was deleted meanwhile does not block those that wait to be tried behind it."""
     ids = ["deleted", "there"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])
     for _ in range(5):

@@ -140,7 +140,7 @@ def loop_over() -> Flow[list[object]]:
 
 @workflow(registry=LAB.registry)
 def busy(cancelled: bool) -> Flow[object]:
-    """Has an activity at work; with ``cancelled`` one that it no longer wants, and whose end it waits for."""
+    """Run an activity; with ``cancelled``, one that was cancelled and whose end is waited for."""
     return (yield from (race(pay("a"), sleep(1)) if cancelled else gather(work("a"), wait_signal("a"))))
 
 
@@ -160,7 +160,7 @@ def in_memory() -> set[str]:
 
 
 def executions() -> int:
-    """How many workflows there are in memory."""
+    """Return the number of workflows in memory."""
     gc.collect()
     return sum(type(each) is Execution for each in gc.get_objects())
 
@@ -342,7 +342,7 @@ def test_disk_that_fails_as_it_comes_back(host: Host, store: WatchedStore) -> No
 
 
 def test_thousands_leave(host: Host) -> None:
-    """Also of thousands all leave in a few minutes, and each comes back for its own signal."""
+    """Thousands of waiting workflows leave memory in a few minutes, and each comes back for its own signal."""
     ids = [f"w{number}" for number in range(2500)]
     host.turn(host.asking(*(child() for _ in ids), ids=ids)[0])
     minutes(host, 5)

@@ -178,7 +178,7 @@ def test_refused_submission_leaves_nothing(host: Host, store: WatchedStore) -> N
 
 
 def test_submit_many_is_all_or_none_in_a_split_batch(host: Host, store: WatchedStore) -> None:
-    """Of workflows submitted together all are on disk or none, also where one of them makes the batch fall apart."""
+    """Workflows submitted together are all on disk or none, even if one of them has the batch split."""
     store.refused = {"b2"}
     lots = {lot: host.asking(*(chain(lot) for _ in range(3)), ids=[f"{lot}{n}" for n in range(3)]) for lot in "abc"}
     host.turn(*[message for message, _ in lots.values()])

@@ -55,7 +55,7 @@ def test_silence(host: Host) -> None:
 
 
 def test_silence_from_the_beginning(host: Host) -> None:
-    """It counts from when a worker began; what waits for one need not live."""
+    """`heartbeat_timeout` counts from when a worker began; an attempt in the queue needs no heartbeat."""
     host.submit(one(heartbeat_timeout=2), "w")
     host.advance(17)
     host.begin()
@@ -66,7 +66,7 @@ def test_silence_from_the_beginning(host: Host) -> None:
 
 
 def test_the_first_limit_counts(host: Host) -> None:
-    """Of several, the one that comes first, and each attempt anew."""
+    """The earliest limit counts, for each attempt anew."""
     attempt = in_progress(host, timeout=5, heartbeat_timeout=2, schedule_to_close_timeout=20)
     for _ in range(4):
         host.advance(1)
@@ -99,7 +99,7 @@ def details_of(host: Host) -> object:
 
 
 def written(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """When which details are put on disk, from here on."""
+    """Return a list that grows with each write of details: second and details."""
     found: list[tuple[float, Any]] = []
     commit = host.store.inner.commit
 
@@ -125,7 +125,7 @@ OPTIONS: list[dict[str, float]] = [
 def test_heartbeats_reach_the_disk(
     host: Host, options: dict[str, float], every: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The latest within a second, and at most one a second for each attempt, whatever limits are looked after."""
+    """The latest details are on disk within a second, with at most one write a second for each attempt."""
     commits = written(host, monkeypatch)
     attempt = in_progress(host, **options)
     sent: list[tuple[float, int]] = []
@@ -149,7 +149,7 @@ def test_heartbeats_reach_the_disk(
 
 
 def test_the_next_attempt_finds_the_last_details(host: Host) -> None:
-    """Those of the attempt before, also where the last of them were not on disk yet; and those are on disk then."""
+    """The next attempt finds the last details of the one before, even those not on disk yet, which are then."""
     attempt = in_progress(host)
     assert attempt.details is None
     host.beat(attempt, 1)
@@ -166,14 +166,14 @@ def test_the_next_attempt_finds_the_last_details(host: Host) -> None:
 
 
 def test_details_outlive_a_crash(host: Host) -> None:
-    """Whoever makes the attempt again finds what it had said of itself."""
+    """After a crash, the repeated attempt finds the details of its last heartbeat."""
     host.beat(in_progress(host), {"row": 17})
     host.restart()
     assert CODEC.decode(host.begin().details or "") == {"row": 17}
 
 
 def test_details_of_a_timed_out_attempt(host: Host) -> None:
-    """They are there for the next one; what it still says then is not listened to."""
+    """The details of a timed-out attempt are there for the next one; its later heartbeats are dropped."""
     late = in_progress(host, timeout=5)
     host.beat(late, "on time")
     host.advance(5)
@@ -197,7 +197,7 @@ def test_heartbeats_of_a_failing_disk(host: Host) -> None:
 
 
 def test_a_heartbeat_after_the_clock_was_set_back(host: Host) -> None:
-    """It is written once the clock has caught up."""
+    """A heartbeat after the clock was set back is written once the clock has caught up."""
     attempt = in_progress(host)
     host.beat(attempt, "before")
     host.advance(-3600)
@@ -207,7 +207,7 @@ def test_a_heartbeat_after_the_clock_was_set_back(host: Host) -> None:
 
 
 def test_nothing_is_looked_after_once_it_is_over(host: Host) -> None:
-    """No timer is left of an attempt that has ended."""
+    """An ended attempt leaves no timer behind."""
     attempt = in_progress(host, timeout=60, heartbeat_timeout=60)
     host.beat(attempt, 1)
     host.end(attempt)
@@ -216,7 +216,7 @@ def test_nothing_is_looked_after_once_it_is_over(host: Host) -> None:
 
 
 def test_heartbeats_of_a_suspended_workflow(host: Host) -> None:
-    """They are written, and nothing else happens."""
+    """Heartbeats of a suspended workflow are written, and nothing else happens."""
     attempt = in_progress(host)
     host.ask("w", RequestKind.SUSPEND)
     host.beat(attempt, "still here")

@@ -60,7 +60,7 @@ def tidy(*labels: str) -> Flow[list[str]]:
 
 
 def handed(host: Host) -> list[str]:
-    """What lies at the workers and is still waited for."""
+    """Return the dispatched attempts that are still waited for."""
     return [label_of(attempt) for attempt in host.tasks if not attempt.cancelled]
 
 
@@ -148,7 +148,7 @@ def test_a_cancelled_attempt_keeps_its_place_while_it_runs(host: Host) -> None:
 
 
 def test_what_waits_in_line_may_be_cancelled(host: Host) -> None:
-    """It never begins, and holds up nobody."""
+    """An attempt cancelled while it waits in the queue never begins, and holds up no other."""
     host.submit(fan("a", "b"), "busy")
     host.submit(tidy("c", "d"), "w")
     host.ask("w", RequestKind.CANCEL)

@@ -113,7 +113,7 @@ def test_parent_is_terminated_as_it_starts_a_child(host: Host) -> None:
 
 @pytest.mark.parametrize("what", ["an outcome", "a signal", "its child's end", "a timer"])
 def test_nothing_reaches_a_parent_that_is_terminated_in_that_turn(host: Host, what: str) -> None:
-    """What arrives together with a termination changes nothing any more."""
+    """Messages that arrive together with a termination change nothing."""
 
     @workflow(registry=LAB.registry)
     def all_of_it() -> Flow[None]:
@@ -190,7 +190,7 @@ def test_stalled_child_is_cancelled_once_it_can_go_on(host: Host, restarted: boo
 
 
 def test_suspended_child_is_cancelled_with_its_parent(host: Host) -> None:
-    """A child that somebody suspended ends when its parent is cancelled."""
+    """A suspended child ends when its parent is cancelled."""
     host.submit(parent_of(), "w")
     host.settle()
     host.ask("w:1:0", SUSPEND)
@@ -201,7 +201,7 @@ def test_suspended_child_is_cancelled_with_its_parent(host: Host) -> None:
 
 
 def test_stalled_error_is_for_callers_only(host: Host) -> None:
-    """Whoever asks a stalled child to end himself hears that it cannot, though its parent's wish is kept."""
+    """A caller who cancels a stalled child gets an error, though its parent's wish to cancel it is kept."""
     host.submit(loses("cancel"), "w")
     host.settle()
     without = Registry()

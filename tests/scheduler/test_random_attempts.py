@@ -22,7 +22,7 @@ making: list[Attempt] = []
 
 
 def failures_of(label: str) -> int:
-    """How many attempts fail: for some labels, all."""
+    """Return the number of attempts that fail: for some labels, all."""
     return Random(label).choice([0, 0, 1, 2, 6])
 
 

@@ -77,7 +77,7 @@ def label_of(task: Attempt) -> str:
 
 
 class Travelled(NamedTuple):
-    """How a journey went."""
+    """The result of a journey."""
 
     crashed: bool
     result: object
@@ -272,7 +272,7 @@ def test_delayed_start_outlives_a_restart(host: Host, store: WatchedStore) -> No
 
 
 def test_client_submission_starts_with_the_next_session(host: Host, store: WatchedStore) -> None:
-    """What a client added while nobody owned the file starts when somebody does."""
+    """A workflow that a client added while no process owned the file starts with the next owner."""
     store.submit([submission(chain("a"), "w")])
     host.crash()
     host.finish("w")
@@ -292,7 +292,7 @@ def test_sleeper_that_is_built_too_early_is_not_on_trial(host: Host) -> None:
 
 
 def test_workflow_that_is_to_start_later_is_not_counted(host: Host) -> None:
-    """A signal for a workflow that has not started has nobody count it, however often the process dies meanwhile."""
+    """A workflow that has not started is never counted, even if it has a signal and the process dies often."""
     host.submit(chain("a", "b"), "w", delay=3600)
     for number in range(12):
         host.crash()
@@ -306,7 +306,7 @@ def test_workflow_that_is_to_start_later_is_not_counted(host: Host) -> None:
 
 
 def test_resumed_workflow_is_counted_anew(host: Host) -> None:
-    """What was counted before a workflow was suspended is not held against it once it is to go on."""
+    """A resumed workflow is counted anew."""
     host.submit(chain("a", "b"), "w")
     host.crash()
     host.turn()
@@ -360,7 +360,7 @@ def test_damaged_disk_at_the_start_delays_only(host: Host, store: WatchedStore) 
     ],
 )
 def test_damaged_row_stalls_its_workflow_alone(tmp_path: Path, damage: str, reason: str) -> None:
-    """A workflow whose rows somebody damaged is set aside with the reason, and all others go on."""
+    """A workflow whose rows are damaged is set aside with the reason, and all others go on."""
     with open_store("sqlite", tmp_path) as store:
         host = Host(store, LAB.registry)
         ids = ["damaged", "there"]

@@ -180,7 +180,7 @@ def test_unknown_workflow_is_asked_nothing(host: Host, kind: RequestKind) -> Non
 
 
 def test_request_that_comes_too_late_is_warned_of(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """What a client asked of a workflow that ends before it is noticed is logged, once, and does not stay around."""
+    """A client's request to a workflow that ends before it is noticed is logged once, and does not stay around."""
     resident(host)
     host.store.ask([host.request("w", SIGNAL, "late", "in")])
     host.turn(RequestReceived(host.request("w", TERMINATE), lambda error: None))
@@ -192,7 +192,7 @@ def test_request_that_comes_too_late_is_warned_of(host: Host, caplog: pytest.Log
 
 @pytest.mark.parametrize("kind", [SIGNAL, CANCEL, SUSPEND])
 def test_clients_are_noticed_within_50_ms(host: Host, kind: RequestKind) -> None:
-    """What a client asks is carried out within 50 ms."""
+    """A client's request is carried out within 50 ms."""
     resident(host)
     host.advance(1)
     host.store.ask([host.request("w", kind, "stop", "in")])
@@ -204,7 +204,7 @@ def test_clients_are_noticed_within_50_ms(host: Host, kind: RequestKind) -> None
 
 
 def test_outcomes_are_kept_while_suspended(host: Host) -> None:
-    """What is at work when a workflow is suspended goes on; what comes of it is kept, over a restart too."""
+    """Activities go on while their workflow is suspended, and their outcomes are kept, over a restart too."""
     host.submit(pair(), "w")
     host.ask("w", SUSPEND)
     host.settle(host.do("a"))
@@ -243,7 +243,7 @@ def test_cancelling_lets_it_clean_up(host: Host) -> None:
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_terminating_runs_no_cleanup(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """A workflow that is terminated gets no further command through, and late outcomes of it are dropped."""
+    """A terminated workflow issues no further command, and its late outcomes are dropped."""
     host.submit(tidy("a"), "w")
     slow = host.do("a")
     host.ask("w", TERMINATE)
@@ -313,7 +313,7 @@ def test_client_is_heard_when_the_disk_works_again(
 
 
 def test_damaged_workflow_does_not_keep_others_waiting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What a client asks of a workflow with a damaged row is refused once, with the damage, and others are heard."""
+    """A client's request to a workflow with a damaged row is refused once, with the damage; others are carried out."""
     with open_store("sqlite", tmp_path) as store:
         host = Host(store, LAB.registry)
         host.turn(host.asking(desk(), desk("busy"), ids=["w", "damaged"])[0])

@@ -35,7 +35,7 @@ from yieldflow.store import RequestKind
 @pytest.mark.parametrize("kind", [SIGNAL, CANCEL, TERMINATE, SUSPEND])
 @everywhere
 def test_answered_once_on_disk(host: Host, place: Place, kind: RequestKind) -> None:
-    """When the caller hears that it is done, it is on disk; if the disk fails, he hears that, and may ask again."""
+    """A request is on disk when its caller is told so; if the disk fails, the caller is told, and may ask again."""
     place.put(host)
     before = host.status("w")
     there: list[object] = []
@@ -65,7 +65,7 @@ def test_answered_once_on_disk(host: Host, place: Place, kind: RequestKind) -> N
 
 @pytest.mark.parametrize("kind", RequestKind)
 def test_clients_request_outlives_a_disk_that_fails(host: Host, kind: RequestKind) -> None:
-    """What a client asked is carried out when the disk works again, in the order asked."""
+    """Clients' requests are carried out in their order when the disk works again."""
     resident(host)
     if kind is RESUME:
         host.ask("w", SUSPEND)
@@ -81,7 +81,7 @@ def test_clients_request_outlives_a_disk_that_fails(host: Host, kind: RequestKin
 
 
 def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> None:
-    """A client's signal is received before one that was sent later, also if the disk fails between the two."""
+    """A client's signal is received before a later one, even if the disk fails between the two."""
     resident(host)
     host.store.ask([host.request("w", SIGNAL, "first", "in")])
     host.store.failing_commits = 1
@@ -98,7 +98,7 @@ def test_what_waits_for_the_next_turn_stays_behind_what_failed(host: Host) -> No
 
 
 def test_what_waits_for_the_next_turn_stays_behind_what_is_refused(host: Host) -> None:
-    """A client's signal is received before one that was sent later, also if the store refuses what it led to."""
+    """A client's signal is received before a later one, even if the store refuses what it led to."""
     resident(host)
     host.store.ask([host.request("w", SIGNAL, item, "in") for item in ("first", "stop")])
     host.store.refused = {"w"}
@@ -113,7 +113,7 @@ def test_what_waits_for_the_next_turn_stays_behind_what_is_refused(host: Host) -
 
 
 def test_nothing_overtakes_what_the_disk_does_not_tell_of(host: Host) -> None:
-    """If it cannot be read what clients asked before, whoever asks hears that, and may ask again."""
+    """If earlier requests of clients cannot be read, a caller gets the error and may ask again."""
     resident(host)
     host.store.ask([host.request("w", SIGNAL, "first", "in")])
     host.store.failing_looks = 1

@@ -34,7 +34,7 @@ def test_signals_that_are_there_at_the_start(host: Host, way: str) -> None:
 
 
 def test_start_and_signal_are_one_commit(host: Host) -> None:
-    """Whoever starts a workflow with a signal needs one commit for both, and for all that the workflow does with it."""
+    """Starting a workflow with a signal costs one commit, with all that the workflow does with it."""
     message, _ = host.asking(desk(), ids=["w"])
     new = message.submissions[0]._replace(signals=[Signal(1, "in", CODEC.encode("stop"), host.now)])
     before = len(host.store.commits)
@@ -44,7 +44,7 @@ def test_start_and_signal_are_one_commit(host: Host) -> None:
 
 @pytest.mark.parametrize("kind", RequestKind)
 def test_request_that_overtakes_the_answer(host: Host, kind: RequestKind) -> None:
-    """Whoever knows the id may ask before the submission was answered: he is answered after it."""
+    """A request that overtakes the answer to the submission is answered after it."""
     order: list[str] = []
     message, _ = host.asking(desk(), ids=["w"])
     request = host.request("w", kind, "stop", "in")
@@ -58,7 +58,7 @@ def test_request_that_overtakes_the_answer(host: Host, kind: RequestKind) -> Non
 
 
 def test_signals_wait_by_their_name(host: Host) -> None:
-    """A signal goes to whoever waits for its name; those of another name stay until they are asked for."""
+    """A signal goes to the step that waits for its name; those of another name are kept."""
 
     @workflow(registry=LAB.registry)
     def by_name() -> Flow[list[object]]:
@@ -76,7 +76,7 @@ def test_signals_wait_by_their_name(host: Host) -> None:
     ("first", "expected"), [("wait", ["wait 1", "take [2, 3]"]), ("take", ["take [1, 2, 3]", "wait 4"])]
 )
 def test_who_asked_first_receives_first(host: Host, first: str, expected: list[str]) -> None:
-    """Of two branches that ask for the same signals in one turn the first gets what it wants, the second the rest."""
+    """If two branches wait for the same signals, the first gets what it wants, the second the rest."""
 
     def waiting() -> Flow[str]:
         return f"wait {(yield from wait_signal('a'))}"

@@ -47,7 +47,7 @@ def first_failure(*labels: str) -> Flow[str]:
 
 
 def test_activity_is_on_disk_when_it_is_dispatched(host: Host) -> None:
-    """When an activity begins, the step that asked for it can be read from the disk."""
+    """The step of an activity is on disk when the activity begins."""
     on_disk: list[str] = []
 
     def look(task: Attempt) -> None:
@@ -61,7 +61,7 @@ def test_activity_is_on_disk_when_it_is_dispatched(host: Host) -> None:
 
 
 def test_submission_is_on_disk_when_it_is_answered(host: Host) -> None:
-    """When a submission is answered, the workflow is on disk."""
+    """A workflow is on disk when its submission is answered."""
     there: list[bool] = []
     message, _ = host.asking(chain("a"), ids=["w"])
     host.turn(message._replace(reply=lambda error: there.append(host.store.record("w") is not None)))
@@ -69,7 +69,7 @@ def test_submission_is_on_disk_when_it_is_answered(host: Host) -> None:
 
 
 def test_end_is_on_disk_when_it_is_told(host: Host) -> None:
-    """When a result is handed out, it is on disk."""
+    """A result is on disk when it is handed out."""
     there: list[str] = []
     host.on_told = lambda ended: there.append(host.status(ended.workflow_id))
     host.submit(chain("a"), "w")
@@ -123,13 +123,13 @@ def test_activities_are_dispatched_in_the_order_issued(host: Host) -> None:
 
 
 def of_another(completed: Completed, key: Key) -> Completed:
-    """The same outcome, as that of another step."""
+    """Return the same outcome as that of another step."""
     attempt = completed.attempt
     return completed._replace(attempt=Attempt(key, 1, attempt.definition, attempt.input))
 
 
 def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
-    """What arrives for a cancelled step, another run, an ended workflow, or twice, changes nothing."""
+    """An outcome for a cancelled step, another run or an ended workflow, or a second one, changes nothing."""
     host.submit(first_failure("slow", "slower"), "w")
     slow, slower = host.do("slow"), host.do("slower")
     host.settle(host.do("bad"))
@@ -147,7 +147,7 @@ def test_late_outcomes_are_dropped(host: Host, store: WatchedStore) -> None:
 
 
 def test_outcome_of_an_ended_workflow_is_not_for_a_new_one(host: Host, store: WatchedStore) -> None:
-    """A late outcome of an ended workflow is dropped, also while somebody submits its id again."""
+    """A late outcome of an ended workflow is dropped, even while its id is submitted again."""
     host.submit(first_failure("slow"), "w")
     slow = host.do("slow")
     host.finish("w")
@@ -191,7 +191,7 @@ def test_clock_that_is_set_back(host: Host) -> None:
 
 
 def test_clients_are_noticed_after_the_clock_is_set_back(host: Host, store: WatchedStore) -> None:
-    """What a client adds is noticed within 50 ms, also after the clock was set back by an hour."""
+    """A client's submission is noticed within 50 ms, even after the clock was set back by an hour."""
     host.advance(1)
     host.advance(-3600)
     store.submit([submission(chain("a"), "client", host.now)])

@@ -70,7 +70,7 @@ def test_a_recovered_workflow_leaves_memory_too(host: Host) -> None:
 
 
 def test_retries_over_many_sessions_park_nobody(host: Host) -> None:
-    """A workflow that gets one failed attempt further in each session is not taken for one that kills the process."""
+    """A workflow that gets one failed attempt further in each session is not set aside."""
     LAB.fails("a", *["no"] * 30)
     host.submit(one(retry=RetryPolicy(1, 1, jitter=False)), "w")
     for _ in range(30):
@@ -83,7 +83,7 @@ def test_retries_over_many_sessions_park_nobody(host: Host) -> None:
 
 
 def test_an_attempt_that_kills_the_process_is_parked(host: Host) -> None:
-    """Also where it is a later one."""
+    """A later attempt that kills the process has its workflow set aside too."""
     LAB.fails("a", "no")
     host.submit(one(), "w")
     host.work_off()
@@ -95,7 +95,7 @@ def test_an_attempt_that_kills_the_process_is_parked(host: Host) -> None:
 
 
 def test_recovery_leaves_who_waits_for_a_retry_out_of_memory(host: Host) -> None:
-    """Until it is due, it costs nothing but a timer."""
+    """A workflow that waits for a retry is not loaded by a recovery until the retry is due."""
     LAB.fails("a", ActivityError("busy", retry_after=3600))
     host.submit(one(), "w")
     host.work_off()

@@ -29,7 +29,7 @@ def nap(seconds: float) -> Flow[str]:
 
 
 def test_two_submissions_of_one_id_in_one_turn(host: Host) -> None:
-    """Of two that submit the same id at the same moment, one gets it and the other hears that it is taken."""
+    """If two submit the same id at the same moment, one gets it and the other hears that it is taken."""
     first, second = host.asking(chain("a"), ids=["w"]), host.asking(chain("b"), ids=["w"])
     host.turn(first[0], second[0])
     assert first[1].error is None
@@ -49,7 +49,7 @@ def test_two_submissions_of_one_id_while_the_disk_fails(host: Host, store: Watch
 
 
 def test_delayed_and_prompt_submission_of_one_id_in_one_turn(host: Host) -> None:
-    """A delayed start is kept, also where somebody wants to start the same id at the same moment at once."""
+    """A delayed start is kept, even if a prompt start of the same id comes in the same turn."""
     delayed, prompt = host.asking(chain("late"), ids=["w"], delay=60), host.asking(chain("now"), ids=["w"])
     host.turn(delayed[0], prompt[0])
     assert (delayed[1].error, type(prompt[1].error)) == (None, WorkflowAlreadyExistsError)
@@ -117,7 +117,7 @@ def test_id_of_a_workflow_that_waits_for_its_trial(host: Host, store: WatchedSto
 
 
 def test_id_is_free_again_after_a_failed_submission(host: Host, store: WatchedStore) -> None:
-    """Whoever was told that nothing was written can submit the same id again: at once, delayed, or not registered."""
+    """An id whose submission failed can be submitted again: at once, delayed, or not registered."""
     unknown: Workflow[..., object] = Workflow(chain.fn, name="unknown")
     for invocation, delay in ((chain("a"), None), (chain("a"), 60.0), (unknown("a"), None)):
         store.failing_commits = 1

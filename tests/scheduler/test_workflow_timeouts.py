@@ -37,7 +37,7 @@ def test_time_of_a_failed_submission_is_not_held_against_the_next(host: Host) ->
 
 
 def out_of_time(host: Host) -> tuple[Submit, Answer]:
-    """A submission whose time is over before it comes to a turn; nobody looks meanwhile what clients wrote."""
+    """Return a submission whose time is over before its turn, without a poll for clients meanwhile."""
     message, answer = host.asking(naps(), ids=["w"])
     new = message.submissions[0]._replace(deadline_at=host.now + 1)
     host.now += 2
@@ -56,7 +56,7 @@ def test_time_is_over_before_the_first_turn(host: Host) -> None:
 
 
 def test_time_that_is_over_is_not_held_against_another(host: Host) -> None:
-    """Where a client was faster to take the id, its workflow goes on."""
+    """If a client took the id first, its workflow goes on, whatever the time limit of the other."""
     host.turn()
     host.store.submit([submission(desk(), "w", host.now)])
     message, answer = out_of_time(host)

@@ -304,7 +304,7 @@ class Asked(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A workflow, and what becomes of it."""
+    """A workflow, the requests sent to it, and its end."""
 
     make: Callable[[], WorkflowInvocation[object]]
     #: Of the workflow, with the beginning of how it ends.

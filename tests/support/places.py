@@ -19,7 +19,7 @@ SUSPEND, RESUME = RequestKind.SUSPEND, RequestKind.RESUME
 
 @workflow(registry=LAB.registry)
 def desk(busy: str = "") -> Flow[list[object]]:
-    """Receives signals until there is one that says stop."""
+    """Receive signals until one says stop."""
     if busy:
         yield work(busy)
     got: list[object] = []
@@ -63,7 +63,7 @@ def pays() -> Flow[str]:
 
 
 class Place(NamedTuple):
-    """Where a workflow may be, and what lets it go on from there."""
+    """A place where a workflow may be, with what puts it there and what lets it go on."""
 
     put: Callable[[Host], None]
     free: Callable[[Host], None]
@@ -186,7 +186,7 @@ by_whom = pytest.mark.parametrize("by", ["owner", "client"])
 
 
 def asked(host: Host, by: str, kind: RequestKind, value: object = None, name: str | None = None) -> Exception | None:
-    """What asking it of "w" leads to: the error, if any."""
+    """Ask it of "w", as owner or client; return the error, if any."""
     if by == "owner":
         answer = host.ask("w", kind, value, name)
         if not answer.given:
@@ -199,6 +199,6 @@ def asked(host: Host, by: str, kind: RequestKind, value: object = None, name: st
 
 
 def unhandled(store: WatchedStore) -> int:
-    """How many requests wait in the store."""
+    """Return the number of requests that wait in the store."""
     store.reopen()
     return len(store.arrivals().requests)

@@ -82,7 +82,7 @@ def test_what_was_found_once(what: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "count"), [("memory", 200), ("sqlite", 30)])
 def test_fresh_seeds(kind: str, count: int, folder: Path) -> None:
-    """The same of seeds that are drawn anew each time: only the slow tests draw any."""
+    """Seeds that are drawn anew each time break no promise either; only the slow tests draw any."""
     first = int.from_bytes(os.urandom(4), "big")
     print(f"seeds {first} to {first + count - 1}")
     check(first, count, kind, folder)
@@ -141,7 +141,7 @@ def test_command_shows_how_far_it_is_and_ends_by_an_interrupt() -> None:
 
 
 def test_command_tells_a_failing_seed_in_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a failing seed it tells the smallest plan, what happened, the promise, and the line that repeats it."""
+    """A failing seed is shown as its smallest plan, the trace, the broken promise, and the line that repeats it."""
     dispatch_before_commit(monkeypatch)
     summed = run_piece(range(FIRST, FIRST + 20), "memory")
     said = describe_failure(summed.failed[0], "memory", True).splitlines()
@@ -167,7 +167,7 @@ def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monke
 def test_breakage_of_the_file_is_found(
     breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    """The same of a file that is written wrong on purpose."""
+    """A file that is written wrong on purpose breaks a promise within the budget."""
     breakage(monkeypatch)
     found = (run(plan_of(seed), "sqlite", folder).violation for seed in range(FIRST, FIRST + BUDGET))
     assert any(violation is not None for violation in found)
@@ -184,7 +184,7 @@ def test_failing_plan_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_smaller_programs() -> None:
-    """What a program is made smaller to is a program again, with less in it."""
+    """A program made smaller is a program again, with less in it."""
     program: Program = ["gather", [["sequence", ["act", 1, "work", 2]], ["look", 2]], None, True]
     for less in smaller(program):
         plan = Plan(1, (Flow("w0", less, True),), (Call(0, "submit", "w0"),), (Fault("crash after", 2),))
