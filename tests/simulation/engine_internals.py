@@ -56,6 +56,19 @@ def evict_idle(scheduler: Scheduler, now: Micros) -> None:
         eviction.IDLE = before
 
 
+def kept_by(scheduler: Scheduler) -> dict[str, object]:
+    """Return all that a session keeps of workflows; nothing once all have ended."""
+    state = scheduler._state
+    kept = {
+        "unfinished": state.known,
+        "in flight": state.under_way,
+        "in the queue": state.queued,
+        "held back by max_concurrent": state.lanes._by_name,
+        "timers": state.timers._live,
+    }
+    return {name: found for name, found in kept.items() if found}
+
+
 # ---------------------------------------------------------------------- the stores
 
 

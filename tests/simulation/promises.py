@@ -31,6 +31,7 @@ class Promise(StrEnum):
     IDS = "a fork draws what is its own, and so does whoever has an id again"
     STALLED = "a workflow stalls only for a reason that the world gave"
     RECOVERIES = "a recovery that got nowhere is counted once, and a workflow parked after as many as are allowed"
+    FORGOTTEN = "nothing is kept in memory of workflows that have ended"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
     # Activities
     EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"

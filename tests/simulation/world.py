@@ -24,7 +24,7 @@ from .books import Status
 from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
-from .engine_internals import GLANCE, LONGEST_PAUSE, NEVER, evict_idle, is_recovering, next_turn_at
+from .engine_internals import GLANCE, LONGEST_PAUSE, NEVER, evict_idle, is_recovering, kept_by, next_turn_at
 from .faulty_store import FaultyStore
 from .ledger import Ledger
 from .liveness_checks import check_waits
@@ -220,6 +220,8 @@ class World:
             while self._visits and not self._unended() and self._visit():
                 self._live_until_quiet()
             if not self._unended():
+                kept = kept_by(self.scheduler)
+                self.ledger.check(Promise.FORGOTTEN, not kept, "the session keeps", kept)
                 # Another process must find all as it was left, and nothing to do.
                 self.disk.heal()
                 self.crash()
