@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.engine import SECOND, Crash, Host, Lab, WatchedStore, rows
+from tests.support.flaky import label_of
 from yieldflow import Flow, Registry, StorageError, sleep, workflow
 from yieldflow.workers import Attempt
 
@@ -27,11 +28,6 @@ def nap(seconds: float, then: str) -> Flow[str]:
     LAB.performed.append(f"code of {then}")
     yield sleep(seconds)
     return (yield from work(then))
-
-
-def label_of(task: Attempt) -> str:
-    """The argument of an activity."""
-    return str(task.input).split('"')[3]
 
 
 # ---------------------------------------------------------------------- workflows that kill the process

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from random import Random
-from typing import NamedTuple, cast
 
 import pytest
 
-from tests.support.engine import SECOND, Crash, Host, Lab, WatchedStore, history, open_store, rows, submission
-from yieldflow import Flow, gather, info, random, sleep, uuid4, workflow
+from tests.support.engine import SECOND, Host, Lab, WatchedStore, open_store, rows, submission
+from tests.support.flaky import label_of
+from yieldflow import Flow, gather, sleep, workflow
 from yieldflow.store import RequestKind
-from yieldflow.workers import Attempt, Completed
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
@@ -33,177 +30,6 @@ def nap(seconds: float, then: str) -> Flow[str]:
     LAB.performed.append(f"code of {then}")
     yield sleep(seconds)
     return (yield from work(then))
-
-
-def leg(name: str) -> Flow[list[str]]:
-    """A branch with a loop, a sleep and a failure that it catches."""
-    passed = []
-    for number in range(2):
-        passed.append((yield from work(f"{name}{number}")))
-    yield sleep(2)
-    try:
-        yield fail(f"{name} stumbles")
-    except ValueError as error:
-        passed.append(str(error))
-    return passed
-
-
-@workflow(registry=LAB.registry)
-def journey(start: str) -> Flow[dict[str, object]]:
-    """Everything that a workflow may do."""
-    loop = []
-    for _ in range(3):
-        loop.append((yield from work(start)))
-    legs = yield from gather(leg("left"), work("middle"), leg("right"), sleep(1))
-    try:
-        yield gather(work("early"), fail("bad"), work("too late"), leg("never done"))
-    except ValueError as error:
-        loop.append(str(error))
-    yield from sleep(30)
-    drawn = [str((yield from uuid4())), (yield from random()), (yield from info()).workflow_id]
-    results = yield from gather(*(work(f"last {number}") for number in range(4)), return_exceptions=True, limit=2)
-    return {"loop": loop, "legs": legs, "drawn": drawn, "results": results}
-
-
-LEGS = [["LEFT0", "LEFT1", "left stumbles"], "MIDDLE", ["RIGHT0", "RIGHT1", "right stumbles"], None]
-
-
-def label_of(task: Attempt) -> str:
-    """The argument of an activity."""
-    return str(task.input).split('"')[3]
-
-
-# ---------------------------------------------------------------------- a crash at every commit
-
-
-class Travelled(NamedTuple):
-    """The result of a journey."""
-
-    crashed: bool
-    result: object
-    steps: list[tuple[object, ...]]
-    #: How often each activity was performed, by label.
-    performed: Counter[str]
-
-
-def travel(store: WatchedStore) -> Travelled:
-    """Take the journey, going on after a crash."""
-    LAB.performed.clear()
-    host = Host(store, LAB.registry)
-    repeated: list[Attempt] = []
-
-    def look(task: Attempt) -> None:
-        if host.store.steps("w")[task.step].applied is not None:
-            repeated.append(task)
-
-    host.on_dispatch = look
-    crashed = False
-    try:
-        host.submit(journey("go"), "w")
-        host.finish("w")
-    except Crash:
-        crashed = True
-        host.start()
-        if store.record("w") is None:
-            host.submit(journey("go"), "w")
-        host.finish("w")
-    finally:
-        host.close()
-    assert repeated == [], "a checkpointed activity was dispatched again"
-    return Travelled(crashed, host.output("w"), history(store, "w"), Counter(LAB.performed))
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_crash_at_every_commit(tmp_path: Path, kind: str, moment: str) -> None:
-    """Wherever the process dies, the workflow ends as it would have: same result, same history, nothing lost."""
-    with open_store(kind, tmp_path, "whole.db") as store:
-        whole = travel(store)
-        commits = len(store.commits)
-        needed = Counter(
-            str(step.input).split('"')[3]
-            for step in store.steps("w")
-            if step.kind == "activity" and step.applied is not None
-        )
-    assert (whole.crashed, commits) == (False, 20)
-    for number in range(1, commits + 1):
-        with open_store(kind, tmp_path, f"{number}.db") as store:
-            setattr(store, f"crash_{moment}", number)
-            other = travel(store)
-        where = f"after a crash right {moment} commit {number}"
-        assert other.crashed, where
-        assert (other.result, other.steps) == (whole.result, whole.steps), where
-        assert needed - other.performed == Counter(), where
-        # Performed again is the one activity whose outcome was not on disk, and nothing where it was.
-        assert (other.performed - whole.performed).total() <= (moment == "before"), where
-
-
-def test_crash_after_each_step_of_progress(host: Host) -> None:
-    """A process that dies after every single step still gets every workflow to its end, and repeats no step."""
-    host.submit(journey("go"), "w")
-    for _ in range(1000):
-        host.crash()
-        if host.tasks:
-            host.turn(host.do())
-        elif host.status("w") == "processing":
-            host.advance(1)
-        else:
-            break
-    assert host.status("w") == "done"
-    assert max(Counter(LAB.performed).values()) == 3  # "go" stands in a loop of three.
-
-
-def live_badly(host: Host, store: WatchedStore, chance: Random) -> int:
-    """A hundred turns of a bad day, drawn by ``chance``; how often the process died in it."""
-    crashes = 0
-    late: list[Completed] = []
-    for _ in range(100):
-        if chance.random() < 0.15:
-            store.failing_commits = chance.randrange(4)
-            store.failing_loads = chance.randrange(3)
-            store.failing_looks = chance.randrange(2)
-        inbox = [host.do(label_of(chance.choice(host.tasks))) for _ in range(min(len(host.tasks), chance.randrange(5)))]
-        late = [completed for completed in (*late, *inbox) if chance.random() < 0.7]
-        host.now += chance.choice([0, SECOND // 50, SECOND, 20 * SECOND, -5 * SECOND])
-        host.turn(*inbox, *(late if chance.random() < 0.2 else ()))
-        if chance.random() < 0.05:
-            crashes += 1
-            if chance.random() < 0.3:
-                store.failing_commits = 0
-                host.stop()
-            host.start()
-            late.clear()
-    store.failing_commits = store.failing_loads = store.failing_looks = 0
-    host.now += 10 * SECOND
-    return crashes
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_any_mix_of_faults(tmp_path: Path, seed: int) -> None:
-    """Whatever fails, in whatever order, every workflow ends as it would have, and only a death repeats an activity."""
-    begun: Counter[tuple[str, int]] = Counter()
-    repeated: list[Attempt] = []
-
-    with open_store("memory" if seed % 3 else "sqlite", tmp_path) as store:
-
-        def look(task: Attempt) -> None:
-            begun[task.workflow_id, task.step] += 1
-            if store.steps(task.workflow_id)[task.step].applied is not None:
-                repeated.append(task)
-
-        host = Host(store, LAB.registry, max_recovery_attempts=1000)
-        host.on_dispatch = look
-        ids = [f"w{number}" for number in range(4)]
-        host.turn(host.asking(*(journey(id) for id in ids), ids=ids)[0])
-        crashes = live_badly(host, store, Random(seed))
-        host.finish()
-        host.close()
-        outputs = [cast("dict[str, object]", host.output(id)) for id in ids]
-    assert [output["loop"] for output in outputs] == [[id.upper()] * 3 + ["bad"] for id in ids]
-    assert [output["legs"] for output in outputs] == [LEGS] * 4
-    assert [output["results"] for output in outputs] == [[f"LAST {number}" for number in range(4)]] * 4
-    assert repeated == []
-    assert max(begun.values()) <= 1 + crashes
 
 
 # ---------------------------------------------------------------------- who goes on, and when

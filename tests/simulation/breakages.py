@@ -319,6 +319,16 @@ def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def abandoned_attempt_kept(patch: pytest.MonkeyPatch) -> None:
+    """An attempt that was abandoned stays among those in flight."""
+
+    def keep(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+        attempts.abandon(state, attempt, turn, timed_out=timed_out)
+        state.under_way.setdefault(attempt.key, attempt)
+
+    patch.setattr(committing, "abandon", keep)
+
+
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     dispatch_before_commit,
     answer_before_commit,
@@ -350,4 +360,5 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     progress_lost,
     time_runs_out_early,
     retry_after_ignored,
+    abandoned_attempt_kept,
 ]

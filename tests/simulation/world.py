@@ -24,7 +24,17 @@ from .books import Status
 from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
-from .engine_internals import GLANCE, LONGEST_PAUSE, NEVER, evict_idle, is_recovering, kept_by, next_turn_at
+from .engine_internals import (
+    GLANCE,
+    HAS_LIFECYCLE,
+    LONGEST_PAUSE,
+    NEVER,
+    evict_idle,
+    is_recovering,
+    kept_by,
+    next_turn_at,
+    phase_errors,
+)
 from .faulty_store import FaultyStore
 from .ledger import Ledger
 from .liveness_checks import check_waits
@@ -320,6 +330,9 @@ class World:
             raise Violation(Promise.DEFECT, repr(error)) from error
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
+        if HAS_LIFECYCLE:
+            errors = phase_errors(self.scheduler)
+            self.ledger.check(Promise.PHASES, not errors, *errors)
         failed = self.disk.tried - self.disk.committed - failed
         if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()
