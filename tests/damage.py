@@ -184,9 +184,10 @@ class Damage(NamedTuple):
 COLUMNS = {
     "workflows": "id name status run recovery_attempts created_at starts_at started_at finished_at parent parent_step "
     "seed reason input progress output error error_type error_traceback parent_run on_parent_end deadline_at version "
-    "first_name first_input patches",
+    "first_name first_input patches wake_at",
     "activity_executions": "workflow_id run step kind name status attempt turn applied due_at scheduled_at finished_at "
-    "source input output error error_type error_traceback dropped counted_from heartbeat",
+    "source input output error error_type error_traceback dropped counted_from heartbeat "
+    "begun_at worker",
     "workflow_inputs": "number workflow_id run kind received_at applied name timeout payload",
     "signals": "workflow_id number name sent_at received payload",
 }

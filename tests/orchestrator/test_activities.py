@@ -126,7 +126,7 @@ def test_an_activity_may_wait_for_many_at_once(database: Path, registry: Registr
     @activity(registry=registry)
     def spread() -> tuple[list[int], int]:
         results = asyncio.run(collect(orchestrator.submit_many(inner(number) for number in range(100))))
-        return results, sum(thread.name == "yieldflow-worker" for thread in threading.enumerate())
+        return results, sum(thread.name.startswith("yieldflow-worker") for thread in threading.enumerate())
 
     @workflow(registry=registry)
     def outer() -> Flow[tuple[list[int], int]]:
@@ -154,7 +154,7 @@ def test_an_activity_may_wait_for_one_after_another(database: Path, registry: Re
     @activity(registry=registry)
     def again() -> tuple[int, int]:
         total = asyncio.run(collect(orchestrator.submit(inner())))
-        return total, sum(thread.name == "yieldflow-worker" for thread in threading.enumerate())
+        return total, sum(thread.name.startswith("yieldflow-worker") for thread in threading.enumerate())
 
     @workflow(registry=registry)
     def outer() -> Flow[tuple[int, int]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.engine import CODEC, SECOND, Host
 from tests.support.flaky import Flaky, failing, numbers, step_of
-from yieldflow import ActivityError, ActivityTimeoutError, Flow, RetryPolicy, activity, gather, workflow
+from yieldflow import ActivityError, ActivityTimeoutError, Flow, RetryPolicy, activity, gather, wait_signal, workflow
 from yieldflow.store import RequestKind
 from yieldflow.workers import Attempt, perform
 
@@ -44,6 +44,11 @@ def lonely(label: str) -> Flow[str]:
 @workflow(registry=LAB.registry)
 def two(*labels: str) -> Flow[list[str]]:
     return (yield from gather(*map(single, labels)))
+
+
+@workflow(registry=LAB.registry)
+def beside_a_signal() -> Flow[list[object]]:
+    return list((yield from gather(LAB.call("a", timeout=5), wait_signal("s"))))
 
 
 def in_progress(host: Host, **options: Any) -> Attempt:
@@ -178,9 +183,9 @@ def test_a_timeout_meets_a_failing_disk(host: Host, failures: int) -> None:
 
 def test_a_timeout_while_the_disk_cannot_be_read(host: Host) -> None:
     """A workflow that cannot be loaded at the moment hears of a timeout once it is loaded."""
-    in_progress(host, timeout=5, retry=ONCE)
+    attempt = in_progress(host, timeout=5, retry=ONCE)
     host.store.failing_commits, host.store.failing_loads = 1, 4
-    host.beat(host.scheduler._state.under_way["w", 1, 0], "makes a commit")
+    host.beat(attempt, "makes a commit")
     host.advance(5)
     for _ in range(200):
         host.advance(0.1)
@@ -201,9 +206,12 @@ def test_a_timeout_of_a_suspended_workflow(host: Host) -> None:
 
 def test_a_timeout_of_a_stalled_workflow(host: Host) -> None:
     """The timeout of a stalled workflow's attempt is on disk, and its retry begins once the workflow goes on."""
-    in_progress(host, timeout=5)
-    host.scheduler._state.stalled.add("w", "one")
-    host.scheduler._state.residents.drop("w")
+    host.submit(beside_a_signal(), "w")
+    host.begin()
+    host.store.refused.add("w")
+    host.ask("w", RequestKind.SIGNAL, "refused", "s")
+    host.store.refused.clear()
+    assert host.status("w") == "stalled"
     host.advance(5)
     assert step_of(host).attempt == 2
     host.advance(10)

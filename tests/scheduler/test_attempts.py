@@ -196,7 +196,7 @@ def test_a_waiting_retry_holds_no_worker(host: Host) -> None:
     host.work_off()
     host.advance(3599)
     assert (host.tasks, host.desk.abandoned) == ([], [])
-    assert host.scheduler._state.under_way == {}  # what a leak would show first
+    assert host.scheduler.load == (0, 0)  # what a leak would show first
 
 
 def test_attempts_of_a_crash_are_made_again_under_the_same_number(host: Host) -> None:

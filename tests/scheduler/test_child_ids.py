@@ -7,7 +7,7 @@ import pytest
 from tests.support.engine import SECOND, Host, WatchedStore, submission
 from tests.support.family import CANCEL, LAB, SUSPEND, TERMINATE, child, fail, parent_of, patient, there, work
 from yieldflow import Flow, WorkflowAlreadyExistsError, gather, info, race, sleep, start, wait_signal, workflow
-from yieldflow.scheduler.turn import RequestReceived, no_reply
+from yieldflow.scheduler.messages import RequestReceived, no_reply
 from yieldflow.store import RequestKind
 
 # ---------------------------------------------------------------------- ids

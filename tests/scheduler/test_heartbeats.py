@@ -212,7 +212,7 @@ def test_nothing_is_looked_after_once_it_is_over(host: Host) -> None:
     host.beat(attempt, 1)
     host.end(attempt)
     assert host.scheduler._state.timers._live == {}
-    assert host.scheduler._state.under_way == {}
+    assert host.scheduler.load == (0, 0)
 
 
 def test_heartbeats_of_a_suspended_workflow(host: Host) -> None:

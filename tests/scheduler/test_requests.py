@@ -47,7 +47,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.scheduler.turn import RequestReceived
+from yieldflow.scheduler.messages import RequestReceived
 from yieldflow.store import RequestKind
 
 # ---------------------------------------------------------------------- wherever it is

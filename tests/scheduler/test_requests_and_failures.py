@@ -26,7 +26,7 @@ from tests.support.places import (
     unhandled,
 )
 from yieldflow import StorageError
-from yieldflow.scheduler.turn import RequestReceived
+from yieldflow.scheduler.messages import RequestReceived
 from yieldflow.store import RequestKind
 
 # ---------------------------------------------------------------------- commits that fail, and crashes

@@ -8,7 +8,7 @@ from tests.support.engine import CODEC, Host, submission
 from tests.support.places import CANCEL, LAB, RESUME, SIGNAL, SUSPEND, TERMINATE, desk, resident
 from yieldflow import Flow, gather, take_signals, wait_signal, workflow
 from yieldflow._core.history import Payload, Signal
-from yieldflow.scheduler.turn import RequestReceived
+from yieldflow.scheduler.messages import RequestReceived
 from yieldflow.store import RequestKind
 
 # ---------------------------------------------------------------------- signals that are there at the start

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.engine import NOTICED, SECOND, Host, Lab, WatchedStore, open_store, rows, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, now, sleep, workflow
-from yieldflow.scheduler.turn import Message
+from yieldflow.scheduler.messages import Message
 from yieldflow.workers import Attempt, Completed, Key
 
 LAB = Lab()

@@ -87,12 +87,9 @@ def test_id_of_a_workflow_that_is_there(host: Host, store: WatchedStore, state: 
     """An id that a workflow has is taken, whatever that one is doing, and it goes on undisturbed."""
     bring(host, store, state)
     before = (host.record("w"), history(store, "w"), list(host.tasks))
-    commits = len(store.commits)
     answer = host.submit(chain("new"), "w")
     assert isinstance(answer.error, WorkflowAlreadyExistsError)
     assert (host.record("w"), history(store, "w"), host.tasks) == before
-    # Only of one that has ended the disk must be asked.
-    assert len(store.commits) == commits + (state == "ended")
     if state == "stalled":
         host.crash(LAB.registry)
     host.advance(3600)

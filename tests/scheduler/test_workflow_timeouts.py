@@ -16,7 +16,7 @@ from tests.support.places import (
     to_be_built,
 )
 from yieldflow import StorageError, WorkflowAlreadyExistsError
-from yieldflow.scheduler.turn import Submit
+from yieldflow.scheduler.messages import Submit
 
 #: The definitions of the session that `host` begins.
 LAB = places.LAB

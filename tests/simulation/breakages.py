@@ -38,10 +38,10 @@ from yieldflow.scheduler import (
     scheduler,
 )
 from yieldflow.scheduler.live import LiveWorkflow, LiveWorkflows
+from yieldflow.scheduler.messages import Change, Registered, Submit, Turn, Unit
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import State
 from yieldflow.scheduler.timers import Timer, Timers
-from yieldflow.scheduler.turn import Change, Registered, Submit, Turn, Unit
 from yieldflow.store import Loaded, OpenAttempt, Request, RequestKind
 from yieldflow.workers import Attempt, Completed
 

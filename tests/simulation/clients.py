@@ -16,7 +16,7 @@ from yieldflow.orchestrator.gateway import Gateway
 from yieldflow.orchestrator.handle import WorkflowHandle
 from yieldflow.orchestrator.listing import purge, purge_bounds
 from yieldflow.orchestrator.waiting import Watches
-from yieldflow.scheduler.turn import Message, Reply, RequestReceived, Submit
+from yieldflow.scheduler.messages import Message, Reply, RequestReceived, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 
 from .books import Sent, Status

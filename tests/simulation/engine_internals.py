@@ -14,23 +14,25 @@ from typing import Any
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
 from yieldflow.memory import MemoryStore
-from yieldflow.scheduler import eviction
-from yieldflow.scheduler.scheduler import GLANCE, Scheduler
-from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
+from yieldflow.scheduler import residency
+from yieldflow.scheduler.scheduler import POLL_INTERVAL, Scheduler
+from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
+from yieldflow.scheduler.timers import NEVER
+from yieldflow.scheduler.turn import Turn
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import WorkflowRecord
 
-__all__ = ["GLANCE", "LONGEST_PAUSE", "NEVER"]
+__all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
 
 #: The scheduler keeps `wake_at` and a table of phases: their checks and breakages are off as long as it does not.
-HAS_LIFECYCLE = False
+HAS_LIFECYCLE = True
 
 # ---------------------------------------------------------------------- the scheduler
 
 
 def is_recovering(scheduler: Scheduler) -> bool:
     """Return whether workflows that were found at the start of the session still wait to be loaded."""
-    return not scheduler._state.probation.over
+    return not scheduler._state.admission.over
 
 
 def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
@@ -41,33 +43,29 @@ def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
         has_arrivals: Whether a client wrote something to the store. Polls that would find nothing are left out.
     """
     state = scheduler._state
-    due = state.timers.next_due
+    due = scheduler.next_timer
     if has_arrivals:
-        due = min(due, scheduler._glance_at)
-    return min(due, state.back_off.until) if state.waits_to_go_on else due
+        due = min(due, scheduler._next_poll)
+    return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
 
 
 def evict_idle(scheduler: Scheduler, now: Micros) -> None:
     """Drop all generators from memory that may be dropped, as if they had been idle for long."""
-    before, eviction.IDLE = eviction.IDLE, 1
+    before, residency.IDLE = residency.IDLE, 0
     try:
-        sweeper = eviction.Eviction()
-        # The first sweep only marks who is idle.
-        for _ in range(2):
-            sweeper._next_round = 0
-            sweeper.sweep(scheduler._state, now)
+        scheduler._finish(Turn(now))
     finally:
-        eviction.IDLE = before
+        residency.IDLE = before
 
 
 def kept_by(scheduler: Scheduler) -> dict[str, object]:
     """Return all that a session keeps of workflows; nothing once all have ended."""
     state = scheduler._state
     kept = {
-        "unfinished": state.known,
-        "in flight": state.under_way,
-        "in the queue": state.queued,
-        "held back by max_concurrent": state.lanes._by_name,
+        "tracked": state.workflows._by_id,
+        "in flight": state.in_flight,
+        "in the queue": state.unclaimed,
+        "held back by max_concurrent": state.limiter._by_name,
         "timers": state.timers._live,
     }
     return {name: found for name, found in kept.items() if found}

@@ -80,7 +80,7 @@ def must_load_by(books: Books, id: str, flow: FlowNote) -> Micros:
     if flow.status is Status.SUSPENDED:
         return FOREVER
     if flow.row.started_at is None:
-        return (flow.row.starts_at or 0) if flow.run == 1 else 0
+        return flow.row.starts_at or 0
     moments = [_due_at(books, id, flow, number, step) for number, step in flow.steps.items() if step.is_open]
     if flow.row.deadline_at is not None and not flow.cancelled:
         moments.append(flow.row.deadline_at)

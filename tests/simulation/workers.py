@@ -11,7 +11,7 @@ from tests.support.engine import CODEC
 from yieldflow import ActivityError
 from yieldflow._core.errors import YieldflowError
 from yieldflow._core.history import Micros
-from yieldflow.scheduler.turn import HeartbeatReceived, Message
+from yieldflow.scheduler.messages import HeartbeatReceived, Message
 from yieldflow.workers import Attempt, Completed, failed
 from yieldflow.workers.attempt import Ending, returned
 

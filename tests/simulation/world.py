@@ -15,8 +15,9 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
+from yieldflow.scheduler.messages import Ended, Message, Registered
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.turn import Ended, Message, Registered
+from yieldflow.scheduler.state import Limits
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
 
@@ -25,10 +26,10 @@ from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
 from .engine_internals import (
-    GLANCE,
     HAS_LIFECYCLE,
     LONGEST_PAUSE,
     NEVER,
+    POLL_INTERVAL,
     evict_idle,
     is_recovering,
     kept_by,
@@ -155,8 +156,7 @@ class World:
             CODEC,
             self.registry,
             self._tell,
-            max_workers=self.plan.workers,
-            max_recovery_attempts=self._recoveries,
+            limits=Limits(self.plan.workers, self._recoveries),
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.wall())
@@ -275,7 +275,7 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                evict_idle(self.scheduler, self.wall())
+                self._guarded(self._evict)
                 self.count("evict after each turn")
         return True
 
@@ -354,7 +354,7 @@ class World:
         elif fault.kind == "stop":
             self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
-            evict_idle(self.scheduler, self.wall())
+            self._evict()
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
             self._leaps += 10**fault.size * SECOND
@@ -366,7 +366,10 @@ class World:
         if fault.kind in ("clock forward", "clock back"):
             self._disturb()
             # At its next poll the engine sees the new time.
-            self.after(GLANCE / SECOND, lambda: None)
+            self.after(POLL_INTERVAL / SECOND, lambda: None)
+
+    def _evict(self) -> None:
+        evict_idle(self.scheduler, self.wall())
 
     # ------------------------------------------------------------------ in the end
 

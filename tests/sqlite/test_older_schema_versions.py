@@ -128,6 +128,17 @@ def test_is_brought_up_to_date(old: Old, tmp_path: Path) -> None:
         assert ask(old.path, question) == ask(tmp_path / "new.db", question)
 
 
+def test_who_must_be_in_memory_is_known(old: Old) -> None:
+    """What was under way is looked at once, what starts later rests till then, and all else until it is woken."""
+    if old.version >= 4:
+        pytest.skip("it says so itself")
+    SqliteStore(old.path).close()
+    awake = "case when status <> 'processing' then 9223372036854775807 when started_at is null then starts_at end"
+
+    assert ask(old.path, f"select id, wake_at from workflows where wake_at is not ({awake})") == []
+    assert ask(old.path, "select count(*) from workflows where wake_at is null") != [(0,)]
+
+
 def test_is_checked_as_it_stands(old: Old, client: Orchestrator) -> None:
     """Before a file is brought up to date, all that is unfinished in it is found to replay; it stays as it is."""
     before = old.path.read_bytes()

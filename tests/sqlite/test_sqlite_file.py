@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from tests.support.programs.launch import WAIT, Program
-from tests.support.storage import checkpoint
-from yieldflow._core.errors import DatabaseOpenError, RefusedValueError, StorageError
+from tests.support.storage import arrived, checkpoint
+from yieldflow._core.errors import DamagedRowError, DatabaseOpenError, RefusedValueError, StorageError
 from yieldflow._core.history import (
     ENDED,
     CancelRequested,
@@ -33,8 +33,19 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.sqlite import SqliteStore, connections, listing, reading, rewind, schema
-from yieldflow.store import Checkpoint, Current, OpenAttempt, Parent, Request, RequestKind, Retried, Submission
+from yieldflow.sqlite import SqliteStore, connections, listing, reading, rewind, schema, writing
+from yieldflow.store import (
+    Checkpoint,
+    Current,
+    Found,
+    OpenAttempt,
+    Parent,
+    Request,
+    RequestKind,
+    Retried,
+    Sleeper,
+    Submission,
+)
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...", b"\x80")
 
@@ -635,13 +646,13 @@ LISTINGS: dict[str, tuple[Filter, str, bool]] = {
     "a time": (Filter(created_from=5, created_before=9), "workflows_by_time (created_at>? AND created_at<?)", True),
     "a name": (Filter(name="order", limit=10), "workflows_by_time", True),
     "done": (Filter(statuses=any_of(WorkflowStatus.DONE), limit=10), "workflows_by_time", True),
-    "failed": (Filter(statuses=any_of(WorkflowStatus.FAILED), limit=10), "workflows_not_done", False),
+    "failed": (Filter(statuses=any_of(WorkflowStatus.FAILED), limit=10), "workflows_wake_at", False),
     "failed or cancelled": (
         Filter(statuses=any_of(WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)),
-        "workflows_not_done",
+        "workflows_wake_at",
         False,
     ),
-    "under way": (Filter(statuses=any_of(WorkflowStatus.PROCESSING)), "workflows_not_done", False),
+    "under way": (Filter(statuses=any_of(WorkflowStatus.PROCESSING)), "workflows_wake_at", False),
     "a prefix": (Filter(id_prefix="order-"), "sqlite_autoindex_workflows_1 (id>? AND id<?)", False),
     "children": (Filter(parent="w", limit=10), "workflows_by_parent (parent=?)", False),
 }
@@ -671,10 +682,21 @@ def test_listing_goes_by_an_index(
 
 
 READINGS: dict[str, tuple[str, Sequence[object], str]] = {
-    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_not_done"),
-    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_not_done"),
+    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_wake_at"),
+    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
     "waiting signals": (reading.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
-    "arrivals": (reading.SELECT_ARRIVALS, (5,), "workflows_not_done (started_at=? AND rowid>?)"),
+    "arrivals": (reading.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
+    "arrivals before": (reading.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
+    "arrivals after a deletion": (reading.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
+    "must be in memory": (reading.SELECT_PENDING, (5,), "workflows_wake_at (wake_at=? AND rowid>?)"),
+    "a damaged moment": (reading.SELECT_DAMAGED, (5,), "workflows_wake_at (wake_at>?"),
+    "sleepers of a moment": (reading.SELECT_SLEEPERS_OF, (5, 5, 9), "workflows_wake_at (wake_at=? AND rowid>?"),
+    "sleepers": (reading.SELECT_SLEEPERS, (5, 9), "workflows_wake_at (wake_at>? AND wake_at<?)"),
+    "a brief": (reading.SELECT_BRIEF, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "an orphan's parent": (reading.SELECT_ENDED_PARENT, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "orphans": (writing.WAKE_ORPHANS, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "the stalled": (writing.WAKE_STALLED, (), "workflows_stalled"),
+    "the stalled of a name": (writing.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
     "requests": (reading.SELECT_REQUESTS, (), "workflow_requests"),
     "a workflow's signals": (reading.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
     "a workflow's events": (reading.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
@@ -696,6 +718,53 @@ def test_what_the_owner_asks_goes_by_an_index(path: Path, store: SqliteStore, na
 
     assert [step for step in steps if index in step]
     assert [step for step in steps if step.startswith("SCAN") and "USING" not in step] == []
+
+
+@pytest.mark.parametrize("name", ["must be in memory", "sleepers of a moment", "sleepers", "arrivals"])
+def test_pages_come_without_sorting(path: Path, store: SqliteStore, name: str) -> None:
+    """A page costs what is on it, however many workflows rest: the index gives the order."""
+    statement, parameters, _ = READINGS[name]
+
+    assert [step for step in plan(path, statement, parameters) if "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize("damage", ["'soon'", "x'ff'", "1e300"])
+def test_a_damaged_moment_is_found_and_told(path: Path, store: SqliteStore, damage: str) -> None:
+    """A workflow of which nobody can say when it wakes is found like those that must be in memory, and named so."""
+    store.commit([begun("before"), begun("w"), begun("behind")])
+    with connect(path) as database:
+        database.execute(f"update workflows set wake_at = {damage} where id = 'w'")
+
+    assert [found.workflow_id for found in store.pending(0, 2)] == ["before", "w"]
+    assert [found.workflow_id for found in store.pending(2, 2)] == ["behind"]
+    for read in (store.load, store.record, store.brief):
+        with pytest.raises(DamagedRowError, match="column wake_at holds"):
+            read("w")
+
+
+def test_a_page_passes_over_what_has_no_id(path: Path, store: SqliteStore) -> None:
+    """A row that cannot be asked for by its id takes no place of another's, and a damaged count is none."""
+    store.commit([begun(each) for each in ("a", "b", "c", "d")])
+    store.commit([checkpoint(each, wake_at=5000) for each in "cd"])
+    with connect(path) as database:
+        database.execute("update workflows set id = cast(x'ff' as text) where id = 'a'")
+        database.execute("update workflows set recovery_attempts = 'often' where id = 'b'")
+        database.execute("update workflows set id = x'00' where id = 'c'")
+
+    assert store.pending(0, 1) == [Found(2, "b", 0)]
+    assert store.sleepers((0, 0), 9000, 1) == [Sleeper(5000, 4, "d")]
+
+
+@pytest.mark.parametrize("column", ["input", "seed", "output", "version", "created_at"])
+def test_a_brief_minds_no_other_column(path: Path, store: SqliteStore, column: str) -> None:
+    """What the scheduler does not ask of a workflow out of memory keeps nobody from ending it."""
+    store.commit([begun("w")])
+    with connect(path) as database:
+        database.execute(f"update workflows set {column} = cast(x'ff' as text)")
+    found = store.brief("w")
+
+    assert found is not None
+    assert (found.status, found.run) == ("processing", 1)
 
 
 # ---------------------------------------------------------------------- where SQLite fails
@@ -902,14 +971,14 @@ def client(path: Path, store: SqliteStore) -> Iterator[SqliteStore]:
             connection.execute("pragma wal_checkpoint(restart)")
         an_hour_ago = time.time() - 3600
         os.utime(log, (an_hour_ago, an_hour_ago))
-        assert [len(store.arrivals().workflows) for _ in range(3)] == [500, 0, 0]
+        assert [len(arrived(store)) for _ in range(3)] == [500, 0, 0]
         yield client
 
 
 def test_after_a_long_quiet_the_next_look_finds_what_came(store: SqliteStore, client: SqliteStore) -> None:
     """However long nobody wrote: a submission is found by the look that follows it."""
     client.submit([submission("later")])
-    assert store.arrivals().workflows == ["later"]
+    assert arrived(store) == ["later"]
 
 
 def test_writes_of_the_same_moment_are_all_found(path: Path, store: SqliteStore, client: SqliteStore) -> None:
@@ -918,7 +987,7 @@ def test_writes_of_the_same_moment_are_all_found(path: Path, store: SqliteStore,
     for number in range(3):
         client.submit([submission(f"w{number}")])
         os.utime(path.with_name(f"{path.name}-wal"), ns=(moment, moment))
-        assert store.arrivals().workflows == [f"w{number}"]
+        assert arrived(store) == [f"w{number}"]
 
 
 def test_a_file_system_without_times_delays_and_loses_nothing(
@@ -933,17 +1002,17 @@ def test_a_file_system_without_times_delays_and_loses_nothing(
     found: list[str] = []
     until = time.monotonic() + WAIT
     while not found and time.monotonic() < until:
-        found = list(store.arrivals().workflows)
+        found = arrived(store)
     assert found == ["later"]
 
 
 def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:
     """What a client in another process submits is found at the next look, once."""
-    assert store.arrivals().workflows == []
+    assert arrived(store) == []
     with Program("stores", path) as program:
         program.tell("submit: theirs")
         assert [program.line(), program.line()] == ["ready", "submitted"]
-        found = [store.arrivals().workflows, store.arrivals().workflows]
+        found = [arrived(store), arrived(store)]
         program.kill()
 
     assert found == [["theirs"], []]

@@ -38,12 +38,15 @@ from yieldflow._core.history import (
 )
 from yieldflow.memory import MemoryStore
 from yieldflow.store import (
+    FOREVER,
+    UNCHANGED,
     Checkpoint,
     Continued,
     OpenAttempt,
     Retried,
     Rewind,
     Store,
+    statuses_before,
 )
 
 
@@ -68,6 +71,7 @@ class Life:
 
     def __init__(self) -> None:
         self.run = 1
+        self.status = WorkflowStatus.PROCESSING
         self.signals = self.children = 0
         self.mail: list[int] = []
         self.begin()
@@ -97,6 +101,9 @@ class Life:
         beats: list[tuple[int, Payload]] = []
         for number in draw(st.permutations(self.waiting)):
             what = draw(st.sampled_from(["leave", "end", "fail", "cancel", "record", "retry", "beat"]))
+            begun = now - 10, draw(st.sampled_from(["yieldflow-1", "event loop \udcff"]))
+            if draw(st.booleans()):
+                checkpoint.begun_by = {**checkpoint.begun_by, number: begun}
             outcome: Outcome = FAILURE if what == "fail" else draw(st.sampled_from(PAYLOADS[:6]))
             event = ended(number, now, outcome, draw(st.integers(2 if number in self.again else 1, 3)))
             if what in ("end", "fail"):
@@ -112,6 +119,7 @@ class Life:
                 self.again.add(number)
             elif what == "beat":
                 beats.append((number, draw(st.sampled_from(PAYLOADS[:6]))))
+                checkpoint.begun = [*checkpoint.begun, (number, *begun)]
             if what in ("end", "fail", "cancel"):
                 self.waiting.remove(number)
             if what in ("end", "fail", "cancel", "record"):
@@ -154,14 +162,22 @@ class Life:
             self.children += 1
             name = f"{checkpoint.workflow_id}/{self.children}"
             checkpoint.children = [child(name, self.children, of=checkpoint.workflow_id, run=self.run)]
+        checkpoint.wake_at = draw(st.sampled_from([UNCHANGED, None, 1500, 1501, FOREVER]))
+        checkpoint.wakes = draw(st.sampled_from([[], ["x"], ["z/1", "y"]]))
         if draw(st.sampled_from([False, False, False, True])):
+            if self.status.ended:
+                return
+            self.status = WorkflowStatus.PROCESSING
             checkpoint.continued = Continued("next", f"[{self.run}]", b"new")
             self.run += 1
             # Signals that were received go with the run, and their numbers are free again.
             self.signals = max(self.mail, default=0)
             self.begin()
             return
-        checkpoint.status = draw(st.sampled_from([None, *WorkflowStatus]))
+        may_follow = [after for after in WorkflowStatus if self.status in statuses_before(after)]
+        checkpoint.status = draw(st.sampled_from([None, *may_follow]))
+        self.status = checkpoint.status or self.status
+        checkpoint.orphans = self.status.ended and draw(st.booleans())
         done = checkpoint.status is WorkflowStatus.DONE
         checkpoint.outcome = draw(st.sampled_from([None, "1", None if done else FAILURE]))
         checkpoint.reason = draw(st.sampled_from([None, None if done else "mismatch"]))

@@ -12,6 +12,7 @@ from tests.support.storage import (
     FAILURE,
     STORES,
     act,
+    arrived,
     asked,
     begun,
     checkpoint,
@@ -32,6 +33,7 @@ from tests.support.storage import (
     wait,
 )
 from yieldflow._core.errors import (
+    RetryRefusedError,
     WorkflowAlreadyExistsError,
     WorkflowEndedError,
     WorkflowNotEndedError,
@@ -85,7 +87,7 @@ def test_requests_are_told_of_until_they_are_handled(store: Store) -> None:
     third = store.arrivals()
 
     assert (told(first.requests), nothing_new) == ([("w", "suspend"), ("w", "resume")], Arrivals([], []))
-    assert (second.workflows, told(second.requests)) == (["v"], [("w", "resume")])
+    assert (second.workflows, told(second.requests)) == ([("v", None)], [("w", "resume")])
     assert told(third.requests) == [("v", "suspend")]
     assert third.requests[0].number not in [request.number for request in first.requests]
 
@@ -101,7 +103,7 @@ def test_what_cannot_be_asked_is_not_left(store: Store) -> None:
     with pytest.raises(WorkflowEndedError, match=r"over has ended \(failed\)"):
         store.ask([asked("w"), asked("over")])
     store.submit([submission("v")])
-    assert store.arrivals() == Arrivals(["v"], [])
+    assert store.arrivals() == Arrivals([("v", None)], [])
 
 
 def test_to_handle_what_is_gone_does_no_harm(store: Store) -> None:
@@ -115,7 +117,7 @@ def test_to_handle_what_is_gone_does_no_harm(store: Store) -> None:
     store.commit([checkpoint("gone", handled=numbers[1:]), checkpoint("w", handled=numbers)])
     store.commit([checkpoint("w", handled=numbers)])
     store.submit([submission("v")])
-    assert store.arrivals() == Arrivals(["v"], [])
+    assert store.arrivals() == Arrivals([("v", None)], [])
 
 
 def test_a_handled_request_comes_back_where_its_commit_fails(store: Store) -> None:
@@ -158,7 +160,7 @@ def lived(store: Store, status: WorkflowStatus = WorkflowStatus.FAILED, workflow
     store.commit([last])
 
 
-@pytest.mark.parametrize("status", [*sorted(EVERY_END), WorkflowStatus.STALLED])
+@pytest.mark.parametrize("status", [WorkflowStatus.FAILED, WorkflowStatus.CANCELLED, WorkflowStatus.STALLED])
 def test_a_workflow_goes_on_from_an_earlier_event(store: Store, status: WorkflowStatus) -> None:
     """What was applied from an event on is undone, what was before it is kept, and the owner is asked to go on."""
     lived(store, status)
@@ -237,6 +239,16 @@ def test_a_workflow_may_begin_anew(store: Store) -> None:
     assert history_of(store) == History([], [], frozenset({"p"}))
     assert (record_of(store).started_at, record_of(store).step) == (None, 0)
     assert [kept.number for kept in loaded(store).signals] == [1, 2, 3]
+
+
+def test_what_is_done_does_not_go_back(store: Store) -> None:
+    """A workflow that is done stays so, as the table of statuses says, and nothing of it is changed."""
+    lived(store, WorkflowStatus.DONE)
+    before = seen(store, "w")
+
+    with pytest.raises(RetryRefusedError, match="w is done"):
+        store.rewind("w", 1, 3, reapply=False, at=5000)
+    assert seen(store, "w") == before
 
 
 def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
@@ -393,7 +405,7 @@ def test_a_copy_stands_where_the_original_stood(store: Store) -> None:
     assert [request._replace(number=None) for request in store.arrivals().requests] == [
         Request("copy", RequestKind.RESUME, 5000)
     ]
-    assert seen(store, "w")[2:] == before[2:]
+    assert seen(store, "w")[4:] == before[4:]
 
 
 def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
@@ -416,8 +428,7 @@ def test_what_came_later_is_open_in_the_copy(store: Store) -> None:
 
 def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
     """Nothing but the signals is in a copy that stands before the first event, and it is in its first run."""
-    lived(store)
-    store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
+    lived(store, WorkflowStatus.STALLED)
     store.commit([checkpoint("w", continued=Continued("order", "{}", b"2"))])
     store.commit([checkpoint("w", run=2, events=[Started(2000)], issued=[wait(0)])])
     store.commit([checkpoint("w", run=2, place=1, events=[ended(0, 2100)], received=[(3, 1)], patches=["q"])])
@@ -428,7 +439,7 @@ def test_a_copy_from_the_start_starts_anew(store: Store) -> None:
     assert loaded(store, "copy") == Loaded(record_of(store, "copy"), NOTHING, [], waiting, 3)
     assert (record_of(store, "copy").run, record_of(store, "same run").run) == (1, 2)
     assert history_of(store, "same run") == history_of(store)
-    assert store.arrivals().workflows == ["copy"]
+    assert arrived(store) == ["copy"]
 
 
 def test_a_copy_is_nobody_s_child(store: Store) -> None:
@@ -480,7 +491,7 @@ def test_a_deleted_workflow_leaves_nothing(store: Store) -> None:
     store.delete(["w"])
     store.submit([submission()])
 
-    assert store.arrivals() == Arrivals(["w"], [])
+    assert store.arrivals() == Arrivals([("w", None)], [])
     assert loaded(store) == Loaded(record_of(store), NOTHING, [], [])
     assert (record_of(store).step, record_of(store).updated_at) == (0, 1000)
 
@@ -546,15 +557,15 @@ def test_children_of_an_earlier_run_may_go(store: Store) -> None:
 def test_what_is_submitted_after_a_deletion_arrives(store: Store) -> None:
     """The owner finds what comes after workflows were deleted, though the places of those were taken over."""
     store.submit([submission("a"), submission("b")])
-    first = store.arrivals().workflows
+    first = arrived(store)
     store.commit([over("b", WorkflowStatus.CANCELLED)])
     store.delete(["b"])
     store.submit([submission("b", seed=b"other"), submission("c")])
-    second = store.arrivals().workflows
+    second = arrived(store)
     store.commit([over(each, WorkflowStatus.CANCELLED) for each in "abc"])
     store.delete(["a", "b", "c"])
     store.submit([submission("d")])
-    third = store.arrivals().workflows
+    third = arrived(store)
 
     assert first == ["a", "b"]
     assert [each for each in second if each != "a"] == ["b", "c"]

@@ -14,6 +14,7 @@ from tests.support.storage import (
     PAYLOADS,
     STORES,
     act,
+    arrived,
     begun,
     checkpoint,
     ended,
@@ -63,8 +64,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_an_empty_store_holds_nothing(store: Store) -> None:
     """Asked for what is not there, a store says so and raises nothing."""
-    nothing: object = (None, None, None, [], ([], []), ([], []))
-    assert seen(store, "w", "no \ud800 text") == [[], [], nothing, nothing]
+    nothing: object = (None, None, None, None, [], ([], []), ([], []))
+    assert seen(store, "w", "no \ud800 text") == [[], [], [], [], nothing, nothing]
     assert store.arrivals() == ([], [])
     assert store.purgeable(None, frozenset(WorkflowStatus)) == []
 
@@ -95,6 +96,7 @@ def test_a_new_workflow_is_read_as_it_was_written(store: Store) -> None:
         step=0,
         current=None,
         recovery_attempts=0,
+        wake_at=5000,
     )
     assert store.record("w") == expected
     assert store.records() == [expected]
@@ -226,13 +228,14 @@ def test_a_new_status_brings_its_own_reason_and_end(store: Store) -> None:
     """What belonged to the status before goes with it: a workflow that goes on has no reason, outcome or end."""
     store.commit([begun("w", 1000)])
     store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
-    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
-    failed = record_of(store)
     store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
     again = record_of(store)
+    store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
+    store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
+    failed = record_of(store)
 
-    assert (failed.reason, failed.outcome, failed.finished_at) == (None, FAILURE, 2000)
     assert (again.status, again.reason, again.outcome, again.finished_at) == ("processing", None, None, None)
+    assert (failed.reason, failed.outcome, failed.finished_at) == (None, FAILURE, 2000)
 
 
 def test_a_client_s_workflow_is_started_later(store: Store) -> None:
@@ -260,6 +263,7 @@ def refused_checkpoints() -> list[tuple[str, Checkpoint]]:
         ("a start of a workflow that is not there", checkpoint("none", events=[Started(1)])),
         ("a status of a workflow that is not there", checkpoint("none", status=WorkflowStatus.STALLED)),
         ("a count of a workflow that is not there", checkpoint("none", recovery_attempts=1)),
+        ("a rest of a workflow that is not there", checkpoint("none", wake_at=5000)),
     ]
 
 
@@ -393,19 +397,19 @@ def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
 
 
 def test_arrivals_are_what_clients_added(store: Store) -> None:
-    """The owner finds what was submitted and not driven yet, oldest first and once each."""
-    first = store.arrivals().workflows
+    """The owner finds what was submitted and not driven yet, in the order added and once each."""
+    first = arrived(store)
     store.commit([begun("mine", 1000), checkpoint("later", created=submission("later", 1001, starts_at=9000))])
-    after_own_commit = store.arrivals().workflows
+    after_own_commit = arrived(store)
     store.submit([submission("b", 3000), submission("a", 2000), submission("c", 3000, starts_at=9000)])
-    found = store.arrivals().workflows
-    again = store.arrivals().workflows
+    found = arrived(store)
+    again = arrived(store)
     store.commit([checkpoint(each, events=[Started(4000)]) for each in "abc"])
     store.submit([submission("d", 5000)])
 
     assert (first, after_own_commit, again) == ([], [], [])
-    assert found == ["later", "a", "b", "c"]
-    assert store.arrivals() == Arrivals(["d"], [])
+    assert found == ["later", "b", "a", "c"]
+    assert store.arrivals() == Arrivals([("d", None)], [])
 
 
 def test_the_first_look_always_looks(store: Store) -> None:
@@ -414,7 +418,7 @@ def test_the_first_look_always_looks(store: Store) -> None:
     store.commit([checkpoint("over", status=WorkflowStatus.CANCELLED, at=2000)])
     store.commit([checkpoint("stalled", status=WorkflowStatus.STALLED, reason="not registered")])
 
-    assert store.arrivals().workflows == ["w"]
+    assert arrived(store) == ["w"]
 
 
 def test_a_status_says_where_the_workflow_is(store: Store) -> None:

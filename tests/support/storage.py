@@ -23,6 +23,7 @@ from yieldflow._core.history import (
 from yieldflow.filter import Filter
 from yieldflow.memory import MemoryStore
 from yieldflow.store import (
+    FOREVER,
     Checkpoint,
     Loaded,
     Parent,
@@ -126,8 +127,12 @@ def seen(store: Store, *ids: str) -> list[object]:
     return [
         store.records(),
         store.unfinished(),
+        # Numbers are a store's own.
+        [found[1:] for found in store.pending(0, 100)],
+        [(sleeper.wake_at, sleeper.workflow_id) for sleeper in store.sleepers((0, 0), FOREVER - 1, 100)],
         *(
             (
+                store.brief(each),
                 store.load(each),
                 store.snapshot(each),
                 store.record(each),
@@ -162,6 +167,11 @@ def step_of(store: Store, number: int, workflow_id: str = "w") -> StepRecord:
 def told(requests: Sequence[Request]) -> list[tuple[str, str]]:
     """Of which workflow requests ask what."""
     return [(request.workflow_id, request.kind.value) for request in requests]
+
+
+def arrived(store: Store) -> list[str]:
+    """The ids of the workflows that a look finds."""
+    return [workflow_id for workflow_id, _ in store.arrivals().workflows]
 
 
 def ids(store: Store, **which: Any) -> list[str]:

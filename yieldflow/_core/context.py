@@ -2,16 +2,16 @@
 
 While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note
 themselves there when they are made, so that one that is never yielded can be reported with the line that made it; the
-workflow's logger asks there whether it is a replay. Worker threads have contexts of their own, where it is None.
+workflow's logger asks there whether it is a replay. Each thread has its own: in those of workers it is None.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
+from threading import local
 from types import CodeType
 
 
@@ -66,51 +66,32 @@ class Driving:
         return made
 
 
-class DrivingPlace:
-    """What is being driven in one context."""
+class CurrentExecution(local):
+    """The execution that this thread drives, if it drives one."""
 
-    __slots__ = ("occupant",)
-
-    def __init__(self) -> None:
-        self.occupant: Driving | None = None
+    execution: Driving | None = None
 
 
-# Set once in each context and never again: the garbage collector may let go of an execution while another is driven,
-# also in the midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
-_place: ContextVar[DrivingPlace | None] = ContextVar("yieldflow_driving", default=None)
+# Not a context variable: `asyncio.to_thread` and its like copy the context of the thread that hands them work, and
+# the copies would share what is driven. A thread drives one execution to the end of its turn, so a thread is enough.
+_current = CurrentExecution()
 
 
 def driving() -> Driving | None:
-    """What is being driven in this context; None where nothing is."""
-    there = _place.get()
-    return None if there is None else there.occupant
-
-
-def driving_place() -> DrivingPlace:
-    """What tells what is driven in this context."""
-    found = _place.get()
-    if found is None:
-        found = DrivingPlace()
-        _place.set(found)
-    return found
+    """Return the execution that this thread drives, or None."""
+    return _current.execution
 
 
 def drive(new: Driving | None) -> Driving | None:
-    """Have ``new`` be what is driven in this context; what was driven before."""
-    there = _place.get()
-    if there is None:
-        if new is None:
-            return None
-        there = driving_place()
-    before, there.occupant = there.occupant, new
+    """Have this thread drive ``new`` from now on, and return what it drove before."""
+    before, _current.execution = _current.execution, new
     return before
 
 
 def note_made(command: object, holds: object = None) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
     # As `driving` says, without the call: this is at every command.
-    there = _place.get()
-    current = None if there is None else there.occupant
+    current = _current.execution
     if current is not None:
         if holds is not None and current.made:
             note_used(holds)

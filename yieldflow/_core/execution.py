@@ -31,7 +31,7 @@ from .commands import (
     WaitSignal,
     show,
 )
-from .context import WorkflowInfo, drive, driving_place, note_used, unyielded
+from .context import WorkflowInfo, drive, note_used, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -179,8 +179,7 @@ class Execution(Steps):
         recorded = self.applied < len(self._history.events)
         self.replaying = recorded
         self._advance = advance = Advance()
-        here = driving_place()
-        before, here.occupant = here.occupant, self
+        before = drive(self)
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -197,7 +196,7 @@ class Execution(Steps):
                 found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
-            here.occupant = before
+            drive(before)
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE

@@ -75,7 +75,7 @@ TRANSITIONS: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
             WorkflowStatus.STALLED,
         }
     ),
-    WorkflowStatus.SUSPENDED: frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.CANCELLED}),
+    WorkflowStatus.SUSPENDED: frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.CANCELLED, WorkflowStatus.STALLED}),
     WorkflowStatus.STALLED: frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.CANCELLED}),
     WorkflowStatus.FAILED: frozenset({WorkflowStatus.PROCESSING}),
     WorkflowStatus.CANCELLED: frozenset({WorkflowStatus.PROCESSING}),

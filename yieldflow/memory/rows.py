@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from .._core.history import (
     CancelRequested,
@@ -22,9 +22,23 @@ from .._core.history import (
     dropped_before,
 )
 from ..filter import Filter
-from ..store import Current, Loaded, OpenAttempt, Pending, Retried, StepRecord, Submission, WorkflowRecord
+from ..store import (
+    UNCHANGED,
+    Current,
+    Loaded,
+    OpenAttempt,
+    Pending,
+    Retried,
+    StepRecord,
+    Submission,
+    WorkflowBrief,
+    WorkflowRecord,
+)
 
 T = TypeVar("T")
+
+#: When an attempt began, and on which worker.
+Beginning: TypeAlias = tuple[Micros, str]
 
 
 class Kept(NamedTuple):
@@ -59,10 +73,16 @@ def new_step(step: Step, at: Micros) -> StepRecord:
     )
 
 
-def ended_step(before: StepRecord, event: StepEnded, place: int | None) -> StepRecord:
+def with_beginning(step: StepRecord, begun: Beginning | None) -> StepRecord:
+    """The row with when an attempt began, and on which worker; None where neither is known."""
+    begun_at, worker = begun or (None, None)
+    return replace(step, begun_at=begun_at, worker=worker)
+
+
+def ended_step(before: StepRecord, event: StepEnded, place: int | None, begun: Beginning | None) -> StepRecord:
     """The row of a step whose outcome was recorded, and applied at ``place``."""
     return replace(
-        _without_last_failure(before),
+        with_beginning(_without_last_failure(before), begun),
         status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
         attempt=event.attempt,
         outcome=event.outcome,
@@ -77,11 +97,11 @@ def dropped_step(before: StepRecord, place: int, at: Micros) -> StepRecord:
     return replace(before, status=StepStatus.CANCELLED, outcome=None, dropped=place, finished_at=at)
 
 
-def retried_step(before: StepRecord, retried: Retried) -> StepRecord:
+def retried_step(before: StepRecord, retried: Retried, begun: Beginning | None) -> StepRecord:
     """The row of a step of which an attempt failed, and another follows."""
     following = retried.following
     return replace(
-        before,
+        with_beginning(before, begun),
         attempt=following.number,
         due_at=following.due_at,
         last_failure=retried.failure._replace(exception=None),
@@ -118,6 +138,7 @@ def rewound_workflow(row: WorkflowRecord, place: int, parent: WorkflowRecord | N
         finished_at=None,
         deadline_at=None,
         recovery_attempts=0,
+        wake_at=None,
         started_at=row.started_at if place > 0 else None,
     )
 
@@ -154,6 +175,7 @@ def loaded(
     patches: frozenset[str],
     signals: Sequence[Signal],
     last_signal: int,
+    orphan_of: str | None,
 ) -> Loaded:
     """All that a workflow is built from."""
     placed: list[tuple[int, Event]] = list(cancels.items())
@@ -174,7 +196,8 @@ def loaded(
     open_ones = (step for step in steps if step.status is StepStatus.SCHEDULED and step.kind is StepKind.ACTIVITY)
     attempts = {step.step: _open_attempt(step) for step in open_ones}
     dropped = dropped_before(len(events), {step.step: step.dropped for step in steps if step.dropped is not None})
-    return Loaded(record, History(events, issued, patches, dropped), recorded, signals, last_signal, attempts)
+    history = History(events, issued, patches, dropped)
+    return Loaded(record, history, recorded, signals, last_signal, attempts, orphan_of)
 
 
 def _open_attempt(step: StepRecord) -> OpenAttempt:
@@ -190,7 +213,6 @@ def _issued(step: StepRecord) -> Step:
 
 def pending(row: WorkflowRecord, steps: Iterable[StepRecord], mail: bool, parent: WorkflowRecord | None) -> Pending:
     """What a new session must know of an unfinished workflow; ``mail``: whether signals wait for it."""
-    with_parent = row.parent is not None and row.parent.on_parent_end == "cancel"
     waits = [step for step in steps if is_open(step)]
     unended = [step for step in waits if step.status is StepStatus.SCHEDULED]
     sleeps = [(step.step, step.due_at) for step in unended if step.due_at is not None]
@@ -207,12 +229,37 @@ def pending(row: WorkflowRecord, steps: Iterable[StepRecord], mail: bool, parent
         sleeps=sleeps,
         recovery_attempts=row.recovery_attempts,
         deadline_at=row.deadline_at,
-        orphan_of=parent.id if parent is not None and parent.status.ended and with_parent else None,
+        orphan_of=orphan_of(row, parent),
     )
 
 
-def new_workflow(new: Submission) -> WorkflowRecord:
-    """The row of a workflow that no turn has driven."""
+def ends_with_parent(row: WorkflowRecord) -> bool:
+    """Whether a child is to end with its parent."""
+    return row.parent is not None and row.parent.on_parent_end == "cancel"
+
+
+def orphan_of(row: WorkflowRecord, parent: WorkflowRecord | None) -> str | None:
+    """The parent with which a workflow was to end, where that has ended."""
+    return parent.id if parent is not None and parent.status.ended and ends_with_parent(row) else None
+
+
+def brief(row: WorkflowRecord) -> WorkflowBrief:
+    """The row as the scheduler asks for it."""
+    return WorkflowBrief(
+        workflow_id=row.id,
+        name=row.name,
+        status=row.status,
+        run=row.run,
+        started=row.started_at is not None,
+        starts_at=row.starts_at,
+        recovery_attempts=row.recovery_attempts,
+        wake_at=row.wake_at,
+        parent=row.parent,
+    )
+
+
+def new_workflow(new: Submission, wake_at: Micros | None = UNCHANGED) -> WorkflowRecord:
+    """The row of a workflow that no turn has driven; without a ``wake_at`` of its own it rests until it starts."""
     return WorkflowRecord(
         id=new.workflow_id,
         name=new.name,
@@ -235,6 +282,7 @@ def new_workflow(new: Submission) -> WorkflowRecord:
         step=0,
         current=None,
         recovery_attempts=0,
+        wake_at=new.starts_at if wake_at == UNCHANGED else wake_at,
     )
 
 
@@ -283,5 +331,7 @@ def _reopened(step: StepRecord) -> StepRecord:
         finished_at=None,
         heartbeat=None,
         counted_from=None,
+        begun_at=None,
+        worker=None,
         due_at=None if step.kind is StepKind.ACTIVITY else step.due_at,
     )

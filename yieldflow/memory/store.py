@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from .._core.errors import (
     RefusedValueError,
@@ -24,67 +21,56 @@ from .._core.history import (
 )
 from ..filter import EVERYTHING, Filter
 from ..store import (
+    FOREVER,
+    UNCHANGED,
     Arrivals,
     Checkpoint,
     Continued,
+    Found,
     Loaded,
-    Parent,
     Pending,
     Request,
     RequestKind,
     Rewind,
+    Sleeper,
     StepRecord,
     Submission,
+    WorkflowBrief,
     WorkflowRecord,
+    check_rewindable,
     id_taken_error,
+    statuses_before,
 )
 from .rows import (
     Kept,
     before_place,
+    brief,
     copied_step,
-    derived,
     dropped_step,
     ended_step,
-    is_of_earlier_run,
+    ends_with_parent,
     is_open,
     is_wanted,
     loaded,
     new_step,
     new_workflow,
+    orphan_of,
     pending,
     retried_step,
     returned,
     rewound_step,
     rewound_workflow,
+    with_beginning,
 )
+from .tables import Tables
 
 
-class MemoryStore:
+class MemoryStore(Tables):
     """A `Store` without a file.
 
     It lives as long as the object: `close` keeps what is in it, so that a second session can be tried on it as on a
     file. Nothing is shared with the caller but immutable values.
     """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._workflows: dict[str, WorkflowRecord] = {}
-        #: By workflow and run, then by number.
-        self._steps: dict[tuple[str, int], dict[int, StepRecord]] = {}
-        #: By workflow, then by number.
-        self._signals: dict[str, dict[int, Kept]] = {}
-        #: By workflow, then by place.
-        self._cancels: dict[str, dict[int, CancelRequested]] = {}
-        self._patches: dict[str, frozenset[str]] = {}
-        self._requests: dict[int, Request] = {}
-        self._last_request = 0
-        #: What a failing change has to put back: the table, the key, and the value before (None where none was).
-        self._undo: list[tuple[dict[Any, Any], object, object | None]] = []
-        self._others_wrote = True
-        #: Of children that were rewound by themselves: how they were to end with their parents.
-        self._released: dict[str, Parent] = {}
-        #: What `arrivals` told of.
-        self._told_of: set[str] = set()
 
     # ------------------------------------------------------------------ the scheduler's
 
@@ -93,11 +79,15 @@ class MemoryStore:
         with self._transaction():
             for checkpoint in checkpoints:
                 if checkpoint.created is not None:
-                    self._create(checkpoint.created)
+                    self._create(checkpoint.created, checkpoint.wake_at)
                 for child in checkpoint.children:
                     self._create(child)
             for checkpoint in checkpoints:
                 self._apply(checkpoint)
+            # Behind every change of a status, and of when a workflow wakes.
+            for checkpoint in checkpoints:
+                if checkpoint.rare:
+                    self._wake_others(checkpoint)
 
     def load(self, workflow_id: str) -> Loaded | None:
         """All that a workflow is built from, of its current run; None where there is no such workflow."""
@@ -112,6 +102,7 @@ class MemoryStore:
                 self._patches.get(workflow_id, frozenset()),
                 self._waiting(workflow_id),
                 max(self._signals.get(workflow_id, ()), default=0),
+                orphan_of(record, self._parent_of(record)),
             )
 
     def unfinished(self) -> list[Pending]:
@@ -123,16 +114,51 @@ class MemoryStore:
                 if not row.status.ended
             ]
 
+    def brief(self, workflow_id: str) -> WorkflowBrief | None:
+        """Read the row of a workflow, and none of its steps; None where there is no such workflow."""
+        with self._lock:
+            row = self._workflows.get(workflow_id)
+            return None if row is None else brief(row)
+
+    def pending(self, after: int, limit: int) -> list[Found]:
+        """Unfinished workflows that must be in memory, by number, of numbers above ``after``."""
+        with self._lock:
+            found = (
+                Found(self._numbers[row.id], row.id, row.recovery_attempts)
+                for row in self._workflows.values()
+                if row.wake_at is None and not row.status.ended
+            )
+            return sorted(each for each in found if each.number > after)[:limit]
+
+    def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
+        """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
+        with self._lock:
+            found = (
+                Sleeper(row.wake_at, self._numbers[row.id], row.id)
+                for row in self._workflows.values()
+                if row.wake_at is not None and row.wake_at <= until and not row.status.ended
+            )
+            return sorted(each for each in found if each[:2] > after)[:limit]
+
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
+        with self._transaction():
+            rows = [row for row in self._workflows.values() if row.status is WorkflowStatus.STALLED]
+            found = [row for row in rows if name in (None, row.name)]
+            for row in found:
+                self._put(self._workflows, row.id, replace(row, wake_at=None))
+        return [row.id for row in found]
+
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""
         with self._lock:
             if not self._others_wrote:
                 return Arrivals([], [])
             self._others_wrote = False
-            waiting = (record for record in self._oldest_first() if record.started_at is None)
-            found = [record.id for record in waiting if record.status is WorkflowStatus.PROCESSING]
-            new = [workflow_id for workflow_id in found if workflow_id not in self._told_of]
-            self._told_of.update(new)
+            waiting = (row for row in self._workflows.values() if row.started_at is None)
+            found = [(row.id, row.wake_at) for row in waiting if row.status is WorkflowStatus.PROCESSING]
+            new = [(workflow_id, wake_at) for workflow_id, wake_at in found if workflow_id not in self._told_of]
+            self._told_of.update(workflow_id for workflow_id, _ in new)
             return Arrivals(new, [self._requests[number] for number in sorted(self._requests)])
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
@@ -198,7 +224,7 @@ class MemoryStore:
             row, copy = self._found(workflow_id), new.workflow_id
             if row.run != run:
                 raise WorkflowNotFoundError(f"workflow {workflow_id} is in run {row.run} by now: run {run} is not kept")
-            self._create(new._replace(parent=None, signals=()))
+            self._create(new._replace(parent=None, signals=()), wake_at=None)
             if place > 0:
                 made = replace(self._workflows[copy], run=run, started_at=row.started_at)
                 self._put(self._workflows, copy, made)
@@ -264,90 +290,14 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to let go of: what was written stays."""
 
-    # ------------------------------------------------------------------ reading
-
-    def _found(self, workflow_id: str) -> WorkflowRecord:
-        row = self._workflows.get(workflow_id)
-        if row is None:
-            raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
-        return row
-
-    def _oldest_first(self) -> list[WorkflowRecord]:
-        # The sort is stable and the dictionary keeps the order of insertion, which settles equal times.
-        return sorted(self._workflows.values(), key=lambda record: record.created_at)
-
-    def _children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
-        parents = ((row, row.parent) for row in self._workflows.values())
-        return [row for row, parent in parents if parent is not None and parent[:2] == (workflow_id, run)]
-
-    def _parent_of(self, row: WorkflowRecord) -> WorkflowRecord | None:
-        return None if row.parent is None else self._workflows.get(row.parent.workflow_id)
-
-    def _awaited(self, row: WorkflowRecord) -> bool:
-        """Whether the run that started a workflow has not ended."""
-        parent = self._parent_of(row)
-        return parent is not None and not parent.status.ended and not is_of_earlier_run(row, parent)
-
-    def _with_descendants(self, workflow_ids: Sequence[str]) -> dict[str, WorkflowRecord]:
-        found = {workflow_id: self._found(workflow_id) for workflow_id in workflow_ids}
-        children: dict[str, list[WorkflowRecord]] = {}
-        for row in self._workflows.values():
-            if row.parent is not None:
-                children.setdefault(row.parent.workflow_id, []).append(row)
-        generation = list(found)
-        while generation:
-            born = [child for parent in generation for child in children.get(parent, ())]
-            generation = [child.id for child in born if child.id not in found]
-            found.update((child.id, child) for child in born)
-        return found
-
-    def _sorted_steps(self, record: WorkflowRecord) -> list[StepRecord]:
-        steps = self._steps.get((record.id, record.run), {})
-        return [steps[number] for number in sorted(steps)]
-
-    def _record(self, workflow_id: str) -> WorkflowRecord:
-        """The row with what is derived when read."""
-        row = self._workflows[workflow_id]
-        return derived(row, self._sorted_steps(row))
-
-    def _waiting(self, workflow_id: str) -> list[Signal]:
-        signals = self._signals.get(workflow_id, {})
-        return [signals[number].signal for number in sorted(signals) if signals[number].received is None]
-
     # ------------------------------------------------------------------ writing
-
-    @contextmanager
-    def _transaction(self, by_client: bool = False) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except BaseException:
-                self._roll_back()
-                raise
-            self._undo.clear()
-            self._others_wrote = self._others_wrote or by_client
-
-    def _put(self, table: dict[Any, Any], key: object, value: object) -> None:
-        self._undo.append((table, key, table.get(key)))
-        table[key] = value
-
-    def _roll_back(self) -> None:
-        for table, key, value in reversed(self._undo):
-            if value is None:
-                del table[key]
-            else:
-                table[key] = value
-        self._undo.clear()
 
     def _go_back(self, goal: Rewind) -> None:
         workflow_id, run, place, reapply = goal
         row = self._found(workflow_id)
-        if not row.status.ended and row.status is not WorkflowStatus.STALLED:
-            raise WorkflowNotEndedError(
-                f"workflow {workflow_id} is {row.status}: only one that ended or stalled can go back"
-            )
         if row.run != run:
             raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {row.run} by now, not in run {run}")
+        check_rewindable(workflow_id, row.status)
         steps = self._steps.get((workflow_id, run), {})
         kept = {number: rewound_step(step, place, reapply) for number, step in steps.items() if step.turn < place}
         self._put(self._steps, (workflow_id, run), kept)
@@ -365,6 +315,7 @@ class MemoryStore:
         """Delete all of these workflows; nothing may fail after it."""
         for workflow_id in doomed:
             del self._workflows[workflow_id]
+            del self._numbers[workflow_id]
             self._signals.pop(workflow_id, None)
             self._cancels.pop(workflow_id, None)
             self._patches.pop(workflow_id, None)
@@ -379,10 +330,12 @@ class MemoryStore:
         self._last_request += 1
         self._put(self._requests, self._last_request, request._replace(number=self._last_request))
 
-    def _create(self, new: Submission) -> None:
+    def _create(self, new: Submission, wake_at: Micros | None = UNCHANGED) -> None:
         if new.workflow_id in self._workflows:
             raise id_taken_error(new.workflow_id)
-        self._put(self._workflows, new.workflow_id, new_workflow(new))
+        self._last_number += 1
+        self._put(self._numbers, new.workflow_id, self._last_number)
+        self._put(self._workflows, new.workflow_id, new_workflow(new, wake_at))
         for signal in new.signals:
             self._keep(new.workflow_id, signal)
 
@@ -414,7 +367,7 @@ class MemoryStore:
 
     def _change_steps(self, checkpoint: Checkpoint) -> None:
         workflow_id, run = checkpoint.workflow_id, checkpoint.run
-        steps = self._steps.setdefault((workflow_id, run), {})
+        steps, begun_by = self._steps.setdefault((workflow_id, run), {}), checkpoint.begun_by
         for new in checkpoint.issued:
             if new.number in steps:
                 raise RefusedValueError(f"step {new.number} of workflow {workflow_id!r} is there already")
@@ -424,7 +377,7 @@ class MemoryStore:
                 step = steps.get(event.step)
                 if step is None or step.applied is not None:
                     raise self._not_open(workflow_id, event.step)
-                self._put(steps, step.step, ended_step(step, event, place))
+                self._put(steps, step.step, ended_step(step, event, place, begun_by.get(step.step)))
         for number, place in checkpoint.cancelled:
             if number not in steps or not is_open(steps[number]):
                 raise self._not_open(workflow_id, number)
@@ -433,14 +386,17 @@ class MemoryStore:
             number = retried.step
             if number not in steps or steps[number].status is not StepStatus.SCHEDULED:
                 raise self._not_open(workflow_id, number)
-            self._put(steps, number, retried_step(steps[number], retried))
+            self._put(steps, number, retried_step(steps[number], retried, begun_by.get(number)))
         for number, details in checkpoint.heartbeats:
             if number in steps and steps[number].status is StepStatus.SCHEDULED:
                 self._put(steps, number, replace(steps[number], heartbeat=details))
+        for number, begun_at, worker in checkpoint.begun:
+            if number in steps and steps[number].status is StepStatus.SCHEDULED:
+                self._put(steps, number, with_beginning(steps[number], (begun_at, worker)))
         for event in checkpoint.recorded:
             if event.step not in steps or not is_open(steps[event.step]):
                 raise self._not_open(workflow_id, event.step)
-            self._put(steps, event.step, ended_step(steps[event.step], event, None))
+            self._put(steps, event.step, ended_step(steps[event.step], event, None, begun_by.get(event.step)))
 
     def _not_open(self, workflow_id: str, number: int) -> RefusedValueError:
         return RefusedValueError(f"step {number} of workflow {workflow_id!r} is not there, or has ended")
@@ -456,9 +412,13 @@ class MemoryStore:
         row = self._workflows[checkpoint.workflow_id]
         if checkpoint.started_at is not None:
             row = replace(row, started_at=checkpoint.started_at, run=checkpoint.run)
+        if checkpoint.wake_at != UNCHANGED:
+            row = replace(row, wake_at=checkpoint.wake_at)
         if checkpoint.status is not None:
+            _check_status(row, checkpoint.status)
             row = replace(
                 row,
+                wake_at=FOREVER if checkpoint.status.ended else row.wake_at,
                 status=checkpoint.status,
                 outcome=checkpoint.outcome,
                 finished_at=checkpoint.finished_at,
@@ -470,11 +430,22 @@ class MemoryStore:
             row = replace(row, progress=checkpoint.progress)
         self._put(self._workflows, row.id, row)
 
+    def _wake_others(self, checkpoint: Checkpoint) -> None:
+        """Have be in memory whom a checkpoint wakes, and the children that it leaves behind."""
+        rows = [self._workflows[other] for other in checkpoint.wakes if other in self._workflows]
+        awake = [row for row in rows if row.status is WorkflowStatus.PROCESSING and row.started_at is not None]
+        if checkpoint.orphans:
+            children = self._children(checkpoint.workflow_id, checkpoint.run)
+            awake += [row for row in children if not row.status.ended and ends_with_parent(row)]
+        for row in awake:
+            self._put(self._workflows, row.id, replace(row, wake_at=None))
+
     def _continue(self, checkpoint: Checkpoint, following: Continued) -> None:
         workflow_id, run = checkpoint.workflow_id, checkpoint.run
         row = self._workflows[workflow_id]
         if row.run != run:
             raise RefusedValueError(f"workflow {workflow_id!r} is in run {row.run}, not in run {run}")
+        _check_status(row, WorkflowStatus.PROCESSING)
         for old in [key for key in self._steps if key[0] == workflow_id]:
             self._put(self._steps, old, {})
         waiting = {number: kept for number, kept in self._signals.get(workflow_id, {}).items() if kept.received is None}
@@ -493,5 +464,11 @@ class MemoryStore:
             reason=None,
             started_at=None,
             finished_at=None,
+            wake_at=None,
         )
         self._put(self._workflows, workflow_id, row)
+
+
+def _check_status(row: WorkflowRecord, after: WorkflowStatus) -> None:
+    if row.status not in statuses_before(after):
+        raise RefusedValueError(f"workflow {row.id!r} is {row.status}, and may not become {after}")

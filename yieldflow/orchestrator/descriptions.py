@@ -9,7 +9,7 @@ from typing import Any
 
 from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, WorkflowStatus, to_datetime
 from ..codec import preview
-from ..scheduler.timers import Trouble
+from ..scheduler.storage_backoff import Trouble
 from ..store import StepRecord, WorkflowRecord
 from ..workers.attempt import AttemptInfo
 

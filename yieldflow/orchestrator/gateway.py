@@ -23,7 +23,8 @@ from .._core.history import Failure, Micros, Payload, WorkflowStatus
 from .._core.nodes import add_note
 from ..history_checks import checked, end_of
 from ..log import logger
-from ..scheduler.turn import Ended, cannot_clean_up
+from ..scheduler.messages import Ended
+from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import here, interrupted
 from .settings import Settings
@@ -183,7 +184,7 @@ class Gateway:
             record = self.record(workflow_id)
             stalled = record.status is WorkflowStatus.STALLED
             # In a session, only what was tried there is known to be stalled still.
-            tried = self.session is None or self.session.has_stalled(workflow_id)
+            tried = self.session is None or self.session.has_stalled(record)
             if record.status.ended or (stalled and tried):
                 return Ended(record.id, record.status, record.outcome, record.reason)
             over = session is not None and (self.session is not session or not session.running)

@@ -10,7 +10,7 @@ from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, WorkflowStatus
 from .._core.registry import Registry
 from ..filter import Filter
-from ..scheduler.live import LiveWorkflows, stall_reason
+from ..scheduler.live import Driver, stall_reason
 from ..store import Store, WorkflowRecord
 
 #: The statuses of workflows that have still to go on.
@@ -76,15 +76,12 @@ def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Cod
     """Replay one workflow; what stands in the way, if anything does."""
     if record.damaged:
         return [ReplayProblem(record.id, record.name, record.status, record.reason or "")]
-    residents = LiveWorkflows(codec, registry)
     try:
         loaded = store.load(record.id)
         if loaded is not None:
-            residents.rebuild(loaded)
+            Driver(codec, registry).rebuild(loaded).execution.close()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever it is, it is one workflow's
         return [ReplayProblem(record.id, record.name, record.status, stall_reason(error))]
-    finally:
-        residents.close()
     return []

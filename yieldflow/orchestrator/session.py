@@ -10,10 +10,11 @@ from .._core.history import Codec, Micros, Payload
 from ..inbox import Inbox
 from ..log import logger
 from ..scheduler.loop import Loop
+from ..scheduler.messages import HeartbeatReceived, Message, Poll, Registered, Reply, RequestReceived, Submit
 from ..scheduler.scheduler import Scheduler
-from ..scheduler.turn import HeartbeatReceived, Message, Poll, Registered, Reply, RequestReceived, Submit
+from ..scheduler.state import Limits
 from ..sqlite import Ownership, SqliteStore
-from ..store import Request, Submission
+from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Pools
 from .descriptions import Health, describe_trouble
@@ -51,8 +52,7 @@ class Session:
                 settings.codec,
                 settings.registry,
                 watches.tell,
-                max_workers=settings.max_workers,
-                max_recovery_attempts=settings.max_recovery_attempts,
+                limits=Limits(settings.max_workers, settings.max_recovery_attempts),
                 tracing=self._tracing,
             )
             self._now = settings.clock
@@ -120,9 +120,10 @@ class Session:
         if self._loop.lost:
             raise DatabaseLostError(self._loop.failure) from None
 
-    def has_stalled(self, workflow_id: str) -> bool:
-        """Whether a workflow was tried in this session, with all that is registered by now, and cannot go on."""
-        return self._registrations == self._scheduler.registrations and self._scheduler.has_stalled(workflow_id)
+    def has_stalled(self, record: WorkflowRecord) -> bool:
+        """Whether a workflow whose row says that it is stalled was tried with all that is registered by now."""
+        heard = self._registrations == self._scheduler.registrations
+        return heard and record.wake_at is not None and not self._scheduler.is_loading(record.id)
 
     def health(self) -> Health:
         """How much is going on."""

@@ -13,7 +13,7 @@ from weakref import ReferenceType
 
 from .._core.commands import seconds_of
 from .._core.history import WorkflowStatus
-from ..scheduler.turn import Ended
+from ..scheduler.messages import Ended
 from ..workers import lend
 
 #: Looks at a workflow until it has ended: yields for how many seconds, at most, news may be waited for before the next

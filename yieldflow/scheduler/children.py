@@ -12,7 +12,8 @@ from .._core.history import SEED_LENGTH, Codec, Continuation, Micros, Outcome, W
 from .._core.nodes import Leaf
 from .._core.registry import Registry
 from ..history_checks import end_of
-from ..store import Continued, Parent, Submission
+from ..store import Continued, Parent, Request, RequestKind, Submission
+from .messages import RequestReceived, no_reply
 
 
 def child_id(info: WorkflowInfo, leaf: Leaf) -> str:
@@ -78,3 +79,15 @@ def outcome_for_parent(
         because = f": {reason}" if reason else ""
         return codec.encode_failure(WorkflowCancelledError(f"child {child} was cancelled{because}"))
     return end_of(child, status, outcome)
+
+
+def cancel_by_parent(codec: Codec, info: WorkflowInfo, leaf: Leaf, now: Micros) -> RequestReceived:
+    """Return the request of a parent that no longer waits for a child."""
+    reason = codec.encode(f"its parent {info.workflow_id} no longer waits for it")
+    return RequestReceived(Request(child_id(info, leaf), RequestKind.CANCEL, now, payload=reason), no_reply)
+
+
+def cancel_orphan(codec: Codec, workflow_id: str, parent: str, now: Micros) -> RequestReceived:
+    """Return the request to end of a workflow whose parent was terminated."""
+    reason = codec.encode(f"its parent {parent} was terminated")
+    return RequestReceived(Request(workflow_id, RequestKind.CANCEL, now, payload=reason), no_reply)

@@ -21,7 +21,7 @@ PLACE = Columns("workflows", lambda row: f"workflow {shown(row[2])}", created_at
 #: The indexes that workflows are listed by: that of parents, of ids, of those not done, and of times, which alone gives
 #: the order asked for.
 BY_PARENT, BY_ID = "workflows_by_parent", "sqlite_autoindex_workflows_1"
-NOT_DONE_FIRST, BY_TIME = "workflows_not_done", "workflows_by_time"
+NOT_DONE_FIRST, BY_TIME = "workflows_wake_at", "workflows_by_time"
 INDEXES = (BY_PARENT, BY_ID, NOT_DONE_FIRST, BY_TIME)
 SELECTING = {index: f"{selecting(index)}where true" for index in INDEXES}
 #: What has to be sorted is sorted by number alone, before anything is derived from the steps.

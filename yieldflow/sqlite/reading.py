@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from itertools import chain, islice
+from typing import NamedTuple, TypeAlias
 
 from .._core.errors import DamagedRowError
 from .._core.history import Micros, WorkflowStatus
-from ..store import Loaded, Pending, Request, StepRecord, WorkflowRecord
-from .row_checks import ANYTHING, TEXT, WHOLE, Columns, Row, shown
-from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_record
-from .schema import UNFINISHED
+from ..store import (
+    FOREVER,
+    Arrivals,
+    Found,
+    Loaded,
+    Pending,
+    Request,
+    Sleeper,
+    StepRecord,
+    WorkflowBrief,
+    WorkflowRecord,
+)
+from .row_checks import ANYTHING, TEXT, WHOLE, Columns, shown
+from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_brief, workflow_record
+from .schema import NOT_DONE, STALLED, UNFINISHED
 
 # What is derived from the steps stands last: how many outcomes were applied, when one last changed, and which activity
 # is awaited.
@@ -21,7 +34,7 @@ select w.id, w.name, w.status, w.run, w.seed, w.input, w.progress, w.output, w.e
        (select count(applied) from activity_executions as s where s.workflow_id = w.id and s.run = w.run),
        (select max(max(scheduled_at, ifnull(finished_at, 0))) from activity_executions as s
         where s.workflow_id = w.id and s.run = w.run),
-       c.name, c.attempt, c.error, c.error_type, c.due_at
+       c.name, c.attempt, c.error, c.error_type, c.due_at, w.wake_at
 """
 # One look for all that is told of it.
 _CURRENT = """
@@ -44,7 +57,8 @@ SELECT_WORKFLOW = SELECT_WORKFLOWS + "where w.id = ?"
 
 SELECT_STEPS = """
 select step, kind, name, status, attempt, turn, applied, due_at, scheduled_at, finished_at, source, input,
-       output, error, error_type, error_traceback, dropped, heartbeat, counted_from, workflow_id
+       output, error, error_type, error_traceback, dropped, heartbeat, counted_from, begun_at, worker,
+       workflow_id
 from activity_executions
 where workflow_id = ? and run = ifnull(?, (select run from workflows where id = workflow_id))
 order by step
@@ -60,33 +74,73 @@ order by number
 """
 SELECT_LAST_SIGNAL = "select ifnull(max(number), 0), ? from signals where workflow_id = ?"
 
+SELECT_BRIEF = """
+select id, name, status, run, started_at, starts_at, recovery_attempts, wake_at, parent, parent_run, parent_step,
+       on_parent_end
+from workflows where id = ?
+"""
+# A child that is to end with its parent, and was not told to.
+SELECT_ENDED_PARENT = f"select id from workflows where id = ? and not ({UNFINISHED})"
+
+# ---------------------------------------------------------------------- by the index of unfinished workflows
+
+SELECT_PENDING = f"""
+select number, id, recovery_attempts from workflows indexed by workflows_wake_at
+where {UNFINISHED} and wake_at is null and number > ?
+order by number
+"""
+# What is no number stands behind all numbers in the index.
+SELECT_DAMAGED = f"""
+select number, id, recovery_attempts from workflows indexed by workflows_wake_at
+where {UNFINISHED} and wake_at > {FOREVER} and number > ?
+order by number
+"""
+SELECTS_PENDING = (SELECT_PENDING, SELECT_DAMAGED)
+# Many may rest until one moment. In two statements the index leads to where the page begins.
+SELECT_SLEEPERS_OF = f"""
+select wake_at, number, id from workflows indexed by workflows_wake_at
+where {UNFINISHED} and wake_at = ? and number > ? and wake_at <= ?
+order by number
+"""
+SELECT_SLEEPERS = f"""
+select wake_at, number, id from workflows indexed by workflows_wake_at
+where {UNFINISHED} and wake_at > ? and wake_at <= ?
+order by wake_at, number
+"""
+
 # Left to itself SQLite takes the index that gives the order, which knows every workflow that ever was.
 SELECT_UNFINISHED = f"""
 select id, status, run, starts_at, started_at, recovery_attempts, deadline_at,
        exists (select 1 from signals as s indexed by signals_waiting
                where s.workflow_id = w.id and s.received is null),
        (select p.id from workflows as p where p.id = w.parent and w.on_parent_end = 'cancel' and not (p.{UNFINISHED}))
-from workflows as w indexed by workflows_not_done
+from workflows as w indexed by workflows_wake_at
 where {UNFINISHED}
 order by created_at, number
 """
 # `cross join` has SQLite begin with the workflows, of which the index knows those that are not done.
 SELECT_OPEN_STEPS = f"""
 select id, step, due_at, kind, s.status
-from (select id, run from workflows indexed by workflows_not_done where {UNFINISHED}) as w
+from (select id, run from workflows indexed by workflows_wake_at where {UNFINISHED}) as w
 cross join activity_executions as s on s.workflow_id = w.id and s.run = w.run
 where s.applied is null and s.status <> 'cancelled'
 """
 
-SELECT_ARRIVALS = f"""
-select id, number, seed from workflows indexed by workflows_not_done
-where {UNFINISHED} and started_at is null and status = 'processing' and number > ?
-order by created_at, number
-"""
+_SELECT_ARRIVALS = "select id, wake_at from workflows {by} where status = 'processing' and started_at is null"
+# By number: each workflow is looked at once.
+SELECT_ARRIVALS = _SELECT_ARRIVALS.format(by="") + " and number > ? order by number"
+SELECT_ALL_ARRIVALS = _SELECT_ARRIVALS.format(by="indexed by workflows_wake_at") + f" and {NOT_DONE} order by number"
+SELECT_WAITING_ARRIVALS = (
+    _SELECT_ARRIVALS.format(by="indexed by workflows_wake_at")
+    + f" and {NOT_DONE} and wake_at is null and number <= ? order by number"
+)
+SELECT_LAST = "select number, id, seed from workflows order by number desc limit 1"
 SELECT_ANCHOR = "select 1 from workflows where number = ? and id = ? and seed = ?"
 SELECT_REQUESTS = """
 select number, workflow_id, kind, received_at, name, payload from workflow_inputs where applied is null order by number
 """
+
+SELECT_STALLED = f"select id from workflows where {STALLED} and name = ifnull(?, name) order by number"
 
 SELECT_ENDED_CHILDREN = f"""
 {SELECT_WORKFLOWS}
@@ -121,6 +175,10 @@ def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
         return None
     record = workflow_record(row)
     run = record.run
+    parent, orphan_of = record.parent, None
+    if parent is not None and parent.on_parent_end == "cancel":
+        ended = connection.execute(SELECT_ENDED_PARENT, (parent.workflow_id,)).fetchone()
+        orphan_of = None if ended is None else parent.workflow_id
     return loaded(
         row,
         record,
@@ -128,7 +186,33 @@ def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
         connection.execute(SELECT_APPLIED, (workflow_id, run)),
         connection.execute(SELECT_SIGNALS, (workflow_id,)),
         connection.execute(SELECT_LAST_SIGNAL, (workflow_id, workflow_id)).fetchone(),
+        orphan_of,
     )
+
+
+def brief(connection: sqlite3.Connection, workflow_id: str) -> WorkflowBrief | None:
+    """The row of a workflow, and none of its steps; None where there is no such workflow."""
+    row = connection.execute(SELECT_BRIEF, (stored_text(workflow_id),)).fetchone()
+    return None if row is None else workflow_brief(row)
+
+
+def pending(connection: sqlite3.Connection, after: int, limit: int) -> list[Found]:
+    """Unfinished workflows that must be in memory, of numbers above ``after``; and those with a damaged `wake_at`."""
+    found: list[Found] = []
+    for statement in SELECTS_PENDING:
+        # A row that cannot be asked for by its id is passed over, and so may not count.
+        legible = (row for row in connection.execute(statement, (after,)) if isinstance(row[1], str))
+        found += [Found(number, id, count if type(count) is int else 0) for number, id, count in islice(legible, limit)]
+    return sorted(found)[:limit]
+
+
+def sleepers(connection: sqlite3.Connection, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
+    """Workflows that rest until a moment no later than ``until``, from behind (wake_at, number) on, soonest first."""
+    found = chain(
+        connection.execute(SELECT_SLEEPERS_OF, (*after, until)),
+        connection.execute(SELECT_SLEEPERS, (after[0], until)),
+    )
+    return list(islice((Sleeper(*row) for row in found if isinstance(row[2], str)), limit))
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Pending]:
@@ -185,17 +269,45 @@ def _damaged(workflow_id: str) -> Pending:
     )
 
 
-def arrivals(connection: sqlite3.Connection, last: tuple[int, str, bytes]) -> tuple[list[Row], list[Request]]:
-    """Workflows that no turn has driven, as id, number and seed, and all that is asked and not carried out yet.
+#: Number, id and seed of a workflow, by which its row is known again: a number may be used twice.
+Anchor: TypeAlias = tuple[int, str, bytes]
+
+
+class Look(NamedTuple):
+    """What `arrivals` found."""
+
+    #: The last workflow that was there.
+    last: Anchor
+    arrivals: Arrivals
+
+
+def last_workflow(connection: sqlite3.Connection) -> Anchor:
+    """The workflow that was added last."""
+    number, workflow_id, seed = connection.execute(SELECT_LAST).fetchone() or (0, "", b"")
+    if isinstance(workflow_id, str) and isinstance(seed, bytes):
+        return number, workflow_id, seed
+    # Its row is damaged, so nothing would be known by it.
+    return 0, "", b""
+
+
+def arrivals(connection: sqlite3.Connection, last: Anchor, first: bool) -> Look:
+    """Find workflows that no turn has driven, and all that is asked and not carried out yet.
 
     Args:
-        last: Number, id and seed of a workflow: only those behind it are told of. Where it was deleted, its number may
-            be another's by now, and there is nothing to go by: then all are.
+        last: The last workflow that was there before. Only those behind it are told of. Where it was deleted, its
+            number may be another's by now, and there is nothing to go by: then all are.
+        first: Those before it that start at once are told of, too.
     """
-    known = connection.execute(SELECT_ANCHOR, last).fetchone() is not None
-    found = connection.execute(SELECT_ARRIVALS, (last[0] if known else 0,))
+    number = last[0]
+    known = number == 0 or connection.execute(SELECT_ANCHOR, last).fetchone() is not None
+    if not known:
+        found = connection.execute(SELECT_ALL_ARRIVALS).fetchall()
+    else:
+        found = connection.execute(SELECT_WAITING_ARRIVALS, (number,)).fetchall() if first else []
+        found += connection.execute(SELECT_ARRIVALS, (number,))
     # One that cannot be asked for by its id is passed over.
-    return [row for row in found if isinstance(row[0], str)], _requests(connection)
+    workflows = [(row[0], row[1]) for row in found if isinstance(row[0], str)]
+    return Look(last_workflow(connection), Arrivals(workflows, _requests(connection)))
 
 
 def _requests(connection: sqlite3.Connection) -> list[Request]:
@@ -228,3 +340,9 @@ def record(connection: sqlite3.Connection, workflow_id: str) -> WorkflowRecord |
 def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:
     """The steps of a workflow's current run, by number."""
     return [step_record(row) for row in connection.execute(SELECT_STEPS, (stored_text(workflow_id), None))]
+
+
+def stalled(connection: sqlite3.Connection, name: str | None) -> list[str]:
+    """Return the ids of the workflows that are stalled, of that name or all."""
+    rows = connection.execute(SELECT_STALLED, (name and stored_text(name),))
+    return [row[0] for row in rows if isinstance(row[0], str)]

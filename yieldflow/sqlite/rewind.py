@@ -10,8 +10,8 @@ from .._core.errors import (
     WorkflowNotEndedError,
     WorkflowNotFoundError,
 )
-from .._core.history import ENDED, Micros, WorkflowStatus
-from ..store import Request, RequestKind, Rewind, Submission, id_taken_error
+from .._core.history import ENDED, Micros
+from ..store import Request, RequestKind, Rewind, Submission, check_rewindable, id_taken_error
 from .row_checks import Row
 from .rows import RELEASED, stored_text, wide_row
 from .schema import UNFINISHED
@@ -41,6 +41,7 @@ REOPEN_STEPS = """
 update activity_executions
 set status = 'scheduled', attempt = 1, applied = null, dropped = null, finished_at = null, output = null, error = null,
     error_type = null, error_traceback = null, heartbeat = null, counted_from = null,
+    begun_at = null, worker = null,
     due_at = case when kind <> 'activity' then due_at end
 where workflow_id = :id and run = :run and (applied >= :place or dropped >= :place)
 """
@@ -49,7 +50,7 @@ FORGET_APPLIED = "delete from workflow_inputs where workflow_id = ? and applied 
 REOPEN_WORKFLOW = """
 update workflows
 set status = 'processing', reason = null, output = null, error = null, error_type = null, error_traceback = null,
-    finished_at = null, deadline_at = null, recovery_attempts = 0,
+    wake_at = null, finished_at = null, deadline_at = null, recovery_attempts = 0,
     started_at = case when :place > 0 then started_at end
 where id = :id
 """
@@ -74,15 +75,16 @@ where id = :copy
 # A step has kept what became of it before the place, and is open otherwise.
 COPY_STEPS = """
 insert into activity_executions (workflow_id, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
-                                 attempt, applied, dropped, finished_at, output, error, error_type, error_traceback)
+                                 attempt, applied, dropped, finished_at, output, error, error_type, error_traceback,
+                                 begun_at, worker)
 select :copy, run, step, kind, name, turn, case when kind <> 'activity' then due_at end, scheduled_at, source, input,
-       'scheduled', 1, null, null, null, null, null, null, null
+       'scheduled', 1, null, null, null, null, null, null, null, null, null
 from activity_executions
 where workflow_id = :id and run = :run and turn < :place
   and (applied >= :place or dropped >= :place or (applied is null and status <> 'cancelled'))
 union all
 select :copy, run, step, kind, name, turn, due_at, scheduled_at, source, input, status,
-       attempt, applied, dropped, finished_at, output, error, error_type, error_traceback
+       attempt, applied, dropped, finished_at, output, error, error_type, error_traceback, begun_at, worker
 from activity_executions
 where workflow_id = :id and run = :run and turn < :place
   and (applied < :place or (status = 'cancelled' and dropped < :place))
@@ -135,10 +137,9 @@ def rewind(
 def _go_back(connection: sqlite3.Connection, goal: Rewind) -> None:
     workflow_id, run, place, reapply = goal
     status, current = _status(connection, workflow_id)
-    if status not in ENDED and status != WorkflowStatus.STALLED:
-        raise WorkflowNotEndedError(f"workflow {workflow_id} is {status}: only one that ended or stalled can go back")
     if current != run:
         raise WorkflowNotEndedError(f"workflow {workflow_id} is in run {current} by now, not in run {run}")
+    check_rewindable(workflow_id, status)
     if reapply:
         connection.execute(KEEP_RECORDED, (workflow_id, run, place))
     connection.execute(DELETE_LATER_STEPS, (workflow_id, run, place))
@@ -159,7 +160,7 @@ def fork(connection: sqlite3.Connection, workflow_id: str, run: int, place: int,
         raise id_taken_error(new.workflow_id)
     copy = new.workflow_id
     given = {"copy": copy, "id": workflow_id, "run": run, "place": place}
-    connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), None))
+    connection.execute(INSERT_SUBMISSION, wide_row(new._replace(parent=None), wake_at=None))
     if place > 0:
         connection.execute(COPY_WORKFLOW, given)
         connection.execute(COPY_STEPS, given)

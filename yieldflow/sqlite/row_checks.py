@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from .._core.errors import DamagedRowError
 from .._core.history import EPOCH, to_micros
 from ..history_checks import damaged
+from ..store import FOREVER
 
 T = TypeVar("T")
 
@@ -109,6 +110,7 @@ PAYLOAD = Content("a value (JSON text, or the bytes of a pickle)", (str, bytes))
 ANYTHING = Content("anything", (str, bytes, int, float, type(None), Undecodable))
 BYTES = Content("bytes", (bytes,))
 TIME = Content("a time in whole microseconds since 1970", (int,), EARLIEST, LATEST)
+WAKE_AT = Content("a time in whole microseconds since 1970, or 2**63 - 1,", (int,), EARLIEST, FOREVER)
 WHOLE = Content("a whole number", (int,))
 NUMBER = Content("a whole number from 0 on", (int,), 0, MOST)
 FROM_ONE = Content("a whole number from 1 on", (int,), 1, MOST)

@@ -25,8 +25,20 @@ from .._core.history import (
     WorkflowStatus,
     dropped_before,
 )
-from ..store import Current, Loaded, OpenAttempt, Parent, Request, RequestKind, StepRecord, Submission, WorkflowRecord
-from .row_checks import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, Columns, Row, shown
+from ..store import (
+    UNCHANGED,
+    Current,
+    Loaded,
+    OpenAttempt,
+    Parent,
+    Request,
+    RequestKind,
+    StepRecord,
+    Submission,
+    WorkflowBrief,
+    WorkflowRecord,
+)
+from .row_checks import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, WAKE_AT, Columns, Row, shown
 
 #: Text that people read; as bytes where it cannot be written in UTF-8.
 StoredText: TypeAlias = str | bytes
@@ -85,11 +97,29 @@ WORKFLOW = Columns(
         "error_type of its current activity": ANY_TEXT.or_null,
         "due_at of its current activity": TIME.or_null,
     },
+    wake_at=WAKE_AT.or_null,
+)
+#: What `SELECT_BRIEF` gives.
+BRIEF = Columns(
+    "workflows",
+    lambda row: f"workflow {shown(row[0])}",
+    id=TEXT,
+    name=TEXT,
+    status=TEXT,
+    run=FROM_ONE,
+    started_at=TIME.or_null,
+    starts_at=TIME.or_null,
+    recovery_attempts=NUMBER,
+    wake_at=WAKE_AT.or_null,
+    parent=TEXT.or_null,
+    parent_run=FROM_ONE.or_null,
+    parent_step=NUMBER.or_null,
+    on_parent_end=TEXT.or_null,
 )
 #: What `SELECT_STEPS` gives.
 STEP = Columns(
     "activity_executions",
-    lambda row: f"step {shown(row[0])} ({row[2]}) of workflow {shown(row[19])}",
+    lambda row: f"step {shown(row[0])} ({row[2]}) of workflow {shown(row[21])}",
     step=NUMBER,
     kind=TEXT,
     name=TEXT,
@@ -109,6 +139,8 @@ STEP = Columns(
     dropped=NUMBER.or_null,
     heartbeat=PAYLOAD.or_null,
     counted_from=TIME.or_null,
+    begun_at=TIME.or_null,
+    worker=ANY_TEXT.or_null,
     workflow_id=TEXT,
 )
 #: What `SELECT_APPLIED` gives.
@@ -194,15 +226,17 @@ def outcome(
     return Failure(type_name, restored_text(error)[len(shown) + 2 :], restored_text(trace or ""), output)
 
 
-def workflow_row(new: Submission, started_at: Micros | None) -> Row:
-    """The row that `INSERT_WORKFLOW` takes."""
-    return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, new.seed, new.input
+def workflow_row(new: Submission, started_at: Micros | None = None, wake_at: Micros | None = UNCHANGED) -> Row:
+    """The row that `INSERT_WORKFLOW` takes; without a ``wake_at`` of its own the workflow rests until it starts."""
+    if wake_at == UNCHANGED:
+        wake_at = new.starts_at
+    return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, wake_at, new.seed, new.input
 
 
-def wide_row(new: Submission, started_at: Micros | None) -> Row:
+def wide_row(new: Submission, started_at: Micros | None = None, wake_at: Micros | None = UNCHANGED) -> Row:
     """The row that `INSERT_SUBMISSION` takes."""
     return (
-        *workflow_row(new, started_at),
+        *workflow_row(new, started_at, wake_at),
         new.version and stored_text(new.version),
         new.deadline_at,
         *(new.parent or (None, None, None, None)),
@@ -226,13 +260,10 @@ def workflow_record(row: Row) -> WorkflowRecord:
         DamagedRowError: It holds what does not belong there.
     """
     WORKFLOW.check(row)
-    status = WORKFLOW_STATUSES.get(row[2])
-    if status is None:
-        raise WORKFLOW.damaged(row, f"there is no status {row[2]!r}")
     return WorkflowRecord(
         id=row[0],
         name=row[1],
-        status=status,
+        status=_status(WORKFLOW, row),
         run=row[3],
         seed=row[4],
         input=row[5],
@@ -240,7 +271,7 @@ def workflow_record(row: Row) -> WorkflowRecord:
         progress=row[6],
         outcome=outcome(row[7], row[8], row[9], row[10]),
         reason=None if row[11] is None else restored_text(row[11]),
-        parent=None if row[17] is None else _parent(row),
+        parent=_parent(WORKFLOW, row, 17),
         version=None if row[21] is None else restored_text(row[21]),
         deadline_at=row[22],
         created_at=row[12],
@@ -251,6 +282,7 @@ def workflow_record(row: Row) -> WorkflowRecord:
         step=row[26],
         updated_at=max(row[12], row[14] or 0, row[15] or 0, row[27] or 0),
         current=None if row[28] is None else _current(*row[28:33]),
+        wake_at=row[33],
     )
 
 
@@ -284,6 +316,7 @@ def legible_record(row: Row) -> WorkflowRecord:
             step=0,
             updated_at=created_at,
             current=None,
+            wake_at=None,
             damaged=True,
         )
 
@@ -295,13 +328,45 @@ def _current(
     return Current(name, attempt, failure.summary if isinstance(failure, Failure) else None, due_at)
 
 
-def _parent(row: Row) -> Parent:
-    on_parent_end = ON_PARENT_END.get(row[20])
+def workflow_brief(row: Row) -> WorkflowBrief:
+    """The value of a row that `SELECT_BRIEF` gave.
+
+    Raises:
+        DamagedRowError: It holds what does not belong there.
+    """
+    BRIEF.check(row)
+    return WorkflowBrief(
+        workflow_id=row[0],
+        name=row[1],
+        status=_status(BRIEF, row),
+        run=row[3],
+        started=row[4] is not None,
+        starts_at=row[5],
+        recovery_attempts=row[6],
+        wake_at=row[7],
+        parent=_parent(BRIEF, row, 8),
+    )
+
+
+def _status(columns: Columns, row: Row) -> WorkflowStatus:
+    """The status in a row of `workflows`, which is the third of the columns."""
+    status = WORKFLOW_STATUSES.get(row[2])
+    if status is None:
+        raise columns.damaged(row, f"there is no status {row[2]!r}")
+    return status
+
+
+def _parent(columns: Columns, row: Row, place: int) -> Parent | None:
+    """The parent in a row of `workflows`: four columns from ``place`` on."""
+    parent, run, step, named = row[place : place + 4]
+    if parent is None:
+        return None
+    on_parent_end = ON_PARENT_END.get(named)
     if on_parent_end is None:
-        raise WORKFLOW.damaged(row, f"nothing is called {row[20]!r} that becomes of a child")
-    if row[18] is None or row[19] is None:
-        raise WORKFLOW.damaged(row, "it has a parent, and no step of it")
-    return Parent(row[17], row[18], row[19], on_parent_end)
+        raise columns.damaged(row, f"nothing is called {named!r} that becomes of a child")
+    if run is None or step is None:
+        raise columns.damaged(row, "it has a parent, and no step of it")
+    return Parent(parent, run, step, on_parent_end)
 
 
 def request(row: Row) -> Request:
@@ -345,6 +410,8 @@ def step_record(row: Row) -> StepRecord:
         failed_at=row[9] if is_open else None,
         heartbeat=row[17],
         counted_from=row[18],
+        begun_at=row[19],
+        worker=None if row[20] is None else restored_text(row[20]),
     )
 
 
@@ -358,7 +425,13 @@ def _words(row: Row) -> tuple[StepKind, StepStatus]:
 
 
 def loaded(
-    row: Row, record: WorkflowRecord, steps: Iterable[Row], inputs: Iterable[Row], signals: Iterable[Row], last: Row
+    row: Row,
+    record: WorkflowRecord,
+    steps: Iterable[Row],
+    inputs: Iterable[Row],
+    signals: Iterable[Row],
+    last: Row,
+    orphan_of: str | None,
 ) -> Loaded:
     """All of a workflow: its row and the record of it, and the rows of the statements that follow in `reading`.
 
@@ -399,7 +472,7 @@ def loaded(
     if [place for place, _ in placed] != list(range(1, len(placed) + 1)):
         raise WORKFLOW.damaged(row, "the places in which its outcomes were applied are not 1, 2, 3, ...")
     LAST_SIGNAL.check(last)
-    return Loaded(record, history, recorded, [_signal(signal) for signal in signals], last[0], attempts)
+    return Loaded(record, history, recorded, [_signal(signal) for signal in signals], last[0], attempts, orphan_of)
 
 
 def _patches(row: Row) -> frozenset[str]:

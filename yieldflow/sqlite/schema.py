@@ -10,6 +10,8 @@ Wide columns stand last, so that a scan of the narrow ones need not follow a lon
 
 from __future__ import annotations
 
+from ..store import FOREVER
+
 #: Marks a file as yieldflow's, in SQLite's header: the bytes "yfdb".
 APPLICATION_ID = int.from_bytes(b"yfdb", "big")
 
@@ -106,15 +108,13 @@ create table meta (                      -- facts of the whole file: who owns it
 
 # ---------------------------------------------------------------------- version 2
 
-#: The condition of the index below. SQLite uses the index only for queries that repeat it word for word. It is judged
-#: at each row written, so it is a short one.
+#: The condition of the index of unfinished workflows. SQLite uses the index only for queries that repeat it word for
+#: word. It is judged at each row written, so it is a short one.
 NOT_DONE = "status <> 'done'"
 #: Processing, stalled and suspended come behind "failed", and "cancelled" before it.
 UNFINISHED = f"{NOT_DONE} and status > 'failed'"
 
-# One index serves recovery, arrivals (which are those not started yet), and whoever looks for the few workflows that
-# failed among many that are done. Of those that are done it holds nothing.
-CREATE_NOT_DONE = f"create index workflows_not_done on workflows (started_at) where {NOT_DONE}"
+CREATE_NOT_DONE_2 = f"create index workflows_not_done on workflows (started_at) where {NOT_DONE}"
 
 # Listing goes by this one, in the order asked for: the rowid, `number`, stands at the end of every entry. It costs a
 # fiftieth of what a workflow of three steps writes; so would another, by name or by status, or a wider one.
@@ -196,6 +196,26 @@ where error_type = 'yieldflow._core.errors.ActivityError'
 """
 TURN_ERRORS = (f"update workflows {TURN_ARGUMENTS}", f"update activity_executions {TURN_ARGUMENTS}")
 
+# ---------------------------------------------------------------------- version 4
+
+# Of an unfinished workflow: null while it must be in memory; the moment until which it rests; or the largest integer,
+# where only a message wakes it. Rows that are there have that, by its default: they are not written anew.
+ADD_WAKE_AT = f"alter table workflows add column wake_at integer default {FOREVER}"
+SET_WAKE_AT = """
+update workflows indexed by workflows_not_done set wake_at = case when started_at is null then starts_at end
+where status <> 'done' and status = 'processing'
+"""
+# When an attempt began, and on which worker. It is written with the attempt's end, and before only where it is long.
+ADD_BEGUN_AT = "alter table activity_executions add column begun_at integer"
+ADD_WORKER = "alter table activity_executions add column worker text"
+
+# One index serves the start of a session, which reads those that must be in memory, the clock, and whoever looks for
+# the few workflows that failed among many that are done. Of those that are done it holds nothing.
+CREATE_BY_WAKE_AT = f"create index workflows_wake_at on workflows (wake_at) where {NOT_DONE}"
+# A registration wakes what stalled for want of it.
+STALLED = "status = 'stalled'"
+CREATE_STALLED = f"create index workflows_stalled on workflows (name) where {STALLED}"
+
 #: The statements that lead to each version from the one before; version 0 is an empty file. What has been released
 #: is never changed, only followed by another version.
 MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -217,7 +237,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "alter table workflows add column first_input text",
         "alter table workflows add column patches text",  # the names for which patched() was True: a JSON list
         "drop index workflows_unfinished",
-        CREATE_NOT_DONE,
+        CREATE_NOT_DONE_2,
         CREATE_BY_TIME,
         CREATE_BY_PARENT,
         # of a cancelled step: the place of the event with which the workflow ceased to wait for it
@@ -232,6 +252,15 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         CREATE_WAITING_SIGNALS,
     ),
     3: (ADD_COUNTED_FROM, ADD_HEARTBEAT, *TURN_ERRORS),
+    4: (
+        ADD_WAKE_AT,
+        ADD_BEGUN_AT,
+        ADD_WORKER,
+        SET_WAKE_AT,
+        "drop index workflows_not_done",
+        CREATE_BY_WAKE_AT,
+        CREATE_STALLED,
+    ),
 }
 
 #: The version that this library writes; the file keeps its own in ``PRAGMA user_version``.

@@ -16,12 +16,15 @@ from ..filter import EVERYTHING, Filter
 from ..store import (
     Arrivals,
     Checkpoint,
+    Found,
     Loaded,
     Pending,
     Request,
     Rewind,
+    Sleeper,
     StepRecord,
     Submission,
+    WorkflowBrief,
     WorkflowRecord,
     id_taken_error,
 )
@@ -90,8 +93,8 @@ class SqliteStore:
         self._full = False
         #: What `PRAGMA data_version` said when `arrivals` last looked.
         self._seen_version: int | None = None
-        #: Number, id and seed of the last workflow that `arrivals` told of.
-        self._last_told: tuple[int, str, bytes] = (0, "", b"")
+        #: The last workflow that was there when `arrivals` last looked, or the store was opened.
+        self._last_seen = self._ask(self._reader, reading.last_workflow)
 
     # ------------------------------------------------------------------ the scheduler's
 
@@ -113,6 +116,25 @@ class SqliteStore:
         """Every workflow that has not ended, oldest first."""
         return self._at_one_moment(self._writer, reading.unfinished)
 
+    def brief(self, workflow_id: str) -> WorkflowBrief | None:
+        """Read the row of a workflow, and none of its steps; None where there is no such workflow."""
+        return self._ask(self._writer, lambda connection: reading.brief(connection, workflow_id))
+
+    def pending(self, after: int, limit: int) -> list[Found]:
+        """Unfinished workflows that must be in memory, by number, of numbers above ``after``."""
+        return self._at_one_moment(self._writer, lambda connection: reading.pending(connection, after, limit))
+
+    def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
+        """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
+        return self._at_one_moment(self._writer, lambda connection: reading.sleepers(connection, after, until, limit))
+
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
+        found = self._ask(self._writer, lambda connection: reading.stalled(connection, name))
+        if found:
+            self._write(self._writer, writing.woken_stalled(name), told=False)
+        return found
+
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""
         if self._presence.log.is_quiet:
@@ -123,13 +145,12 @@ class SqliteStore:
             if version == self._seen_version:
                 return Arrivals([], [])
         # Only what came since the last look: many may be waiting for a start that is far off.
-        found, requests = self._at_one_moment(
-            self._writer, lambda connection: reading.arrivals(connection, self._last_told)
+        first = self._seen_version is None
+        look = self._at_one_moment(
+            self._writer, lambda connection: reading.arrivals(connection, self._last_seen, first)
         )
-        self._seen_version = version
-        told = [(number, workflow_id, seed) for workflow_id, number, seed in found if isinstance(seed, bytes)]
-        self._last_told = max(told, default=self._last_told)
-        return Arrivals([row[0] for row in found], requests)
+        self._seen_version, self._last_seen = version, look.last
+        return look.arrivals
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
         """The children of a run that have ended, in the order in which they did."""

@@ -27,8 +27,8 @@ from .._core.history import (
     in_micros,
 )
 from .._core.nodes import Leaf
+from .._core.signals import RECEIVING, SignalQueue
 from ..scheduler.children import child_of, derived, outcome_for_parent
-from ..scheduler.signals import RECEIVING, SignalQueue
 from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
@@ -403,17 +403,11 @@ class Run:
             receiving = [leaf.step for leaf in self.execution.open.values() if leaf.step.kind in RECEIVING]
             if not receiving:
                 return
-            mail = SignalQueue(past.signals, past.last_signal)
-            for step in receiving:
-                mail.expect(step)
-            found = mail.next(self.execution.open)
-            if found is None:
+            queue = SignalQueue(past.signals, past.last_signal, receiving)
+            received = queue.receive(self.execution.open, codec, self.family.now)
+            if received is None:
                 return
-            number, signals, as_list = found
-            payload = (
-                signals[0].payload if not as_list else codec.encode([codec.decode(one.payload) for one in signals])
-            )
-            self._apply(StepEnded(number, payload, self.family.now), signals)
+            self._apply(*received)
 
     def _follow_up(self) -> None:
         """Do outside what the workflow's last turns ask for."""

@@ -58,6 +58,7 @@ class Attempt:
 
     __slots__ = (
         "beat",
+        "begin_recorded",
         "begun_at",
         "cancelled",
         "deadline_at",
@@ -72,6 +73,7 @@ class Attempt:
         "settled_in",
         "turn",
         "watched",
+        "worker",
         "written",
         "written_at",
     )
@@ -102,6 +104,10 @@ class Attempt:
         #: Whether nobody waits for it any more, or it is asked to end.
         self.cancelled = False
         # Written by whoever runs it, and read by the scheduler.
+        #: The worker that runs it, in words for people: a thread's name, "event loop", "process 4711", or the name of
+        #: an executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and
+        #: for an attempt that failed before any worker had it.
+        self.worker: str | None = None
         #: When a worker began it; None while none has.
         self.begun_at: Micros | None = None
         #: The details and the time of its latest heartbeat.
@@ -113,6 +119,8 @@ class Attempt:
         self.written: tuple[Payload, Micros] | None = None
         #: When that was written.
         self.written_at: Micros = 0
+        #: Whether it is on disk, or being written, when it began.
+        self.begin_recorded = False
         #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
         self.settled_in: object = None
 

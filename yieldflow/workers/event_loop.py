@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 
-from .._core.context import driving_place
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Engine, run_async
 from .context import settle
@@ -115,9 +114,7 @@ class EventLoop:
     # ------------------------------------------------------------------ on the loop's thread
 
     def _run(self) -> None:
-        # A task copies the context of whoever makes it, unless it is given one. This one is nobody's, and has what
-        # `driving_place`'s module wants to be there before anything else is set.
-        driving_place()
+        # A task copies the context of whoever makes it, unless it is given one. This one is nobody's.
         self._context = copy_context()
         self._run_until(lambda: self._killed)
         ending = self._loop.create_task(self._end())
@@ -177,6 +174,7 @@ class EventLoop:
 
     async def _perform(self, attempt: Attempt) -> None:
         engine = self._engine
+        attempt.worker = "event loop"
         if self._waits.stopping or not engine.begin(attempt):
             return
         place = LonePlace(attempt, engine, self._waits, self._thread.ident)

@@ -7,13 +7,14 @@ and a hand-over must cost next to nothing.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
-from .._core.context import driving_place
 from .._core.errors import YieldflowError
 from .._core.history import Failure
 from ..log import logger
@@ -81,10 +82,11 @@ class ThreadWorkers:
         self._pid = os.getpid()
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
-        # Guards the four below, and the seats, which are changed and read in a few instructions.
+        # Guards the five below, and the seats, which are changed and read in a few instructions.
         # The garbage collector may end a wait on a thread that holds it.
         self._lock = threading.RLock()
         self._threads: dict[threading.Thread, _Seat] = {}
+        self._numbers = itertools.count(1)
         #: How many threads there are too few, since none could be started.
         self._missing = 0
         #: How many threads are to end once they have nothing to do: those lent for came back.
@@ -240,21 +242,22 @@ class ThreadWorkers:
     def _spawn(self) -> None:
         """Add a thread; the lock is held by the caller."""
         seat = _Seat(self)
-        thread = threading.Thread(target=self._work, args=(seat,), name="yieldflow-worker", daemon=True)
+        name = f"yieldflow-worker-{next(self._numbers)}"
+        thread = threading.Thread(target=self._work, args=(seat,), name=name, daemon=True)
         thread.start()
         self._threads[thread] = seat
 
     def _work(self, seat: _Seat) -> None:
-        # In this order: see `driving_place`'s module on what must not come in the midst of the other.
-        driving_place()
         settle(seat)
         engine = self.engine
         codec = engine.codec
+        name = threading.current_thread().name
         try:
             while (attempt := self._queue.get()) is not None and not self.stopping:
                 # First, so that whoever abandons it finds it: its time may be over before it runs.
                 seat.attempt = attempt
-                completed = perform(attempt, codec) if engine.begin(attempt) else None
+                attempt.worker = name
+                completed = copy_context().run(perform, attempt, codec) if engine.begin(attempt) else None
                 if os.getpid() != self._pid:
                     # The activity forked, and the child came back from it: that is no worker.
                     os._exit(0)

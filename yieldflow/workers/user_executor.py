@@ -10,7 +10,6 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from typing import TypeAlias
 
-from .._core.context import driving_place
 from .._core.errors import EncodingError, WorkerDiedError
 from .._core.history import Failure
 from .attempt import Attempt, Completed, Ending, Engine, perform
@@ -56,6 +55,7 @@ class ForeignExecutor:
             return
         if self._waits.stopping:
             return
+        attempt.worker = self._name
         with self._changed:
             self._calls[attempt] = call
         try:
@@ -153,8 +153,7 @@ class _Call:
     def __call__(self) -> Answer:
         if not self.begin():
             return None
-        # Without a trace in the executor's thread, but for what `driving_place`'s module wants to be set there first.
-        driving_place()
+        # Without a trace in the executor's thread.
         completed = copy_context().run(self._perform)
         if os.getpid() != self._pid:
             # The activity forked, and the child came back from it: that is no worker.

@@ -27,7 +27,6 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .._core.context import driving_place
 from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import AttemptInfo, Ending, run
@@ -128,7 +127,6 @@ class Child:
 
     def work(self) -> None:
         """Take jobs until told to end."""
-        driving_place()
         settle(self._place)
         threading.Thread(target=self._listen, name="yieldflow-listener", daemon=True).start()
         self._send(Ready())
@@ -155,7 +153,7 @@ class Child:
             lambda details: self._send(HeartbeatReceived(job.info, details)),
             lambda: self._cancelled,
         )
-        ending = run(definition, job.input, policy, self._codec)
+        ending = copy_context().run(run, definition, job.input, policy, self._codec)
         if os.getpid() != self._pid:
             # The activity forked, and the child came back from it: that is no worker.
             os._exit(0)
@@ -244,7 +242,6 @@ class Parcel:
             settle(place)
             return run(definition, self._job.input, policy, self._codec)
 
-        driving_place()
         ending = copy_context().run(there)
         _flush()
         return ending

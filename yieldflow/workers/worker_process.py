@@ -51,6 +51,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
+        self._name = f"process {self._process.pid}"
         self._reader = Reader(self.pipe)
         # One that does not listen, since it was stopped, is not to hold up whoever looks after the others.
         self._unsaid: SimpleQueue[FromParent | Dead] = SimpleQueue()
@@ -83,6 +84,7 @@ class WorkerProcess:
         """
         job = Job(ship(attempt.definition, attempt.options.retry), attempt.input, attempt.info, attempt.details)
         self.attempt, self.begun = attempt, False
+        attempt.worker = self._name
         self._send(job)
 
     def answer(self, go: bool) -> None:
