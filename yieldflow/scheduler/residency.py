@@ -308,9 +308,13 @@ def resume_open_steps(
         if not receive(state, workflow, turn, change):
             return
     for leaf in parents:
-        asked = invocation_of(leaf).options.on_parent_end == "cancel"
-        if leaf.cancelled and asked and leaf.step.number in waiting:
+        if leaf.cancelled and goes_with_parent(leaf) and leaf.step.number in waiting:
             state.follow_ups.append(cancel_by_parent(state.codec, info, leaf, turn.now))
+
+
+def goes_with_parent(leaf: Leaf) -> bool:
+    """Whether a child is asked to end once its parent no longer waits for it."""
+    return invocation_of(leaf).options.on_parent_end == "cancel"
 
 
 def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
@@ -392,7 +396,7 @@ def rests_until(live: LiveWorkflow) -> Micros | None:
             due_at = following.due_at if following is not None else None
             if due_at is None:
                 return None
-        elif leaf.cancelled and leaf.step.kind is StepKind.CHILD:
+        elif leaf.cancelled and leaf.step.kind is StepKind.CHILD and goes_with_parent(leaf):
             # Whoever loads it asks the child to end, which may not have heard of it.
             return None
         if due_at is not None and due_at < until:
