@@ -202,9 +202,7 @@ def stall(
     Args:
         before: Why it is stalled already.
     """
-    if workflow.live is not None:
-        workflow.live.execution.close()
-        workflow.live = None
+    state.drop(workflow)
     change = change or turn.change(workflow.id, info.run)
     change.wake_at = FOREVER
     if workflow.on_trial and not state.admission.is_spent(workflow):

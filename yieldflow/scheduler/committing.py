@@ -18,7 +18,7 @@ from .children import has_derived_id
 from .lifecycle import Phase, TrackedWorkflow
 from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
-from .residency import close, forget_timers, set_deadline
+from .residency import set_deadline
 from .state import SchedulerState
 from .turn import Change, Creation, Turn, Unit
 
@@ -151,8 +151,13 @@ def _settle_status(
     workflow = change.workflow
     if status is WorkflowStatus.SUSPENDED:
         live = workflow.live if workflow is not None else None
-        if workflow is not None and live is not None and live.execution.closes_silently(gc.get_referents):
-            close(state, workflow, live)
+        if workflow is None or live is None:
+            state.forget_wakeup(change.workflow_id)
+        elif live.execution.closes_silently(gc.get_referents):
+            state.drop(workflow)
+            state.release(workflow)
+        else:
+            state.forget_timers(workflow, live)
         return
     ended.append(Ended(change.workflow_id, status, change.outcome, change.reason))
     if status is WorkflowStatus.STALLED:
@@ -217,9 +222,7 @@ def _continued(state: SchedulerState, change: Change) -> None:
     """Have the next run of a workflow be loaded."""
     workflow = change.workflow
     assert workflow is not None
-    assert workflow.live is not None
-    forget_timers(state, workflow, workflow.live)
-    workflow.live = None
+    state.drop(workflow)
     state.load(workflow)
 
 
@@ -233,14 +236,11 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
     if parent is not None:
         outcome, reason = change.outcome, change.reason
         state.follow_ups.append(ChildEnded(parent[:3], change.workflow_id, status, outcome, reason))
+    if workflow is None:
+        state.forget_wakeup(change.workflow_id)
     if workflow is None or workflow.phase is None:
         return
-    if live is not None:
-        forget_timers(state, workflow, live)
-    if live is not None and not live.execution.over:
-        # It was terminated, and is still at its yields.
-        live.execution.close()
-    workflow.live = None
+    state.drop(workflow)
     state.follow_ups += workflow.requests
     workflow.requests = []
     workflow.kept = []
@@ -290,7 +290,9 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
     alone = Turn(turn.now)
     workflow = unit.workflow
     if workflow is not None and workflow.live is not None:
-        stall(state, workflow, workflow.live.info, stall_reason(error), alone)
+        info = workflow.live.info
+        _drop(state, workflow, unit)
+        stall(state, workflow, info, stall_reason(error), alone)
     elif unit.events or unit.issued:
         # It stalled in this very turn, after what is refused.
         change = alone.change(unit.workflow_id, unit.run)
@@ -365,14 +367,19 @@ def _attempt(change: Change, step: int) -> Attempt | None:
     return None if workflow is None else workflow.in_flight.get((change.workflow_id, change.run, step))
 
 
+def _drop(state: SchedulerState, workflow: TrackedWorkflow, change: Change) -> None:
+    """Close the generator of a workflow that is not as the disk says, with timers of steps that it had given up."""
+    state.drop(workflow)
+    for step, _ in change.cancelled:
+        state.timers.forget(change.workflow_id, change.run, step)
+
+
 def _undo(state: SchedulerState, change: Change) -> None:
     """Forget what a change did to memory."""
     workflow = change.workflow
     if workflow is None:
         return
-    live, workflow.live = workflow.live, None
-    if live is not None:
-        live.execution.close()
+    _drop(state, workflow, change)
     if workflow.phase in (Phase.LIVE, Phase.CREATED):
         state.load(workflow)
     elif workflow.phase is Phase.DRAINING and workflow.kept:

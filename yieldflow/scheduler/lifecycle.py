@@ -37,11 +37,11 @@ class Phase(StrEnum):
 PHASES: Mapping[Phase | None, frozenset[Phase | None]] = MappingProxyType(
     {
         None: frozenset({Phase.CREATED, Phase.ADMISSION, Phase.LOADING, Phase.LIVE, Phase.DRAINING}),
-        Phase.CREATED: frozenset({Phase.LIVE, Phase.LOADING, Phase.DRAINING, None}),
+        Phase.CREATED: frozenset({Phase.LIVE, Phase.LOADING, None}),
         Phase.ADMISSION: frozenset({Phase.LOADING, None}),
         Phase.LOADING: frozenset({Phase.LIVE, Phase.ADMISSION, Phase.DRAINING, None}),
         Phase.LIVE: frozenset({Phase.LOADING, Phase.DRAINING, None}),
-        Phase.DRAINING: frozenset({Phase.LOADING, Phase.ADMISSION, None}),
+        Phase.DRAINING: frozenset({Phase.LOADING, None}),
     }
 )
 

@@ -410,25 +410,7 @@ def close_leaving(state: SchedulerState, turn: Turn) -> None:
         live = workflow.live
         if workflow.phase is Phase.LIVE and live is not None:
             until = rests_until(live)
-            close(state, workflow, live)
+            state.drop(workflow)
+            state.release(workflow)
             if live.status is WorkflowStatus.PROCESSING and until is not None:
                 state.wakeups.note(workflow.id, until)
-
-
-def close(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
-    """Close the generator of a workflow whose row says all that is to be known of it."""
-    forget_timers(state, workflow, live)
-    live.execution.close()
-    workflow.live = None
-    state.release(workflow)
-
-
-def forget_timers(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
-    """Expect nothing more of the time, but for attempts that still run."""
-    info = live.info
-    if live.deadline_at is not None:
-        state.timers.forget(info.workflow_id, info.run, DEADLINE)
-    for number, leaf in live.execution.open.items():
-        key = (info.workflow_id, info.run, number)
-        if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
-            state.timers.forget(*key)
