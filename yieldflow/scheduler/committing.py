@@ -119,29 +119,32 @@ def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
 def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended]) -> None:
     """Have memory follow what is on disk now."""
     workflow, status, has_rare = change.workflow, change.status, bool(change.rare)
-    if workflow is not None:
-        if change.recovery_attempts == 0:
-            state.admission.passed(workflow)
-        if workflow.live is not None and change.wake_at != UNCHANGED:
-            workflow.live.wake_at = change.wake_at
+    if workflow is not None and (change.recovery_attempts == 0 or change.wake_at != UNCHANGED):
+        _settle_row(state, workflow, change)
     if has_rare:
         _settle_rare(state, change, turn)
     if status is not None and status is not _PROCESSING:
         _settle_status(state, change, status, turn, ended)
+    elif has_rare and change.continued is not None:
+        _continued(state, change)
     elif has_rare and change.still_stalled is not None:
         ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
         _stalled(state, workflow)
-    elif has_rare and change.continued is not None:
-        _continued(state, change)
     elif workflow is not None and workflow.live is not None:
-        if workflow.phase is Phase.CREATED:
-            state.workflows.move(workflow, Phase.LIVE)
-        elif change.events and change.created is None:
+        if change.events and change.created is None:
             state.workflows.touch(workflow)
         if change.issued and workflow.live.status is _PROCESSING:
             dispatch(state, workflow, change.issued, turn)
     if has_rare:
         _follow(state, change, turn)
+
+
+def _settle_row(state: SchedulerState, workflow: TrackedWorkflow, change: Change) -> None:
+    """Have memory follow the columns of a row that are known here too."""
+    if change.recovery_attempts == 0:
+        state.admission.passed(workflow)
+    if workflow.live is not None and change.wake_at != UNCHANGED:
+        workflow.live.wake_at = change.wake_at
 
 
 def _settle_status(
@@ -281,14 +284,17 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
         for change in unit.changes:
             _undo(state, change)
         turn.replies += unit.answers(error)
-        return
-    if isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, unit):
+    elif isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, unit):
         # A client was faster: its workflow is there when the parent is driven again, and the parent hears of it.
         _undo(state, unit)
         state.follow_ups[:0] = unit.triggers
-        return
-    alone = Turn(turn.now)
-    workflow = unit.workflow
+    else:
+        _stall_alone(state, unit, error, turn)
+
+
+def _stall_alone(state: SchedulerState, unit: Change, error: Exception, turn: Turn) -> None:
+    """Stall the workflow whose change the store refuses, by a commit of its own."""
+    alone, workflow = Turn(turn.now), unit.workflow
     if workflow is not None and workflow.live is not None:
         info = workflow.live.info
         _drop(state, workflow, unit)
@@ -297,15 +303,7 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
         # It stalled in this very turn, after what is refused.
         change = alone.change(unit.workflow_id, unit.run)
         change.status, change.reason, change.wake_at = unit.status, unit.reason, FOREVER
-    again: list[RequestReceived] = []
-    for trigger in unit.triggers:
-        if isinstance(trigger, Completed):
-            _keep(state, workflow, trigger, turn)
-        elif trigger.reply is no_reply and unit.events:
-            # It may have been what the workflow did next that is refused.
-            again.append(trigger)
-        elif trigger.request.number is not None:
-            state.requests_taken_in.discard(trigger.request.number)
+    again = _keep_triggers(state, unit, turn)
     if workflow is not None and workflow.live is None and unit.status is WorkflowStatus.STALLED and not alone.units:
         # Its row is so damaged that not even this can be written there: the next session tries it again.
         _stalled(state, workflow)
@@ -315,6 +313,20 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
     if alone.units:
         prepare(state, alone)
         commit(state, alone.units, turn)
+
+
+def _keep_triggers(state: SchedulerState, unit: Change, turn: Turn) -> list[RequestReceived]:
+    """Keep the outcomes behind a change that is refused; return the requests that are to be carried out again."""
+    again: list[RequestReceived] = []
+    for trigger in unit.triggers:
+        if isinstance(trigger, Completed):
+            _keep(state, unit.workflow, trigger, turn)
+        elif trigger.reply is no_reply and unit.events:
+            # It may have been what the workflow did next that is refused.
+            again.append(trigger)
+        elif trigger.request.number is not None:
+            state.requests_taken_in.discard(trigger.request.number)
+    return again
 
 
 def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Completed, turn: Turn) -> None:

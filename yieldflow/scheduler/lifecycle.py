@@ -46,6 +46,10 @@ PHASES: Mapping[Phase | None, frozenset[Phase | None]] = MappingProxyType(
 )
 
 
+# Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
+_LIVE = Phase.LIVE
+
+
 class TrackedWorkflow:
     """A workflow that the session has something to do with, and all that it knows of it beyond the row.
 
@@ -123,7 +127,11 @@ class Workflows:
         return workflow
 
     def touch(self, workflow: TrackedWorkflow) -> None:
-        """Note that something happened in a live workflow: among those that may rest or leave memory it comes last."""
+        """Note that something happened in a workflow in memory: among those that may rest or leave it comes last."""
+        if workflow.phase is not _LIVE:
+            # Its first turn is on disk.
+            self.move(workflow, _LIVE)
+            return
         self.postpone(workflow)
         self.active.pop(workflow.id, None)
         self.active[workflow.id] = workflow

@@ -17,15 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .._core.context import WorkflowInfo
 from .._core.definitions import ActivityInvocation
-from .._core.errors import DatabaseLostError, EncodingError, StorageError, UnknownWorkflowError
-from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
+from .._core.errors import DatabaseLostError, StorageError
+from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
-from ..store import Checkpoint, Store, Submission, id_taken_error
+from ..store import Checkpoint, Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
-from .applying import apply, stall
+from .applying import apply, apply_cancel
 from .attempts import (
     arm_timeout,
     begin_attempt,
@@ -37,10 +36,11 @@ from .attempts import (
     record_long_running,
     release_slot,
 )
+from .beginning import begin_committed, submit
 from .children import outcome_for_parent
 from .committing import commit, prepare
 from .lifecycle import Phase, TrackedWorkflow
-from .live import LiveWorkflow, stall_reason
+from .live import LiveWorkflow
 from .messages import (
     ChildCommitted,
     ChildEnded,
@@ -62,7 +62,6 @@ from .residency import (
     load_pending,
     note_rest,
     rests_until,
-    set_deadline,
 )
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
@@ -275,7 +274,7 @@ class Scheduler:
 
     def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
         if isinstance(message, Submit):
-            self._submit(message, turn)
+            submit(self._state, message, turn)
         elif isinstance(message, RequestReceived):
             self._ask(message, turn)
         elif isinstance(message, Registered):
@@ -322,66 +321,11 @@ class Scheduler:
         elif isinstance(message, RequestReceived):
             handle(self._state, message, turn)
         elif isinstance(message, ChildCommitted):
-            self._begin_committed(message.submission, turn)
+            begin_committed(self._state, message.submission, turn)
         elif isinstance(message, Registered):
             self._retry_stalled(message, turn)
         else:
             self._end_child(message, turn)
-
-    # ------------------------------------------------------------------ new workflows
-
-    def _submit(self, submit: Submit, turn: Turn) -> None:
-        state = self._state
-        wanted = self._first_taken(submit.submissions, turn)
-        if wanted is not None:
-            first = turn.creating(wanted)
-            if first is not None:
-                first.rivals += ((submit, wanted),)
-            else:
-                turn.replies.append((submit.reply, id_taken_error(wanted)))
-            return
-        creation = turn.creation(submit)
-        started, recovering = Started(turn.now), not state.admission.over
-        for new in submit.submissions:
-            change = Change(new.workflow_id, 1, new, turn.now)
-            creation.changes.append(change)
-            turn.created.add(new.workflow_id)
-            if new.starts_at is not None and new.starts_at > turn.now:
-                continue
-            workflow = change.workflow = TrackedWorkflow(new.workflow_id)
-            if not recovering and self._begin(workflow, new, turn, change):
-                apply(state, workflow, started, turn, change)
-
-    def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
-        """Return the first id that is taken in memory; whether one is taken on disk, the insertion tells."""
-        seen: set[str] = set()
-        for new in submissions:
-            id = new.workflow_id
-            if id in seen or id in self._state.workflows or id in turn.created:
-                return id
-            seen.add(id)
-        return None
-
-    def _begin_committed(self, new: Submission, turn: Turn) -> None:
-        """Start a workflow that was put on disk and not driven yet."""
-        workflow = self._state.workflows.get(new.workflow_id)
-        if workflow is None or workflow.phase is not Phase.CREATED or workflow.live is not None:
-            return
-        change = turn.change(new.workflow_id, 1)
-        if change.status is None and self._begin(workflow, new, turn, change):
-            assert workflow.live is not None
-            set_deadline(self._state, workflow.live)
-            apply(self._state, workflow, Started(turn.now), turn, change)
-
-    def _begin(self, workflow: TrackedWorkflow, new: Submission, turn: Turn, change: Change) -> bool:
-        """Build a new workflow; False where it stalls at once."""
-        try:
-            workflow.live = self._state.driver.begin(new)
-        except (UnknownWorkflowError, EncodingError) as error:
-            info = WorkflowInfo(new.workflow_id, new.name, 1)
-            stall(self._state, workflow, info, stall_reason(error), turn, change)
-            return False
-        return True
 
     # ------------------------------------------------------------------ what workflows waited for
 
@@ -410,13 +354,18 @@ class Scheduler:
         if attempt.begun_at is not None:
             change.note_begun(attempt)
         live = workflow.live
+        if live is None or live.status is not _PROCESSING:
+            self._record(live, event, turn, change)
+            return
+        if live.open_attempts:
+            live.open_attempts.pop(step, None)
+        apply(state, workflow, event, turn, change)
+
+    def _record(self, live: LiveWorkflow | None, event: StepEnded, turn: Turn, change: Change) -> None:
+        """Keep the outcome of a workflow that is suspended, stalled or not in memory until it can be applied."""
         if live is not None:
-            if live.open_attempts:
-                live.open_attempts.pop(step, None)
-            if live.status is _PROCESSING:
-                apply(state, workflow, event, turn, change)
-                return
-        if turn.ends(workflow_id):
+            live.open_attempts.pop(event.step, None)
+        if turn.ends(change.workflow_id):
             return
         change.recorded = extended(change.recorded, [event])
         if live is not None:
@@ -495,7 +444,12 @@ class Scheduler:
             return
         if step == DEADLINE:
             self._end_in_time(workflow, live, timer, turn)
-            return
+        else:
+            self._fire_step(workflow, live, timer, turn)
+
+    def _fire_step(self, workflow: TrackedWorkflow, live: LiveWorkflow, timer: Timer, turn: Turn) -> None:
+        """Let a sleep end, or the next attempt at an activity begin."""
+        state, workflow_id, step = self._state, timer.workflow_id, timer.step
         leaf = live.execution.open.get(step)
         if leaf is not None and isinstance(leaf.command, ActivityInvocation):
             if turn.resumes(workflow_id):
@@ -514,4 +468,4 @@ class Scheduler:
         in_force = live.deadline_at == timer.due_at
         if in_force and live.cancelled is None and not live.execution.over:
             out_of_time = CancelRequested(turn.now, None, live.timeout)
-            apply(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))
+            apply_cancel(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))
