@@ -335,7 +335,9 @@ def note_rest(state: SchedulerState, turn: Turn) -> None:
             break
         del active[workflow.id]
         until = _may_rest_until(workflow, turn)
-        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
+        if live is None or until is None or until <= turn.now + REST or until == live.wake_at:
+            continue
+        if not state.has_news_for(workflow):
             turn.change(workflow.id, live.info.run).wake_at = until
 
 
@@ -374,7 +376,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     live, until = workflow.live, _may_rest_until(workflow, turn)
     if live is None or until is None or until <= turn.now + at_least:
         return False
-    if not live.execution.closes_silently(gc.get_referents):
+    if state.has_news_for(workflow) or not live.execution.closes_silently(gc.get_referents):
         return False
     if live.wake_at != until:
         turn.change(workflow.id, live.info.run).wake_at = until

@@ -227,7 +227,8 @@ class Scheduler:
                 if state.admission.is_counted(workflow):
                     checkpoint.recovery_attempts = 0
                 live = workflow.live
-                until = None if live is None or workflow.in_flight else rests_until(live)
+                is_at_work = live is None or workflow.in_flight or state.has_news_for(workflow)
+                until = None if live is None or is_at_work else rests_until(live)
                 if live is not None and until is not None and until != live.wake_at:
                     checkpoint.wake_at = until
                 if not checkpoint.empty:

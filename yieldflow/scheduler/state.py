@@ -14,7 +14,7 @@ from .admission import AdmissionControl
 from .lifecycle import Phase, TrackedWorkflow, Workflows
 from .live import Driver, LiveWorkflow
 from .max_concurrent import ConcurrencyLimiter
-from .messages import Ended, FollowUp
+from .messages import ChildEnded, Ended, FollowUp
 from .storage_backoff import StorageBackoff
 from .timers import DEADLINE, WAKE, Timers, Wakeups
 
@@ -127,6 +127,10 @@ class SchedulerState:
             key = (info.workflow_id, info.run, number)
             if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
                 self.timers.forget(*key)
+
+    def has_news_for(self, workflow: TrackedWorkflow) -> bool:
+        """Whether a child's end, which is on disk, is to be given to a workflow in the next turn."""
+        return any(isinstance(message, ChildEnded) and message.key[0] == workflow.id for message in self.follow_ups)
 
     def release(self, workflow: TrackedWorkflow) -> None:
         """Track a workflow no longer that left memory, but for what of it still drains."""
