@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import FOREVER, UNCHANGED, Checkpoint, Submission, statuses_before
@@ -240,80 +240,72 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     """What carries out checkpoints."""
     created: list[New] = []
     started: list[Row] = []
-    activities: list[Row] = []
-    others: list[Row] = []
-    ends = Ends([], [], [], [])
     changed: list[Checkpoint] = []
     for checkpoint in checkpoints:
         if checkpoint.created is not None:
             created.append((checkpoint.created, checkpoint.started_at, checkpoint.wake_at))
         elif checkpoint.place == 0 and checkpoint.started_at is not None:
             started.append((checkpoint.started_at, checkpoint.run, checkpoint.workflow_id))
-        if checkpoint.events:
-            _add_events(checkpoint, ends)
-        if checkpoint.issued:
-            _add_steps(checkpoint, activities, others)
         if checkpoint.rare:
             created += [(child, None, UNCHANGED) for child in checkpoint.children]
-        if (checkpoint.status, checkpoint.recovery_attempts, checkpoint.wake_at) != (None, None, UNCHANGED):
+        if checkpoint.status is not None or checkpoint.recovery_attempts is not None or checkpoint.wake_at != UNCHANGED:
             changed.append(checkpoint)
     return [
         *(_inserts(created) if created else ()),
         (START_WORKFLOW, started),
-        (INSERT_ACTIVITY, activities),
-        (INSERT_STEP, others),
-        (END_STEP, ends.first),
-        (END_LATER_ATTEMPT, ends.later),
-        (FAIL_STEP, ends.failed),
-        (INSERT_CANCEL, ends.cancelled),
+        *_steps(checkpoints),
+        *_events(checkpoints),
         *(_statuses(changed) if changed else ()),
         *_rare(checkpoints),
     ]
 
 
-class Ends(NamedTuple):
-    """What was applied to workflows."""
-
-    #: Values of first attempts, and of what is not tried again,
-    first: list[Row]
-    #: and of later attempts.
-    later: list[Row]
-    failed: list[Row]
-    #: Cancellations of workflows.
-    cancelled: list[Row]
-
-
-def _add_events(checkpoint: Checkpoint, ends: Ends) -> None:
-    workflow_id, run, begun_by = checkpoint.workflow_id, checkpoint.run, checkpoint.begun_by
-    for place, event in enumerate(checkpoint.events, checkpoint.place):
-        if isinstance(event, StepEnded):
-            number, outcome, at, attempt = event
-            end = place, *(_beginning(begun_by, number) if begun_by else UNKNOWN), workflow_id, run, number
-            if isinstance(outcome, Failure):
-                ends.failed.append((*failure_columns(outcome), at, attempt, *end))
-            elif attempt == 1:
-                ends.first.append((outcome, at, *end))
+def _steps(checkpoints: Sequence[Checkpoint]) -> Writes:
+    """What adds the steps that were issued."""
+    activities: list[Row] = []
+    others: list[Row] = []
+    for checkpoint in checkpoints:
+        workflow_id, run, at = checkpoint.workflow_id, checkpoint.run, checkpoint.at
+        for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
+            where = source if source.isascii() else stored_text(source)
+            if kind is _ACTIVITY:
+                activities.append((workflow_id, run, number, name, turn, at, where, arguments))
             else:
-                ends.later.append((outcome, at, attempt, *end))
-        elif isinstance(event, CancelRequested):
-            reason = event.reason and stored_text(event.reason)
-            ends.cancelled.append((workflow_id, run, event.at, place, event.timeout, reason))
+                others.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
+    return [(INSERT_ACTIVITY, activities), (INSERT_STEP, others)]
+
+
+def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
+    """What writes down the events that were applied."""
+    ended: list[Row] = []
+    ended_later: list[Row] = []
+    failed: list[Row] = []
+    cancels: list[Row] = []
+    for checkpoint in checkpoints:
+        workflow_id, run, begun_by = checkpoint.workflow_id, checkpoint.run, checkpoint.begun_by
+        for place, event in enumerate(checkpoint.events, checkpoint.place):
+            if isinstance(event, StepEnded):
+                number, outcome, at, attempt = event
+                began, worker = _beginning(begun_by, number) if begun_by else UNKNOWN
+                if isinstance(outcome, Failure):
+                    columns = failure_columns(outcome)
+                    failed.append((*columns, at, attempt, place, began, worker, workflow_id, run, number))
+                elif attempt == 1:
+                    ended.append((outcome, at, place, began, worker, workflow_id, run, number))
+                else:
+                    ended_later.append((outcome, at, attempt, place, began, worker, workflow_id, run, number))
+            elif isinstance(event, CancelRequested):
+                reason = event.reason and stored_text(event.reason)
+                cancels.append((workflow_id, run, event.at, place, event.timeout, reason))
+    return [(END_STEP, ended), (END_LATER_ATTEMPT, ended_later), (FAIL_STEP, failed), (INSERT_CANCEL, cancels)]
 
 
 def _beginning(begun_by: Mapping[int, tuple[Micros, str]], step: int) -> Row:
     """When the attempt at a step that ends began, and on which worker."""
     begun = begun_by.get(step)
-    return UNKNOWN if begun is None else (begun[0], stored_text(begun[1]))
-
-
-def _add_steps(checkpoint: Checkpoint, activities: list[Row], others: list[Row]) -> None:
-    workflow_id, run, at = checkpoint.workflow_id, checkpoint.run, checkpoint.at
-    for number, kind, name, arguments, turn, source, due_at in checkpoint.issued:
-        where = source if source.isascii() else stored_text(source)
-        if kind is _ACTIVITY:
-            activities.append((workflow_id, run, number, name, turn, at, where, arguments))
-        else:
-            others.append((workflow_id, run, number, kind.value, name, turn, due_at, at, where, arguments))
+    if begun is None or begun[1].isascii():
+        return begun or UNKNOWN
+    return begun[0], stored_text(begun[1])
 
 
 def _inserts(created: list[New]) -> Writes:
