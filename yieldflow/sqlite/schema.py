@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from ..store import FOREVER
 
+#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
+RELEASED = "released"
+
 #: Marks a file as yieldflow's, in SQLite's header: the bytes "yfdb".
 APPLICATION_ID = int.from_bytes(b"yfdb", "big")
 
