@@ -1,4 +1,4 @@
-"""What activities may do in their threads."""
+"""Activities on threads: their arguments, results and exceptions, and the threads they run on."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_an_activity_may_wait_for_many_at_once(database: Path, registry: Registr
     @activity(registry=registry)
     def spread() -> tuple[list[int], int]:
         results = asyncio.run(collect(orchestrator.submit_many(inner(number) for number in range(100))))
-        return results, sum(thread.name == "yieldflow-worker" for thread in threading.enumerate())
+        return results, sum(thread.name.startswith("yieldflow-worker") for thread in threading.enumerate())
 
     @workflow(registry=registry)
     def outer() -> Flow[tuple[list[int], int]]:
@@ -154,7 +154,7 @@ def test_an_activity_may_wait_for_one_after_another(database: Path, registry: Re
     @activity(registry=registry)
     def again() -> tuple[int, int]:
         total = asyncio.run(collect(orchestrator.submit(inner())))
-        return total, sum(thread.name == "yieldflow-worker" for thread in threading.enumerate())
+        return total, sum(thread.name.startswith("yieldflow-worker") for thread in threading.enumerate())
 
     @workflow(registry=registry)
     def outer() -> Flow[tuple[int, int]]:
@@ -213,7 +213,7 @@ def test_waiting_on_another_orchestrator_lends_the_place_too(
 def test_exceptions_that_arrive_as_activity_error(
     orchestrator: Orchestrator, registry: Registry, raised: BaseException, type_name: str
 ) -> None:
-    """What may not be thrown into a workflow, or cannot be built again, arrives as an `ActivityError` that names it."""
+    """An exception that may not enter a workflow, or cannot be built again, arrives as a named `ActivityError`."""
 
     @activity(registry=registry)
     def fail() -> None:
@@ -315,7 +315,7 @@ def test_an_argument_that_cannot_be_stored(orchestrator: Orchestrator, registry:
 
 
 def test_an_activity_may_change_its_arguments(orchestrator: Orchestrator, registry: Registry) -> None:
-    """What an activity does to its arguments, or later to its result, the workflow does not see."""
+    """A workflow does not see changes that an activity makes to its arguments, or later to its result."""
     kept: list[list[int]] = []
 
     @activity(registry=registry)

@@ -9,16 +9,14 @@ import time
 from collections import Counter
 from itertools import count
 
-from tests.simulation.many import Sum
 from tests.simulation.promises import Promise
-from tests.simulation.seeds import Report, scratch
-from tests.simulation.trace import lines
+from tests.simulation.seeds import Report, Totals, lines, scratch
 from tests.support.progress import Bar
 
 from .losses import LOSS, Setup, run
 
 
-def told(report: Report) -> str:
+def describe_failure(report: Report) -> str:
     """A failing seed: its plan, its trace, and the line that reproduces it."""
     again = f"python -m tests.power --losses 1 --seed {report.plan.seed}"
     return "\n".join([str(report.plan), *lines(report.trace), f"BROKEN: {report.violation}", f"again: {again}"])
@@ -32,7 +30,7 @@ def main() -> int:
     parser.add_argument("--durability", choices=["full", "normal"], default="full", help="'normal' is meant to fail")
     asked = parser.parse_args()
     first = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4), "big")
-    so_far, bar, began = Sum(), Bar(asked.losses), time.monotonic()
+    so_far, bar, began = Totals(), Bar(asked.losses), time.monotonic()
     broken: Counter[Promise] = Counter()
     with scratch() as folder:
         for seed in count(first):
@@ -41,7 +39,7 @@ def main() -> int:
             if report.violation is not None:
                 broken[report.violation.promise] += 1
                 if asked.durability == "full" and len(so_far.failed) == 1:
-                    print(told(report))
+                    print(describe_failure(report))
             speed = so_far.speed(time.monotonic() - began)
             bar.show(min(so_far.injected[LOSS], asked.losses), speed)
             if so_far.injected[LOSS] >= asked.losses:

@@ -10,8 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeVar
 
-from tests.simulation.comparing import check_file
-from tests.simulation.disk import Disk
+from tests.simulation.disk_checks import check_file
+from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.ledger import Ledger
 from tests.simulation.plan import Fault, Plan, plan_of
 from tests.simulation.promises import Promise, Violation
@@ -75,14 +75,14 @@ def plan_with_losses(seed: int) -> Plan:
 FULL = Setup()
 
 
-class PoweredDisk(Disk):
+class PoweredDisk(FaultyStore):
     """A disk on a drive: where the process dies, the power goes.
 
     Args:
         folder: Where the files are.
         setup: How the engine stands on the drive.
         plan: What is to happen.
-        ledger: As for `Disk`.
+        ledger: As for `FaultyStore`.
     """
 
     def __init__(self, folder: Path, setup: Setup, plan: Plan, ledger: Ledger) -> None:

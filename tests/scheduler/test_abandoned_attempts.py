@@ -22,7 +22,7 @@ from yieldflow import (
     start,
     workflow,
 )
-from yieldflow.scheduler.turn import RequestReceived, no_reply
+from yieldflow.scheduler.messages import RequestReceived, no_reply
 from yieldflow.store import RequestKind, StepRecord
 from yieldflow.workers import perform
 
@@ -99,7 +99,7 @@ def nobody_stalls(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 def nothing_is_left(host: Host) -> None:
     state = host.scheduler._state
-    assert (state.timers._live, state.under_way, state.queued) == ({}, {}, {})
+    assert (state.timers._live, host.scheduler.load) == ({}, (0, 0))
 
 
 # ---------------------------------------------------------------------- cancelled

@@ -28,7 +28,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import OnParentEnd
-from yieldflow.scheduler.turn import RequestReceived, no_reply
+from yieldflow.scheduler.messages import RequestReceived, no_reply
 from yieldflow.store import RequestKind
 
 LAB = Lab()

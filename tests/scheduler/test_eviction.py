@@ -184,13 +184,13 @@ def minutes(host: Host, count: int = 3) -> None:
     "invocation", [waits(), naps(3600), parent(), branches()], ids=["waits", "naps", "parent", "branches"]
 )
 def test_leaves_memory(host: Host, invocation: WorkflowInvocation[object]) -> None:
-    """A workflow that has waited minutes for time, signals or children is not in memory; on disk nothing changes."""
+    """A workflow that has waited minutes for time, signals or children leaves memory; its row says when it is due."""
     host.submit(invocation, "w")
     host.work_off()
-    before = host.record("w"), host.store.steps("w")
-    commits = len(host.store.commits)
     assert invocation.name in in_memory()
     host.advance(50)
+    before = host.record("w"), host.store.steps("w")
+    commits = len(host.store.commits)
     assert invocation.name in in_memory()
     minutes(host)
     assert in_memory() == set()

@@ -273,8 +273,8 @@ def test_whatever_happens(seed: int, tmp_path: Path) -> None:
             host.settle(perform(task, CODEC))
         _finish(host)
         assert {record.status.value for record in store.records()} <= {"done", "cancelled"}
-        assert host.scheduler._state.lanes._by_name == {}
-        assert host.scheduler._state.under_way == {}
+        assert host.scheduler._state.limiter._by_name == {}
+        assert host.scheduler.load == (0, 0)
         host.close()
 
 

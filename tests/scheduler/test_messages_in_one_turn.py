@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, open_store, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, sleep, wait_signal, workflow
-from yieldflow.scheduler.turn import Poll, RequestReceived
+from yieldflow.scheduler.messages import Poll, RequestReceived
 from yieldflow.store import RequestKind
 from yieldflow.workers import Completed, perform
 
@@ -176,6 +176,7 @@ def test_a_clients_workflow_that_the_owner_wanted_too_is_known(host: Host, store
     host.turn()
     store.submit([submission(one_step(), "w")])
     host.settle(host.asking(one_step(), ids=["w"])[0])
+    host.advance(1)
     store.refused.add("w")
     host.settle(host.do("one"))
     store.refused.clear()

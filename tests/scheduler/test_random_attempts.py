@@ -120,5 +120,5 @@ def test_whatever_happens(tmp_path: Path, seed: int) -> None:
             if step.kind == "activity" and step.status == "done":
                 assert step.attempt > failures_of(str(CODEC.decode(step.outcome or "")).lower())  # type: ignore[arg-type]  # of a value
         state = host.scheduler._state
-        assert (state.under_way, state.queued, state.lanes._by_name) == ({}, {}, {})
+        assert (host.scheduler.load, state.limiter._by_name) == ((0, 0), {})
         host.close()

@@ -42,7 +42,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import Payload, Signal
-from yieldflow.scheduler.turn import RequestReceived, Submit
+from yieldflow.scheduler.messages import RequestReceived, Submit
 from yieldflow.store import RequestKind
 
 LAB = Lab()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.engine import CODEC, SECOND, START, Host
 from tests.support.flaky import CALM, Flaky, failing, hosted, numbers, step_of
-from yieldflow import ActivityError, ActivityTimeoutError, Flow, RetryPolicy, activity, gather, workflow
+from yieldflow import ActivityError, ActivityTimeoutError, Flow, RetryPolicy, activity, gather, wait_signal, workflow
 from yieldflow.store import Checkpoint, RequestKind
 from yieldflow.workers import Attempt, perform
 
@@ -37,6 +37,11 @@ def seen(label: str) -> Flow[str]:
 @activity(registry=LAB.registry, timeout=5, max_concurrent=1)
 def alone(label: str) -> str:
     return label.upper()
+
+
+@workflow(registry=LAB.registry)
+def beside_a_signal() -> Flow[list[object]]:
+    return list((yield from gather(LAB.call("a", timeout=5), wait_signal("s"))))
 
 
 @workflow(registry=LAB.registry)
@@ -188,9 +193,9 @@ def test_a_timeout_meets_a_failing_disk(host: Host, failures: int) -> None:
 
 def test_a_timeout_while_the_disk_cannot_be_read(host: Host) -> None:
     """A workflow that is being built anew hears of it when it is there."""
-    in_progress(host, timeout=5, retry=ONCE)
+    attempt = in_progress(host, timeout=5, retry=ONCE)
     host.store.failing_commits, host.store.failing_loads = 1, 4
-    host.beat(host.scheduler._state.under_way["w", 1, 0], "makes a commit")
+    host.beat(attempt, "makes a commit")
     host.advance(5)
     for _ in range(200):
         host.advance(0.1)
@@ -211,9 +216,12 @@ def test_a_timeout_of_a_suspended_workflow(host: Host) -> None:
 
 def test_a_timeout_of_a_stalled_workflow(host: Host) -> None:
     """It is on disk, and the retry begins once the workflow goes on."""
-    in_progress(host, timeout=5)
-    host.scheduler._state.stalled.add("w", "one")
-    host.scheduler._state.residents.drop("w")
+    host.submit(beside_a_signal(), "w")
+    host.begin()
+    host.store.refused.add("w")
+    host.ask("w", RequestKind.SIGNAL, "refused", "s")
+    host.store.refused.clear()
+    assert host.status("w") == "stalled"
     host.advance(5)
     assert step_of(host).attempt == 2
     host.advance(10)
@@ -517,7 +525,7 @@ def test_nothing_is_looked_after_once_it_is_over(host: Host) -> None:
     host.beat(attempt, 1)
     host.end(attempt)
     assert host.scheduler._state.timers._live == {}
-    assert host.scheduler._state.under_way == {}
+    assert host.scheduler.load == (0, 0)
 
 
 def test_heartbeats_of_a_suspended_workflow(host: Host) -> None:

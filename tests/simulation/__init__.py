@@ -2,14 +2,23 @@
 
     python -m tests.simulation --seeds 1000 [--seed S] [--store memory|sqlite] [--jobs N]
 
-`plan` draws from a seed what is to happen, as plain data: `programs` the workflows, `plan` the clients' calls and the
-faults. `code` is the deployed code that interprets a program. `world` drives `Scheduler.turn` with a clock, a disk
-(`disk`), workers (`crew`) and clients (`clients`) of its own, and `ledger` keeps the books from outside: what was
-acknowledged, applied and done, and whether what the engine does next fits. The rules that it goes by are beside it:
-about signals in `letters`, about what is asked and why something ends in `asking`, about children in `children`, about
-time in `punctual`, about what code sees in `seeing`, about who may still wait when nothing is to come in `waiting`.
-`comparing` holds the disk against the books after every turn, `ending` looks at the end. `seeds` runs a seed, `shrink`
-makes a failing plan small.
+| module | what it is |
+|---|---|
+| `plan`, `programs` | all that is to happen, drawn from a seed as plain data, and made small if it fails |
+| `deployed_code` | the workflow that interprets a program, and its activities |
+| `world` | the clock, and one session of the engine after the other |
+| `faulty_store`, `workers`, `clients` | the disk, the workers and the callers of that world |
+| `promises` | all that is held to, by name |
+| `books`, `ledger` | what is true, kept from outside; each commit is entered and checked |
+| `delivery_checks` | requests, signals, ends of children, and what code sees |
+| `attempts` | retries, time limits of activities, and counted recoveries |
+| `liveness_checks` | nothing too early, nothing too late, nothing forgotten |
+| `rewinds` | what a retry, a fork and a deletion leave |
+| `disk_checks` | the disk against the books, and in the end each history against a replay |
+| `seeds` | runs one seed or many, and prints what happened |
+| `engine_internals` | all private names of the package that the simulation needs |
+| `breakages`, `breakages_elsewhere` | the engine broken on purpose: each has to be found |
+| `found_plans` | plans that broke a promise once |
 
 Nothing here sleeps, reads a clock or draws from global randomness: the same seed gives the same trace, byte for byte.
 """

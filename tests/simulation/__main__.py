@@ -11,19 +11,17 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.support.progress import Bar
 
-from .many import Sum, leave_interrupts_alone, piece, told
 from .plan import plan_of
-from .seeds import run, scratch
-from .trace import lines
+from .seeds import Totals, describe_failure, leave_interrupts_alone, lines, run, run_piece, scratch
 
-#: So many seeds are one piece of work.
+#: The seeds in one piece of work.
 PIECE = 20
-#: What a shell takes for the end of a program that was interrupted.
+#: The exit status by which a shell knows that a program was interrupted.
 INTERRUPTED = 130
 
 
-def parsed() -> argparse.Namespace:
-    """What is asked for."""
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser("python -m tests.simulation", description="The engine in a simulation.")
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds are run (1000)")
     parser.add_argument("--seed", type=int, help="the first one; drawn at random if left out")
@@ -37,7 +35,7 @@ def parsed() -> argparse.Namespace:
 
 
 def trace(seeds: range, kind: str) -> int:
-    """Print what happens in each seed; 1 where a promise was broken."""
+    """Print the trace of each seed; return 1 if a promise was broken."""
     broken = 0
     with scratch() as folder:
         for seed in seeds:
@@ -48,23 +46,23 @@ def trace(seeds: range, kind: str) -> int:
 
 
 def main() -> int:
-    """Run the seeds asked for; 1 where a promise was broken, 130 where that was interrupted."""
-    asked = parsed()
+    """Run the seeds asked for; return 1 if a promise was broken, 130 if interrupted."""
+    asked = parse_arguments()
     first = asked.seed if asked.seed is not None else int.from_bytes(os.urandom(4), "big")
     seeds = range(first, first + asked.seeds)
     if asked.trace:
         return trace(seeds, asked.store)
-    so_far, bar, began, ended = Sum(), Bar(asked.seeds), time.monotonic(), 0
+    so_far, bar, began, ended = Totals(), Bar(asked.seeds), time.monotonic(), 0
     bar.show(0)
     pool = ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn"), leave_interrupts_alone)
     try:
-        for one in [pool.submit(piece, seeds[at : at + PIECE], asked.store) for at in range(0, len(seeds), PIECE)]:
+        for one in [pool.submit(run_piece, seeds[at : at + PIECE], asked.store) for at in range(0, len(seeds), PIECE)]:
             so_far.add(one.result())
             failed = f", {len(so_far.failed)} failed" if so_far.failed else ""
             bar.show(so_far.seeds, so_far.speed(time.monotonic() - began) + failed)
         took = time.monotonic() - began
         if so_far.failed:
-            print(pool.submit(told, so_far.failed[0], asked.store, asked.shrink).result())
+            print(pool.submit(describe_failure, so_far.failed[0], asked.store, asked.shrink).result())
     except KeyboardInterrupt:
         took, ended = time.monotonic() - began, INTERRUPTED
         bar.end()

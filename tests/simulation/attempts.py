@@ -1,7 +1,7 @@
-"""What the workers did, attempt by attempt: what the engine says of an attempt is held against it.
+"""Checks of repetition: the attempts at activities, and how often a workflow was recovered without getting anywhere.
 
-How much time has passed is told by a clock that is never set back and makes every leap forwards: between two moments no
-other clock of the world can have shown that more went by.
+Time passed is measured by a clock that is never set back and makes every leap forwards: no other clock of the world
+can have shown that more time went by between two moments.
 """
 
 from __future__ import annotations
@@ -11,39 +11,39 @@ from collections.abc import Callable, Set
 from typing import NamedTuple, Protocol
 
 from tests.support.engine import SECOND
-from yieldflow._core.history import Failure, Micros, Outcome
+from yieldflow._core.history import Failure, Micros, Outcome, WorkflowStatus
 from yieldflow._core.retry import RetryPolicy
-from yieldflow.store import Retried
+from yieldflow.store import Checkpoint, Retried
 from yieldflow.workers import Attempt, Key
 
-#: How a failure says which limit was reached.
+#: The limit that was reached, in the message of a failure.
 LIMIT = re.compile(r"(\w*timeout) of ([\d.]+) s")
-#: The limits that no further attempt follows.
+#: The limits after which no attempt follows.
 FINAL = ("schedule_to_start_timeout", "schedule_to_close_timeout")
-#: What is lost by rounding.
+#: The microseconds lost by rounding.
 ROUNDED: Micros = 2
 
 
 class Clock(Protocol):
-    """How late it is."""
+    """The world's time, on three clocks."""
 
     def wall(self) -> Micros:
-        """By the system's clock."""
+        """Return the time of the system's clock."""
 
     def elapsed(self) -> Micros:
-        """By one that is never set back."""
+        """Return the time of a clock that is never set back."""
 
     def latest(self) -> Micros:
-        """The latest time that the engine has seen by the system's clock."""
+        """Return the latest time of the system's clock that the engine has seen."""
 
 
 class Raised(NamedTuple):
     """An attempt that failed by itself."""
 
     failure: Outcome
-    #: Whether no further one may follow,
+    #: No attempt may follow.
     final: bool
-    #: and for how many seconds it asks else.
+    #: Otherwise, the seconds after which it asks for the next.
     asked: float | None
 
 
@@ -55,12 +55,12 @@ class Begun:
     def __init__(self, attempt: Attempt, at: Micros) -> None:
         self.attempt = attempt
         self.begun_at = self.heard_at = at
-        #: The longest between two signs of life.
+        #: The longest pause between two heartbeats.
         self.silence: Micros = 0
 
 
 class Open(Protocol):
-    """What the books know of the step."""
+    """The part of a step's note that attempts are checked against."""
 
     attempt: int
     due_at: Micros
@@ -72,106 +72,106 @@ class Open(Protocol):
 
 
 class Attempts:
-    """The attempts of all sessions.
+    """Notes the attempts of all sessions, and checks what the engine says of them.
 
     Args:
-        check: Has something hold.
+        check: Raises unless something holds.
     """
 
     def __init__(self, check: Callable[..., None]) -> None:
         self._check = check
         self.clock: Clock | None = None
-        #: By step and number: what raised.
+        #: The failures raised, by step and attempt.
         self._raised: dict[Key, dict[int, list[Raised]]] = {}
-        # Of this session:
+        # In this session:
         self._began_at: Micros = 0
         #: The workflows that went back while the engine had attempts of them in memory.
         self.went_back: set[str] = set()
         self._begun: dict[Key, Begun] = {}
         self._running: dict[Key, Attempt] = {}
-        #: From when on the time of all attempts may be counted at the earliest, and at the latest, by the dispatch.
+        #: The earliest and the latest moment from which the time of all attempts may count, as of the dispatch.
         self._counted: dict[Key, tuple[Attempt, Micros, Micros]] = {}
 
     def elapsed(self) -> Micros:
-        """How late it is."""
+        """The world's time, on three clocks."""
         return 0 if self.clock is None else self.clock.elapsed()
 
     def begin_session(self) -> None:
-        """Another process: it knows nothing of what is under way."""
+        """Enter the start of another process, which knows of no running attempt."""
         self._began_at = self.elapsed()
         self._begun.clear()
         self._running.clear()
         self._counted.clear()
         self.went_back.clear()
 
-    # ------------------------------------------------------------------ told by the workers
+    # ------------------------------------------------------------------ entered by the workers
 
     def dispatched(self, attempt: Attempt, note: Open) -> None:
-        """An attempt is handed to the workers. The time before it for which nobody knows of its life does not count."""
+        """Enter a dispatch. The time before it in which no process may have lived does not count."""
         if attempt.options.schedule_to_close_timeout is None:
             return
         assert self.clock is not None
         now, counted = self.clock.wall(), note.counted_from or note.scheduled_at
         known = max(note.scheduled_at, note.failed_at or 0, note.due_at)
         earliest = latest = counted + max(0, now - (note.due_at or note.scheduled_at))
-        # It may have waited in line, and meanwhile its time went by. Or the clock was set back.
+        # It may have waited in the queue while its time went by, or the clock was set back.
         if attempt.options.max_concurrent is not None or known > (note.due_at or note.scheduled_at):
             earliest, latest = counted, counted + max(0, self.clock.latest() - (note.due_at or note.scheduled_at))
         self._counted[attempt.key] = attempt, earliest, latest
 
     def begun(self, attempt: Attempt) -> None:
-        """A worker begins an attempt."""
+        """Enter that a worker begins an attempt."""
         self._begun[attempt.key] = Begun(attempt, self.elapsed())
         self._running[attempt.key] = attempt
 
     def beats(self, attempt: Attempt) -> None:
-        """An attempt says that it lives."""
+        """Enter a heartbeat."""
         begun = self._begun.get(attempt.key)
         if begun is not None and begun.attempt is attempt:
             now = self.elapsed()
             begun.silence, begun.heard_at = max(begun.silence, now - begun.heard_at), now
 
     def raised(self, attempt: Attempt, failure: Outcome, final: bool, asked: float | None) -> None:
-        """An attempt fails by itself."""
+        """Enter that an attempt failed by itself."""
         made = self._raised.setdefault(attempt.key, {}).setdefault(attempt.number, [])
         made.append(Raised(failure, final, asked))
 
     def ended(self, attempt: Attempt) -> None:
-        """An attempt ends, or whoever makes it is let go of."""
+        """Enter that an attempt ended, or that its worker was replaced."""
         if self._running.get(attempt.key) is attempt:
             del self._running[attempt.key]
 
-    # ------------------------------------------------------------------ told by the books
+    # ------------------------------------------------------------------ entered by the ledger
 
     def forget(self, workflow_ids: Set[str]) -> None:
-        """These workflows are gone."""
+        """Enter that workflows were deleted."""
         known = {*self._raised, *self._begun, *self._running, *self._counted}
         for key in known:
             if key[0] in workflow_ids:
                 self.forget_step(key)
 
     def forget_step(self, key: Key) -> None:
-        """A step is done anew, of which nothing is under way that anybody would listen to."""
+        """Enter that a step is done anew; the outcomes of its earlier attempts are dropped."""
         self._raised.pop(key, None)
         self._begun.pop(key, None)
         self._running.pop(key, None)
         self._counted.pop(key, None)
 
     def goes_back(self, workflow_id: str) -> None:
-        """A workflow goes back that had not ended: what is under way may be let be, or be what its steps wait for."""
+        """Enter that a stalled workflow goes back; its running attempts may be abandoned or still be waited for."""
         self.went_back.add(workflow_id)
         for key in [key for key in self._running if key[0] == workflow_id]:
             del self._running[key]
 
     def is_waited_for(self, key: Key) -> bool:
-        """Whether an attempt is under way that is to be waited for if it is cancelled."""
+        """Return whether an attempt is running that must be waited for if it is cancelled."""
         attempt = self._running.get(key)
         return attempt is not None and attempt.options.on_cancel == "wait"
 
-    # ------------------------------------------------------------------ what the engine says
+    # ------------------------------------------------------------------ checks of what the engine says
 
-    def is_followed(self, key: Key, note: Open, retried: Retried) -> None:
-        """A failed attempt is followed by another: it may be, and that is due when it should be."""
+    def check_retried(self, key: Key, note: Open, retried: Retried) -> None:
+        """Check that a failed attempt may be retried, and that the retry is due when it should be."""
         _, failure, at, (_, due_at, _, _, said) = retried
         assert due_at is not None
         raised = self._reason(key, note, failure)
@@ -189,8 +189,8 @@ class Attempts:
             self._check(right, key, "is counted from", said, "and not", earliest, latest)
             self._check(due_at < latest + limit * SECOND + ROUNDED, key, "is tried again after all its time")
 
-    def is_given_up(self, key: Key, note: Open, failure: Failure, at: Micros) -> None:
-        """A failed attempt was the last one: none may follow."""
+    def check_given_up(self, key: Key, note: Open, failure: Failure, at: Micros) -> None:
+        """Check that no attempt may follow the failed one."""
         raised = self._reason(key, note, failure)
         begun = self._begun.get(key)
         if raised.final or begun is None or begun.attempt.options.retry is None or note.cancelling is not None:
@@ -203,7 +203,7 @@ class Attempts:
         self._check(late, key, "is given up at attempt", note.attempt, "after", failure.summary)
 
     def _reason(self, key: Key, note: Open, failure: Failure) -> Raised:
-        """Why an attempt failed, which must be so; and what may follow."""
+        """Check the reason for which an attempt failed; return it, with what may follow."""
         number = note.attempt
         if failure.type_name.endswith(".Cancelled"):
             running = self._running.get(key)
@@ -218,7 +218,7 @@ class Attempts:
         return found
 
     def _check_time(self, key: Key, note: Open, failure: Failure) -> bool:
-        """The time is over that a failure speaks of; whether none may follow."""
+        """Check that the time limit named by a failure has passed; return whether no attempt may follow."""
         said = LIMIT.search(failure.message)
         assert said is not None
         limit, seconds = said.group(1), float(said.group(2))
@@ -240,7 +240,7 @@ class Attempts:
         return limit in FINAL
 
     def _check_total(self, key: Key, note: Open, limit: Micros) -> None:
-        """The time of all attempts is over."""
+        """Check that the time of all attempts has passed."""
         attempt, earliest, _ = self._counted.get(key, (None, note.counted_from or note.scheduled_at, 0))
         if attempt is not None and attempt.number != note.attempt:
             earliest = note.counted_from or note.scheduled_at
@@ -249,8 +249,55 @@ class Attempts:
 
 
 def waits(policy: RetryPolicy, attempt: int, asked: float | None) -> tuple[Micros, Micros]:
-    """How long is waited after an attempt, at least and at most; a microsecond is lost by rounding."""
+    """Return the shortest and longest pause after an attempt; a microsecond is lost by rounding."""
     if asked is not None:
         return int(asked * SECOND), int(asked * SECOND)
     least, most = (policy.interval(attempt, chance) * SECOND for chance in (1, 0))
     return int(least) - 1, int(most) + 1
+
+
+#: Part of the reason of a workflow that was recovered too often.
+PARKED = "times in a row the process died"
+
+
+class Recoveries:
+    """Checks how often each workflow was recovered without getting anywhere.
+
+    Args:
+        check: Raises unless something holds.
+    """
+
+    def __init__(self, check: Callable[..., None]) -> None:
+        self._check = check
+        #: The count at which a workflow stalls.
+        self._most = 0
+        self._sessions = 0
+        #: The workflows of which something was committed in this session, and those of them that were counted.
+        self._touched: set[str] = set()
+        self._counted: set[str] = set()
+
+    def begin_session(self, most: int) -> None:
+        """Enter the start of another process, which recovers what it finds."""
+        self._most = most
+        self._sessions += 1
+        self._touched.clear()
+        self._counted.clear()
+
+    def touch(self, workflow_id: str) -> None:
+        """Enter that a client had a workflow go back, which resets its count."""
+        self._touched.add(workflow_id)
+
+    def enter(self, checkpoint: Checkpoint, before: int) -> None:
+        """Check a checkpoint of a workflow whose count was `before`."""
+        id, count = checkpoint.workflow_id, checkpoint.recovery_attempts
+        # A workflow that was resumed while it waited to be loaded is counted from what it had at the start.
+        if count and id not in self._touched:
+            self._check(self._sessions > 1 and count == before + 1, id, "is counted", count, "after", before)
+            self._check(before < self._most, id, "is taken up again after", before, "of", self._most)
+        self._touched.add(id)
+        if count:
+            self._counted.add(id)
+        if checkpoint.events and id in self._counted:
+            self._check(count == 0 or (count is None and before == 0), id, "got somewhere, and keeps", before)
+        if checkpoint.status is WorkflowStatus.STALLED and PARKED in (checkpoint.reason or ""):
+            self._check(before == self._most, id, "is parked after", before, "of", self._most)

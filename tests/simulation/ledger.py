@@ -1,109 +1,36 @@
-"""The books of the simulation, kept from outside: what is on disk, what was acknowledged, and what was done.
+"""Enters each commit in the books, and holds whatever the engine does against them.
 
-Each commit that succeeded is entered, and whatever the engine does is held against what was entered before. What does
-not fit is a `Violation`, which names the promise that was broken.
+Every commit that succeeded is entered. Whatever does not fit what was entered before is a `Violation`, which names the
+promise that was broken.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
-from functools import partial
+from collections.abc import Iterable, Sequence, Set
 
 from tests.support.engine import NOTICED
 from yieldflow._core.history import (
     CancelRequested,
     Event,
     Failure,
-    Micros,
     Outcome,
-    Payload,
     Started,
     StepEnded,
     StepKind,
     WorkflowStatus,
     check_transition,
 )
-from yieldflow.store import Arrivals, Checkpoint, Request, RequestKind, Retried, Submission
-from yieldflow.workers import Attempt, Key
+from yieldflow.store import Arrivals, Checkpoint, Request, Retried, Submission
+from yieldflow.workers import Attempt
 
-from . import asking, children, letters, punctual, seeing
-from .attempts import Attempts
-from .columns import RowNote
-from .notes import FlowNote, Gone, Sent, Status, StepNote
-from .promises import Promise, Violation
-from .recoveries import Recoveries
-
-#: Why a workflow stalls whose code is not there yet.
-UNREGISTERED = "no workflow named 'late' is registered"
-#: The reasons for which a workflow may stall here, by what they say.
-STALLS = (
-    "a value cannot be stored: too big",
-    "times in a row the process died",
-    UNREGISTERED,
-)
+from . import delivery_checks, liveness_checks
+from .books import STALLS, Books, FlowNote, Gone, RowNote, Sent, Status, StepNote
+from .promises import Promise
 
 
-class Ledger:
-    """What is true, whatever the engine believes."""
-
-    def __init__(self) -> None:
-        self.flows: dict[str, FlowNote] = {}
-        #: Those of which something was written since somebody looked.
-        self.changed: set[str] = set()
-        #: How often each promise was looked at.
-        self.checked: Counter[str] = Counter()
-        #: What the attempts at an activity led to, by the attempt's number.
-        self.effects: dict[Key, dict[int, list[Outcome]]] = {}
-        #: The attempt that was begun last, of each activity.
-        self._under_way: dict[Key, Attempt] = {}
-        self.recoveries = Recoveries(partial(self.check, Promise.RECOVERIES))
-        self.attempts = Attempts(partial(self.check, Promise.REASONS))
-        #: The latest time that the engine has seen.
-        self.latest: Micros = 0
-        self.requests: dict[int, Request] = {}
-        self.handled: set[int] = set()
-        #: What clients left on disk, and the engine has not found: how often.
-        self._left: Counter[Request] = Counter()
-        self.sent: list[Sent] = []
-        #: Whose idempotency key it is; and from which event on a fork draws its own.
-        self.keys: dict[str, Key | Gone] = {}
-        self.forked_at: dict[str, int] = {}
-        #: In which turn each key was drawn first.
-        self._drawn_in: dict[str, int] = {}
-        self.acknowledged: set[str] = set()
-        #: What was submitted in one call.
-        self.together: list[Sequence[Submission]] = []
-        #: Every signal that was ever kept.
-        self.kept: Counter[tuple[str, Payload]] = Counter()
-        #: What clients called, whatever became of it: kind and payload, by workflow.
-        self.called: dict[str, set[tuple[RequestKind, Payload | None]]] = {}
-        #: The runs with which a workflow ended.
-        self.over: set[tuple[str, int]] = set()
-        #: How children ended, by the step of the parent that started them.
-        self.ends: dict[Key, list[children.ChildEnd]] = {}
-        #: Ends that nobody was told of yet.
-        self.untold: dict[str, tuple[WorkflowStatus, Outcome | None]] = {}
-        #: The number of the turn, and what the system's clock shows.
-        self.turn = 0
-        self.wall: Callable[[], Micros] = lambda: 0
-        #: From when on nothing may be late: something went wrong shortly before.
-        self.calm_from: Micros = 0
-        #: The step that a client who retries or forks has named.
-        self.named: int | None = None
-        #: Told of all that is worth a line of the trace.
-        self.trace: Callable[..., None] = lambda *what: None
-
-    def check(self, promise: Promise, holds: bool, *what: object) -> None:
-        """Have a promise hold."""
-        self.checked[promise] += 1
-        if not holds:
-            raise Violation(promise, " ".join(map(str, what)))
-
-    def check_on_time(self, flow: FlowNote, at: Micros, due_at: Micros, *what: object) -> None:
-        """Have something come when it is due, or as soon as its workflow could go on and nothing went wrong."""
-        latest = max(due_at, flow.since, self.calm_from)
-        self.check(Promise.PUNCTUAL, at <= latest, *what, "at", at, "not at", latest)
+class Ledger(Books):
+    """The books, with what is entered in them."""
 
     # ------------------------------------------------------------------ commits
 
@@ -133,16 +60,16 @@ class Ledger:
         self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
         flow = self.flows[new.workflow_id] = FlowNote(RowNote.of(new), since=self.wall() + NOTICED)
         for signal in new.signals:
-            letters.keep(self, flow, new.workflow_id, signal)
+            delivery_checks.keep_signal(self, flow, new.workflow_id, signal)
         self.changed.add(new.workflow_id)
 
     def _enter(self, flow: FlowNote, checkpoint: Checkpoint) -> None:
         id, before = checkpoint.workflow_id, flow.status
         if checkpoint.started_at is not None:
             flow.run = checkpoint.run
-        asking.check_pause(self, flow, checkpoint)
+        delivery_checks.check_pause(self, flow, checkpoint)
         for signal in checkpoint.signals:
-            letters.keep(self, flow, id, signal)
+            delivery_checks.keep_signal(self, flow, id, signal)
         if checkpoint.events or checkpoint.issued:
             self.check(Promise.ORDER, not flow.status.ended, id, "goes on after its end")
             self.check(Promise.ORDER, checkpoint.place == flow.applied and checkpoint.run == flow.run, id, flow.applied)
@@ -152,16 +79,16 @@ class Ledger:
             note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
             note.ready_at = self.attempts.elapsed()
             flow.steps[step.number] = note
-        # What the engine itself keeps beside a checkpoint: with which event it is, is not said.
+        # The scheduler keeps this beside a checkpoint and does not say to which event it belongs.
         for number in getattr(checkpoint, "cancelling", ()):
             flow.steps[number].cancelling = checkpoint.place
-        seeing.check(self, flow, checkpoint)
+        delivery_checks.check_seen(self, flow, checkpoint)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, checkpoint, place, event)
         for number, place in checkpoint.cancelled:
             note = flow.steps[number]
             self.check(Promise.ONCE, note.applied is None and note.dropped is None, id, "drops step", number)
-            # One that is terminated drops all, behind its last event.
+            # A terminated workflow drops all steps, behind its last event.
             waited_for = place < flow.applied and self.attempts.is_waited_for((id, flow.run, number))
             self.check(Promise.WAITED_FOR, not waited_for, id, "drops step", number, "which is under way")
             note.dropped = place
@@ -174,9 +101,9 @@ class Ledger:
         # The attempt that was to follow may be given up in the same turn.
         for event in checkpoint.recorded:
             self._record(flow, id, event)
-        letters.receive(self, flow, checkpoint)
+        delivery_checks.receive_signals(self, flow, checkpoint)
         self._change(flow, checkpoint)
-        asking.handle(self, flow, checkpoint, before)
+        delivery_checks.check_handled(self, flow, checkpoint, before)
         self.recoveries.enter(checkpoint, flow.row.recovery_attempts)
         flow.row.enter(checkpoint)
         if checkpoint.continued is not None:
@@ -191,12 +118,12 @@ class Ledger:
         flow.now = max(flow.now, event.at)
         if isinstance(event, Started):
             self.check(Promise.ORDER, place == 0, id, "starts at place", place)
-            punctual.check_start(self, flow, id, event)
+            liveness_checks.check_start(self, flow, id, event)
         if isinstance(event, CancelRequested):
-            asking.check_cancel(self, flow, id, event)
+            delivery_checks.check_cancel(self, flow, id, event)
         if not isinstance(event, StepEnded):
             return
-        punctual.check_not_overdue(self, flow, id, event.at)
+        liveness_checks.check_not_overdue(self, flow, id, event.at)
         note = flow.steps.get(event.step)
         self.check(
             Promise.ONCE, note is not None and note.applied is None and note.dropped is None, id, "step", event.step
@@ -205,13 +132,13 @@ class Ledger:
         self.check(
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
-        self._heard(flow, id, note, event)
+        self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
-            punctual.check_sleep(self, flow, id, note, event)
+            liveness_checks.check_sleep(self, flow, id, note, event)
         elif note.kind is StepKind.CHILD:
-            children.check_outcome(self, flow, id, note, event)
+            delivery_checks.check_child_outcome(self, flow, id, note, event)
         elif note.kind is not StepKind.ACTIVITY:
-            letters.check_brought(self, flow, checkpoint, note, place, event)
+            delivery_checks.check_brought(self, flow, checkpoint, note, place, event)
         note.applied = place
         note.ends(event.outcome, event.at)
 
@@ -221,13 +148,13 @@ class Ledger:
         self.check(
             Promise.ONCE, note.outcome in (None, event.outcome), id, "step", event.step, "has another outcome now"
         )
-        self._heard(flow, id, note, event)
+        self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.CHILD:
-            children.check_outcome(self, flow, id, note, event)
+            delivery_checks.check_child_outcome(self, flow, id, note, event)
         note.ends(event.outcome, event.at)
 
-    def _heard(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
-        """An outcome is that of the attempt which the step is at; what succeeded was done."""
+    def _check_outcome(self, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
+        """Check that an outcome belongs to the present attempt of its step, and that a success was really made."""
         if note.kind is not StepKind.ACTIVITY:
             return
         self.check(
@@ -237,23 +164,23 @@ class Ledger:
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
             self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
         elif note.outcome is None:
-            self.attempts.is_given_up((id, flow.run, event.step), note, event.outcome, event.at)
+            self.attempts.check_given_up((id, flow.run, event.step), note, event.outcome, event.at)
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
         self.check(
             Promise.ATTEMPTS, not note.ended and number == note.attempt + 1, id, f"step {retried.step}: {number}"
         )
-        before = self._under_way.get((id, flow.run, retried.step))
+        before = self.last_begun.get((id, flow.run, retried.step))
         said = note.details
         if before is not None and before.number == note.attempt:
             said = before.details if before.beat is None else before.beat[0]
-        self.attempts.is_followed((id, flow.run, retried.step), note, retried)
+        self.attempts.check_retried((id, flow.run, retried.step), note, retried)
         note.ready_at = self.attempts.elapsed() + (retried.following.due_at or 0) - retried.at
         details = retried.following.details
         self.check(Promise.DETAILS, details == said, id, f"step {retried.step}:", details, said)
         note.attempt, note.due_at, note.details = number, retried.following.due_at or 0, details
-        # It is told of, and not raised again.
+        # It is shown to people, and never raised again.
         note.failed_at, note.last_failure = retried.at, retried.failure._replace(exception=None)
         note.counted_from = retried.following.counted_from
 
@@ -263,7 +190,7 @@ class Ledger:
             reason = checkpoint.reason or ""
             self.check(Promise.STALLED, any(known in reason for known in STALLS), id, "is stalled:", reason)
         if status is not None:
-            # What goes on may end in the same turn.
+            # A resumed workflow may end in the same turn.
             if status is not flow.status and flow.status.ended:
                 check_transition(flow.status, status)
             flow.status, flow.outcome, flow.reason = status, checkpoint.outcome, checkpoint.reason
@@ -271,37 +198,37 @@ class Ledger:
         if status is Status.PROCESSING:
             flow.since = checkpoint.at
         if checkpoint.recovery_attempts:
-            # It waited until others had shown that they do not take the process down.
+            # It waited until others had proved harmless.
             flow.since = self.wall()
         if status is not None and status.ended:
             self.untold[id] = status, checkpoint.outcome
-            asking.check_end(self, flow, checkpoint)
-            children.note_end(self, flow, id)
+            delivery_checks.check_end(self, flow, checkpoint)
+            delivery_checks.note_child_end(self, flow, id)
             left = [number for number, note in flow.steps.items() if note.applied is None and note.dropped is None]
             self.check(
                 Promise.ORDER, all(flow.steps[number].outcome for number in left), id, "ends, and left open:", left
             )
 
     def calls(self, request: Request) -> None:
-        """A client is about to ask something, wherever."""
+        """Enter that a client is about to send a request, to the owner or to the store."""
         self.called.setdefault(request.workflow_id, set()).add((request.kind, request.payload))
 
     def asked(self, requests: Sequence[Request]) -> None:
-        """Enter what a client left on disk."""
-        self._left.update(requests)
+        """Enter requests that a client left on disk."""
+        self.left.update(requests)
 
     def found(self, arrivals: Arrivals) -> None:
-        """Enter what the engine finds that clients wrote."""
+        """Enter the requests of clients that the engine finds."""
         for request in arrivals.requests:
             assert request.number is not None
             if request.number not in self.requests:
-                self._left[request._replace(number=None)] -= 1
+                self.left[request._replace(number=None)] -= 1
             self.requests[request.number] = request
 
-    # ------------------------------------------------------------------ what leaves
+    # ------------------------------------------------------------------ dispatches, answers and ends
 
     def leaves(self, attempt: Attempt) -> None:
-        """An attempt is handed to the workers: its step is on disk, unless it is not to begin any more."""
+        """Check that the step of a dispatched attempt is on disk, unless the attempt is cancelled."""
         id, run, step = attempt.key
         flow = self.flows.get(id)
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
@@ -315,7 +242,7 @@ class Ledger:
             self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
 
     def dispatched(self, attempt: Attempt) -> None:
-        """The engine hands an attempt to the workers."""
+        """Enter a dispatch."""
         if self._is_undone(attempt):
             return
         self.leaves(attempt)
@@ -323,7 +250,7 @@ class Ledger:
             self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
 
     def begins(self, attempt: Attempt) -> None:
-        """A worker begins an attempt: it is the one that its step waits for."""
+        """Enter that a worker begins an attempt, which must be the one that its step waits for."""
         if self._is_undone(attempt):
             return
         self.leaves(attempt)
@@ -338,11 +265,11 @@ class Ledger:
         self.check(
             Promise.DETAILS, note.details == attempt.details, attempt, "is given", attempt.details, "not", note.details
         )
-        self._under_way[attempt.key] = attempt
+        self.last_begun[attempt.key] = attempt
         self.attempts.begun(attempt)
 
     def _is_undone(self, attempt: Attempt) -> bool:
-        """Whether an attempt was asked for by what a client has undone since, of a workflow that was stalled."""
+        """Return whether a client, by a retry of a stalled workflow, has undone the step that asked for an attempt."""
         if attempt.workflow_id not in self.attempts.went_back:
             return False
         flow = self.flows.get(attempt.workflow_id)
@@ -351,32 +278,32 @@ class Ledger:
         return note is None or asked != (note.name, note.input, note.attempt)
 
     def beside(self, attempt: Attempt, running: Iterable[Attempt]) -> None:
-        """An attempt runs beside others."""
+        """Check the limit of attempts that run at once."""
         limit = attempt.options.max_concurrent
         if limit is not None:
             count = sum(one.definition.name == attempt.definition.name for one in running)
             self.check(Promise.LANES, count <= limit, attempt, "is one of", count)
 
     def drawn(self, attempt: Attempt) -> None:
-        """An attempt has an idempotency key: that of no other step, but for what a fork copied."""
+        """Check that no other step has an attempt's idempotency key, unless a fork copied it."""
         key = attempt.info.idempotency_key
         first = self.keys.setdefault(key, attempt.key)
-        # Whichever of them is the copy: the other may have gone back since, and come to the step in another turn.
-        turn = min(attempt.turn, self._drawn_in.setdefault(key, attempt.turn))
+        # Either may be the copy; the original may have gone back since, and come to the step in another turn.
+        turn = min(attempt.turn, self.drawn_in.setdefault(key, attempt.turn))
         copied = any(turn < self.forked_at.get(id, 0) for id in (first[0], attempt.workflow_id))
         self.check(Promise.IDS, first == attempt.key or copied, attempt, "has the key of", first)
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
-        """An attempt had its effect."""
+        """Enter the effect of an attempt."""
         self.effects.setdefault(attempt.key, {}).setdefault(attempt.number, []).append(outcome)
 
     def acknowledge(self, workflow_id: str) -> None:
-        """A submitter hears that the workflow is on disk."""
+        """Check that a workflow is on disk as its submitter hears so."""
         self.check(Promise.SUBMISSIONS, workflow_id in self.flows, workflow_id, "is acknowledged, and not on disk")
         self.acknowledged.add(workflow_id)
 
     def acknowledge_signal(self, sent: Sent, outside: bool) -> None:
-        """The sender of a signal hears that it is on disk, or that a client's request is."""
+        """Check that a signal is on disk as its sender hears so; `outside` means that only the request must be."""
         self.sent.append(sent)
         if not outside:
             count = self.kept[sent.workflow_id, sent.payload]
@@ -385,7 +312,7 @@ class Ledger:
             )
 
     def told(self, workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) -> None:
-        """Somebody hears how a workflow ended."""
+        """Check that a workflow has ended as its waiters are told."""
         flow = self.flows.get(workflow_id)
         known = flow is not None and flow.status is status
         self.check(Promise.COMMITTED_FIRST, known, workflow_id, "is told to be", status)
@@ -394,33 +321,26 @@ class Ledger:
             self.check(Promise.ANSWERS, committed == (status, outcome), workflow_id, "is told as", status, outcome)
 
     def turn_is_over(self) -> None:
-        """Whatever ended in a turn was told in it."""
+        """Check that every end was told in the turn that brought it."""
         self.check(Promise.ANSWERS, not self.untold, "nobody is told of the end of", *self.untold)
 
     def acknowledge_request(self, request: Request) -> None:
-        """Whoever asked something of the owner hears that it is done."""
-        asking.check_done(self, request)
+        """Check that a request is carried out as its sender hears so."""
+        delivery_checks.check_done(self, request)
 
     # ------------------------------------------------------------------ clients who delete
 
     def forget(self, workflow_ids: Set[str]) -> None:
-        """Enter that workflows are gone, and their requests with them."""
+        """Enter that workflows were deleted, with their requests."""
         for workflow_id in workflow_ids:
             del self.flows[workflow_id]
         self.changed |= workflow_ids
         self.acknowledged -= workflow_ids
         self.requests = {number: one for number, one in self.requests.items() if one.workflow_id not in workflow_ids}
-        self._left = Counter({one: left for one, left in self._left.items() if one.workflow_id not in workflow_ids})
+        self.left = Counter({one: left for one, left in self.left.items() if one.workflow_id not in workflow_ids})
         self.effects = {key: made for key, made in self.effects.items() if key[0] not in workflow_ids}
         self.attempts.forget(workflow_ids)
 
     def deleted(self, workflow_ids: Set[str]) -> None:
-        """Enter that a client deleted workflows for good: whoever has an id next draws what is his own."""
+        """Enter that clients deleted workflows: the next with such an id must draw keys of its own."""
         self.keys = {drawn: Gone(*first) if first[0] in workflow_ids else first for drawn, first in self.keys.items()}
-
-    def settle_requests(self) -> None:
-        """At the end: everything that clients asked was carried out, or refused."""
-        for number, request in self.requests.items():
-            self.check(Promise.REQUESTS, number in self.handled, "request", request, "is not carried out")
-        for request, count in self._left.items():
-            self.check(Promise.REQUESTS, count <= 0, "request", request, "is never found")

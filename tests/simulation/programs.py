@@ -1,4 +1,4 @@
-"""Random workflow programs: trees of lists, as `code` interprets them. Each leaf has a number of its own.
+"""Random workflow programs: trees of lists, as `deployed_code` interprets them. Each leaf has a number of its own.
 
 A *steady* program comes to the same end in whichever order its steps end and whatever is lost on the way: nothing in it
 is raced, limited in time or cancelled, and what fails does so by the number of the attempt. All others may end in
@@ -14,17 +14,17 @@ from typing import Any, TypeAlias
 
 Program: TypeAlias = list[Any]
 
-#: How many attempts at an activity fail: all of them is `ALWAYS`.
+#: The number of attempts at an activity that fail; `ALWAYS` stands for all.
 ALWAYS = 99
 FAILING = [0, 0, 0, 0, 1, 2, ALWAYS]
-#: The activities of `code`. Of those with a time limit only the ones that are tried again for ever are steady.
+#: Activities of `deployed_code`. With a time limit, only those retried for ever are steady.
 STEADY = ["work", "work", "pay", "narrow", "pair", "stubborn", "thrice", "timed", "beating"]
 UNSTEADY = [*STEADY, "impatient", "hurried", "queued", "careful"]
-#: Without end: those of which not all attempts may fail.
+#: Activities that are retried for ever, so not all of their attempts may fail.
 TIRELESS = {"stubborn", "timed", "beating"}
-#: Of those, the ones that are limited in time; they need their own options.
+#: Those of them with a time limit, which need their own options.
 LIMITED = {"timed", "beating"}
-#: What `with_options` may say beside a retry policy.
+#: The options of `with_options` beside a retry policy.
 LIMITS: dict[str, list[Any]] = {
     "timeout": [0.5, 3],
     "schedule_to_close_timeout": [1, 8],
@@ -36,7 +36,7 @@ SECONDS = [0, 0.001, 0.5, 1, 1, 2, 5, 90]
 #: A child's id.
 OWN, SHARED = "own", "shared"
 ON_PARENT_END = ["cancel", "wait", "abandon"]
-#: What becomes of a task in the end.
+#: The end of a task.
 THEN = ["leave", "yield", "cancel", "cancel and yield", "race"]
 #: A signal that several steps wait for.
 BELL = "bell"
@@ -48,7 +48,7 @@ class _Draw:
         self.random = random
         self.steady = steady
         self.numbers = count(1)
-        #: How many leaves may follow.
+        #: The leaves that may follow.
         self.left = random.choice([3, 6, 10, 16])
 
     def number(self) -> int:
@@ -76,7 +76,7 @@ class _Draw:
         return [*program, options] if options else program
 
     def options(self, name: str) -> dict[str, Any]:
-        """What is said of one call."""
+        """Draw the options of one call."""
         if self.steady and name in LIMITED:
             return {}
         chosen = {} if self.steady else self.random.sample(sorted(LIMITS), self.random.choice([0, 1, 2]))
@@ -115,9 +115,9 @@ class _Draw:
     def child(self, depth: int) -> Program:
         number = self.number()
         timeout = None if self.steady else self.random.choice([None, None, 3, 100])
-        # Whatever does not go with its parent may end later than that, which changes nothing for the parent.
+        # A child that does not end with its parent may end later, which changes nothing for the parent.
         then = self.random.choice(ON_PARENT_END)
-        # An id of its own, one that others want too, or the one that is made of its parent's.
+        # A drawn id, a shared one, or the default made of the parent's.
         given = self.random.choice([None, None, OWN, OWN if self.steady else SHARED])
         late = self.random.random() < 0.1
         return ["child", number, then, given, timeout, self.tree(depth + 1), late]
@@ -145,11 +145,11 @@ class _Draw:
         return ["gather", self.several(depth), self.random.choice([None, None, 1, 2]), self.kept()]
 
     def kept(self) -> bool:
-        """Whether a gather gives failures as values: else the first one in time decides."""
+        """Draw whether a gather returns failures as values; otherwise the first in time decides."""
         return self.steady or self.random.random() < 0.5
 
     def listen(self, depth: int) -> Program:
-        """Receives several signals of one name, one after the other."""
+        """Draw several waits for signals of one name, one after the other."""
         parts = [["signal", self.number(), BELL] for _ in range(self.random.choice([2, 3]))]
         parts.insert(self.random.randint(1, len(parts)), self.leaf(DEEPEST))
         return ["sequence", *parts]
@@ -175,7 +175,7 @@ class _Draw:
 
 
 def draw(random: Random) -> tuple[Program, bool]:
-    """A program, and whether it is steady."""
+    """Draw a program; return it and whether it is steady."""
     steady = random.random() < 0.5
     drawing = _Draw(random, steady)
     program = drawing.tree(0)
@@ -186,14 +186,14 @@ def draw(random: Random) -> tuple[Program, bool]:
 
 
 def parts_of(program: Program) -> Iterator[Program]:
-    """The programs that a program directly consists of."""
+    """Yield the direct parts of a program."""
     for part in program[1:]:
         if isinstance(part, list):
             yield from (part,) if part and isinstance(part[0], str) else part
 
 
 def signals_of(program: Program) -> list[str]:
-    """The signals that a workflow of this program waits for, one for each time. Children wait for their own."""
+    """Return the signals that a workflow of this program waits for, one for each wait, without its children's."""
     if program[0] == "signal":
         return [program[2]]
     if program[0] == "child":
@@ -202,7 +202,7 @@ def signals_of(program: Program) -> list[str]:
 
 
 def children_of(program: Program) -> Iterator[Program]:
-    """The children's steps in a program, those of children left out."""
+    """Yield the child steps of a program, without those of its children."""
     if program[0] == "child":
         yield program
         return
@@ -211,7 +211,7 @@ def children_of(program: Program) -> Iterator[Program]:
 
 
 def commands_of(program: Program) -> Iterator[str]:
-    """What a program does, its children left in: a name for each command and each option."""
+    """Yield a name for each command and option of a program and its children."""
     kind = program[0]
     if kind == "act":
         yield f"activity {program[2]}"

@@ -1,4 +1,4 @@
-"""The promises of the engine, as the simulation holds it to them."""
+"""The promises that the simulation holds the engine to."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from enum import StrEnum
 
 
 class Promise(StrEnum):
-    """What always holds."""
+    """A promise, by name."""
 
-    # Of what was acknowledged
+    # Acknowledged calls
     SUBMISSIONS = "an acknowledged submission is never lost"
     SIGNALS = "an acknowledged signal is never lost, and kept once"
     RECEIVED = "signals are received once and in the order sent"
     BROUGHT = "a workflow is given what the signals carry that it receives, and all that are there"
     REQUESTS = "what a client asked is carried out once"
     ANSWERS = "every call is answered, and every end is told once"
-    # Of workflows
+    # Workflows
     ORDER = "a checkpoint goes on where the one before it ended"
     ONCE = "an applied outcome never changes and is never applied twice"
     REPLAY = "a history leads to the same steps and the same end again"
@@ -32,7 +32,7 @@ class Promise(StrEnum):
     STALLED = "a workflow stalls only for a reason that the world gave"
     RECOVERIES = "a recovery that got nowhere is counted once, and a workflow parked after as many as are allowed"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
-    # Of activities
+    # Activities
     EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
     ATTEMPTS = "attempts are counted on disk, and none but the last one is heard"
     REASONS = "an attempt that failed did so, or its time was over; one follows where, and when, the options say so"
@@ -41,7 +41,7 @@ class Promise(StrEnum):
     LANES = "of an activity no more attempts run at once than its max_concurrent"
     IN_TIME = "nothing comes before its time"
     PUNCTUAL = "where nothing goes wrong, nothing comes after its time"
-    # Of the disk
+    # The disk
     COMMITTED_FIRST = "nothing leaves before its commit"
     SAME = "the disk holds what was committed, and nothing else"
     POWER = "what was acknowledged is there after a loss of power, and of what was under way all or nothing"
@@ -54,8 +54,8 @@ class Violation(AssertionError):
     """A promise that was broken.
 
     Args:
-        promise: Which.
-        what: How it was.
+        promise: The broken promise.
+        what: The observation.
     """
 
     def __init__(self, promise: Promise, what: str) -> None:

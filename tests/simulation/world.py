@@ -15,41 +15,39 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
-from yieldflow.scheduler import eviction
-from yieldflow.scheduler.scheduler import GLANCE, Scheduler
-from yieldflow.scheduler.timers import LONGEST_PAUSE, NEVER
-from yieldflow.scheduler.turn import Ended, Message, Registered
+from yieldflow.scheduler.messages import Ended, Message, Registered
+from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.state import Limits
 from yieldflow.store import Store
 from yieldflow.workers import Attempt
 
+from .books import Status
 from .clients import Clients
-from .code import AFTER, BEFORE, Code
-from .comparing import compare_all, compare_changed
-from .crew import Crew
-from .dice import Dice
-from .disk import Disk
-from .ending import End, look, steady_flows
+from .deployed_code import AFTER, BEFORE, Code
+from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
+from .engine_internals import LONGEST_PAUSE, NEVER, POLL_INTERVAL, evict_idle, is_recovering, next_turn_at
+from .faulty_store import FaultyStore
 from .ledger import Ledger
-from .notes import Status
-from .plan import BETWEEN, Call, Fault, Plan
+from .liveness_checks import check_waits
+from .plan import BETWEEN, Call, Dice, Fault, Plan
 from .promises import Promise, Violation
-from .waiting import check_waits
+from .workers import SimulatedWorkers
 
-#: After so many turns something turns in circles.
+#: After so many turns the engine runs in circles.
 TURNS = 5_000
-#: After so many in which nothing happens, nothing will.
+#: After so many turns in which nothing happens, nothing will.
 LOOKS = 100
-#: How often the world helps whoever still waits, and how long it waits each time: longer than anybody is held up.
+#: How often the world helps workflows that still wait, and its pause in seconds, longer than any delay.
 HELPS = 40
 PAUSE = 301.0
-#: For how long a fault may hold up others: the longest pause after which a disk is tried again, and a bit.
+#: The time for which a fault may delay others: the longest pause before a disk is tried again, and a bit.
 RECOVERY: Micros = LONGEST_PAUSE + SECOND // 2
-#: How often somebody comes by who retries, forks or deletes what has ended.
+#: The chance in each turn that a client retries, forks or deletes an ended workflow.
 OFTEN = 0.3
 VISITS = ["retry", "retry", "fork", "delete"]
-#: Seconds that a stop waits for activities; one that waits for as long as it takes cannot go on without an end.
+#: Seconds that a stop waits for activities; some never end, so it may not wait without limit.
 TIMEOUTS = [60, 0, 1, 10]
-#: The same once nothing fails any more.
+#: The recoveries allowed once nothing fails any more.
 PATIENT = 1_000_000
 
 
@@ -57,11 +55,11 @@ class World:
     """One simulation.
 
     Args:
-        plan: What happens in it.
-        make: Makes the disk, which is empty.
+        plan: All that is to happen.
+        make: Returns an empty disk.
     """
 
-    def __init__(self, plan: Plan, make: Callable[[Ledger], Disk]) -> None:
+    def __init__(self, plan: Plan, make: Callable[[Ledger], FaultyStore]) -> None:
         self.plan = plan
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
@@ -70,10 +68,10 @@ class World:
         self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
-        #: Time that has passed, and how far the system's clock is off.
+        #: Time that has passed, and the error of the system's clock.
         self.time: Micros = 0
         self.offset: Micros = 0
-        #: How far it has leapt forwards in all.
+        #: The sum of all leaps forwards.
         self._leaps: Micros = 0
         self.turns = 0
         self.code = BEFORE
@@ -94,7 +92,7 @@ class World:
             self.after(call.at, partial(self.clients.call, call))
         self._start()
 
-    # ------------------------------------------------------------------ what the others need
+    # ------------------------------------------------------------------ for store, workers and clients
 
     @property
     def store(self) -> Store:
@@ -102,19 +100,19 @@ class World:
         return self.disk
 
     def wall(self) -> Micros:
-        """What the system's clock shows."""
+        """Return the time of the system's clock."""
         return START + self.time + self.offset
 
     def elapsed(self) -> Micros:
-        """What a clock shows that makes every leap forwards, and none back."""
+        """Return the time of a clock that makes every leap forwards, and none back."""
         return self.time + self._leaps
 
     def latest(self) -> Micros:
-        """The latest time that the engine has seen."""
+        """Return the latest time that the engine has seen."""
         return self.ledger.latest
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
-        """Have something happen later."""
+        """Schedule something."""
         heapq.heappush(self._events, (self.time + int(seconds * SECOND), next(self._numbers), what))
 
     def send(self, message: Message) -> None:
@@ -122,7 +120,7 @@ class World:
         self._inbox.append(message)
 
     def wants(self, attempt: Attempt) -> bool:
-        """Whether an attempt is to begin."""
+        """Return whether an attempt is to begin."""
         return self.scheduler.wants(attempt)
 
     def note(self, *what: object) -> None:
@@ -130,13 +128,13 @@ class World:
         self.trace.append((self.time, *what))
 
     def count(self, fault: str) -> None:
-        """Something went wrong."""
+        """Count a fault."""
         self.disk.injected[fault] += 1
 
     # ------------------------------------------------------------------ sessions
 
     def _start(self) -> None:
-        self.crew = Crew(self, self.plan.workers)
+        self.workers = SimulatedWorkers(self, self.plan.workers)
         self.ledger.attempts.begin_session()
         self.ledger.recoveries.begin_session(self._recoveries)
         self._inbox.clear()
@@ -144,18 +142,17 @@ class World:
         self.registry.subscribe(lambda name: self.send(Registered(name)))
         self.scheduler = Scheduler(
             self.disk,
-            self.crew,
+            self.workers,
             CODEC,
             self.registry,
             self._tell,
-            max_workers=self.plan.workers,
-            max_recovery_attempts=self._recoveries,
+            limits=Limits(self.plan.workers, self._recoveries),
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.wall())
 
     def _register(self) -> None:
-        """The module is imported that defines what was missing."""
+        """Import the module that defines the missing workflow."""
         self.note("register")
         if self._registered:
             return
@@ -169,15 +166,15 @@ class World:
             self.note("told", ended.workflow_id, ended.status.value)
 
     def crash(self, code: Code | None = None, stopped: bool = False) -> None:
-        """The process dies (or has stopped), and is started again, perhaps with other code."""
+        """Kill the process, unless it has stopped, and start another, perhaps with other code."""
         self.note("crash")
-        self.crew.gone = True
+        self.workers.gone = True
         self.code = code or self.code
         if stopped:
             self.disk.reopen()
         else:
             self.disk.die()
-        # Whoever was to hear of it is gone.
+        # All who were to be told are gone.
         self.ledger.untold.clear()
         self._disturb()
         compare_all(self.ledger, self.disk.inner)
@@ -188,16 +185,16 @@ class World:
         """End the session as `Session.stop` does, and begin another.
 
         Args:
-            timeout: Seconds that it waits for activities; the others are left running.
+            timeout: Seconds that it waits for activities; the rest are left running.
         """
         self.note("stop")
         self.scheduler.dispatching = False
-        self.crew.closing = True
+        self.workers.closing = True
         until = self.time + int(timeout * SECOND)
-        while self.crew.running and self._events and self._events[0][0] <= until:
+        while self.workers.running and self._events and self._events[0][0] <= until:
             self._pass_time()
             self._turn()
-        if self.crew.running:
+        if self.workers.running:
             self.count("activity left running by a stop")
         with suppress(StorageError):
             self.scheduler.settle_counts()
@@ -205,14 +202,14 @@ class World:
         self.crash(stopped=True)
 
     def close(self) -> None:
-        """Let go of every session's generators; a killed process would not have to."""
+        """Close the generators of all sessions, as a killed process would not have to."""
         for session in self._sessions:
             session.close()
 
     # ------------------------------------------------------------------ living
 
     def live(self) -> dict[str, End]:
-        """Let everything happen, help until all have ended, and look at it; how each workflow ended.
+        """Run everything, help until all workflows have ended, check the disk, and return all ends.
 
         Raises:
             Violation: A promise was broken.
@@ -223,18 +220,18 @@ class World:
             while self._visits and not self._unended() and self._visit():
                 self._live_until_quiet()
             if not self._unended():
-                # Another process finds everything as it was left, and nothing to do.
+                # Another process must find all as it was left, and nothing to do.
                 self.disk.heal()
                 self.crash()
                 self._live_until_quiet()
                 if not self._unended():
-                    return look(self)
+                    return check_end(self.ledger, self.disk.inner, self.plan, self.code, self.clients.terminated)
             self._help(helps)
         raise Violation(Promise.ENDS, f"{self._unended()} still wait")
 
     def _check_nobody_is_forgotten(self) -> None:
-        """Nothing is to come. So nobody waits for what is there, or never comes; unless others are recovered first."""
-        if not self.scheduler._state.probation.over:
+        """Check, once nothing is to come, that no workflow waits in vain, unless others are recovered first."""
+        if is_recovering(self.scheduler):
             return
         for id, flow in self.ledger.flows.items():
             check_waits(self.ledger, id, flow, self._registered)
@@ -242,7 +239,7 @@ class World:
         self.ledger.check(Promise.ANSWERS, not unanswered, "nobody answers", unanswered)
 
     def _disturb(self) -> None:
-        """Something goes wrong that may hold up whatever is due."""
+        """Allow delays for a while, since something goes wrong."""
         self.ledger.calm_from = self.wall() + RECOVERY
 
     def _unended(self) -> list[str]:
@@ -251,7 +248,7 @@ class World:
         return sorted(id for id in ids if id not in flows or not flows[id].status.ended)
 
     def _live_until_quiet(self) -> bool:
-        """Turns until nothing is to come; False where the engine only looks at its watch again and again."""
+        """Take turns until nothing is to come; return False if the engine only polls again and again."""
         self._guarded(self._turn)
         tried = looks = 0
         while self._inbox or self._events or self._due() < NEVER:
@@ -266,19 +263,19 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                self._evict()
+                self._guarded(lambda: evict_idle(self.scheduler, self.wall()))
                 self.count("evict after each turn")
         return True
 
     def _visit(self) -> bool:
-        """Somebody comes by who retries, forks or deletes what has ended; False where there is none."""
+        """Have a client retry, fork or delete an ended workflow; return False if there is none."""
         kind = self.dice.choose(VISITS, "visit as", self.turns)
         came = self.clients.visit(kind, *(self.dice.chance(what, self.turns) for what in ("visit to", "visit with")))
         self._visits -= came
         return came
 
     def _guarded(self, what: Callable[[], None]) -> None:
-        """Do something in which the process may die."""
+        """Do something; if the process dies meanwhile, start it again."""
         while True:
             try:
                 what()
@@ -287,15 +284,10 @@ class World:
                 what = self.crash
 
     def _due(self) -> Micros:
-        """When the engine itself wants a turn; glances at which it would find nothing are left out."""
-        state = self.scheduler._state
-        due = state.timers.next_due
-        if self.disk.unseen:
-            due = min(due, self.scheduler._glance_at)
-        return min(due, state.back_off.until) if state.waits_to_go_on else due
+        return next_turn_at(self.scheduler, has_arrivals=self.disk.unseen)
 
     def _pass_time(self) -> None:
-        """Go to the next moment at which anything is to happen, and let that happen."""
+        """Advance the clock to the next event, and run the event."""
         due = self._due()
         moment = self.time if self._inbox else NEVER
         if due < NEVER:
@@ -303,7 +295,7 @@ class World:
         if self._events:
             moment = min(moment, self._events[0][0])
         self.time = max(self.time, moment)
-        # What comes at one moment is at times taken into one turn, and at times each into its own.
+        # Events of one moment come into one turn at times, and at times each into its own.
         together = self.dice.chance("together", self.turns) < 0.7
         while self._events and self._events[0][0] <= self.time:
             heapq.heappop(self._events)[2]()
@@ -327,7 +319,7 @@ class World:
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
         failed = self.disk.tried - self.disk.committed - failed
-        if failed or unreadable or not self.scheduler._state.probation.over:
+        if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()
         compare_changed(self.ledger, self.disk.inner)
 
@@ -347,7 +339,7 @@ class World:
         elif fault.kind == "stop":
             self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
-            self._evict()
+            evict_idle(self.scheduler, self.wall())
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
             self._leaps += 10**fault.size * SECOND
@@ -358,25 +350,13 @@ class World:
             self.disk.failing_looks += fault.size // 2
         if fault.kind in ("clock forward", "clock back"):
             self._disturb()
-            # At its next glance the engine sees what time it is now.
-            self.after(GLANCE / SECOND, lambda: None)
-
-    def _evict(self) -> None:
-        """Drop all generators from memory that may be dropped, as if they had been idle for long."""
-        before, eviction.IDLE = eviction.IDLE, 1
-        try:
-            sweeper = eviction.Eviction()
-            # The first look only finds who is there.
-            for _ in range(2):
-                sweeper._next_round = 0
-                sweeper.sweep(self.scheduler._state, self.wall())
-        finally:
-            eviction.IDLE = before
+            # At its next poll the engine sees the new time.
+            self.after(POLL_INTERVAL / SECOND, lambda: None)
 
     # ------------------------------------------------------------------ in the end
 
     def _help(self, helps: int) -> None:
-        """What is asked of a world in which nothing goes wrong any more: those who wait get what they wait for."""
+        """Stop all faults, and give all workflows that wait what they wait for."""
         self.disk.heal()
         self._faults.clear()
         if helps >= 3 and any(note.status is Status.STALLED for note in self.ledger.flows.values()):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.rows import ELSEWHERE, RUN_RULES, STEP_RULES, WORKFLOW_RULES, unsound
+from tests.simulation.disk_checks import ELSEWHERE, RUN_RULES, STEP_RULES, WORKFLOW_RULES, unsound
 from tests.support.engine import Host, Lab, open_store
 from yieldflow import Flow, continue_as_new, gather, race, sleep, wait_signal, workflow
 from yieldflow._core.errors import DamagedRowError

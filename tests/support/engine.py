@@ -19,8 +19,9 @@ from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow.codec import codec_named
 from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.memory import MemoryStore
+from yieldflow.scheduler.messages import Ended, HeartbeatReceived, Message, Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.turn import Ended, HeartbeatReceived, Message, Registered, RequestReceived, Submit
+from yieldflow.scheduler.state import Limits
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Arrivals,
@@ -118,8 +119,8 @@ class WatchedStore:
     def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
         return self.inner.sleepers(after, until, limit)
 
-    def wake_stalled(self, name: str | None = None) -> None:
-        self.inner.wake_stalled(name)
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        return self.inner.wake_stalled(name)
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:
         return self.inner.ended_children(workflow_id, run)
@@ -285,8 +286,7 @@ class Host:
             CODEC,
             self.registry,
             self._tell,
-            max_workers=self.max_workers,
-            max_recovery_attempts=self.max_recovery_attempts,
+            limits=Limits(self.max_workers, self.max_recovery_attempts),
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.now)

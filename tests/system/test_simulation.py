@@ -14,16 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.breakages import BREAKAGES, BREAKAGES_OF_THE_FILE, dispatch_before_commit
-from tests.simulation.code import OPTIONS
-from tests.simulation.found import FOUND
-from tests.simulation.many import Sum, piece, told
-from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of
+from tests.simulation.breakages import BREAKAGES, dispatch_before_commit
+from tests.simulation.breakages_elsewhere import BREAKAGES_ELSEWHERE, BREAKAGES_OF_FILE
+from tests.simulation.deployed_code import OPTIONS
+from tests.simulation.found_plans import FOUND
+from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of, shrunk, smaller
 from tests.simulation.programs import LIMITS, Program
 from tests.simulation.promises import Promise
-from tests.simulation.seeds import Report, run, scratch
-from tests.simulation.shrink import shrunk, smaller
-from tests.simulation.trace import lines
+from tests.simulation.seeds import Report, Totals, describe_failure, lines, run, run_piece, scratch
 from tests.support.programs.launch import heeding_ctrl_c
 
 #: So many seeds are tried to find a breakage.
@@ -63,7 +61,7 @@ def check(first: int, count: int, kind: str, folder: Path) -> list[Report]:
 @pytest.mark.parametrize(("kind", "count"), [("memory", 250), ("sqlite", 40)])
 def test_fixed_seeds(kind: str, count: int, folder: Path) -> None:
     """Whatever goes wrong, no promise is broken; and everything that can be drawn comes up."""
-    what = Sum()
+    what = Totals()
     for report in check(0, count, kind, folder):
         what.add(report)
 
@@ -145,8 +143,8 @@ def test_command_shows_how_far_it_is_and_ends_by_an_interrupt() -> None:
 def test_command_tells_a_failing_seed_in_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a failing seed it tells the smallest plan, what happened, the promise, and the line that repeats it."""
     dispatch_before_commit(monkeypatch)
-    summed = piece(range(FIRST, FIRST + 20), "memory")
-    said = told(summed.failed[0], "memory", True).splitlines()
+    summed = run_piece(range(FIRST, FIRST + 20), "memory")
+    said = describe_failure(summed.failed[0], "memory", True).splitlines()
 
     assert said[0].startswith(f"seed {summed.failed[0]}: ")
     assert said[-2].startswith(f"BROKEN: {Promise.COMMITTED_FIRST}")
@@ -157,7 +155,7 @@ def test_command_tells_a_failing_seed_in_few_lines(monkeypatch: pytest.MonkeyPat
 # ---------------------------------------------------------------------- what is broken is found
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.__name__)
+@pytest.mark.parametrize("breakage", [*BREAKAGES, *BREAKAGES_ELSEWHERE], ids=lambda breakage: breakage.__name__)
 def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that is broken on purpose breaks a promise within the budget."""
     breakage(monkeypatch)
@@ -165,7 +163,7 @@ def test_breakage_is_found(breakage: Callable[[pytest.MonkeyPatch], None], monke
     assert any(violation is not None for violation in found)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES_OF_THE_FILE, ids=lambda breakage: breakage.__name__)
+@pytest.mark.parametrize("breakage", BREAKAGES_OF_FILE, ids=lambda breakage: breakage.__name__)
 def test_breakage_of_the_file_is_found(
     breakage: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:

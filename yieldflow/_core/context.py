@@ -2,16 +2,18 @@
 
 While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note
 themselves there when they are made, so that one that is never yielded can be reported with the line that made it; the
-workflow's logger asks there whether it is a replay. Worker threads have contexts of their own, where it is None.
+workflow's logger asks there whether it is a replay. Each thread has its own: in those of workers it is None.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
+from threading import get_ident
 from types import CodeType
 
 
@@ -42,13 +44,13 @@ _set_workflow_id, _set_name, _set_run, _set_parent = (
 class Driving:
     """One execution's side of the conversation."""
 
-    __slots__ = ("fruitful", "handed", "info", "made", "replaying")
+    __slots__ = ("fruitful", "handed", "info", "made", "silent")
 
     # Set by the execution, which is one.
 
     info: WorkflowInfo
-    #: Whether what happens now has happened before.
-    replaying: bool
+    #: Whether what happens now has happened before, so that it is not to be logged again.
+    silent: bool
     #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
     made: dict[int, tuple[object, CodeType, int]]
     #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
@@ -66,51 +68,56 @@ class Driving:
         return made
 
 
-class DrivingPlace:
-    """What is being driven in one context."""
+class CurrentExecution:
+    """The place that says which execution is driven in one context of one thread."""
 
-    __slots__ = ("occupant",)
+    __slots__ = ("execution", "thread")
 
     def __init__(self) -> None:
-        self.occupant: Driving | None = None
+        self.execution: Driving | None = None
+        #: A copy of the context, as `asyncio.to_thread` makes it for another thread, holds this place too.
+        self.thread = get_ident()
 
 
-# Set once in each context and never again: the garbage collector may let go of an execution while another is driven,
-# also in the midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
-_place: ContextVar[DrivingPlace | None] = ContextVar("yieldflow_driving", default=None)
+# Set once in each context of a thread, and never by `undriven`: the garbage collector may close an execution in the
+# midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
+_current: ContextVar[CurrentExecution | None] = ContextVar("yieldflow_driving", default=None)
 
 
 def driving() -> Driving | None:
-    """What is being driven in this context; None where nothing is."""
-    there = _place.get()
-    return None if there is None else there.occupant
+    """Return the execution that is driven in this context of this thread, or None."""
+    here = _current.get()
+    return None if here is None or here.thread != get_ident() else here.execution
 
 
-def driving_place() -> DrivingPlace:
-    """What tells what is driven in this context."""
-    found = _place.get()
-    if found is None:
-        found = DrivingPlace()
-        _place.set(found)
-    return found
+def current_execution() -> CurrentExecution:
+    """Return the place that says which execution is driven in this context of this thread."""
+    here = _current.get()
+    if here is None or here.thread != get_ident():
+        here = CurrentExecution()
+        _current.set(here)
+    return here
 
 
-def drive(new: Driving | None) -> Driving | None:
-    """Have ``new`` be what is driven in this context; what was driven before."""
-    there = _place.get()
-    if there is None:
-        if new is None:
-            return None
-        there = driving_place()
-    before, there.occupant = there.occupant, new
-    return before
+@contextmanager
+def undriven() -> Iterator[None]:
+    """Let no commands be heard that the body makes."""
+    here = _current.get()
+    if here is None or here.thread != get_ident():
+        yield
+        return
+    before, here.execution = here.execution, None
+    try:
+        yield
+    finally:
+        here.execution = before
 
 
 def note_made(command: object, holds: object = None) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
     # As `driving` says, without the call: this is at every command.
-    there = _place.get()
-    current = None if there is None else there.occupant
+    here = _current.get()
+    current = None if here is None or here.thread != get_ident() else here.execution
     if current is not None:
         if holds is not None and current.made:
             note_used(holds)

@@ -140,12 +140,14 @@ class MemoryStore(Tables):
             )
             return sorted(each for each in found if each[:2] > after)[:limit]
 
-    def wake_stalled(self, name: str | None = None) -> None:
-        """Have stalled workflows, of that name or all, be in memory, to be tried again."""
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
         with self._transaction():
-            for row in list(self._workflows.values()):
-                if row.status is WorkflowStatus.STALLED and name in (None, row.name):
-                    self._put(self._workflows, row.id, replace(row, wake_at=None))
+            rows = [row for row in self._workflows.values() if row.status is WorkflowStatus.STALLED]
+            found = [row for row in rows if name in (None, row.name)]
+            for row in found:
+                self._put(self._workflows, row.id, replace(row, wake_at=None))
+        return [row.id for row in found]
 
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""

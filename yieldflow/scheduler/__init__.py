@@ -1,5 +1,5 @@
-"""The one thread that drives workflows: what arrives, what it leads to, the commit, and what follows from it."""
+"""The one thread that drives workflows: messages arrive, are applied, and committed; only then anything leaves."""
 
-from .scheduler import GLANCE, Scheduler
+from .scheduler import POLL_INTERVAL, Scheduler
 
-__all__ = ["GLANCE", "Scheduler"]
+__all__ = ["POLL_INTERVAL", "Scheduler"]

@@ -1,8 +1,8 @@
-"""Which of the workflows that a session found unfinished may be taken up now.
+"""The policy by which workflows that a session finds unfinished are let into memory.
 
 A workflow may take the process down with it, in its own code or in an activity, and again at each restart. So each
-recovered workflow is on probation until its first checkpoint of the session, and before it is taken up, that it is
-being taken up is written down (`recovery_attempts`, one more each time). Progress or a clean stop sets the count back
+recovered workflow is on trial until its first checkpoint of the session, and before it is loaded, that it is about to
+be is written down (`recovery_attempts`, one more each time). Progress or a clean stop sets the count back
 to 0. A count that reaches the maximum means: that many sessions in a row took it up and died, and it was never seen to
 get anywhere.
 
@@ -25,13 +25,14 @@ from __future__ import annotations
 import heapq
 
 from .._core.history import Micros
+from .lifecycle import Phase, TrackedWorkflow
 
 #: For how long a workflow on trial may hold up others.
 TRIAL: Micros = 300_000_000
 
 
 class AdmissionControl:
-    """The recovered workflows that have made no checkpoint in this session.
+    """Says which of the workflows in the phase of admission may be loaded, and which are on trial.
 
     Args:
         workers: How many activities run at once.
@@ -40,51 +41,54 @@ class AdmissionControl:
 
     def __init__(self, workers: int, maximum: int) -> None:
         self._workers = workers
-        self._maximum = maximum
-        #: (rank, order of arrival, id, count): those counted least come first, but for those that are to be parked.
-        self._waiting: list[tuple[int, int, str, int]] = []
+        self.maximum = maximum
+        #: (rank, order of arrival, workflow): those counted least come first, but for those that are to be parked.
+        self._waiting: list[tuple[int, int, TrackedWorkflow]] = []
         self._arrivals = 0
-        #: From this count on, each is taken up alone.
+        #: From this count on, each is let in alone.
         self._alone_from = maximum // 2
-        #: Those taken up, with the count they had before.
-        self._taken: dict[str, int] = {}
-        #: Of them, those beside which others are not taken up at will, and until when.
+        #: How many are on trial.
+        self._on_trial = 0
+        #: Those on trial beside which others are not let in at will: their count, and until when.
         self._suspects: dict[str, tuple[int, Micros]] = {}
-        self._known: set[str] = set()
-
-    def waits(self, workflow_id: str) -> bool:
-        """Whether a workflow waits here, and was not taken up yet."""
-        return workflow_id in self._known and workflow_id not in self._taken
 
     @property
     def over(self) -> bool:
-        """Whether nothing waits here and nothing is on probation."""
-        return not self._known
+        """Whether nothing waits to be let in and nothing is on trial."""
+        return not self._on_trial and not self._first()
 
-    def add(self, workflow_id: str, count: int) -> None:
-        """Have a workflow wait for its turn; ``count`` as it is on disk."""
-        rank = count if count < self._maximum else -1
-        heapq.heappush(self._waiting, (rank, self._arrivals, workflow_id, count))
+    def add(self, workflow: TrackedWorkflow) -> None:
+        """Have a workflow in the phase of admission wait until it is let in."""
+        count = workflow.recovery_attempts
+        rank = count if count < self.maximum else -1
+        heapq.heappush(self._waiting, (rank, self._arrivals, workflow))
         self._arrivals += 1
-        self._known.add(workflow_id)
+
+    def _first(self) -> TrackedWorkflow | None:
+        """Return the workflow that is let in next; those that were ended meanwhile are passed over."""
+        while self._waiting and self._waiting[0][2].phase is not Phase.ADMISSION:
+            heapq.heappop(self._waiting)
+        return self._waiting[0][2] if self._waiting else None
 
     def ready(self, now: Micros) -> bool:
         """Whether `admit` would return any."""
-        return bool(self._waiting) and self._may_follow(self._waiting[0][3], now)
+        first = self._first()
+        return first is not None and self._may_follow(first.recovery_attempts, now)
 
-    def admit(self, now: Micros) -> list[tuple[str, int]]:
-        """The workflows to be taken up now, each with its count; from here on they are on probation."""
-        admitted: list[tuple[str, int]] = []
-        while self.ready(now):
-            _, _, workflow_id, count = heapq.heappop(self._waiting)
-            admitted.append((workflow_id, count))
-            self._taken[workflow_id] = count
-            if self._is_suspect(count):
-                self._suspects[workflow_id] = (count, now + TRIAL)
+    def admit(self, now: Micros, limit: int) -> list[TrackedWorkflow]:
+        """Let in what may be loaded now, at most so many; from here on they are on trial."""
+        admitted: list[TrackedWorkflow] = []
+        while len(admitted) < limit and self.ready(now):
+            workflow = heapq.heappop(self._waiting)[2]
+            admitted.append(workflow)
+            workflow.on_trial = True
+            self._on_trial += 1
+            if self._is_suspect(workflow.recovery_attempts):
+                self._suspects[workflow.id] = (workflow.recovery_attempts, now + TRIAL)
         return admitted
 
     def _is_suspect(self, count: int) -> bool:
-        return (count > 0 or self._alone_from == 0) and count < self._maximum
+        return (count > 0 or self._alone_from == 0) and count < self.maximum
 
     def _may_follow(self, count: int, now: Micros) -> bool:
         if not self._is_suspect(count):
@@ -94,29 +98,34 @@ class AdmissionControl:
             return not beside
         return len(beside) < self._workers
 
-    def on_trial(self, workflow_id: str) -> bool:
-        """Whether a workflow was taken up and has not passed."""
-        return workflow_id in self._taken
-
-    def spent(self, workflow_id: str) -> bool:
+    def is_spent(self, workflow: TrackedWorkflow) -> bool:
         """Whether a workflow on trial has used up its attempts, and is to be parked."""
-        return self._taken.get(workflow_id, 0) >= self._maximum
+        return workflow.on_trial and workflow.recovery_attempts >= self.maximum
 
     def too_many(self, count: int) -> str:
-        """Why a workflow of that count is parked, and what to do."""
+        """Say why a workflow of that count is parked, and what to do."""
         return (
             f"{count} times in a row the process died while this workflow was at work, and it got nowhere. Find out "
             "what its open steps do to the process; to let it go on, start with a larger max_recovery_attempts "
-            f"(now {self._maximum})."
+            f"(now {self.maximum})."
         )
 
-    def passed(self, workflow_id: str) -> None:
+    def passed(self, workflow: TrackedWorkflow) -> None:
         """Note that a workflow made progress, or cannot go on for another reason, and that this is on disk."""
-        if self._taken.pop(workflow_id, None) is not None:
-            self._suspects.pop(workflow_id, None)
-            self._known.discard(workflow_id)
+        if workflow.on_trial:
+            workflow.on_trial = False
+            self._on_trial -= 1
+            self._suspects.pop(workflow.id, None)
+        workflow.recovery_attempts = 0
 
-    def counted(self) -> list[str]:
-        """What a clean stop sets back: every workflow with a count on disk, but for those that are parked."""
-        waiting = [workflow_id for _, _, workflow_id, count in self._waiting if 0 < count < self._maximum]
-        return [workflow_id for workflow_id, count in self._taken.items() if count < self._maximum] + waiting
+    def postpone(self, workflow: TrackedWorkflow) -> None:
+        """Have a workflow that was let in wait again: that it was is not on disk."""
+        count = workflow.recovery_attempts
+        self.passed(workflow)
+        workflow.recovery_attempts = count
+        self.add(workflow)
+
+    def is_counted(self, workflow: TrackedWorkflow) -> bool:
+        """Whether a clean stop sets the count on disk back to 0: it has one, and is not parked."""
+        waits = workflow.phase is Phase.ADMISSION and workflow.recovery_attempts > 0
+        return (workflow.on_trial or waits) and workflow.recovery_attempts < self.maximum

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .._core.children import has_given_id
 from .._core.context import WorkflowInfo
 from .._core.errors import Cancelled, EncodingError, StorageError
 from .._core.execution import Advance, End
@@ -17,56 +18,65 @@ from .._core.history import (
     check_transition,
 )
 from ..log import logger
-from ..store import id_taken_error
-from .children import child_of, is_given, next_run
+from ..store import FOREVER, id_taken_error
+from .children import next_run, submission_of
+from .lifecycle import TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
-from .signals import SignalQueue
-from .state import State
-from .turn import Change, Ended, Turn, extended
+from .state import SchedulerState
+from .turn import Change, Turn, extended
 
 #: The kinds of steps that only have to be dispatched. (Kept here, since to ask the enum for a member is a call.)
 _PLAIN = (StepKind.ACTIVITY, StepKind.SLEEP)
 
 
-def apply(state: State, resident: LiveWorkflow, event: Event, turn: Turn, change: Change) -> bool:
+def apply(state: SchedulerState, workflow: TrackedWorkflow, event: Event, turn: Turn, change: Change) -> bool:
     """Apply one event, and what the workflow can receive at once because of it; False where it stalled instead."""
-    if not _apply_one(state, resident, event, turn, change):
+    live = workflow.live
+    assert live is not None
+    if not _apply_one(state, workflow, live, event, turn, change):
         return False
-    return resident.mail is None or receive(state, resident, turn, change)
+    return live.signals is None or receive(state, workflow, turn, change)
 
 
-def receive(state: State, resident: LiveWorkflow, turn: Turn, change: Change) -> bool:
+def receive(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, change: Change) -> bool:
     """Let a workflow receive what lies there for it, as long as it waits for any of it."""
-    while resident.mail is not None:
+    live = workflow.live
+    while live is not None and live.signals is not None:
         try:
-            ready = _ready(state, resident, resident.mail, turn)
+            received = live.signals.receive(live.execution.open, state.codec, turn.now)
         except EncodingError as error:
-            stall(state, resident.info, stall_reason(error), turn, change)
+            stall(state, workflow, live.info, stall_reason(error), turn, change)
             return False
-        if ready is None:
+        if received is None:
             break
-        event, numbers = ready
+        event, signals = received
         # A signal that cannot be read stays where it is.
-        if not _apply_one(state, resident, event, turn, change, keep=not numbers):
+        if not _apply_one(state, workflow, live, event, turn, change, keep=not signals):
             return False
-        place = resident.execution.applied - 1
-        change.received = extended(change.received, [(number, place) for number in numbers])
+        position = live.execution.applied - 1
+        change.received = extended(change.received, [(signal.number, position) for signal in signals])
     return True
 
 
 def _apply_one(
-    state: State, resident: LiveWorkflow, event: Event, turn: Turn, change: Change, keep: bool = True
+    state: SchedulerState,
+    workflow: TrackedWorkflow,
+    live: LiveWorkflow,
+    event: Event,
+    turn: Turn,
+    change: Change,
+    keep: bool = True,
 ) -> bool:
     try:
-        advance = state.residents.apply(resident, event)
+        advance = state.driver.apply(live, event)
     except BaseException as error:  # whatever it is, it is one workflow's
         if isinstance(event, StepEnded) and keep:
             change.recorded = extended(change.recorded, [event])
-        stall(state, resident.info, stall_reason(error), turn, change)
+        stall(state, workflow, live.info, stall_reason(error), turn, change)
         return False
-    resident.touched = turn.now
+    live.touched = turn.now
     if not change.events:
-        change.place = resident.execution.applied - 1
+        change.place = live.execution.applied - 1
         change.events = (event,)
     else:
         change.events = extended(change.events, (event,))
@@ -77,56 +87,65 @@ def _apply_one(
         change.issued = extended(change.issued, advance.issued) if change.issued else advance.issued
         for step in advance.issued:
             if step.kind not in _PLAIN:
-                note_issued(state, resident, step, turn, change)
+                _note_issued(state, live, step, turn, change)
     if advance.rare:
-        _note_rare(state, resident, advance, turn, change)
-    if state.probation.on_trial(resident.info.workflow_id):
+        _note_rare(state, workflow, live, advance, turn, change)
+    if workflow.on_trial:
         change.recovery_attempts = 0
     if isinstance(event, CancelRequested):
-        resident.cancelled = event
+        live.cancelled = event
     if advance.end is not None:
-        note_end(resident, advance.end, change)
+        note_end(live, advance.end, change)
     return True
 
 
-def _note_rare(state: State, resident: LiveWorkflow, advance: Advance, turn: Turn, change: Change) -> None:
-    """What few events lead to."""
+def _note_rare(
+    state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, advance: Advance, turn: Turn, change: Change
+) -> None:
+    """Note what few events lead to."""
     if advance.cancelled:
-        _note_dropped(advance.cancelled, resident.execution.applied - 1, change)
+        _note_dropped(advance.cancelled, live.execution.applied - 1, change)
     if advance.cancelling:
         change.cancelling = extended(change.cancelling, advance.cancelling)
-        _note_cancelling(state, resident, advance.cancelling, turn, change)
+        _note_cancelling(state, workflow, live, advance.cancelling, turn, change)
     if advance.continuation is not None:
-        change.continued = next_run(resident.info, resident.seed, advance.continuation, state.registry)
+        change.continued = next_run(live.info, live.seed, advance.continuation, state.registry)
     if advance.progress is not None:
         change.progress = advance.progress
     if advance.patches:
         change.patches = extended(change.patches, advance.patches)
 
 
-def _note_cancelling(state: State, resident: LiveWorkflow, numbers: Sequence[int], turn: Turn, change: Change) -> None:
-    """Of steps whose end is waited for, those between two attempts have ended: no process is to wait for the next."""
-    info, failed = resident.info, {retried.step: retried.following for retried in change.retried}
+def _note_cancelling(
+    state: SchedulerState,
+    workflow: TrackedWorkflow,
+    live: LiveWorkflow,
+    numbers: Sequence[int],
+    turn: Turn,
+    change: Change,
+) -> None:
+    """End the steps between two attempts whose end is waited for: no process is to wait for the next attempt."""
+    info, failed = live.info, {retried.step: retried.following for retried in change.retried}
     for number in numbers:
         following = failed.get(number)
-        if following is None and (info.workflow_id, info.run, number) not in state.under_way:
-            following = resident.attempts.get(number)
+        if following is None and (info.workflow_id, info.run, number) not in workflow.in_flight:
+            following = live.open_attempts.get(number)
         if following is not None:
             ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
             change.recorded = extended(change.recorded, [ended])
 
 
-def note_end(resident: LiveWorkflow, end: End, change: Change) -> None:
-    """How a workflow ended."""
-    check_transition(resident.status, end.status)
+def note_end(live: LiveWorkflow, end: End, change: Change) -> None:
+    """Note how a workflow ended."""
+    check_transition(live.status, end.status)
     change.status, change.outcome = end
-    if end.status is WorkflowStatus.CANCELLED and resident.cancelled is not None:
-        change.reason = resident.cancelled.reason
+    if end.status is WorkflowStatus.CANCELLED and live.cancelled is not None:
+        change.reason = live.cancelled.reason
 
 
-def _note_dropped(steps: Sequence[int], place: int, change: Change) -> None:
-    """Steps that are waited for no longer."""
-    change.cancelled = extended(change.cancelled, [(number, place) for number in steps])
+def _note_dropped(steps: Sequence[int], position: int, change: Change) -> None:
+    """Note steps that are waited for no longer."""
+    change.cancelled = extended(change.cancelled, [(number, position) for number in steps])
     if change.retried:
         # An attempt failed in this turn, and none is to follow any more.
         change.retried = [one for one in change.retried if one.step not in steps]
@@ -135,57 +154,42 @@ def _note_dropped(steps: Sequence[int], place: int, change: Change) -> None:
         change.recorded = [kept for kept in change.recorded if kept.step not in steps]
 
 
-def note_issued(state: State, resident: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
-    """A step that is neither an activity nor a sleep."""
-    leaf = resident.execution.open.get(step.number)
+def _note_issued(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
+    """Note a step that is neither an activity nor a sleep."""
+    if step.kind is StepKind.CHILD:
+        begin_child(state, live, step, turn, change)
+    elif step.number in live.execution.open:
+        live.signal_queue.expect(step)
+
+
+def begin_child(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
+    """Have a child be put on disk; where its id is taken, the step ends with that."""
+    leaf = live.execution.open.get(step.number)
     if leaf is None:
         return
-    if resident.mail is None:
-        resident.mail = SignalQueue()
-    if step.kind is not StepKind.CHILD:
-        resident.mail.expect(step)
-        return
-    child = child_of(resident.info, resident.seed, leaf, turn.now)
+    child = submission_of(live.info, live.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
-    if is_given(leaf) and _is_taken(state, child.workflow_id, turn):
+    if has_given_id(leaf) and _is_taken(state, child.workflow_id, turn):
         failure = state.codec.encode_failure(id_taken_error(child.workflow_id))
-        resident.mail.refused.append(StepEnded(step.number, failure, turn.now))
+        live.signal_queue.refused.append(StepEnded(step.number, failure, turn.now))
         return
     change.children = extended(change.children, [child])
-    turn.born.add(child.workflow_id)
+    turn.created.add(child.workflow_id)
 
 
-def _is_taken(state: State, workflow_id: str, turn: Turn) -> bool:
+def _is_taken(state: SchedulerState, workflow_id: str, turn: Turn) -> bool:
     """Whether a workflow has an id already, as far as can be seen now; the commit sees it all."""
-    if workflow_id in state.known or workflow_id in turn.born:
+    if workflow_id in state.workflows or workflow_id in turn.created:
         return True
     try:
-        return state.store.record(workflow_id) is not None
+        return state.store.brief(workflow_id) is not None
     except StorageError:
         return False
 
 
-def _ready(
-    state: State, resident: LiveWorkflow, mail: SignalQueue, turn: Turn
-) -> tuple[StepEnded, Sequence[int]] | None:
-    """What the workflow can receive now: a refusal of a child, or signals, with the signals' numbers."""
-    while mail.refused:
-        refusal = mail.refused.popleft()
-        if refusal.step in resident.execution.open:
-            return refusal, ()
-    found = mail.next(resident.execution.open)
-    if found is None:
-        return None
-    step, signals, as_list = found
-    numbers = [signal.number for signal in signals]
-    if not as_list:
-        return StepEnded(step, signals[0].payload, turn.now), numbers
-    values = [state.codec.decode(signal.payload) for signal in signals]
-    return StepEnded(step, state.codec.encode(values), turn.now), numbers
-
-
 def stall(
-    state: State,
+    state: SchedulerState,
+    workflow: TrackedWorkflow,
     info: WorkflowInfo,
     reason: str,
     turn: Turn,
@@ -193,21 +197,20 @@ def stall(
     *,
     before: str | None = None,
 ) -> None:
-    """Set a workflow aside until somebody acts; nothing of it is lost. ``before``: why it is stalled already."""
-    workflow_id, probation = info.workflow_id, state.probation
-    spent = probation.spent(workflow_id)
-    state.residents.drop(workflow_id)
-    # It may have been on its way into memory a second time.
-    state.to_build.pop(workflow_id, None)
-    state.stalled.add(workflow_id, info.name)
-    if reason == before:
-        # On disk already, so that nobody hears of it by the commit.
-        state.tell([Ended(workflow_id, WorkflowStatus.STALLED, None, reason)])
-        if spent or not probation.on_trial(workflow_id):
-            return
-    change = change or turn.change(workflow_id, info.run)
-    if probation.on_trial(workflow_id) and not spent:
+    """Set a workflow aside until its code or its rows are mended; nothing of it is lost.
+
+    Args:
+        before: Why it is stalled already.
+    """
+    if workflow.live is not None:
+        workflow.live.execution.close()
+        workflow.live = None
+    change = change or turn.change(workflow.id, info.run)
+    change.wake_at = FOREVER
+    if workflow.on_trial and not state.admission.is_spent(workflow):
         change.recovery_attempts = 0
-    if reason != before:
-        logger.error("workflow %r (%s) is stalled: %s", info.name, workflow_id, reason)
+    if reason == before:
+        change.still_stalled = reason
+    else:
+        logger.error("workflow %r (%s) is stalled: %s", info.name, workflow.id, reason)
         change.status, change.reason = WorkflowStatus.STALLED, reason

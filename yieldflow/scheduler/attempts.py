@@ -1,83 +1,110 @@
-"""Attempts at activities: they begin when they are due, and are followed by others where they fail."""
+"""The whole life of an attempt at an activity: it begins, is watched, is given up, and is followed by another.
+
+One timer stands for the first of its limits. A worker sets the time at which it begins an attempt, and that of each
+heartbeat, and tells nobody: a timer that finds them later than it thought is set anew.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
+from .._core.commands import show_seconds
 from .._core.definitions import ActivityInvocation
-from .._core.errors import Cancelled
-from .._core.history import Failure, Micros, WorkflowStatus, in_micros, seed_at
+from .._core.errors import ActivityTimeoutError, Cancelled
+from .._core.history import Failure, Micros, Step, StepKind, WorkflowStatus, in_micros, seed_at
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
 from ..store import OpenAttempt, Retried
-from ..workers import Attempt, Completed, Key
-from .limits import watch
+from ..workers import Attempt, Completed, failed
+from .children import cancel_by_parent
+from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
-from .state import State
+from .state import SchedulerState
 from .timers import Timer
 from .turn import Change, Turn, extended
 
-# ---------------------------------------------------------------------- they begin
+#: How often the heartbeats of an attempt are written.
+HEARTBEAT_INTERVAL: Micros = 1_000_000
+#: When an attempt began is written by itself once it has run for so long, and else with its end.
+LONG: Micros = 1_000_000
+
+# ---------------------------------------------------------------------- it begins
 
 
-def begin(
-    state: State, resident: LiveWorkflow, leaf: Leaf, command: ActivityInvocation[object], key: Key, turn: Turn
+def dispatch(state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[Step], turn: Turn) -> None:
+    """Have steps that are on disk begin, where they are still waited for."""
+    live = workflow.live
+    if live is None:
+        return
+    info, waiting = live.info, live.execution.open
+    for step in steps:
+        number = step.number
+        leaf = waiting.get(number)
+        if leaf is None:
+            continue
+        key = (info.workflow_id, info.run, number)
+        command = leaf.command
+        there = workflow.in_flight.get(key)
+        if there is not None and is_stale(there, live, leaf):
+            abandon(state, workflow, there, turn, timed_out=False)
+            there = None
+        if isinstance(command, ActivityInvocation):
+            if there is not None:
+                # Nobody has looked at it while its workflow was not in memory.
+                arm_timeout(state, there, turn.now)
+            elif state.dispatching:
+                due_at = None if leaf.cancelled else _due_at(live, number, turn)
+                if due_at is None:
+                    begin_attempt(state, workflow, leaf, command, turn)
+                else:
+                    # Those that came due while nothing ran are begun in the order in which they did.
+                    state.timers.set(Timer(due_at, *key))
+        elif step.kind is StepKind.SLEEP:
+            state.timers.set(Timer(step.due_at or 0, *key))
+
+
+def _due_at(live: LiveWorkflow, number: int, turn: Turn) -> Micros | None:
+    """Return when the attempt is due that an activity is at; None for one that may begin at once."""
+    there = live.open_attempts.get(number) if live.open_attempts else None
+    if turn.resumes(live.info.workflow_id):
+        # That the workflow goes on is on disk with the next turn.
+        there = live.open_attempts.setdefault(number, OpenAttempt(1))
+        return there.due_at or turn.now
+    return None if there is None else there.due_at
+
+
+def begin_attempt(
+    state: SchedulerState, workflow: TrackedWorkflow, leaf: Leaf, command: ActivityInvocation[object], turn: Turn
 ) -> None:
-    """Have the attempt that an activity is at begin; or, where it is not due yet, wait until it is."""
+    """Begin the attempt that an activity is at."""
+    live = workflow.live
+    assert live is not None
     step, now = leaf.step, turn.now
-    attempt = Attempt(key, 1, command.definition, step.input, command.options, resident.seed, step.turn)
-    there = resident.attempts.get(step.number) if resident.attempts else None
-    # That its workflow goes on is on disk with the next turn.
-    resumes = turn.resumes(key[0])
-    if there is None and resumes:
-        there = resident.attempts[step.number] = OpenAttempt(1)
+    key = (workflow.id, live.info.run, step.number)
+    attempt = Attempt(key, 1, command.definition, step.input, command.options, live.seed, step.turn)
+    there = live.open_attempts.get(step.number) if live.open_attempts else None
     if there is not None:
-        waits = resumes or (there.due_at is not None and there.due_at > now)
-        if waits and not leaf.cancelled:
-            state.timers.set(Timer(there.due_at or now, *key))
-            return
         attempt.number, attempt.details = there.number, there.details
-    state.under_way[key] = attempt
+    workflow.in_flight[key] = attempt
+    state.in_flight += 1
     if leaf.cancelled:
         state.timers.forget(*key)
-        end_cancelled(state, attempt)
+        _end_cancelled(state, attempt)
         return
-    state.queued[key] = attempt
+    state.unclaimed[key] = attempt
     options = attempt.options
     if options.timed:
         attempt.dispatched_at = now
         if options.schedule_to_close_timeout is not None:
             attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
-        watch(state, attempt, now)
-    if options.max_concurrent is None or state.lanes.enter(attempt, options.max_concurrent):
+        arm_timeout(state, attempt, now)
+    if options.max_concurrent is None or state.limiter.enter(attempt, options.max_concurrent):
         turn.attempts.append(attempt)
 
 
-def abandon(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
-    """Nobody waits for an attempt any more: one that has not begun never will, and the others are told."""
-    attempt.cancelled = True
-    state.under_way.pop(attempt.key, None)
-    release_slot(state, attempt, turn, timed_out=timed_out)
-
-
-def release_slot(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
-    """Have others do without what an attempt takes up: a worker, and a place under max_concurrent."""
-    begun = state.queued.pop(attempt.key, None) is None
-    if begun:
-        turn.abandoned.append((attempt, timed_out))
-    # One that was cancelled while it ran keeps its place until it has ended.
-    if timed_out or not begun:
-        turn.attempts += state.lanes.leave(attempt)
-
-
-def end_cancelled(state: State, attempt: Attempt) -> None:
-    """An activity that never began ends as cancelled."""
-    attempt.cancelled = True
-    state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
-
-
 def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
-    """From when on the time of all attempts is counted, of which one begins now.
+    """Return from when on the time of all attempts is counted, for an attempt that begins now.
 
     Nobody knows how long no orchestrator was started, or the workflow suspended, since it was due. So that does not
     count. That an hour without a process makes no retry fail is worth more than the time for which an attempt was under
@@ -88,18 +115,186 @@ def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
     return there.counted_from + max(0, now - there.known_until)
 
 
-# ---------------------------------------------------------------------- they are followed by others
+# ---------------------------------------------------------------------- it is watched
 
 
-def retry(state: State, resident: LiveWorkflow | None, completed: Completed, turn: Turn, change: Change) -> bool:
+def arm_timeout(state: SchedulerState, attempt: Attempt, now: Micros) -> None:
+    """Set the timer of an attempt to when its first limit may be reached, or its heartbeats are to be written."""
+    moments = [moment for moment, _, _ in limits_of(attempt, now)]
+    if attempt.watched:
+        moments.append(attempt.written_at + HEARTBEAT_INTERVAL)
+    if moments:
+        state.timers.set(Timer(min(moments), *attempt.key))
+
+
+def check_timeouts(state: SchedulerState, attempt: Attempt, turn: Turn) -> Completed | None:
+    """Return the end of an attempt that is out of time; else set its timer anew."""
+    now, waits = turn.now, attempt.begun_at is None
+    for moment, message, is_final in limits_of(attempt, now):
+        if moment <= now and not (waits and _was_begun(state, attempt)):
+            name, options = attempt.definition.name, attempt.options
+            error = ActivityTimeoutError(f"attempt {attempt.number} at activity {name!r} {message}")
+            ending = failed(error, attempt.definition, options.retry, state.codec)
+            return Completed(attempt, ending.outcome, ending.retryable and not is_final, timed_out=True)
+    if attempt.watched:
+        record_heartbeat(attempt, turn)
+    arm_timeout(state, attempt, now)
+    return None
+
+
+def _was_begun(state: SchedulerState, attempt: Attempt) -> bool:
+    """Whether a worker has just begun an attempt that seemed to wait for one; if not, none will any more."""
+    return state.unclaimed.pop(attempt.key, None) is None and attempt.begun_at is not None
+
+
+def record_heartbeat(attempt: Attempt, turn: Turn) -> None:
+    """Have the latest details of an attempt be written; where there are none, it says itself when there are."""
+    if attempt.written_at <= turn.now < attempt.written_at + HEARTBEAT_INTERVAL:
+        return
+    if attempt.beat is attempt.written:
+        attempt.watched = False
+        # A heartbeat that came just before was silent, since it was looked for.
+        if attempt.beat is attempt.written:
+            return
+        attempt.watched = True
+    workflow_id, run, step = attempt.key
+    attempt.written, attempt.written_at = attempt.beat, turn.now
+    if attempt.written is not None:
+        change = turn.change(workflow_id, run)
+        change.heartbeats = extended(change.heartbeats, [(step, attempt.written[0])])
+
+
+def record_long_running(state: SchedulerState, turn: Turn) -> None:
+    """Have it be written when the attempts began that run for long."""
+    for phase in (Phase.LIVE, Phase.DRAINING):
+        for workflow in state.workflows.by_phase[phase].values():
+            for attempt in workflow.in_flight.values():
+                begun_at = attempt.begun_at
+                if begun_at is not None and not attempt.begin_recorded and begun_at + LONG <= turn.now:
+                    attempt.begin_recorded = True
+                    workflow_id, run, step = attempt.key
+                    change = turn.change(workflow_id, run)
+                    change.begun = extended(change.begun, [(step, begun_at, attempt.worker or "")])
+
+
+def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
+    """Yield the moments at which an attempt is out of time, or may be: what is said then, and whether that is final."""
+    options, begun_at = attempt.options, attempt.begun_at
+    if attempt.deadline_at is not None:
+        total = _shown(options.schedule_to_close_timeout)
+        yield attempt.deadline_at, f"was under way when the schedule_to_close_timeout of {total} was over", True
+    if options.schedule_to_start_timeout is not None and begun_at is None:
+        limit = options.schedule_to_start_timeout
+        moment = attempt.dispatched_at + in_micros(limit)
+        yield moment, f"was begun by no worker within its schedule_to_start_timeout of {_shown(limit)}", True
+    if options.timeout is not None:
+        # While it has not begun nothing is over, but it may begin right now.
+        moment = (now + 1 if begun_at is None else begun_at) + in_micros(options.timeout)
+        yield moment, f"took longer than its timeout of {_shown(options.timeout)}", False
+    if options.heartbeat_timeout is not None:
+        last = attempt.beat[1] if attempt.beat is not None else begun_at
+        limit = options.heartbeat_timeout
+        moment = (now + 1 if last is None else last) + in_micros(limit)
+        yield moment, f"sent no heartbeat for longer than its heartbeat_timeout of {_shown(limit)}", False
+
+
+def _shown(seconds: float | None) -> str:
+    return f"{show_seconds(seconds or 0.0)} s"
+
+
+# ---------------------------------------------------------------------- it is over, or given up
+
+
+def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Completed, turn: Turn) -> None:
+    """Forget an attempt whose outcome is on disk."""
+    attempt = completed.attempt
+    if completed.timed_out:
+        abandon(state, workflow, attempt, turn, timed_out=True)
+        return
+    forget(state, workflow, attempt)
+    state.unclaimed.pop(attempt.key, None)
+    if attempt.options.timed or attempt.watched:
+        state.timers.forget(*attempt.key)
+
+
+def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
+    """Expect nothing more of an attempt."""
+    if workflow.in_flight.get(attempt.key) is attempt:
+        del workflow.in_flight[attempt.key]
+        state.in_flight -= 1
+        if workflow.phase is Phase.DRAINING and not workflow.in_flight:
+            state.release(workflow)
+
+
+def abandon(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+    """Give up an attempt: it never begins if it has not, and else is told."""
+    attempt.cancelled = True
+    forget(state, workflow, attempt)
+    release_slot(state, attempt, turn, timed_out=timed_out)
+
+
+def release_slot(state: SchedulerState, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
+    """Free the worker and the concurrency slot that an attempt holds."""
+    begun = state.unclaimed.pop(attempt.key, None) is None
+    if begun:
+        turn.abandoned.append((attempt, timed_out))
+    # One that was cancelled while it ran keeps its place until it has ended.
+    if timed_out or not begun:
+        turn.attempts += state.limiter.leave(attempt)
+
+
+def _end_cancelled(state: SchedulerState, attempt: Attempt) -> None:
+    """End an activity as cancelled that never began."""
+    attempt.cancelled = True
+    state.follow_ups.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
+
+
+def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, number: int, turn: Turn) -> None:
+    """End a step that its workflow still waits for: a child is asked to, an activity that has not begun never will."""
+    live = workflow.live
+    leaf = live.execution.open.get(number) if live is not None else None
+    if live is None or leaf is None:
+        return
+    key = (workflow.id, run, number)
+    if leaf.step.kind is StepKind.CHILD:
+        state.follow_ups.append(cancel_by_parent(state.codec, live.info, leaf, turn.now))
+    elif (attempt := workflow.in_flight.get(key)) is not None:
+        attempt.cancelled = True
+        if state.unclaimed.pop(key, None) is not None:
+            turn.attempts += state.limiter.leave(attempt)
+            _end_cancelled(state, attempt)
+        else:
+            # Its end is waited for, and whoever runs it elsewhere is to let it know.
+            turn.abandoned.append((attempt, False))
+    elif isinstance(leaf.command, ActivityInvocation) and leaf.step.number in live.open_attempts:
+        # It waits for its next attempt, which there will not be.
+        begin_attempt(state, workflow, leaf, leaf.command, turn)
+
+
+def is_stale(attempt: Attempt, live: LiveWorkflow, leaf: Leaf) -> bool:
+    """Whether an attempt in flight is at the step that had the number of this one before a rewind."""
+    step = leaf.step
+    if attempt.input is step.input and attempt.definition is leaf.definition and attempt.number == 1:
+        # Nearly always it is the first, made from this very step.
+        return attempt.cancelled > leaf.cancelled
+    there = live.open_attempts.get(step.number)
+    other = (attempt.definition.name, attempt.input) != (step.name, step.input) or step.kind is not StepKind.ACTIVITY
+    # The same may have been asked for again, or was cancelled by what is undone: it is tried anew.
+    return other or attempt.number != (there.number if there is not None else 1) or attempt.cancelled > leaf.cancelled
+
+
+# ---------------------------------------------------------------------- another follows
+
+
+def decide_retry(workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change) -> bool:
     """Have an attempt that failed be followed by another; False where its failure is the activity's."""
     attempt, failure = completed.attempt, completed.outcome
     step, options = attempt.step, attempt.options
-    leaf = resident.execution.open.get(step) if resident is not None else None
+    leaf = workflow.live.execution.open.get(step) if workflow.live is not None else None
     is_final = not completed.retryable or attempt.cancelled or (leaf is not None and leaf.cancelled)
     if is_final or not isinstance(failure, Failure):
         return False
-    delay = next_delay(options.retry, attempt.number, completed.retry_after, chance(attempt))
+    delay = next_delay(options.retry, attempt.number, completed.retry_after, jitter(attempt))
     if delay is None:
         return False
     due_at = turn.now + in_micros(delay)
@@ -109,22 +304,22 @@ def retry(state: State, resident: LiveWorkflow | None, completed: Completed, tur
     counted_from = attempt.deadline_at and attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0)
     following = OpenAttempt(attempt.number + 1, due_at, details, due_at, counted_from)
     change.retried = extended(change.retried, [Retried(step, failure, turn.now, following)])
-    if state.probation.on_trial(attempt.workflow_id):
+    if workflow.on_trial:
         # The process outlived the attempt.
         change.recovery_attempts = 0
     return True
 
 
-def follow(state: State, resident: LiveWorkflow, step: int, following: OpenAttempt) -> None:
-    """Wait for the attempt that follows one whose failure is on disk."""
-    resident.attempts[step] = following
-    if resident.status is WorkflowStatus.PROCESSING and following.due_at is not None:
-        state.timers.set(Timer(following.due_at, resident.info.workflow_id, resident.info.run, step))
+def schedule_retry(state: SchedulerState, live: LiveWorkflow, step: int, following: OpenAttempt) -> None:
+    """Wait for the attempt that follows a failure which is on disk."""
+    live.open_attempts[step] = following
+    if live.status is WorkflowStatus.PROCESSING and following.due_at is not None:
+        state.timers.set(Timer(following.due_at, live.info.workflow_id, live.info.run, step))
 
 
-def chance(attempt: Attempt) -> float:
-    """What the jitter of the next wait goes by: the same however often it is asked."""
+def jitter(attempt: Attempt) -> float:
+    """Return the number, from 0 to 1, by which the wait for the next attempt is spread: the same each time."""
     _, run, step = attempt.key
-    what = f"retry {run} {step} {attempt.number}"
-    digest = blake2b(what.encode(), key=seed_at(attempt.seed, attempt.turn), digest_size=8).digest()
+    name = f"retry {run} {step} {attempt.number}"
+    digest = blake2b(name.encode(), key=seed_at(attempt.seed, attempt.turn), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

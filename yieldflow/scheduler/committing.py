@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
-from .._core.errors import RefusedValueError, StorageError, WorkflowAlreadyExistsError
-from .._core.history import WorkflowStatus
+import gc
+from collections.abc import Sequence
+
+from .._core.context import WorkflowInfo
+from .._core.errors import DatabaseLostError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
+from .._core.history import Failure, WorkflowStatus
 from ..log import logger
-from ..store import Parent
-from ..workers import Completed
+from ..store import FOREVER, UNCHANGED, Parent
+from ..tracing import Tracing
+from ..workers import Attempt, Completed
 from .applying import stall
-from .attempts import abandon, follow, release_slot
-from .children import has_given_id
-from .dispatching import cancel_begun, dispatch
-from .live import stall_reason
-from .state import State
-from .telling import trace
-from .timers import DEADLINE, START, Timer
-from .turn import Change, ChildCommitted, ChildEnded, Creation, Ended, RequestReceived, Turn, Unit, no_reply
+from .attempts import abandon, cancel_step, dispatch, release_slot, schedule_retry, settle
+from .children import has_derived_id
+from .lifecycle import Phase, TrackedWorkflow
+from .live import info_of, stall_reason
+from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
+from .residency import close, forget_timers, set_deadline
+from .state import SchedulerState
+from .turn import Change, Creation, Turn, Unit
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
 _PROCESSING = WorkflowStatus.PROCESSING
 
+#: The log's line of a workflow that failed or was cancelled.
+ENDED_BADLY = "workflow %r (%s) %s: %s"
 
-def commit(state: State, units: list[Unit], turn: Turn) -> None:
+
+def prepare(state: SchedulerState, turn: Turn) -> None:
+    """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
+    for unit in turn.units:
+        for change in unit.changes:
+            workflow = change.workflow or state.workflows.get(change.workflow_id)
+            if workflow is None:
+                continue
+            change.workflow = workflow
+            live = workflow.live
+            if live is None:
+                continue
+            if live.wake_at is not None and change.events:
+                change.wake_at = None
+            parent, status = live.parent, change.status
+            if parent is not None and status is not None and status.ended:
+                change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
+
+
+def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
+    """Whether a parent is in memory, and its row is one of those that the next session loads."""
+    there, change = state.workflows.get(parent.workflow_id), turn.changed(parent.workflow_id)
+    if there is None or there.live is None or there.live.wake_at is not None:
+        return False
+    return change is None or change.wake_at in (None, UNCHANGED)
+
+
+def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     """Write ``units`` in one transaction; where one of them cannot be written, the others still are."""
     try:
-        state.store.commit(_changes(units))
+        state.store.commit([change for unit in units for change in unit.changes])
     except (RefusedValueError, WorkflowAlreadyExistsError) as error:
         if len(units) > 1:
             middle = len(units) // 2
@@ -35,237 +69,351 @@ def commit(state: State, units: list[Unit], turn: Turn) -> None:
     except StorageError as error:
         _failed(state, units, error, turn)
     else:
-        state.back_off.worked()
+        state.storage_backoff.worked()
         _committed(state, units, turn)
-
-
-def _changes(units: list[Unit]) -> list[Change]:
-    found: list[Change] = []
-    for unit in units:
-        if isinstance(unit, Creation):
-            found += unit.changes
-        else:
-            found.append(unit)
-    return found
 
 
 # ---------------------------------------------------------------------- on disk
 
 
-def _committed(state: State, units: list[Unit], turn: Turn) -> None:
+def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     ended: list[Ended] = []
     if state.tracing is not None:
-        trace(state, state.tracing, units)
+        _trace(state, state.tracing, units)
     for unit in units:
         if isinstance(unit, Creation):
             turn.replies += unit.answers(None)
             for change in unit.changes:
+                _created(state, change, turn)
                 _settle(state, change, turn, ended)
             continue
-        for cause in unit.causes:
-            if isinstance(cause, Completed):
-                _forget_attempt(state, cause, turn)
-            else:
-                turn.replies.append((cause.reply, None))
+        workflow = unit.workflow
+        for trigger in unit.triggers:
+            if not isinstance(trigger, Completed):
+                turn.replies.append((trigger.reply, None))
+            elif workflow is not None:
+                settle(state, workflow, trigger, turn)
         _settle(state, unit, turn, ended)
+    # Last, as on disk: what came to rest in this turn may have been woken in it.
+    for change in (change for unit in units for change in unit.changes if change.rare):
+        _settle_wakes(state, change)
     if ended:
         state.tell(ended)
 
 
-def _forget_attempt(state: State, completed: Completed, turn: Turn) -> None:
-    """What became of an attempt is on disk."""
-    attempt, _, _, _, timed_out = completed
-    if timed_out:
-        abandon(state, attempt, turn, timed_out=True)
-        return
-    state.under_way.pop(attempt.key, None)
-    state.queued.pop(attempt.key, None)
-    if attempt.options.timed or attempt.watched:
-        state.timers.forget(*attempt.key)
+def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
+    """Begin to track a workflow that was submitted; where it starts later its row says when."""
+    workflow, new = change.workflow, change.created
+    assert new is not None
+    if workflow is None:
+        state.wakeups.note(new.workflow_id, new.starts_at or 0)
+    elif workflow.live is not None:
+        state.workflows.move(workflow, Phase.LIVE)
+        set_deadline(state, workflow.live)
+    elif change.status is None:
+        # A recovery goes on.
+        state.workflows.move(workflow, Phase.CREATED)
+        state.follow_ups.append(ChildCommitted(new))
 
 
-def _settle(state: State, change: Change, turn: Turn, ended: list[Ended]) -> None:
+def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended]) -> None:
     """Have memory follow what is on disk now."""
-    workflow_id, status, has_rare = change.workflow_id, change.status, bool(change.rare)
-    if change.recovery_attempts == 0:
-        state.probation.passed(workflow_id)
+    workflow, status, has_rare = change.workflow, change.status, bool(change.rare)
+    if workflow is not None:
+        if change.recovery_attempts == 0:
+            state.admission.passed(workflow)
+        if workflow.live is not None and change.wake_at != UNCHANGED:
+            workflow.live.wake_at = change.wake_at
     if has_rare:
         _settle_rare(state, change, turn)
-    if status is not None and (status.ended or status is WorkflowStatus.STALLED):
-        ended.append(Ended(workflow_id, status, change.outcome, change.reason))
-        if status.ended:
-            _let_go(state, change)
+    if status is not None and status is not _PROCESSING:
+        _settle_status(state, change, status, turn, ended)
+    elif has_rare and change.still_stalled is not None:
+        ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
+        _stalled(state, workflow)
     elif has_rare and change.continued is not None:
-        state.residents.forget(workflow_id)
-        state.timers.forget(workflow_id, change.run, DEADLINE)
-        state.to_build[workflow_id] = None
-    elif (resident := state.residents.get(workflow_id)) is not None:
-        if change.issued and resident.status is _PROCESSING:
-            dispatch(state, resident, change.issued, turn)
-    elif change.created is not None and workflow_id in state.delayed:
-        state.timers.set(Timer(change.created.starts_at or turn.now, workflow_id, change.run, START))
+        _continued(state, change)
+    elif workflow is not None and workflow.live is not None:
+        if workflow.phase is Phase.CREATED:
+            state.workflows.move(workflow, Phase.LIVE)
+        elif change.events and change.created is None:
+            state.workflows.touch(workflow)
+        if change.issued and workflow.live.status is _PROCESSING:
+            dispatch(state, workflow, change.issued, turn)
     if has_rare:
         _follow(state, change, turn)
 
 
-def _settle_rare(state: State, change: Change, turn: Turn) -> None:
-    """The same for what few changes have."""
+def _settle_status(
+    state: SchedulerState, change: Change, status: WorkflowStatus, turn: Turn, ended: list[Ended]
+) -> None:
+    """Have memory follow a status that is on disk now, other than that the workflow goes on."""
+    workflow = change.workflow
+    if status is WorkflowStatus.SUSPENDED:
+        live = workflow.live if workflow is not None else None
+        if workflow is not None and live is not None and live.execution.closes_silently(gc.get_referents):
+            close(state, workflow, live)
+        return
+    ended.append(Ended(change.workflow_id, status, change.outcome, change.reason))
+    if status is WorkflowStatus.STALLED:
+        _stalled(state, workflow)
+    else:
+        _ended(state, change, status, turn)
+
+
+def _stalled(state: SchedulerState, workflow: TrackedWorkflow | None) -> None:
+    """Track a workflow no longer that stalled; what was asked of it meanwhile is told so."""
+    if workflow is None or workflow.phase is None:
+        return
+    unanswered = [request for request in workflow.requests if not _waits_for_code(request)]
+    state.follow_ups += unanswered
+    workflow.requests = [request for request in workflow.requests if _waits_for_code(request)]
+    state.release(workflow)
+
+
+def _waits_for_code(request: RequestReceived) -> bool:
+    """Whether a request is a parent's: it has its child end once that can go on."""
+    return request.reply is no_reply and request.request.number is None
+
+
+def _settle_rare(state: SchedulerState, change: Change, turn: Turn) -> None:
+    """Have memory follow what few changes have."""
+    workflow = change.workflow
     for step, _ in change.cancelled:
         key = (change.workflow_id, change.run, step)
-        attempt = state.under_way.get(key)
-        if attempt is not None:
-            abandon(state, attempt, turn, timed_out=False)
+        attempt = workflow.in_flight.get(key) if workflow is not None else None
+        if attempt is not None and workflow is not None:
+            abandon(state, workflow, attempt, turn, timed_out=False)
         if attempt is None or attempt.options.timed or attempt.watched:
             state.timers.forget(*key)
-    state.taken_in.difference_update(change.handled)
+    state.requests_taken_in.difference_update(change.handled)
     for child in change.children:
-        state.known.add(child.workflow_id)
-        state.again.append(ChildCommitted(child))
+        state.workflows.track(child.workflow_id, Phase.CREATED)
+        state.follow_ups.append(ChildCommitted(child))
 
 
-def _follow(state: State, change: Change, turn: Turn) -> None:
+def _settle_wakes(state: SchedulerState, change: Change) -> None:
+    """Have memory follow what woke."""
+    for woken in change.wakes:
+        there = state.workflows.get(woken)
+        if there is not None and there.live is not None:
+            there.live.wake_at = None
+        elif woken == change.workflow_id:
+            state.wake(woken)
+
+
+def _follow(state: SchedulerState, change: Change, turn: Turn) -> None:
     """Have happen what follows from what few changes have."""
-    resident = state.residents.get(change.workflow_id)
-    if resident is not None:
+    workflow = change.workflow
+    if workflow is not None and workflow.live is not None:
         for retried in change.retried:
-            follow(state, resident, retried.step, retried.following)
-    for number in change.cancelling:
-        cancel_begun(state, (change.workflow_id, change.run, number), turn)
-    state.again += change.after
+            schedule_retry(state, workflow.live, retried.step, retried.following)
+        for number in change.cancelling:
+            cancel_step(state, workflow, change.run, number, turn)
+    state.follow_ups += change.follow_ups
 
 
-def _let_go(state: State, change: Change) -> None:
-    """A workflow has ended."""
-    workflow_id = change.workflow_id
-    resident = state.residents.get(workflow_id)
-    if resident is not None:
-        state.residents.log_failure(change)
-        if resident.deadline_at is not None:
-            state.timers.forget(workflow_id, resident.info.run, DEADLINE)
-    else:
-        for what in (START, DEADLINE):
-            state.timers.forget(workflow_id, change.run or 1, what)
-    parent = resident.parent if resident is not None else _parent_of(state, workflow_id)
-    if parent is not None and change.status is not None:
-        key = parent[:3]
+def _continued(state: SchedulerState, change: Change) -> None:
+    """Have the next run of a workflow be loaded."""
+    workflow = change.workflow
+    assert workflow is not None
+    assert workflow.live is not None
+    forget_timers(state, workflow, workflow.live)
+    workflow.live = None
+    state.load(workflow)
+
+
+def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: Turn) -> None:
+    """Track a workflow no longer that has ended, and have its parent hear of it."""
+    workflow = change.workflow
+    live = workflow.live if workflow is not None else None
+    if live is not None:
+        _log_failure(change, live.info)
+    parent = live.parent if live is not None else _parent_of(state, change.workflow_id)
+    if parent is not None:
         outcome, reason = change.outcome, change.reason
-        state.again.append(ChildEnded(key, workflow_id, change.status, outcome, reason))
-    if resident is not None and not resident.execution.over:
+        state.follow_ups.append(ChildEnded(parent[:3], change.workflow_id, status, outcome, reason))
+    if workflow is None or workflow.phase is None:
+        return
+    if live is not None:
+        forget_timers(state, workflow, live)
+    if live is not None and not live.execution.over:
         # It was terminated, and is still at its yields.
-        state.residents.drop(workflow_id)
-    else:
-        state.residents.forget(workflow_id)
-    state.forget(workflow_id)
+        live.execution.close()
+    workflow.live = None
+    state.follow_ups += workflow.requests
+    workflow.requests = []
+    workflow.kept = []
+    for attempt in list(workflow.in_flight.values()):
+        abandon(state, workflow, attempt, turn, timed_out=False)
+    if workflow.phase is not None:
+        state.release(workflow)
 
 
-def _parent_of(state: State, workflow_id: str) -> Parent | None:
-    """Whose child a workflow is that was not in memory."""
+def _log_failure(change: Change, info: WorkflowInfo) -> None:
+    """Say that a workflow failed, if it did: perhaps nobody waits for its result."""
+    if isinstance(change.outcome, Failure):
+        failure = change.outcome
+        asked = change.status is WorkflowStatus.CANCELLED
+        reason = (failure.message or "no reason was given") if asked else failure.summary
+        logger.warning(ENDED_BADLY, info.name, change.workflow_id, change.status, reason)
+
+
+def _parent_of(state: SchedulerState, workflow_id: str) -> Parent | None:
+    """Return the parent of a workflow that was not in memory."""
     try:
-        record = state.store.record(workflow_id)
+        brief = state.store.brief(workflow_id)
+    except DatabaseLostError:
+        raise
     except StorageError as error:
-        # The parent finds it when it is built the next time.
+        # The parent finds it when it is loaded the next time.
         logger.warning("the parent of %s is not told of its end yet: %s", workflow_id, error)
         return None
-    return None if record is None else record.parent
+    return None if brief is None else brief.parent
 
 
 # ---------------------------------------------------------------------- not on disk
 
 
-def _refused(state: State, unit: Unit, error: Exception, turn: Turn) -> None:
-    """The store works, but will not have this unit."""
+def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) -> None:
+    """Set aside the unit that the store refuses, though it works."""
     if isinstance(unit, Creation):
-        _undo(state, unit)
-        if isinstance(error, WorkflowAlreadyExistsError):
-            # A client's may be among them, which a glance passed over for these.
-            state.to_build.update(dict.fromkeys(change.workflow_id for change in unit.changes))
+        for change in unit.changes:
+            _undo(state, change)
         turn.replies += unit.answers(error)
         return
-    alone = Turn(turn.now)
     if isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, unit):
         # A client was faster: its workflow is there when the parent is driven again, and the parent hears of it.
         _undo(state, unit)
-        state.again[:0] = unit.causes
-        state.to_build[unit.workflow_id] = None
+        state.follow_ups[:0] = unit.triggers
         return
-    resident = state.residents.get(unit.workflow_id)
-    if resident is not None:
-        stall(state, resident.info, stall_reason(error), alone)
+    alone = Turn(turn.now)
+    workflow = unit.workflow
+    if workflow is not None and workflow.live is not None:
+        stall(state, workflow, workflow.live.info, stall_reason(error), alone)
     elif unit.events or unit.issued:
         # It stalled in this very turn, after what is refused.
         change = alone.change(unit.workflow_id, unit.run)
-        change.status, change.reason = unit.status, unit.reason
+        change.status, change.reason, change.wake_at = unit.status, unit.reason, FOREVER
     again: list[RequestReceived] = []
-    for cause in unit.causes:
-        if isinstance(cause, Completed):
-            _keep(state, cause, turn)
-        elif cause.reply is no_reply and unit.events:
+    for trigger in unit.triggers:
+        if isinstance(trigger, Completed):
+            _keep(state, workflow, trigger, turn)
+        elif trigger.reply is no_reply and unit.events:
             # It may have been what the workflow did next that is refused.
-            again.append(cause)
-        elif cause.request.number is not None:
-            state.taken_in.discard(cause.request.number)
+            again.append(trigger)
+        elif trigger.request.number is not None:
+            state.requests_taken_in.discard(trigger.request.number)
+    if workflow is not None and workflow.live is None and unit.status is WorkflowStatus.STALLED and not alone.units:
+        # Its row is so damaged that not even this can be written there: the next session tries it again.
+        _stalled(state, workflow)
     # What was put off in this turn came behind them.
-    state.again[:0] = again
+    state.follow_ups[:0] = again
     turn.replies += unit.answers(error)
     if alone.units:
+        prepare(state, alone)
         commit(state, alone.units, turn)
 
 
-def _keep(state: State, completed: Completed, turn: Turn) -> None:
-    """Keep an outcome that the store will not have, as long as the session lasts."""
-    workflow_id = completed.attempt.workflow_id
+def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Completed, turn: Turn) -> None:
+    """Keep an outcome that the store refuses, as long as the session lasts."""
     if completed.timed_out:
         # Nobody knows when its workflow goes on, and others want the worker.
         release_slot(state, completed.attempt, turn, timed_out=True)
-    if workflow_id in state.stalled:
-        state.stalled.keep(completed)
-    else:
-        name = completed.attempt.definition.name
-        state.under_way.pop(completed.attempt.key, None)
-        logger.error("an outcome of activity %r of workflow %s cannot be stored: it runs again", name, workflow_id)
+    if workflow is not None:
+        workflow.kept.append(completed)
 
 
-def _has_taken_id(state: State, change: Change) -> bool:
+def _has_taken_id(state: SchedulerState, change: Change) -> bool:
     """Whether a child was given an id that another workflow has."""
-    given = [child.workflow_id for child in change.children if has_given_id(child)]
+    given = [child.workflow_id for child in change.children if not has_derived_id(child)]
     try:
-        return any(state.store.record(workflow_id) is not None for workflow_id in given)
+        return any(state.store.brief(workflow_id) is not None for workflow_id in given)
     except StorageError:
         return False
 
 
-def _failed(state: State, units: list[Unit], error: StorageError, turn: Turn) -> None:
-    """The disk failed: what is in memory is wrong, and is built again when the disk works."""
-    state.back_off.failed(error, turn.now)
+def _failed(state: SchedulerState, units: list[Unit], error: StorageError, turn: Turn) -> None:
+    """Drop what is in memory, which is wrong since the disk failed; it is loaded again when the disk works."""
+    state.storage_backoff.failed(error, turn.now)
     for unit in units:
-        _undo(state, unit)
+        for change in unit.changes:
+            _undo(state, change)
         turn.replies += unit.answers(error)
         if isinstance(unit, Change):
             _try_again(state, unit)
 
 
-def _try_again(state: State, change: Change) -> None:
+def _try_again(state: SchedulerState, change: Change) -> None:
     """Have what led to a change lead to it once more."""
     # A caller hears of it and may ask again. What was put off in this turn came behind the others.
-    state.again[:0] = [
-        cause for cause in change.causes if not isinstance(cause, RequestReceived) or cause.reply is no_reply
+    state.follow_ups[:0] = [
+        trigger for trigger in change.triggers if not isinstance(trigger, RequestReceived) or trigger.reply is no_reply
     ]
     for step, _ in change.heartbeats:
-        attempt = state.under_way.get((change.workflow_id, change.run, step))
+        attempt = _attempt(change, step)
         if attempt is not None:
             attempt.written, attempt.written_at = None, 0
-    # Of one that is dormant, or waits to be recovered, nothing was in memory: it sleeps, or waits, on.
-    if change.workflow_id not in state.dormant and not state.probation.waits(change.workflow_id):
-        state.to_build[change.workflow_id] = None
+    for step, _, _ in change.begun:
+        attempt = _attempt(change, step)
+        if attempt is not None:
+            attempt.begin_recorded = False
 
 
-def _undo(state: State, unit: Unit) -> None:
-    """Forget what the unit did to memory."""
-    for change in unit.changes:
-        workflow_id = change.workflow_id
-        state.residents.drop(workflow_id)
-        state.suspended.discard(workflow_id)
-        state.again += state.stalled.release(workflow_id)
-        if isinstance(unit, Creation):
-            state.delayed.discard(workflow_id)
-            state.known.discard(workflow_id)
+def _attempt(change: Change, step: int) -> Attempt | None:
+    workflow = change.workflow
+    return None if workflow is None else workflow.in_flight.get((change.workflow_id, change.run, step))
+
+
+def _undo(state: SchedulerState, change: Change) -> None:
+    """Forget what a change did to memory."""
+    workflow = change.workflow
+    if workflow is None:
+        return
+    live, workflow.live = workflow.live, None
+    if live is not None:
+        live.execution.close()
+    if workflow.phase in (Phase.LIVE, Phase.CREATED):
+        state.load(workflow)
+    elif workflow.phase is Phase.DRAINING and workflow.kept:
+        state.follow_ups += workflow.kept
+        workflow.kept = []
+
+
+# ---------------------------------------------------------------------- told to the tracer
+
+
+def _trace(state: SchedulerState, tracing: Tracing, units: Sequence[Unit]) -> None:
+    """Tell of the runs that began and ended, and of the attempts whose time ran out."""
+    for change in (change for unit in units for change in unit.changes):
+        for trigger in change.triggers:
+            if isinstance(trigger, Completed) and trigger.timed_out:
+                tracing.completed(trigger)
+        status = change.status
+        has_ended = change.continued is not None or (status is not None and status.ended)
+        if change.started_at is None and not has_ended:
+            continue
+        info = _info(state, change)
+        if change.started_at is not None:
+            tracing.started(info)
+        if has_ended:
+            tracing.ended(info, status or WorkflowStatus.PROCESSING, _error(change))
+
+
+def _info(state: SchedulerState, change: Change) -> WorkflowInfo:
+    live = change.workflow.live if change.workflow is not None else None
+    if live is not None:
+        return live.info
+    try:
+        record = state.store.record(change.workflow_id)
+    except StorageError:
+        record = None
+    if record is None:
+        return WorkflowInfo(change.workflow_id, "unknown", change.run)
+    return info_of(record)
+
+
+def _error(change: Change) -> str | None:
+    if change.reason is not None or change.status is WorkflowStatus.CANCELLED:
+        return change.reason
+    return change.outcome.summary if isinstance(change.outcome, Failure) else None

@@ -1,12 +1,8 @@
-"""The workflows in memory: built from the store's rows by replay, driven where a watchdog can see it, and let go.
-
-Beside them those that stalled, of which only the outcomes are kept that arrive meanwhile.
-"""
+"""Workflows in memory: begun, or built from the store's rows by replay, and driven where a watchdog can see it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from .._core.context import WorkflowInfo
 from .._core.errors import (
@@ -17,49 +13,36 @@ from .._core.errors import (
     WorkflowAlreadyExistsError,
 )
 from .._core.execution import Advance, Execution
-from .._core.history import (
-    CancelRequested,
-    Codec,
-    Event,
-    Failure,
-    History,
-    Micros,
-    Payload,
-    StepEnded,
-    WorkflowStatus,
-)
+from .._core.history import CancelRequested, Codec, Event, History, Micros, Payload, StepEnded, WorkflowStatus
 from .._core.registry import Registry
+from .._core.signals import RECEIVING, SignalQueue
 from ..history_checks import checked
 from ..log import logger
-from ..store import Checkpoint, Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
-from ..workers import Completed
-from .signals import RECEIVING, SignalQueue
+from ..store import Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 
-#: Of a workflow that has just begun.
+#: The history of a workflow that has just begun.
 NO_HISTORY = History()
 #: A run with more steps than this is warned about, once.
 LONG_HISTORY = 10_000
 
-#: What is said of a workflow that failed or was cancelled.
-ENDED_BADLY = "workflow %r (%s) %s: %s"
-
 
 class LiveWorkflow:
-    """A workflow in memory."""
+    """The generator of a workflow, with what its steps are at."""
 
     __slots__ = (
-        "attempts",
         "cancelled",
         "deadline_at",
         "execution",
         "info",
-        "mail",
+        "open_attempts",
         "parent",
         "recorded",
         "seed",
+        "signals",
         "status",
         "timeout",
         "touched",
+        "wake_at",
     )
 
     def __init__(self, info: WorkflowInfo, execution: Execution, seed: bytes, status: WorkflowStatus) -> None:
@@ -68,27 +51,29 @@ class LiveWorkflow:
         #: When something last happened in it.
         self.touched: Micros = 0
         self.seed = seed
-        #: Its status on disk.
+        #: Its status as the turn leaves it: processing or suspended.
         self.status = status
+        #: The column of that name, as it is on disk.
+        self.wake_at: Micros | None = None
         self.parent: Parent | None = None
         #: When its time runs out, and how many seconds it was given.
         self.deadline_at: Micros | None = None
         self.timeout: float | None = None
-        #: Its signals and children, where it has to do with any.
-        self.mail: SignalQueue | None = None
+        #: Its signals, and ends of children that could not begin; None while there was never any.
+        self.signals: SignalQueue | None = None
         #: How far its open activities are, where one of them is past its first attempt, or was read from disk.
-        self.attempts: dict[int, OpenAttempt] = {}
+        self.open_attempts: dict[int, OpenAttempt] = {}
         #: The request to end that was applied.
         self.cancelled: CancelRequested | None = None
         #: Outcomes that came while it was suspended.
         self.recorded: Sequence[StepEnded] = ()
 
     @property
-    def mailbox(self) -> SignalQueue:
-        """Its signals; from here on it has to do with them."""
-        if self.mail is None:
-            self.mail = SignalQueue()
-        return self.mail
+    def signal_queue(self) -> SignalQueue:
+        """Its signals, from now on."""
+        if self.signals is None:
+            self.signals = SignalQueue()
+        return self.signals
 
     def limit(self, deadline_at: Micros | None, begins_at: Micros) -> None:
         """Note when its time runs out, and from when on it was counted."""
@@ -97,8 +82,8 @@ class LiveWorkflow:
             self.timeout = (deadline_at - begins_at) / 1e6
 
 
-class LiveWorkflows:
-    """The workflows in memory, by id.
+class Driver:
+    """Builds and drives the generators of workflows.
 
     Args:
         codec: How values are stored.
@@ -108,21 +93,12 @@ class LiveWorkflows:
     def __init__(self, codec: Codec, registry: Registry) -> None:
         self._codec = codec
         self._registry = registry
-        self._by_id: dict[str, LiveWorkflow] = {}
-        #: The workflow of that id, where it is in memory.
-        self.get = self._by_id.get
         self._drives = 0
-        #: What is being driven: a number for each drive, and the workflow's id.
+        #: The workflow that is driven now: a number for each drive, and its id. Any thread may look.
         self.driven: tuple[int, str] | None = None
 
-    def __contains__(self, workflow_id: str) -> bool:
-        return workflow_id in self._by_id
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_id)
-
-    def admit(self, new: Submission) -> LiveWorkflow:
-        """Take in a new workflow.
+    def begin(self, new: Submission) -> LiveWorkflow:
+        """Build a new workflow.
 
         Raises:
             UnknownWorkflowError: Its name is not registered.
@@ -131,16 +107,17 @@ class LiveWorkflows:
         parent = new.parent
         info = WorkflowInfo(new.workflow_id, new.name, 1, parent.workflow_id if parent is not None else None)
         execution = self._execution(info, new.input, new.seed, NO_HISTORY)
-        resident = LiveWorkflow(info, execution, new.seed, WorkflowStatus.PROCESSING)
-        resident.parent = parent
+        live = LiveWorkflow(info, execution, new.seed, WorkflowStatus.PROCESSING)
+        live.parent = parent
+        live.wake_at = new.starts_at
         if new.deadline_at is not None:
-            resident.limit(new.deadline_at, new.starts_at or new.created_at)
+            live.limit(new.deadline_at, new.starts_at or new.created_at)
         if new.signals:
-            resident.mail = SignalQueue(new.signals)
-        return self._add(resident)
+            live.signals = SignalQueue(new.signals)
+        return live
 
     def rebuild(self, loaded: Loaded) -> LiveWorkflow:
-        """Take in a workflow from disk, by replay.
+        """Build a workflow from its rows, by replay.
 
         Raises:
             DamagedRowError: Its steps and events do not fit together.
@@ -149,7 +126,7 @@ class LiveWorkflows:
             ReplayMismatchError: The code no longer fits the history.
         """
         record, history = loaded.record, checked(loaded).history
-        info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
+        info = info_of(record)
         execution = self._execution(info, record.input, record.seed, history)
         self._drives += 1
         self.driven = self._drives, record.id
@@ -163,24 +140,23 @@ class LiveWorkflows:
             raise
         finally:
             self.driven = None
-        resident = LiveWorkflow(info, execution, record.seed, record.status)
-        resident.parent = record.parent
-        resident.limit(record.deadline_at, record.starts_at or record.created_at)
-        resident.cancelled = next((event for event in history.events if isinstance(event, CancelRequested)), None)
-        resident.attempts = dict(loaded.attempts)
-        self._sort_mail(resident, loaded)
-        return self._add(resident)
+        live = LiveWorkflow(info, execution, record.seed, record.status)
+        live.wake_at = record.wake_at
+        live.parent = record.parent
+        live.limit(record.deadline_at, record.starts_at or record.created_at)
+        live.cancelled = next((event for event in history.events if isinstance(event, CancelRequested)), None)
+        live.open_attempts = dict(loaded.attempts)
+        self._match_signals(live, loaded)
+        return live
 
-    def _sort_mail(self, resident: LiveWorkflow, loaded: Loaded) -> None:
-        """Bring together signals and those that wait for them."""
-        receiving = [leaf.step for leaf in resident.execution.open.values() if leaf.step.kind in RECEIVING]
+    def _match_signals(self, live: LiveWorkflow, loaded: Loaded) -> None:
+        """Bring together the signals that wait and the steps that wait for signals."""
+        receiving = [leaf.step for leaf in live.execution.open.values() if leaf.step.kind in RECEIVING]
         if receiving or loaded.last_signal:
-            resident.mail = SignalQueue(loaded.signals, loaded.last_signal)
-            for step in receiving:
-                resident.mail.expect(step)
+            live.signals = SignalQueue(loaded.signals, loaded.last_signal, receiving)
 
     def _with_versions(self, error: ReplayMismatchError, record: WorkflowRecord) -> ReplayMismatchError:
-        """The error, with the versions of the code where they are known to differ."""
+        """Return the error, with the versions of the code where they are known to differ."""
         version = self._registry.workflow(record.name).version
         if version == record.version:
             return error
@@ -188,45 +164,17 @@ class LiveWorkflows:
         here = "has none" if version is None else f"is version {version!r}"
         return ReplayMismatchError(f"{error}\nIt was submitted {then}; the code here {here}.")
 
-    def apply(self, resident: LiveWorkflow, event: Event) -> Advance:
+    def apply(self, live: LiveWorkflow, event: Event) -> Advance:
         """Apply one event; an exception leaves the execution of no use."""
         self._drives += 1
-        self.driven = self._drives, resident.info.workflow_id
+        self.driven = self._drives, live.info.workflow_id
         try:
-            advance = resident.execution.apply(event)
+            advance = live.execution.apply(event)
         finally:
             self.driven = None
         if advance.rare or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
-            _warn(resident.info, advance)
+            _warn(live.info, advance)
         return advance
-
-    def log_failure(self, checkpoint: Checkpoint) -> None:
-        """Say that a workflow failed, if it did: perhaps nobody waits for its result."""
-        resident = self._by_id.get(checkpoint.workflow_id)
-        if resident is not None and isinstance(checkpoint.outcome, Failure):
-            name, status, failure = resident.info.name, checkpoint.status, checkpoint.outcome
-            asked = status is WorkflowStatus.CANCELLED
-            reason = (failure.message or "no reason was given") if asked else failure.summary
-            logger.warning(ENDED_BADLY, name, checkpoint.workflow_id, status, reason)
-
-    def forget(self, workflow_id: str) -> None:
-        """Let go of a workflow that ended."""
-        self._by_id.pop(workflow_id, None)
-
-    def drop(self, workflow_id: str) -> None:
-        """Let go of a workflow that is suspended at its yields."""
-        resident = self._by_id.pop(workflow_id, None)
-        if resident is not None:
-            resident.execution.close()
-
-    def close(self) -> None:
-        """Let go of all."""
-        for workflow_id in list(self._by_id):
-            self.drop(workflow_id)
-
-    def _add(self, resident: LiveWorkflow) -> LiveWorkflow:
-        self._by_id[resident.info.workflow_id] = resident
-        return resident
 
     def _execution(self, info: WorkflowInfo, input: Payload, seed: bytes, history: History) -> Execution:
         definition = self._registry.workflow(info.name)
@@ -239,42 +187,13 @@ class LiveWorkflows:
         return Execution(definition, arguments, info, seed, self._codec, history)
 
 
-@dataclass(slots=True)
-class _Stall:
-    #: Of the workflow: its registration wakes it.
-    name: str
-    outcomes: list[Completed] = field(default_factory=list)
-
-
-class Stalled:
-    """The workflows that stalled in this session, in that order, and the outcomes that nobody can receive now."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[str, _Stall] = {}
-
-    def __contains__(self, workflow_id: str) -> bool:
-        return workflow_id in self._by_id
-
-    def add(self, workflow_id: str, name: str) -> None:
-        """Note that a workflow of that name stalled."""
-        self._by_id[workflow_id] = _Stall(name)
-
-    def keep(self, completed: Completed) -> None:
-        """Keep an outcome until its workflow goes on."""
-        self._by_id[completed.attempt.workflow_id].outcomes.append(completed)
-
-    def waiting_for(self, name: str) -> list[str]:
-        """Those that a registration of that name wakes."""
-        return [workflow_id for workflow_id, stall in self._by_id.items() if stall.name == name]
-
-    def release(self, workflow_id: str) -> list[Completed]:
-        """Note that a workflow is stalled no longer; the outcomes kept for it."""
-        stall = self._by_id.pop(workflow_id, None)
-        return stall.outcomes if stall is not None else []
+def info_of(record: WorkflowRecord) -> WorkflowInfo:
+    """Return what the workflow of a row may know of itself."""
+    return WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
 
 
 def stall_reason(error: BaseException) -> str:
-    """The reason for which a workflow stalls."""
+    """Say why a workflow stalls that ``error`` keeps from going on."""
     if isinstance(error, (ReplayMismatchError, UnknownWorkflowError, EncodingError, StorageError)):
         return str(error)
     if isinstance(error, WorkflowAlreadyExistsError):

@@ -10,8 +10,8 @@ from .._core.errors import DatabaseLostError
 from .._core.history import Micros
 from ..inbox import Inbox
 from ..log import LOOK, TOO_LONG, logger, stack_of
-from .scheduler import GLANCE, Scheduler
-from .turn import Message
+from .messages import Message
+from .scheduler import POLL_INTERVAL, Scheduler
 
 #: At most so many messages are taken into one turn, so that workers get new tasks while others are committed.
 BATCH = 512
@@ -88,8 +88,8 @@ class Loop:
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
-        # Never longer than to the next glance, also if the clock is set back while this is reckoned.
-        left = min(self._scheduler.next_due() - self._now(), GLANCE)
+        # Never longer than to the next poll, also if the clock is set back while this is reckoned.
+        left = min(self._scheduler.next_due() - self._now(), POLL_INTERVAL)
         batch: list[Message] = []
         go_on = True
         for message in self._inbox.take(left / 1e6, BATCH):

@@ -1,4 +1,7 @@
-"""What is asked of a workflow from outside: signals, cancelling, terminating, suspending, resuming."""
+"""What is asked of a workflow from outside: signals, cancelling, terminating, suspending, resuming.
+
+A workflow in memory is asked at once. For any other its row is asked first, which says how it stands.
+"""
 
 from __future__ import annotations
 
@@ -15,162 +18,261 @@ from .._core.errors import (
 )
 from .._core.history import CancelRequested, Signal, StepEnded, WorkflowStatus
 from ..log import logger
-from ..store import Parent, Request, RequestKind
+from ..store import FOREVER, Parent, Request, RequestKind, WorkflowBrief
 from .applying import apply, receive
-from .dispatching import orphaned
+from .children import cancel_orphan
+from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
+from .messages import RequestReceived, no_reply
 from .residency import load_children, resume_open_steps
-from .state import State
-from .turn import Change, RequestReceived, Turn, cannot_clean_up, extended, no_reply
+from .state import SchedulerState
+from .turn import Change, Turn, extended
 
 
-def handle(state: State, message: RequestReceived, turn: Turn) -> None:
-    """Carry out what is asked, or have it wait until the workflow is in memory."""
-    request = message.request
-    workflow_id = request.workflow_id
+def cannot_clean_up(workflow_id: str) -> WorkflowStalledError:
+    """Return the error for whoever asks a stalled workflow to end or to pause."""
+    return WorkflowStalledError(
+        f"workflow {workflow_id} is stalled, so its code cannot run to clean up: put the code right and call "
+        "retry(), or end it without cleanup by terminate()"
+    )
+
+
+def handle(state: SchedulerState, message: RequestReceived, turn: Turn) -> None:
+    """Carry out what is asked, or have it wait until the workflow is in memory, or on disk."""
+    workflow_id = message.request.workflow_id
+    workflow = state.workflows.get(workflow_id)
+    live = workflow.live if workflow is not None else None
     try:
-        _check(state, request)
-        resident = state.residents.get(workflow_id)
-        over = turn.is_last_of(workflow_id) or (resident is not None and resident.execution.over)
-        if over or workflow_id in turn.born:
-            # It ends, begins its next run, or is put on disk, with this turn.
-            state.again.append(message)
-        elif resident is not None or not _must_be_built(state, request):
-            _carry_out(state, message, resident, turn)
+        if _must_wait(turn, workflow_id, workflow):
+            state.follow_ups.append(message)
+        elif workflow is not None and live is not None:
+            _ask_live(state, message, workflow, live, turn)
         else:
-            state.wake(workflow_id)
-            state.later.setdefault(workflow_id, []).append(message)
-    except WorkflowStalledError as error:
-        if message.reply is no_reply and request.number is None:
-            # Its parent wants it to end: it hears of that when it goes on.
-            state.later.setdefault(workflow_id, []).append(message)
-        else:
-            _refuse(state, message, error, turn)
+            _ask_row(state, message, turn)
     except YieldflowError as error:
         _refuse(state, message, error, turn)
 
 
-def _carry_out(state: State, message: RequestReceived, resident: LiveWorkflow | None, turn: Turn) -> None:
-    request = message.request
-    change = turn.change(request.workflow_id, resident.info.run if resident is not None else 0)
-    _CARRY_OUT[request.kind](state, request, resident, turn, change)
-    if request.kind is RequestKind.CANCEL and resident is not None and resident.cancelled is None:
-        # What came while it was suspended was the last that it waited for, or it stalled on that.
-        state.again.append(message)
-        return
-    if request.number is not None:
-        change.handled = extended(change.handled, [request.number])
-    change.causes = extended(change.causes, [message])
+def _must_wait(turn: Turn, workflow_id: str, workflow: TrackedWorkflow | None) -> bool:
+    """Whether a workflow can be asked only once this turn is on disk: it is new, or its status changes."""
+    if workflow_id in turn.created or turn.changes_status_of(workflow_id):
+        return True
+    return workflow is not None and (
+        workflow.phase is Phase.CREATED or (workflow.live is not None and workflow.live.execution.over)
+    )
 
 
-def _check(state: State, request: Request) -> None:
-    """Raise where the workflow cannot be asked this."""
-    workflow_id, kind = request.workflow_id, request.kind
-    if workflow_id not in state.known:
-        record = state.store.record(workflow_id)
-        if record is None:
-            raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
-        if record.status.ended:
-            raise WorkflowEndedError(f"workflow {workflow_id} has ended ({record.status}): it takes no {kind} any more")
-        state.known.add(workflow_id)
-        if record.status is WorkflowStatus.SUSPENDED:
-            state.suspended.add(workflow_id)
-        else:
-            state.to_build[workflow_id] = None
-    if workflow_id in state.stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
-        raise cannot_clean_up(workflow_id)
+def _done(message: RequestReceived, change: Change) -> None:
+    """Note that a request is carried out with a change."""
+    number = message.request.number
+    if number is not None:
+        change.handled = extended(change.handled, [number])
+    change.triggers = extended(change.triggers, [message])
 
 
-def _must_be_built(state: State, request: Request) -> bool:
-    """Whether a workflow that is not in memory has to be, for this."""
-    workflow_id = request.workflow_id
-    if request.kind is RequestKind.RESUME:
-        # After a commit that failed, or when it was just found, only the disk says whether it is suspended.
-        return workflow_id in state.to_build
-    if request.kind is not RequestKind.CANCEL or workflow_id in state.delayed:
-        return False
-    record = state.store.record(workflow_id) if workflow_id in state.suspended else None
-    return record is None or record.started_at is not None
-
-
-def _refuse(state: State, message: RequestReceived, error: YieldflowError, turn: Turn) -> None:
+def _refuse(state: SchedulerState, message: RequestReceived, error: YieldflowError, turn: Turn) -> None:
+    """Tell the caller, or the log, that a request is not carried out; a client's waits while the disk fails."""
     request = message.request
     turn.replies.append((message.reply, error))
     if request.number is None:
         return
     if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
-        state.back_off.failed(error, turn.now, reading=True)
-        state.again.append(message)
+        state.storage_backoff.failed(error, turn.now, reading=True)
+        state.follow_ups.append(message)
         return
     logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
-    change = turn.change(request.workflow_id)
-    change.handled = extended(change.handled, [request.number])
-    change.causes = extended(change.causes, [message])
+    _done(message, turn.change(request.workflow_id))
 
 
-# ---------------------------------------------------------------------- each kind
+# ---------------------------------------------------------------------- in memory
 
 
-def _signal(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-    workflow_id = request.workflow_id
-    payload = request.payload if request.payload is not None else state.codec.encode(None)
-    if resident is None:
-        # The store gives it the next number.
-        change.signals = extended(change.signals, [Signal(0, request.name or "", payload, turn.now)])
-        if not (workflow_id in state.suspended or workflow_id in state.delayed or workflow_id in state.stalled):
-            state.wake(workflow_id)
-        return
-    mail = resident.mailbox
-    signal = Signal(mail.last + 1, request.name or "", payload, turn.now)
-    mail.put(signal)
-    change.signals = extended(change.signals, [signal])
-    if resident.status is WorkflowStatus.PROCESSING:
-        receive(state, resident, turn, change)
-
-
-def _cancel(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-    workflow_id, reason = request.workflow_id, _reason(state, request)
-    if resident is None:
-        # It has not started.
-        _end(state, [], 0, change, reason)
-        return
-    if resident.status is WorkflowStatus.SUSPENDED:
-        _resume(state, request, resident, turn, change)
-    goes_on = state.residents.get(workflow_id) is resident and not resident.execution.over
-    if goes_on and resident.cancelled is None:
-        apply(state, resident, CancelRequested(turn.now, reason), turn, change)
-
-
-def _terminate(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-    workflow_id = request.workflow_id
-    if resident is not None:
-        recorded = {event.step for event in resident.recorded}
-        run, place = resident.info.run, resident.execution.applied
-        steps = [step for step in resident.execution.open if step not in recorded]
+def _ask_live(
+    state: SchedulerState, message: RequestReceived, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn
+) -> None:
+    """Carry out a request of a workflow in memory."""
+    request = message.request
+    change = turn.change(request.workflow_id, live.info.run)
+    match request.kind:
+        case RequestKind.SIGNAL:
+            _signal(state, request, workflow, live, turn, change)
+        case RequestKind.CANCEL:
+            _cancel(state, request, workflow, live, turn, change)
+        case RequestKind.TERMINATE:
+            _terminate(state, request, live, turn, change)
+        case RequestKind.SUSPEND:
+            if live.status is not WorkflowStatus.SUSPENDED:
+                change.status = live.status = WorkflowStatus.SUSPENDED
+                change.wake_at = FOREVER
+        case RequestKind.RESUME:
+            _resume(state, workflow, live, turn, change)
+    if request.kind is RequestKind.CANCEL and live.cancelled is None:
+        # What came while it was suspended was the last that it waited for, or it stalled on that.
+        state.follow_ups.append(message)
     else:
-        loaded = state.store.load(workflow_id)
-        if loaded is None:
-            return
-        run, place = loaded.record.run, len(loaded.history.events)
-        ended = (event.step for event in (*loaded.history.events, *loaded.recorded) if isinstance(event, StepEnded))
-        closed = loaded.history.dropped.union(ended, (event.step for event in change.recorded))
-        steps = [step.number for step in loaded.history.steps if step.number not in closed]
+        _done(message, change)
+
+
+def _signal(
+    state: SchedulerState, request: Request, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change
+) -> None:
+    queue = live.signal_queue
+    payload = request.payload if request.payload is not None else state.codec.encode(None)
+    signal = Signal(queue.last + 1, request.name or "", payload, turn.now)
+    queue.put(signal)
+    change.signals = extended(change.signals, [signal])
+    if live.status is WorkflowStatus.PROCESSING:
+        receive(state, workflow, turn, change)
+
+
+def _cancel(
+    state: SchedulerState, request: Request, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change
+) -> None:
+    if live.status is WorkflowStatus.SUSPENDED:
+        _resume(state, workflow, live, turn, change)
+    goes_on = workflow.live is live and not live.execution.over
+    if goes_on and live.cancelled is None:
+        apply(state, workflow, CancelRequested(turn.now, _reason(state, request)), turn, change)
+
+
+def _resume(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change) -> None:
+    if live.status is WorkflowStatus.SUSPENDED:
+        # First, since it may fail.
+        children = load_children(state, live, turn.now)
+        change.status = live.status = WorkflowStatus.PROCESSING
+        change.wake_at = None
+        recorded, live.recorded = live.recorded, []
+        resume_open_steps(state, workflow, recorded, children, turn)
+
+
+def _terminate(state: SchedulerState, request: Request, live: LiveWorkflow, turn: Turn, change: Change) -> None:
+    recorded = {event.step for event in live.recorded}
+    steps = [step for step in live.execution.open if step not in recorded]
+    _terminate_run(state, request, live.info.run, steps, live.execution.applied, turn, change)
+    live.status = WorkflowStatus.CANCELLED
+
+
+# ---------------------------------------------------------------------- on disk
+
+
+def _ask_row(state: SchedulerState, message: RequestReceived, turn: Turn) -> None:
+    """Carry out a request of a workflow that is not in memory, or have it be loaded first.
+
+    Raises:
+        WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: It cannot be asked.
+        StorageError: The disk failed.
+    """
+    request = message.request
+    workflow_id, kind = request.workflow_id, request.kind
+    brief = state.store.brief(workflow_id)
+    if brief is None:
+        raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
+    if brief.status.ended:
+        raise WorkflowEndedError(f"workflow {workflow_id} has ended ({brief.status}): it takes no {kind} any more")
+    workflow = state.workflows.get(workflow_id)
+    # On its way into memory it is tried again: only then is it known whether it stalls still.
+    is_tried = workflow is not None and workflow.phase in (Phase.LOADING, Phase.ADMISSION)
+    is_stalled = brief.status is WorkflowStatus.STALLED and not is_tried
+    if is_stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND) and not _is_parents(message):
+        raise cannot_clean_up(workflow_id)
+    if kind is RequestKind.CANCEL and brief.started:
+        _wait_for_code(state, message, brief, is_stalled)
+        return
+    change = turn.change(workflow_id, brief.run)
+    _ASK_ROW[kind](state, request, brief, turn, change)
+    _done(message, change)
+
+
+def _is_parents(message: RequestReceived) -> bool:
+    """Whether it is a parent that asks its child to end."""
+    return message.reply is no_reply and message.request.number is None
+
+
+def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: WorkflowBrief, is_stalled: bool) -> None:
+    """Have a request wait until the workflow is in memory; of a stalled one until somebody has it go on."""
+    workflow = state.workflows.get(brief.workflow_id)
+    if is_stalled and workflow is None:
+        workflow = state.workflows.track(brief.workflow_id, Phase.DRAINING)
+    elif not is_stalled:
+        workflow = state.wake(brief.workflow_id, brief.recovery_attempts)
+    assert workflow is not None
+    workflow.requests.append(message)
+
+
+def _cancel_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    # It has not begun.
+    _end(state, brief.parent, [], 0, change, _reason(state, request))
+
+
+def _suspend_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    if brief.status is WorkflowStatus.PROCESSING:
+        change.status, change.wake_at = WorkflowStatus.SUSPENDED, FOREVER
+
+
+def _store_signal(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    payload = request.payload if request.payload is not None else state.codec.encode(None)
+    # The store gives it the next number.
+    change.signals = extended(change.signals, [Signal(0, request.name or "", payload, turn.now)])
+    if brief.status is WorkflowStatus.PROCESSING and brief.started:
+        change.wakes = (brief.workflow_id,)
+
+
+def _terminate_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    loaded = state.store.load(brief.workflow_id)
+    if loaded is None:
+        raise WorkflowNotFoundError(f"there is no workflow with the id {brief.workflow_id!r}")
+    history = loaded.history
+    ended = (event.step for event in (*history.events, *loaded.recorded) if isinstance(event, StepEnded))
+    closed = history.dropped.union(ended, (event.step for event in change.recorded))
+    steps = [step.number for step in history.steps if step.number not in closed]
+    _terminate_run(state, request, loaded.record.run, steps, len(history.events), turn, change)
+    _wake_parent(state, brief.parent, change)
+
+
+def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    if brief.status is WorkflowStatus.SUSPENDED:
+        change.status = WorkflowStatus.PROCESSING
+        # Before it was suspended it may have been counted. Now it goes on by somebody's will: that is counted anew.
+        change.recovery_attempts = 0
+    elif brief.status is WorkflowStatus.PROCESSING and brief.wake_at is not None:
+        return
+    change.wake_at = None if brief.started else brief.starts_at
+    change.wakes = (brief.workflow_id,)
+
+
+_ASK_ROW = {
+    RequestKind.SIGNAL: _store_signal,
+    RequestKind.CANCEL: _cancel_row,
+    RequestKind.TERMINATE: _terminate_row,
+    RequestKind.SUSPEND: _suspend_row,
+    RequestKind.RESUME: _resume_row,
+}
+
+
+# ---------------------------------------------------------------------- either
+
+
+def _terminate_run(
+    state: SchedulerState, request: Request, run: int, steps: list[int], position: int, turn: Turn, change: Change
+) -> None:
+    """End a run without its code, and have the children end that go with it."""
+    workflow_id = request.workflow_id
     children = _children_to_cancel(state, workflow_id, run)
     children += [child.workflow_id for child in change.children if _goes_with_parent(child.parent)]
     change.run = run
-    _end(state, steps, place, change, _reason(state, request) or "terminated")
-    if resident is not None:
-        resident.status = WorkflowStatus.CANCELLED
-    change.after = extended(change.after, [orphaned(state.codec, child, workflow_id, turn.now) for child in children])
+    change.orphans = True
+    _end(state, None, steps, position, change, _reason(state, request) or "terminated")
+    orphans = [cancel_orphan(state.codec, child, workflow_id, turn.now) for child in children]
+    change.follow_ups = extended(change.follow_ups, orphans)
 
 
-def _children_to_cancel(state: State, workflow_id: str, run: int) -> list[str]:
-    """The children of a run that do not go on without it, but for those that are set aside for a damaged row."""
+def _children_to_cancel(state: SchedulerState, workflow_id: str, run: int) -> list[str]:
+    """Return the children of a run that do not go on without it, but for those with a damaged row."""
     found = []
     for child in state.store.open_children(workflow_id, run):
         with suppress(DamagedRowError):
-            record = state.store.record(child)
-            if record is not None and _goes_with_parent(record.parent):
+            brief = state.store.brief(child)
+            if brief is not None and _goes_with_parent(brief.parent):
                 found.append(child)
     return found
 
@@ -179,57 +281,24 @@ def _goes_with_parent(parent: Parent | None) -> bool:
     return parent is not None and parent.on_parent_end == "cancel"
 
 
-def _end(state: State, steps: list[int], place: int, change: Change, reason: str | None) -> None:
-    """End a workflow without its code, of which so many events were applied."""
+def _end(
+    state: SchedulerState, parent: Parent | None, steps: list[int], position: int, change: Change, reason: str | None
+) -> None:
+    """End a workflow without its code; ``position`` is the number of events that were applied."""
     change.status, change.reason = WorkflowStatus.CANCELLED, reason
     change.outcome = state.codec.encode_failure(Cancelled(reason) if reason else Cancelled())
-    change.cancelled = extended(change.cancelled, [(step, place) for step in steps])
+    change.cancelled = extended(change.cancelled, [(step, position) for step in steps])
     change.retried = ()
     change.recorded = [event for event in change.recorded if event.step not in steps]
+    _wake_parent(state, parent, change)
 
 
-def _suspend(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-    workflow_id = request.workflow_id
-    if workflow_id in state.suspended:
-        return
-    change.status = WorkflowStatus.SUSPENDED
-    if resident is not None:
-        resident.status = WorkflowStatus.SUSPENDED
-        return
-    state.dormant.pop(workflow_id, None)
-    state.delayed.discard(workflow_id)
-    state.suspended.add(workflow_id)
+def _wake_parent(state: SchedulerState, parent: Parent | None, change: Change) -> None:
+    """Have a parent be due, which may rest on disk."""
+    if parent is not None:
+        change.wakes = (parent.workflow_id,)
 
 
-def _resume(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-    workflow_id = request.workflow_id
-    if resident is not None:
-        if resident.status is WorkflowStatus.SUSPENDED:
-            # First, since it may fail.
-            family = load_children(state, resident, turn)
-            change.status = resident.status = WorkflowStatus.PROCESSING
-            recorded, resident.recorded = resident.recorded, []
-            resume_open_steps(state, resident, recorded, family, turn)
-    elif workflow_id in state.suspended:
-        change.status = WorkflowStatus.PROCESSING
-        # Before it was suspended it may have been counted. Somebody has it go on: that is counted anew.
-        change.recovery_attempts = 0
-        state.suspended.discard(workflow_id)
-        state.to_build[workflow_id] = None
-    elif workflow_id in state.stalled:
-        state.again += state.stalled.release(workflow_id)
-        state.to_build[workflow_id] = None
-
-
-def _reason(state: State, request: Request) -> str | None:
+def _reason(state: SchedulerState, request: Request) -> str | None:
     reason = None if request.payload is None else state.codec.decode(request.payload)
     return reason if isinstance(reason, str) else None
-
-
-_CARRY_OUT = {
-    RequestKind.SIGNAL: _signal,
-    RequestKind.CANCEL: _cancel,
-    RequestKind.TERMINATE: _terminate,
-    RequestKind.SUSPEND: _suspend,
-    RequestKind.RESUME: _resume,
-}

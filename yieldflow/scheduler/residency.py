@@ -1,78 +1,108 @@
-"""Workflows that are not in memory are read from the store, built by replay, and go on: recovered, new or woken."""
+"""Workflows come into memory, by replay of their rows, and leave it.
+
+The disk is the truth, and memory a cache. A workflow leaves memory when it waits, closing its generator runs nothing of
+the user's, and it has waited for long or memory is wanted. (A generator suspended inside a ``try`` or ``with`` would
+run its ``finally``, so such a workflow stays.) Its row then says in `wake_at` when it is due.
+"""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from .._core.children import child_id, has_given_id, invocation_of
 from .._core.context import WorkflowInfo
 from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
-from ..store import Checkpoint, Loaded, Pending, RequestKind, WorkflowRecord
-from .applying import apply, note_end, note_issued, receive, stall
-from .children import child_id, invocation_of, is_given, outcome_for_parent
-from .dispatching import cancel_child, dispatch, orphaned
-from .live import LiveWorkflow, stall_reason
-from .state import State
-from .timers import DEADLINE, START, Timer, timers_of, waits_quietly
+from ..store import FOREVER, Checkpoint, Loaded, RequestKind, WorkflowRecord
+from .applying import apply, begin_child, note_end, receive, stall
+from .attempts import dispatch
+from .children import cancel_by_parent, cancel_orphan, outcome_for_parent
+from .lifecycle import Phase, TrackedWorkflow
+from .live import LiveWorkflow, info_of, stall_reason
+from .state import SchedulerState
+from .timers import DEADLINE, Timer
 from .turn import Turn
 
+#: So many are loaded in one turn, so that others get in between.
+SLICE = 256
+#: For how long nothing has happened in a workflow before its row says until when it rests.
+REST: Micros = 1_000_000
+#: For how long nothing has happened, and nothing is due, before it leaves memory though there is room.
+IDLE: Micros = 60_000_000
+#: So many are looked at in a turn, beyond those that are too many: what cannot leave is looked at again later.
+LOOKS = 1_000
+#: So many are found at once at the start of a session.
+PAGE = 10_000
 
-def register_recovered(state: State, pending: Pending, now: Micros) -> None:
-    """Note an unfinished workflow that the session finds at its start."""
-    workflow_id = pending.workflow_id
-    state.known.add(workflow_id)
-    if pending.status is WorkflowStatus.SUSPENDED:
-        state.suspended.add(workflow_id)
-    elif waits_quietly(pending, now):
-        for timer in timers_of(pending):
-            state.timers.set(timer)
-        state.dormant[workflow_id] = pending.recovery_attempts
-    else:
-        state.probation.add(workflow_id, pending.recovery_attempts)
-    if pending.orphan_of is not None:
-        state.again.append(orphaned(state.codec, workflow_id, pending.orphan_of, now))
+# ---------------------------------------------------------------------- found at the start
 
 
-def load_pending(state: State, turn: Turn) -> None:
-    """Build what is to go on; of what was recovered, it is written down first that it is taken up."""
-    probation = state.probation
-    admitted = probation.admit(turn.now)
+def find_unfinished(state: SchedulerState, now: Micros) -> None:
+    """Track every workflow that the last session left at work, or that was due since; stalled ones are tried again.
+
+    Raises:
+        StorageError: They cannot be read.
+    """
+    state.store.wake_stalled()
+    page = state.store.pending(0, PAGE)
+    while page:
+        for found in page:
+            _suspect(state, found.workflow_id, found.recovery_attempts)
+        page = state.store.pending(page[-1].number, PAGE)
+    due = state.store.sleepers((-1, -1), now, PAGE)
+    while due:
+        for sleeper in due:
+            _suspect(state, sleeper.workflow_id, 0)
+        due = state.store.sleepers((due[-1].wake_at, due[-1].number), now, PAGE)
+    state.wakeups.begin(now)
+
+
+def _suspect(state: SchedulerState, workflow_id: str, recovery_attempts: int) -> None:
+    state.admission.add(state.workflows.track(workflow_id, Phase.ADMISSION, recovery_attempts))
+
+
+# ---------------------------------------------------------------------- into memory
+
+
+def load_pending(state: SchedulerState, turn: Turn) -> None:
+    """Load a slice of what is to be in memory; that a recovered one is about to be loaded is written down first."""
+    _admit(state, turn)
     try:
-        _mark(state, [(found, count) for found, count in admitted if not probation.spent(found)])
+        for workflow in list(islice(state.workflows.loading.values(), SLICE)):
+            _load(state, workflow, turn)
+    except DatabaseLostError:
+        raise
     except StorageError as error:
-        for workflow_id, count in admitted:
-            probation.passed(workflow_id)
-            probation.add(workflow_id, count)
-        state.back_off.failed(error, turn.now)
-        return
-    build, state.to_build = [*state.to_build, *dict(admitted)], {}
-    for place, workflow_id in enumerate(build):
-        try:
-            loaded = state.store.load(workflow_id)
-        except DamagedRowError as error:
-            stall(state, WorkflowInfo(workflow_id, "unknown", 1), stall_reason(error), turn)
-            continue
-        except StorageError as error:
-            state.to_build.update(dict.fromkeys(build[place:]))
-            state.back_off.failed(error, turn.now, reading=True)
-            return
-        if loaded is None:
-            state.forget(workflow_id)
-        elif workflow_id not in state.residents:
-            # A client's that the owner wanted too was taken for one that is not there.
-            state.known.add(workflow_id)
-            # Whatever it waited for outside memory, its timers are for one in memory from here on.
-            state.delayed.discard(workflow_id)
-            state.dormant.pop(workflow_id, None)
-            _build(state, loaded, turn)
-        state.again += state.later.pop(workflow_id, ())
+        # Those that are left stay in their phase.
+        state.storage_backoff.failed(error, turn.now, reading=True)
 
 
-def _mark(state: State, admitted: list[tuple[str, int]]) -> None:
-    """Write down that these are taken up. One that is no longer there holds up no other."""
-    marks = [Checkpoint(workflow_id, recovery_attempts=count + 1) for workflow_id, count in admitted]
+def _admit(state: SchedulerState, turn: Turn) -> None:
+    """Let in what may be loaded; where that cannot be written down, it waits on."""
+    room = SLICE - len(state.workflows.loading)
+    admitted = state.admission.admit(turn.now, room) if room > 0 else []
+    try:
+        _mark(state, [workflow for workflow in admitted if not state.admission.is_spent(workflow)])
+    except DatabaseLostError:
+        raise
+    except StorageError as error:
+        state.storage_backoff.failed(error, turn.now)
+        for workflow in admitted:
+            state.admission.postpone(workflow)
+    else:
+        for workflow in admitted:
+            state.load(workflow)
+
+
+def _mark(state: SchedulerState, admitted: list[TrackedWorkflow]) -> None:
+    """Write down that these are about to be loaded. One that is no longer there holds up no other."""
+    marks = [Checkpoint(each.id, recovery_attempts=each.recovery_attempts + 1) for each in admitted]
+    for mark in marks:
+        mark.wake_at = None
     try:
         if marks:
             state.store.commit(marks)
@@ -82,178 +112,317 @@ def _mark(state: State, admitted: list[tuple[str, int]]) -> None:
                 _mark(state, [one])
 
 
-def _build(state: State, loaded: Loaded, turn: Turn) -> None:
-    """Put a workflow into memory and let it go on from where its history ends."""
-    record, probation = loaded.record, state.probation
-    info = WorkflowInfo(record.id, record.name, record.run, record.parent and record.parent.workflow_id)
-    before = record.reason if record.status is WorkflowStatus.STALLED else None
-    if record.status.ended:
-        state.forget(record.id)
-        return
-    # It is needed in memory only to be cancelled.
-    if record.status is WorkflowStatus.SUSPENDED and (record.started_at is None or not _is_to_cancel(state, record.id)):
-        _acquit(state, record, turn)
-        state.suspended.add(record.id)
-        return
-    if record.recovery_attempts == 0:  # Somebody had it go on since.
-        probation.passed(record.id)
-    if probation.spent(record.id):
-        stall(state, info, probation.too_many(record.recovery_attempts), turn, before=before)
-        return
-    if record.started_at is None and record.starts_at is not None and record.starts_at > turn.now:
-        delay(state, record, turn)
+def _load(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> None:
+    """Load one workflow.
+
+    Raises:
+        StorageError: The disk failed; the workflow stays in its phase.
+    """
+    if turn.changed(workflow.id) is not None:
+        # Asked to end or to pause in this very turn: the disk knows in the next.
         return
     try:
-        resident = state.residents.rebuild(loaded)
-        if record.status is WorkflowStatus.SUSPENDED:
-            state.suspended.discard(record.id)
-            # One that went back to its last turn has nothing left that could be cancelled: it ends as it does.
-            if resident.execution.end is None:
-                resident.recorded = loaded.recorded
-                return
-        family = load_children(state, resident, turn)
-    except DatabaseLostError:
-        raise
-    except BaseException as error:  # whatever it is, it is one workflow's, but for the disk's
-        if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
-            state.residents.drop(record.id)
-            state.to_build[record.id] = None
-            state.back_off.failed(error, turn.now, reading=True)
+        loaded = state.store.load(workflow.id)
+        if loaded is None:
+            _pass_on_requests(state, workflow)
+            state.release(workflow)
         else:
-            stall(state, info, stall_reason(error), turn, before=before)
+            _build(state, workflow, loaded, turn)
+    except DamagedRowError as error:
+        stall(state, workflow, WorkflowInfo(workflow.id, "unknown", 1), stall_reason(error), turn)
+
+
+def _pass_on_requests(state: SchedulerState, workflow: TrackedWorkflow) -> None:
+    """Have what waited for a workflow to be loaded be carried out next."""
+    state.follow_ups += workflow.requests
+    workflow.requests = []
+
+
+def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, turn: Turn) -> None:
+    """Put a workflow into memory and let it go on from where its history ends, if it is to."""
+    record, admission = loaded.record, state.admission
+    if record.recovery_attempts > 0 and not workflow.on_trial and not workflow.in_flight:
+        _suspect_late(state, workflow, record.recovery_attempts)
         return
-    _start_from_there(state, resident, loaded, family, turn)
+    if record.recovery_attempts == 0:  # Whoever had it go on since has cleared it.
+        admission.passed(workflow)
+    if loaded.orphan_of is not None and not workflow.requests:
+        workflow.requests.append(cancel_orphan(state.codec, workflow.id, loaded.orphan_of, turn.now))
+    until = _rests_until(workflow, record, turn.now)
+    if until is not None:
+        _leave_at_rest(state, workflow, record, until, turn)
+        return
+    info = info_of(record)
+    before = record.reason if record.status is WorkflowStatus.STALLED else None
+    if admission.is_spent(workflow):
+        stall(state, workflow, info, admission.too_many(record.recovery_attempts), turn, before=before)
+        return
+    try:
+        live = state.driver.rebuild(loaded)
+        children = load_children(state, live, turn.now)
+    except StorageError as error:
+        if not isinstance(error, DamagedRowError):
+            raise
+        stall(state, workflow, info, stall_reason(error), turn, before=before)
+    except BaseException as error:  # whatever it is, it is one workflow's
+        stall(state, workflow, info, stall_reason(error), turn, before=before)
+    else:
+        workflow.live = live
+        live.touched = turn.now
+        state.workflows.move(workflow, Phase.LIVE)
+        _resume(state, workflow, live, loaded, children, turn)
+        _pass_on_requests(state, workflow)
 
 
-def _start_from_there(state: State, resident: LiveWorkflow, loaded: Loaded, family: Family, turn: Turn) -> None:
+def _suspect_late(state: SchedulerState, workflow: TrackedWorkflow, recovery_attempts: int) -> None:
+    """Have a workflow wait for its admission that turns out to have a count."""
+    workflow.recovery_attempts = recovery_attempts
+    state.workflows.move(workflow, Phase.ADMISSION)
+    state.admission.add(workflow)
+
+
+def _rests_until(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros) -> Micros | None:
+    """Return until when a workflow needs no memory; None where it does."""
+    if record.status.ended:
+        return FOREVER
+    begun = record.started_at is not None
+    if record.status is WorkflowStatus.SUSPENDED:
+        cancelled = any(waiting.request.kind is RequestKind.CANCEL for waiting in workflow.requests)
+        # To be cancelled it has to be in memory.
+        return None if begun and cancelled else FOREVER
+    if not begun and record.starts_at is not None and record.starts_at > now:
+        return record.starts_at
+    return None
+
+
+def _leave_at_rest(
+    state: SchedulerState, workflow: TrackedWorkflow, record: WorkflowRecord, until: Micros, turn: Turn
+) -> None:
+    """Leave a workflow on disk that turns out to rest: nothing of it is at work that could take the process down."""
+    if not record.status.ended and (record.wake_at != until or workflow.on_trial):
+        change = turn.change(workflow.id, record.run)
+        change.wake_at = until
+        if workflow.on_trial:
+            change.recovery_attempts = 0
+    if not record.status.ended:
+        state.wakeups.note(workflow.id, until)
+    _pass_on_requests(state, workflow)
+    state.release(workflow)
+
+
+def _resume(
+    state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, loaded: Loaded, children: Children, turn: Turn
+) -> None:
     """Let a workflow that was built go on, or begin, or end again."""
     record = loaded.record
+    if record.status is WorkflowStatus.SUSPENDED and live.execution.end is None:
+        # It is in memory only to be cancelled.
+        live.recorded = loaded.recorded
+        return
     if record.status is not WorkflowStatus.PROCESSING:
-        resident.status = WorkflowStatus.PROCESSING
+        live.status = WorkflowStatus.PROCESSING
         turn.change(record.id, record.run).status = WorkflowStatus.PROCESSING
     if record.started_at is None:
-        change = turn.change(record.id, record.run)
-        apply(state, resident, Started(turn.now), turn, change)
-        set_deadline(state, resident)
-    elif resident.execution.end is not None:
+        set_deadline(state, live)
+        apply(state, workflow, Started(turn.now), turn, turn.change(record.id, record.run))
+    elif live.execution.end is not None:
         # It went back, or was forked, to a step whose turn ended the workflow too, and so it does again.
-        note_end(resident, resident.execution.end, turn.change(record.id, record.run))
+        note_end(live, live.execution.end, turn.change(record.id, record.run))
     else:
-        resume_open_steps(state, resident, loaded.recorded, family, turn)
-        _spare_sleeper(state, resident, turn)
+        resume_open_steps(state, workflow, loaded.recorded, children, turn)
+        if workflow.live is live and workflow.on_trial and not workflow.in_flight:
+            until = rests_until(live)
+            if until is not None and until > turn.now:
+                # It only waits, and cannot take the process down.
+                turn.change(record.id, record.run).recovery_attempts = 0
 
 
-def _is_to_cancel(state: State, workflow_id: str) -> bool:
-    """Whether somebody waits for a workflow to be in memory who asks it to end."""
-    return any(ask.request.kind is RequestKind.CANCEL for ask in state.later.get(workflow_id, ()))
-
-
-def _acquit(state: State, record: WorkflowRecord, turn: Turn) -> None:
-    """Of one that only waits nothing is at work that could take the process down: that it was counted is taken back."""
-    if state.probation.on_trial(record.id):
-        turn.change(record.id, record.run).recovery_attempts = 0
-
-
-class Family(NamedTuple):
+class Children(NamedTuple):
     """The children of a run as they stand on disk."""
 
     #: The steps whose children are there.
     begun: frozenset[int] = frozenset()
-    #: What the ends of those that have ended are to the parent, in the order in which they ended.
+    #: The ends of those that have ended, as the parent receives them, in the order in which they ended.
     ends: Sequence[StepEnded] = ()
 
 
-def load_children(state: State, resident: LiveWorkflow, turn: Turn) -> Family:
-    """The children of a workflow that waits for any.
+def load_children(state: SchedulerState, live: LiveWorkflow, now: Micros) -> Children:
+    """Return the children of a workflow that waits for any.
 
     Raises:
         DamagedRowError: The row of one of them is damaged.
         StorageError: They cannot be read.
     """
-    leaves = [leaf for leaf in resident.execution.open.values() if leaf.step.kind is StepKind.CHILD]
+    leaves = [leaf for leaf in live.execution.open.values() if leaf.step.kind is StepKind.CHILD]
     if not leaves:
-        return Family()
-    info = resident.info
+        return Children()
+    info = live.info
     ended = state.store.ended_children(info.workflow_id, info.run)
     unfinished = frozenset(state.store.open_children(info.workflow_id, info.run))
     open_ones = [leaf for leaf in leaves if child_id(info, leaf) in unfinished and _is_its_own(state, info, leaf)]
     steps = [leaf.step.number for leaf in open_ones] + [child.parent.step for child in ended if child.parent]
-    return Family(frozenset(steps), _ends(state, ended, turn))
+    ends = [
+        StepEnded(
+            child.parent.step,
+            outcome_for_parent(state.codec, child.id, child.status, child.outcome, child.reason),
+            now,
+        )
+        for child in ended
+        if child.parent is not None
+    ]
+    return Children(frozenset(steps), ends)
 
 
-def _is_its_own(state: State, info: WorkflowInfo, leaf: Leaf) -> bool:
+def _is_its_own(state: SchedulerState, info: WorkflowInfo, leaf: Leaf) -> bool:
     """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
-    if not is_given(leaf):
+    if not has_given_id(leaf):
         return True
-    there = state.store.record(child_id(info, leaf))
+    there = state.store.brief(child_id(info, leaf))
     return there is None or there.parent is None or there.parent.step == leaf.step.number
 
 
 def resume_open_steps(
-    state: State, resident: LiveWorkflow, recorded: Sequence[StepEnded], family: Family, turn: Turn
+    state: SchedulerState, workflow: TrackedWorkflow, recorded: Sequence[StepEnded], children: Children, turn: Turn
 ) -> None:
     """Have what is open begin, and give the workflow what came meanwhile."""
-    info, waiting = resident.info, resident.execution.open
-    set_deadline(state, resident)
+    live = workflow.live
+    assert live is not None
+    info, waiting = live.info, live.execution.open
+    set_deadline(state, live)
     came = {event.step: event for event in recorded if event.step in waiting}
     leaves = list(waiting.values())
     # What was issued in this very turn begins when it is on disk.
     fresh = turn.issued_by(info.workflow_id)
     steps = [leaf.step for leaf in leaves if leaf.step.number not in came and leaf.step.number not in fresh]
-    dispatch(state, resident, steps, turn)
-    children = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
-    _begin_missing(state, resident, children, family, turn)
-    events = [*came.values(), *family.ends]
-    if events or resident.mail is not None:
+    dispatch(state, workflow, steps, turn)
+    parents = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
+    for leaf in parents:
+        # A fork has begun none itself.
+        if leaf.step.number not in children.begun:
+            begin_child(state, live, leaf.step, turn, turn.change(info.workflow_id, info.run))
+    events = [*came.values(), *children.ends]
+    if events or live.signals is not None:
         change = turn.change(info.workflow_id, info.run)
         for event in events:
-            if event.step in waiting and not apply(state, resident, event, turn, change):
+            if event.step in waiting and not apply(state, workflow, event, turn, change):
                 return
-        if not receive(state, resident, turn, change):
+        if not receive(state, workflow, turn, change):
             return
-    for leaf in children:
+    for leaf in parents:
         asked = invocation_of(leaf).options.on_parent_end == "cancel"
         if leaf.cancelled and asked and leaf.step.number in waiting:
-            cancel_child(state, resident, leaf, turn)
+            state.follow_ups.append(cancel_by_parent(state.codec, info, leaf, turn.now))
 
 
-def _begin_missing(state: State, resident: LiveWorkflow, children: Sequence[Leaf], family: Family, turn: Turn) -> None:
-    """Start the children that are waited for and are on no disk: a fork has begun none itself."""
-    info = resident.info
-    for leaf in children:
-        if leaf.step.number not in family.begun:
-            note_issued(state, resident, leaf.step, turn, turn.change(info.workflow_id, info.run))
-
-
-def _ends(state: State, ended: Sequence[WorkflowRecord], turn: Turn) -> list[StepEnded]:
-    return [
-        StepEnded(
-            child.parent.step,
-            outcome_for_parent(state.codec, child.id, child.status, child.outcome, child.reason),
-            turn.now,
-        )
-        for child in ended
-        if child.parent is not None
-    ]
-
-
-def set_deadline(state: State, resident: LiveWorkflow) -> None:
+def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
     """Have a workflow's time run out when it does."""
-    if resident.deadline_at is not None and resident.cancelled is None:
-        info = resident.info
-        state.timers.set(Timer(resident.deadline_at, info.workflow_id, info.run, DEADLINE))
+    if live.deadline_at is not None and live.cancelled is None:
+        state.timers.set(Timer(live.deadline_at, live.info.workflow_id, live.info.run, DEADLINE))
 
 
-def _spare_sleeper(state: State, resident: LiveWorkflow, turn: Turn) -> None:
-    """One that only sleeps has nothing at work that could take the process down."""
-    info = resident.info
-    at_work = any((info.workflow_id, info.run, number) in state.under_way for number in resident.execution.open)
-    if state.probation.on_trial(info.workflow_id) and not at_work:
-        turn.change(info.workflow_id, info.run).recovery_attempts = 0
+# ---------------------------------------------------------------------- out of memory
 
 
-def delay(state: State, record: WorkflowRecord, turn: Turn) -> None:
-    """Wait outside memory for the start."""
-    _acquit(state, record, turn)
-    state.delayed.add(record.id)
-    state.timers.set(Timer(record.starts_at or turn.now, record.id, record.run, START))
+def note_rest(state: SchedulerState, turn: Turn) -> None:
+    """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
+    active = state.workflows.active
+    for workflow in list(islice(active.values(), LOOKS)):
+        live = workflow.live
+        if live is not None and live.touched + REST > turn.now:
+            break
+        del active[workflow.id]
+        until = _may_rest_until(workflow, turn)
+        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
+            turn.change(workflow.id, live.info.run).wake_at = until
+
+
+def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
+    """Return until when a workflow rests, where nothing of it is at work or changes in this turn."""
+    live = workflow.live
+    if live is None or workflow.in_flight or workflow.on_trial or turn.changed(workflow.id) is not None:
+        return None
+    return rests_until(live)
+
+
+def choose_leaving(state: SchedulerState, turn: Turn) -> None:
+    """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many."""
+    live = state.workflows.live
+    excess = len(live) + len(turn.created) - state.max_live
+    looks = max(excess, 0) + LOOKS
+    stay: list[TrackedWorkflow] = []
+    for workflow in live.values():
+        generator = workflow.live
+        has_waited = generator is None or generator.touched + IDLE <= turn.now
+        is_wanted = excess > len(turn.leaving)
+        if looks <= 0 or not (is_wanted or has_waited):
+            break
+        looks -= 1
+        if not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
+            stay.append(workflow)
+    for workflow in stay:
+        if workflow.live is not None:
+            # It is looked at again once as much time has passed.
+            workflow.live.touched = turn.now
+        state.workflows.postpone(workflow)
+
+
+def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:
+    """Have a workflow leave with this turn, if it may and then rests for at least so long."""
+    live, until = workflow.live, _may_rest_until(workflow, turn)
+    if live is None or until is None or until <= turn.now + at_least:
+        return False
+    if not live.execution.closes_silently(gc.get_referents):
+        return False
+    if live.wake_at != until:
+        turn.change(workflow.id, live.info.run).wake_at = until
+    turn.leaving.append(workflow)
+    return True
+
+
+def rests_until(live: LiveWorkflow) -> Micros | None:
+    """Return until when a workflow waits whose attempts are over; None where it does not wait."""
+    if live.execution.over:
+        return None
+    if live.status is WorkflowStatus.SUSPENDED:
+        return FOREVER
+    until = FOREVER if live.deadline_at is None or live.cancelled is not None else live.deadline_at
+    for number, leaf in live.execution.open.items():
+        due_at = leaf.step.due_at
+        if leaf.step.kind is StepKind.ACTIVITY:
+            following = live.open_attempts.get(number)
+            due_at = following.due_at if following is not None else None
+            if due_at is None:
+                return None
+        if due_at is not None and due_at < until:
+            until = due_at
+    return until
+
+
+def close_leaving(state: SchedulerState, turn: Turn) -> None:
+    """Close the generators of those that leave, once that is on disk."""
+    for workflow in turn.leaving:
+        live = workflow.live
+        if workflow.phase is Phase.LIVE and live is not None:
+            until = rests_until(live)
+            close(state, workflow, live)
+            if live.status is WorkflowStatus.PROCESSING and until is not None:
+                state.wakeups.note(workflow.id, until)
+
+
+def close(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
+    """Close the generator of a workflow whose row says all that is to be known of it."""
+    forget_timers(state, workflow, live)
+    live.execution.close()
+    workflow.live = None
+    state.release(workflow)
+
+
+def forget_timers(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
+    """Expect nothing more of the time, but for attempts that still run."""
+    info = live.info
+    if live.deadline_at is not None:
+        state.timers.forget(info.workflow_id, info.run, DEADLINE)
+    for number, leaf in live.execution.open.items():
+        key = (info.workflow_id, info.run, number)
+        if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
+            state.timers.forget(*key)

@@ -2,14 +2,15 @@
 
 Theory of operation. `Scheduler.turn` does, in this order:
 
-1. build workflows that are to go on and are not in memory (`taking_up`);
+1. load workflows that are to be in memory and are not (`residency`);
 2. apply each message of the inbox, and each timer that is due, to its workflow (`applying`, `requests`);
 3. write one transaction with all that changed (`committing`);
-4. only then dispatch activities, answer callers, and tell who waits for an end (`dispatching`).
+4. only then dispatch activities, answer callers, and tell who waits for an end (`attempts`).
 
 A turn is a function of (inbox, time): store and workers are handed in, and nothing here knows of a thread. If the
-transaction fails, what is in memory is wrong and the disk is right: the workflows of the turn are dropped, to be built
-again by replay, and the outcomes that had arrived are kept for a later turn.
+transaction fails, what is in memory is wrong and the disk is right: the workflows of the turn are dropped, to be loaded
+again by replay, and the outcomes that had arrived are kept for a later turn. `lifecycle` says which workflows the
+scheduler knows at all, and in which phases they are.
 """
 
 from __future__ import annotations
@@ -17,47 +18,65 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from .._core.context import WorkflowInfo
-from .._core.errors import EncodingError, StorageError, UnknownWorkflowError
+from .._core.definitions import ActivityInvocation
+from .._core.errors import DatabaseLostError, EncodingError, StorageError, UnknownWorkflowError
 from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Checkpoint, Store, Submission, id_taken_error
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, stall
-from .attempts import release_slot, retry
+from .attempts import (
+    arm_timeout,
+    begin_attempt,
+    check_timeouts,
+    decide_retry,
+    forget,
+    is_stale,
+    record_heartbeat,
+    record_long_running,
+    release_slot,
+)
 from .children import outcome_for_parent
-from .committing import commit
-from .dispatching import dispatch, is_of_another_step
-from .eviction import Eviction
-from .limits import look, note_beats, watch
+from .committing import commit, prepare
+from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
-from .requests import handle
-from .residency import load_pending, register_recovered, set_deadline
-from .state import State
-from .timers import DEADLINE, Timer, Trouble
-from .turn import (
-    Change,
+from .messages import (
     ChildCommitted,
     ChildEnded,
     Ended,
+    FollowUp,
     HeartbeatReceived,
     Message,
     Poll,
-    Postponed,
     Registered,
     RequestReceived,
     Submit,
-    Turn,
-    extended,
     no_reply,
 )
+from .requests import handle
+from .residency import (
+    choose_leaving,
+    close_leaving,
+    find_unfinished,
+    load_pending,
+    note_rest,
+    rests_until,
+    set_deadline,
+)
+from .state import Limits, SchedulerState
+from .storage_backoff import Trouble
+from .timers import DEADLINE, WAKE, Timer
+from .turn import Change, Turn, extended
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
-GLANCE: Micros = 35_000
+POLL_INTERVAL: Micros = 35_000
+#: How often attempts are looked for that run for long.
+LONG_RUNNING_INTERVAL: Micros = 1_000_000
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every outcome.
 _PROCESSING = WorkflowStatus.PROCESSING
-#: What a named tuple's own call comes to, in half the time.
+#: Makes a named tuple in half the time that its own call takes.
 _tuple = tuple.__new__
 
 
@@ -70,9 +89,8 @@ class Scheduler:
         codec: How values are stored.
         registry: Where workflows are found by name.
         tell: Called after each commit with the workflows that ended or stalled in it.
-        max_workers: How many activities run at once.
-        max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
-        tracing: Who is told of starts and ends; None for nobody.
+        limits: How much there may be at once.
+        tracing: Hears of starts and ends.
     """
 
     def __init__(
@@ -83,51 +101,61 @@ class Scheduler:
         registry: Registry,
         tell: Callable[[list[Ended]], None],
         *,
-        max_workers: int = 5,
-        max_recovery_attempts: int = 10,
+        limits: Limits = Limits(),  # noqa: B008  # immutable
         tracing: Tracing | None = None,
     ) -> None:
-        self._state = State(store, workers, codec, registry, tell, max_workers, max_recovery_attempts, tracing)
+        self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing)
         self._nothing = codec.encode(None)
-        self._eviction = Eviction()
-        self._glance_at: Micros = 0
+        self._next_poll: Micros = 0
+        self._next_long_running: Micros = 0
         #: How many registrations were taken in.
         self.registrations = 0
 
     # ------------------------------------------------------------------ the verbs
 
     def recover(self, now: Micros) -> None:
-        """Learn of every unfinished workflow; the next turns take them up.
+        """Learn of every workflow that is at work or due; the next turns load them.
 
         Raises:
             StorageError: The store cannot be read.
         """
-        for pending in self._state.store.unfinished():
-            register_recovered(self._state, pending, now)
+        find_unfinished(self._state, now)
 
     def turn(self, inbox: Iterable[Message], now: Micros) -> None:
         """Take in what has arrived by ``now``, commit, dispatch."""
         state, turn = self._state, Turn(now)
         if now < state.latest:
             # The clock was set back: what was due soon is not to wait until that time comes again.
-            self._glance_at = state.back_off.until = now
+            self._next_poll = self._next_long_running = state.storage_backoff.until = now
         state.latest = now
-        if now >= self._glance_at:
-            self._glance(turn)
-        if state.waits_to_go_on and now >= state.back_off.until:
+        if now >= self._next_poll or now >= state.wakeups.next_page:
+            self._poll(turn)
+        if state.waits_to_go_on and now >= state.storage_backoff.until:
             load_pending(state, turn)
-            again, state.again = state.again, []
-            for postponed in again:
-                self._go_on_with(postponed, turn)
-        for message in inbox:
-            if isinstance(message, Completed):
-                self._complete(message, turn)
+            follow_ups, state.follow_ups = state.follow_ups, []
+            for message in follow_ups:
+                self._follow_up(message, turn)
+        for arrived in inbox:
+            if isinstance(arrived, Completed):
+                self._complete(arrived, turn)
             else:
-                self._take_in(message, turn)
+                self._take_in(arrived, turn)
         for timer in state.timers.due(now):
             self._fire(timer, turn)
+        if state.in_flight and now >= self._next_long_running:
+            self._next_long_running = now + LONG_RUNNING_INTERVAL
+            record_long_running(state, turn)
+        self._finish(turn)
+
+    def _finish(self, turn: Turn) -> None:
+        """Write the turn, and have all leave that waited for that."""
+        state = self._state
+        note_rest(state, turn)
+        choose_leaving(state, turn)
         if turn.units:
+            prepare(state, turn)
             commit(state, turn.units, turn)
+        close_leaving(state, turn)
         # Last, since from here on the workers' threads compete with this one.
         for attempt in turn.attempts:
             state.workers.submit(attempt)
@@ -135,18 +163,17 @@ class Scheduler:
             state.workers.abandon(attempt, timed_out)
         for reply, error in turn.replies:
             reply(error)
-        self._eviction.sweep(state, now)
 
     def next_due(self) -> Micros:
         """When the next turn is due if nothing arrives."""
         state = self._state
-        due = min(self._glance_at, state.timers.next_due)
-        return min(due, state.back_off.until) if state.waits_to_go_on else due
+        due = min(self._next_poll, self.next_timer)
+        return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
 
     @property
     def next_timer(self) -> Micros:
         """When the next timer is due; without any, a time that does not come. Any thread may ask."""
-        return self._state.timers.next_due
+        return min(self._state.timers.next_due, self._state.wakeups.next_page)
 
     @property
     def dispatching(self) -> bool:
@@ -159,62 +186,86 @@ class Scheduler:
 
     @property
     def driven(self) -> tuple[int, str] | None:
-        """What is being driven now, for a watchdog: a number for each drive, and the workflow's id."""
-        return self._state.residents.driven
+        """The workflow that is driven now, for a watchdog: a number for each drive, and its id."""
+        return self._state.driver.driven
 
     @property
     def load(self) -> tuple[int, int]:
-        """How many attempts are under way, and how many of them no worker has begun. Any thread may ask."""
-        return len(self._state.under_way), len(self._state.queued)
+        """How many attempts are in flight, and how many of them no worker has begun. Any thread may ask."""
+        return self._state.in_flight, len(self._state.unclaimed)
 
     @property
     def trouble(self) -> tuple[Trouble | None, int]:
         """What is wrong with the disk, and how many workflows wait for it. Any thread may ask."""
-        return self._state.back_off.trouble, len(self._state.to_build)
+        return self._state.storage_backoff.trouble, len(self._state.workflows.loading)
+
+    def live(self, workflow_id: str) -> LiveWorkflow | None:
+        """Return a workflow's generator and what goes with it; None where it is not in memory."""
+        workflow = self._state.workflows.get(workflow_id)
+        return workflow.live if workflow is not None else None
 
     def wants(self, attempt: Attempt) -> bool:
         """Whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
-        queued = self._state.queued
-        return queued.get(attempt.key) is attempt and queued.pop(attempt.key, None) is attempt
+        unclaimed = self._state.unclaimed
+        return unclaimed.get(attempt.key) is attempt and unclaimed.pop(attempt.key, None) is attempt
 
-    def has_stalled(self, workflow_id: str) -> bool:
-        """Whether a workflow was tried in this session and cannot go on. Any thread may ask."""
-        return workflow_id in self._state.stalled
+    def is_loading(self, workflow_id: str) -> bool:
+        """Whether a workflow is on its way into memory, so that a stalled one is tried again. Any thread may ask."""
+        workflow = self._state.workflows.get(workflow_id)
+        return workflow is not None and workflow.phase in (Phase.LOADING, Phase.ADMISSION)
 
     def settle_counts(self) -> None:
-        """At a clean stop: nobody is to blame for what is unfinished."""
-        state = self._state
-        counted = [*state.probation.counted(), *(found for found, count in state.dormant.items() if count)]
-        checkpoints = [Checkpoint(workflow_id, recovery_attempts=0) for workflow_id in counted]
+        """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
+        state, checkpoints = self._state, []
+        for phase in Phase:
+            for workflow in state.workflows.by_phase[phase].values():
+                checkpoint = Checkpoint(workflow.id)
+                if state.admission.is_counted(workflow):
+                    checkpoint.recovery_attempts = 0
+                live = workflow.live
+                until = None if live is None or workflow.in_flight else rests_until(live)
+                if live is not None and until is not None and until != live.wake_at:
+                    checkpoint.wake_at = until
+                if not checkpoint.empty:
+                    checkpoints.append(checkpoint)
         if checkpoints:
             state.store.commit(checkpoints)
 
     def close(self) -> None:
-        """Let go of every generator."""
-        self._state.residents.close()
+        """Close every generator."""
+        for members in self._state.workflows.by_phase.values():
+            for workflow in members.values():
+                if workflow.live is not None:
+                    workflow.live.execution.close()
+                    workflow.live = None
 
     # ------------------------------------------------------------------ messages
 
-    def _glance(self, turn: Turn) -> StorageError | None:
-        """Find what clients wrote; or what went wrong."""
+    def _poll(self, turn: Turn) -> StorageError | None:
+        """Find what clients wrote, and what is due next on disk; or what went wrong."""
         state = self._state
-        self._glance_at = turn.now + GLANCE
+        self._next_poll = turn.now + POLL_INTERVAL
         try:
             arrivals = state.store.arrivals()
+            state.wakeups.read_ahead(state.store, turn.now)
+        except DatabaseLostError:
+            raise
         except StorageError as error:
-            state.back_off.failed(error, turn.now, reading=True)
-            self._glance_at = state.back_off.until
+            state.storage_backoff.failed(error, turn.now, reading=True)
+            self._next_poll = state.storage_backoff.until
+            state.wakeups.next_page = max(state.wakeups.next_page, self._next_poll)
             return error
         if not state.waits_to_go_on:
-            state.back_off.readable()
-        for workflow_id, _ in arrivals.workflows:
-            if workflow_id not in state.known:
-                state.known.add(workflow_id)
-                state.to_build[workflow_id] = None
+            state.storage_backoff.readable()
+        for workflow_id, wake_at in arrivals.workflows:
+            if wake_at is not None and wake_at > turn.now:
+                state.wakeups.note(workflow_id, wake_at)
+            elif workflow_id not in state.workflows:
+                state.wake(workflow_id)
         for request in arrivals.requests:
-            if request.number is not None and request.number not in state.taken_in:
-                state.taken_in.add(request.number)
-                state.again.append(RequestReceived(request, no_reply))
+            if request.number is not None and request.number not in state.requests_taken_in:
+                state.requests_taken_in.add(request.number)
+                state.follow_ups.append(RequestReceived(request, no_reply))
         return None
 
     def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
@@ -222,39 +273,55 @@ class Scheduler:
             self._submit(message, turn)
         elif isinstance(message, RequestReceived):
             self._ask(message, turn)
+        elif isinstance(message, Registered):
+            self._retry_stalled(message, turn)
         elif isinstance(message, Poll):
-            self._glance(turn)
-        elif isinstance(message, HeartbeatReceived):
-            self._note(message.attempt, turn)
+            self._poll(turn)
         else:
-            for workflow_id in self._state.stalled.waiting_for(message.name):
-                self._state.again += self._state.stalled.release(workflow_id)
-                self._state.to_build[workflow_id] = None
-            self.registrations += 1
+            self._note_heartbeat(message.attempt, turn)
 
     def _ask(self, message: RequestReceived, turn: Turn) -> None:
         """Carry out what is asked, behind what clients asked of the same workflow before."""
-        problem = self._glance(turn)
+        problem = self._poll(turn)
         workflow_id = message.request.workflow_id
         if problem is not None:
             # It is not known what it would be behind.
             turn.replies.append((message.reply, problem))
-        elif any(
-            isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in self._state.again
-        ):
-            self._state.again.append(message)
+        elif any(isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in self._queued):
+            self._state.follow_ups.append(message)
         else:
             handle(self._state, message, turn)
 
-    def _go_on_with(self, postponed: Postponed, turn: Turn) -> None:
-        if isinstance(postponed, Completed):
-            self._complete(postponed, turn)
-        elif isinstance(postponed, RequestReceived):
-            handle(self._state, postponed, turn)
-        elif isinstance(postponed, ChildCommitted):
-            self._begin_child(postponed.submission, turn)
+    @property
+    def _queued(self) -> Sequence[FollowUp]:
+        return self._state.follow_ups
+
+    def _retry_stalled(self, message: Registered, turn: Turn) -> None:
+        """Try those again that stalled before a workflow of that name was registered."""
+        state = self._state
+        try:
+            found = state.store.wake_stalled(message.name)
+        except DatabaseLostError:
+            raise
+        except StorageError as error:
+            state.storage_backoff.failed(error, turn.now)
+            state.follow_ups.append(message)
+            return
+        for workflow_id in found:
+            state.wake(workflow_id)
+        self.registrations += 1
+
+    def _follow_up(self, message: FollowUp, turn: Turn) -> None:
+        if isinstance(message, Completed):
+            self._complete(message, turn)
+        elif isinstance(message, RequestReceived):
+            handle(self._state, message, turn)
+        elif isinstance(message, ChildCommitted):
+            self._begin_committed(message.submission, turn)
+        elif isinstance(message, Registered):
+            self._retry_stalled(message, turn)
         else:
-            self._end_child(postponed, turn)
+            self._end_child(message, turn)
 
     # ------------------------------------------------------------------ new workflows
 
@@ -269,51 +336,47 @@ class Scheduler:
                 turn.replies.append((submit.reply, id_taken_error(wanted)))
             return
         creation = turn.creation(submit)
-        started, held = Started(turn.now), not state.probation.over
+        started, recovering = Started(turn.now), not state.admission.over
         for new in submit.submissions:
             change = Change(new.workflow_id, 1, new, turn.now)
             creation.changes.append(change)
-            state.known.add(new.workflow_id)
-            turn.born.add(new.workflow_id)
-            if held or (new.starts_at is not None and new.starts_at > turn.now):
-                state.delayed.add(new.workflow_id)
+            turn.created.add(new.workflow_id)
+            if new.starts_at is not None and new.starts_at > turn.now:
                 continue
-            resident = self._admit(new, turn, change)
-            if resident is not None:
-                apply(state, resident, started, turn, change)
+            workflow = change.workflow = TrackedWorkflow(new.workflow_id)
+            if not recovering and self._begin(workflow, new, turn, change):
+                apply(state, workflow, started, turn, change)
 
     def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
-        """The first id that another workflow has, or another of the same submissions."""
+        """Return the first id that is taken in memory; whether one is taken on disk, the insertion tells."""
         seen: set[str] = set()
         for new in submissions:
             id = new.workflow_id
-            if id in seen or id in self._state.known or id in turn.born:
+            if id in seen or id in self._state.workflows or id in turn.created:
                 return id
             seen.add(id)
         return None
 
-    def _begin_child(self, new: Submission, turn: Turn) -> None:
-        """Start a workflow that its parent has put on disk."""
-        state, workflow_id = self._state, new.workflow_id
-        if workflow_id in state.residents or workflow_id in state.to_build or workflow_id not in state.known:
+    def _begin_committed(self, new: Submission, turn: Turn) -> None:
+        """Start a workflow that was put on disk and not driven yet."""
+        workflow = self._state.workflows.get(new.workflow_id)
+        if workflow is None or workflow.phase is not Phase.CREATED or workflow.live is not None:
             return
-        if workflow_id in state.suspended:
-            return
-        change = turn.change(workflow_id, 1)
-        resident = self._admit(new, turn, change)
-        if resident is not None:
-            apply(state, resident, Started(turn.now), turn, change)
+        change = turn.change(new.workflow_id, 1)
+        if change.status is None and self._begin(workflow, new, turn, change):
+            assert workflow.live is not None
+            set_deadline(self._state, workflow.live)
+            apply(self._state, workflow, Started(turn.now), turn, change)
 
-    def _admit(self, new: Submission, turn: Turn, change: Change) -> LiveWorkflow | None:
-        """Take a new workflow into memory; None where it stalls at once."""
+    def _begin(self, workflow: TrackedWorkflow, new: Submission, turn: Turn, change: Change) -> bool:
+        """Build a new workflow; False where it stalls at once."""
         try:
-            resident = self._state.residents.admit(new)
+            workflow.live = self._state.driver.begin(new)
         except (UnknownWorkflowError, EncodingError) as error:
-            stall(self._state, WorkflowInfo(new.workflow_id, new.name, 1), stall_reason(error), turn, change)
-            return None
-        if resident.deadline_at is not None:
-            set_deadline(self._state, resident)
-        return resident
+            info = WorkflowInfo(new.workflow_id, new.name, 1)
+            stall(self._state, workflow, info, stall_reason(error), turn, change)
+            return False
+        return True
 
     # ------------------------------------------------------------------ what workflows waited for
 
@@ -322,94 +385,128 @@ class Scheduler:
         state, (attempt, outcome, _, _, timed_out) = self._state, completed
         # One whose time ran out gives its place away once that is on disk.
         if attempt.options.max_concurrent is not None and not timed_out:
-            turn.attempts += state.lanes.leave(attempt)
-        if state.under_way.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
+            turn.attempts += state.limiter.leave(attempt)
+        workflow = state.workflows.get(attempt.workflow_id)
+        if workflow is None or workflow.in_flight.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
+            return
+        if workflow.phase is Phase.LOADING:
+            state.follow_ups.append(completed)
             return
         workflow_id, run, step = attempt.key
-        if workflow_id in state.to_build:
-            state.again.append(completed)
-            return
-        resident = state.residents.get(workflow_id)
         change = turn.change(workflow_id, run)
-        change.causes = extended(change.causes, (completed,)) if change.causes else (completed,)
+        change.triggers = extended(change.triggers, (completed,)) if change.triggers else (completed,)
         attempt.settled_in = turn.mark
-        if resident is not None:
-            leaf = resident.execution.open.get(step)
-            unwritten = change.issued[0].number if change.issued else resident.execution.next_step
-            if step >= unwritten or (leaf is not None and is_of_another_step(attempt, resident, leaf)):
-                # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
-                state.under_way.pop(attempt.key)
-                if timed_out:
-                    release_slot(state, attempt, turn, timed_out=True)
-                return
-            if leaf is None:
-                # Cancelled in this turn: too late only if that is committed.
-                return
-        may_follow = isinstance(outcome, Failure) and not turn.is_last_of(workflow_id)
-        if may_follow and retry(state, resident, completed, turn, change):
+        if not self._is_expected(workflow, completed, turn, change):
+            return
+        may_follow = isinstance(outcome, Failure) and not turn.ends(workflow_id)
+        if may_follow and decide_retry(workflow, completed, turn, change):
             return
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
-        if resident is not None:
-            if resident.attempts:
-                resident.attempts.pop(step, None)
-            if resident.status is _PROCESSING:
-                apply(state, resident, event, turn, change)
+        if attempt.begun_at is not None:
+            change.note_begun(attempt)
+        live = workflow.live
+        if live is not None:
+            if live.open_attempts:
+                live.open_attempts.pop(step, None)
+            if live.status is _PROCESSING:
+                apply(state, workflow, event, turn, change)
                 return
-        if turn.is_last_of(workflow_id):
+        if turn.ends(workflow_id):
             return
         change.recorded = extended(change.recorded, [event])
-        if resident is not None:
-            resident.recorded = extended(resident.recorded, (event,))
+        if live is not None:
+            live.recorded = extended(live.recorded, (event,))
 
-    def _note(self, attempt: Attempt, turn: Turn) -> None:
+    def _is_expected(self, workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change) -> bool:
+        """Whether a workflow in memory still waits for an attempt; one that is not may wait for it."""
+        live, attempt = workflow.live, completed.attempt
+        if live is None:
+            return True
+        leaf = live.execution.open.get(attempt.step)
+        unwritten = change.issued[0].number if change.issued else live.execution.next_step
+        if attempt.step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
+            # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
+            forget(self._state, workflow, attempt)
+            if completed.timed_out:
+                release_slot(self._state, attempt, turn, timed_out=True)
+            return False
+        # Where it was cancelled in this turn, it is too late only if that is committed.
+        return leaf is not None
+
+    def _note_heartbeat(self, attempt: Attempt, turn: Turn) -> None:
         """Have an attempt's heartbeat be written, and look for further ones from now on."""
-        if self._state.under_way.get(attempt.key) is attempt:
-            note_beats(attempt, turn)
-            watch(self._state, attempt, turn.now)
+        workflow = self._state.workflows.get(attempt.workflow_id)
+        if workflow is not None and workflow.in_flight.get(attempt.key) is attempt:
+            record_heartbeat(attempt, turn)
+            arm_timeout(self._state, attempt, turn.now)
 
     def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
-        """Give a child's end to its parent; one that is not in memory finds it when it is built."""
+        """Give a child's end to its parent; one that is not in memory finds it when it is loaded."""
         state, (workflow_id, run, step) = self._state, ended.key
-        resident = state.residents.get(workflow_id)
-        if resident is None:
-            if workflow_id in state.dormant:
-                state.wake(workflow_id)
+        workflow = state.workflows.get(workflow_id)
+        if workflow is None or workflow.phase is Phase.DRAINING:
+            self._wake_parent(ended, turn)
             return
-        goes_on = resident.info.run == run and resident.status is _PROCESSING
-        if goes_on and step in resident.execution.open:
+        live = workflow.live
+        if live is None or live.info.run != run or live.status is not _PROCESSING:
+            return
+        if step in live.execution.open:
             outcome = outcome_for_parent(state.codec, ended.child_id, ended.status, ended.outcome, ended.reason)
-            apply(state, resident, StepEnded(step, outcome, turn.now), turn, turn.change(workflow_id, run))
+            apply(state, workflow, StepEnded(step, outcome, turn.now), turn, turn.change(workflow_id, run))
+
+    def _wake_parent(self, ended: ChildEnded, turn: Turn) -> None:
+        """Have a parent be loaded that waits outside memory for a child that has ended."""
+        state, workflow_id = self._state, ended.key[0]
+        try:
+            brief = state.store.brief(workflow_id)
+        except DatabaseLostError:
+            raise
+        except StorageError as error:
+            state.storage_backoff.failed(error, turn.now, reading=True)
+            state.follow_ups.append(ended)
+            return
+        if brief is not None and brief.status is _PROCESSING and brief.run == ended.key[1]:
+            state.wake(workflow_id, brief.recovery_attempts)
+
+    # ------------------------------------------------------------------ time
 
     def _fire(self, timer: Timer, turn: Turn) -> None:
-        """Let what was waited for come: a sleep ends, time runs out, or a workflow not in memory is to go on."""
+        """Let what was waited for come: a sleep ends, time runs out, or a workflow on disk is due."""
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
-        attempt = state.under_way.get((workflow_id, timer.run, step))
+        workflow = state.workflows.get(workflow_id)
+        if step == WAKE:
+            state.wake(workflow_id)
+            return
+        if workflow is None:
+            return
+        attempt = workflow.in_flight.get((workflow_id, timer.run, step))
         if attempt is not None:
-            completed = look(state, attempt, turn)
+            completed = check_timeouts(state, attempt, turn)
             if completed is not None:
                 self._complete(completed, turn)
             return
-        if workflow_id in state.dormant or workflow_id in state.delayed:
-            state.wake(workflow_id)
-            return
-        resident = state.residents.get(workflow_id)
-        if resident is None or resident.info.run != timer.run or resident.status is not _PROCESSING:
+        live = workflow.live
+        if live is None or live.info.run != timer.run or live.status is not _PROCESSING:
             return
         if step == DEADLINE:
-            if workflow_id in turn.born:
-                # It is put on disk with this turn, and may be refused: then no other of that id is to be ended.
-                state.timers.set(timer)
-                return
-            # The time that it was given may have been another when the timer was set.
-            in_force = resident.deadline_at == timer.due_at
-            if in_force and resident.cancelled is None and not resident.execution.over:
-                out_of_time = CancelRequested(turn.now, None, resident.timeout)
-                apply(state, resident, out_of_time, turn, turn.change(workflow_id, timer.run))
+            self._end_in_time(workflow, live, timer, turn)
             return
-        leaf = resident.execution.open.get(step)
-        if leaf is not None and leaf.definition is not None:
-            # One that is cancelled is ended once that is on disk.
-            if not leaf.cancelled:
-                dispatch(state, resident, [leaf.step], turn)
+        leaf = live.execution.open.get(step)
+        if leaf is not None and isinstance(leaf.command, ActivityInvocation):
+            if turn.resumes(workflow_id):
+                # Nothing begins before it is on disk that the workflow goes on.
+                state.timers.set(timer)
+            elif state.dispatching and not leaf.cancelled:
+                # One that is cancelled is ended once that is on disk.
+                begin_attempt(state, workflow, leaf, leaf.command, turn)
         elif leaf is not None and leaf.step.due_at == timer.due_at:
-            apply(state, resident, StepEnded(step, self._nothing, turn.now), turn, turn.change(workflow_id, timer.run))
+            event = StepEnded(step, self._nothing, turn.now)
+            apply(state, workflow, event, turn, turn.change(workflow_id, timer.run))
+
+    def _end_in_time(self, workflow: TrackedWorkflow, live: LiveWorkflow, timer: Timer, turn: Turn) -> None:
+        """Have a workflow end whose time is over."""
+        # The time that it was given may have been another when the timer was set.
+        in_force = live.deadline_at == timer.due_at
+        if in_force and live.cancelled is None and not live.execution.over:
+            out_of_time = CancelRequested(turn.now, None, live.timeout)
+            apply(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))

@@ -1,19 +1,9 @@
-"""What the scheduler knows from one turn to the next: where each unfinished workflow is, and what is under way.
-
-An unfinished workflow that the session knows of is in one of these places:
-
-* *resident*: in memory, as a generator that has been driven to its yields;
-* *to be built*: it is read from the store and driven at the next turn;
-* *dormant*: it waits for time or a message, and need not be in memory till then;
-* *delayed*: its start lies ahead;
-* *suspended* by somebody, and not in memory;
-* *stalled*: it was tried in this session, and cannot go on;
-* on *probation*, waiting to be taken up after a recovery.
-"""
+"""What the scheduler knows from one turn to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .._core.history import Codec, Micros
 from .._core.registry import Registry
@@ -21,13 +11,30 @@ from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
 from .admission import AdmissionControl
-from .live import LiveWorkflows, Stalled
+from .lifecycle import Phase, TrackedWorkflow, Workflows
+from .live import Driver
 from .max_concurrent import ConcurrencyLimiter
-from .timers import StorageBackoff, Timers
-from .turn import Ended, Postponed, RequestReceived
+from .messages import Ended, FollowUp
+from .storage_backoff import StorageBackoff
+from .timers import Timers, Wakeups
 
 
-class State:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much there may be at once.
+
+    Args:
+        max_workers: Activities that run at once.
+        max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
+        max_live: Generators in memory. A workflow that cannot leave stays, and a child never waits for room.
+    """
+
+    max_workers: int = 5
+    max_recovery_attempts: int = 10
+    max_live: int = 10_000
+
+
+class SchedulerState:
     """Everything that outlasts a turn. Only the scheduler's thread changes it.
 
     Args:
@@ -36,9 +43,8 @@ class State:
         codec: How values are stored.
         registry: Where workflows are found by name.
         tell: Called after each commit with the workflows that ended or stalled in it.
-        max_workers: How many activities run at once.
-        max_recovery_attempts: How often in a row a workflow may be recovered without getting anywhere.
-        tracing: Who is told of starts and ends; None for nobody.
+        limits: How much there may be at once.
+        tracing: Hears of starts and ends.
     """
 
     def __init__(
@@ -48,9 +54,8 @@ class State:
         codec: Codec,
         registry: Registry,
         tell: Callable[[list[Ended]], None],
-        max_workers: int,
-        max_recovery_attempts: int,
-        tracing: Tracing | None = None,
+        limits: Limits,
+        tracing: Tracing | None,
     ) -> None:
         self.store = store
         self.workers = workers
@@ -58,58 +63,54 @@ class State:
         self.registry = registry
         self.tell = tell
         self.tracing = tracing
-        self.residents = LiveWorkflows(codec, registry)
+        self.max_live = limits.max_live
+        self.workflows = Workflows()
+        self.driver = Driver(codec, registry)
         self.timers = Timers()
-        self.probation = AdmissionControl(max_workers, max_recovery_attempts)
-        #: Every workflow that is known to be on disk and not to have ended.
-        self.known: set[str] = set()
-        #: Until something comes up for them. Of those that were recovered, the count of recovery attempts; None of
-        #: those that were in memory before.
-        self.dormant: dict[str, int | None] = {}
-        self.delayed: set[str] = set()
-        self.suspended: set[str] = set()
-        #: In this order.
-        self.to_build: dict[str, None] = {}
-        self.stalled = Stalled()
-        #: Dispatched, and the outcome not on disk yet.
-        self.under_way: dict[Key, Attempt] = {}
+        self.wakeups = Wakeups(self.timers)
+        self.admission = AdmissionControl(limits.max_workers, limits.max_recovery_attempts)
+        #: How many attempts are in flight.
+        self.in_flight = 0
         #: Of these, the ones that no worker has begun. A worker takes its attempt's key out, and so may the scheduler:
         #: whoever gets it has it, since `dict.pop` is one step.
-        self.queued: dict[Key, Attempt] = {}
-        #: For the next turn, once what is to be built has been built.
-        self.again: list[Postponed] = []
-        #: For when a workflow has been built.
-        self.later: dict[str, list[RequestReceived]] = {}
+        self.unclaimed: dict[Key, Attempt] = {}
+        #: What comes in the next turn, once the workflows have been loaded.
+        self.follow_ups: list[FollowUp] = []
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.
-        self.taken_in: set[int] = set()
-        self.lanes = ConcurrencyLimiter()
-        self.back_off = StorageBackoff()
+        self.requests_taken_in: set[int] = set()
+        self.limiter = ConcurrencyLimiter()
+        self.storage_backoff = StorageBackoff()
         #: The time of the turn before.
         self.latest: Micros = 0
         #: False once nothing more is to begin.
         self.dispatching = True
 
-    def wake(self, workflow_id: str) -> None:
-        """Have a workflow that is not in memory be built at the next turn."""
-        count = self.dormant.pop(workflow_id, None)
-        if count is not None:
-            self.probation.add(workflow_id, count)
-        elif not self.probation.waits(workflow_id):
-            self.delayed.discard(workflow_id)
-            self.to_build[workflow_id] = None
+    def load(self, workflow: TrackedWorkflow) -> None:
+        """Have a tracked workflow be loaded in the next turn."""
+        self.workflows.move(workflow, Phase.LOADING)
+        if workflow.kept:
+            self.follow_ups += workflow.kept
+            workflow.kept = []
 
-    def forget(self, workflow_id: str) -> None:
-        """A workflow has ended, or is not there after all."""
-        self.known.discard(workflow_id)
-        self.to_build.pop(workflow_id, None)
-        self.dormant.pop(workflow_id, None)
-        self.delayed.discard(workflow_id)
-        self.suspended.discard(workflow_id)
-        self.stalled.release(workflow_id)
-        self.probation.passed(workflow_id)
-        self.again += self.later.pop(workflow_id, ())
+    def wake(self, workflow_id: str, recovery_attempts: int = 0) -> TrackedWorkflow:
+        """Have a workflow that is not in memory be loaded, where it is not on its way there already."""
+        workflow = self.workflows.get(workflow_id)
+        if workflow is None:
+            phase = Phase.ADMISSION if recovery_attempts else Phase.LOADING
+            workflow = self.workflows.track(workflow_id, phase, recovery_attempts)
+            if recovery_attempts:
+                self.admission.add(workflow)
+        elif workflow.phase is Phase.DRAINING:
+            self.load(workflow)
+        return workflow
+
+    def release(self, workflow: TrackedWorkflow) -> None:
+        """Track a workflow no longer that left memory, but for what of it still drains."""
+        self.workflows.release(workflow)
+        if workflow.phase is None:
+            self.admission.passed(workflow)
 
     @property
     def waits_to_go_on(self) -> bool:
         """Whether there is anything that the next turn could begin with."""
-        return bool(self.to_build or self.again or self.probation.ready(self.latest))
+        return bool(self.workflows.loading or self.follow_ups or self.admission.ready(self.latest))

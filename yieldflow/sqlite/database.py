@@ -26,7 +26,7 @@ T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
 #: How a transaction begins: by the first read, or with the lock of whoever writes.
-BEGIN_READING, BEGIN_WRITING = "begin deferred", "begin immediate"
+BEGIN = {"reading": "begin deferred", "writing": "begin immediate"}
 
 #: SQLite works, but this value or row cannot be stored.
 REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
@@ -106,7 +106,7 @@ class Database:
         """Return what ``question`` finds. All that it reads is of one moment."""
         connection, lock = self._connection(by_scheduler)
         with lock, self._translate_errors():
-            return self._transact(connection, BEGIN_READING, lambda connection: tolerantly(connection, question))
+            return self._transact(connection, "reading", lambda connection: tolerantly(connection, question))
 
     def _write(self, work: Work[T], *, by_scheduler: bool = False, is_told: bool = True) -> T:
         """Carry out ``work``: all of it, or nothing after any error.
@@ -121,7 +121,7 @@ class Database:
             # First, so that the log does not take what room there is now.
             self._full = self._full and not self._empty_log(connection)
             try:
-                return self._transact(connection, BEGIN_WRITING, work)
+                return self._transact(connection, "writing", work)
             except sqlite3.Error as error:
                 if not connections.is_full(error):
                     raise
@@ -129,7 +129,7 @@ class Database:
                 self._full = not self._empty_log(connection)
                 if self._full:
                     raise
-                return self._transact(connection, BEGIN_WRITING, work)
+                return self._transact(connection, "writing", work)
 
     def _data_version(self) -> int:
         """Return a number that changes when another connection has written, and see that the file is there."""
@@ -140,12 +140,12 @@ class Database:
     def _connection(self, by_scheduler: bool) -> tuple[sqlite3.Connection, AbstractContextManager[object]]:
         return (self._writer, _NO_LOCK) if by_scheduler else (self._reader, self._lock)
 
-    def _transact(self, connection: sqlite3.Connection, begin: str, work: Work[T]) -> T:
+    def _transact(self, connection: sqlite3.Connection, kind: str, work: Work[T]) -> T:
         """Carry out ``work`` in a transaction, which is rolled back after any error."""
 
         def once() -> T:
             try:
-                connection.execute(begin)
+                connection.execute(BEGIN[kind])
                 result = work(connection)
                 connection.execute("commit")
             except BaseException as error:

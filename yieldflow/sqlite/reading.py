@@ -212,3 +212,12 @@ def record(connection: sqlite3.Connection, workflow_id: str) -> WorkflowRecord |
 def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:
     """The steps of a workflow's current run, by number."""
     return [step_record(row) for row in connection.execute(sql.SELECT_STEPS, (stored_text(workflow_id), None))]
+
+
+def stalled(connection: sqlite3.Connection, name: str | None) -> list[str]:
+    """Return the ids of the workflows that are stalled, of that name or all."""
+    if name is None:
+        rows = connection.execute(sql.SELECT_STALLED)
+    else:
+        rows = connection.execute(sql.SELECT_STALLED_OF, (stored_text(name),))
+    return [row[0] for row in rows if isinstance(row[0], str)]

@@ -126,6 +126,9 @@ SELECT_REQUESTS = """
 select number, workflow_id, kind, received_at, name, payload from workflow_inputs where applied is null order by number
 """
 
+SELECT_STALLED = f"select id from workflows where {STALLED} order by number"
+SELECT_STALLED_OF = f"select id from workflows where {STALLED} and name = ? order by number"
+
 SELECT_ENDED_CHILDREN = f"""
 {SELECT_WORKFLOWS}
 where w.parent = ? and w.parent_run = ? and not (w.status <> 'done' and w.status > 'failed')

@@ -70,9 +70,12 @@ class SqliteStore(Database):
         """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
         return self._read(lambda connection: reading.sleepers(connection, after, until, limit), by_scheduler=True)
 
-    def wake_stalled(self, name: str | None = None) -> None:
-        """Have stalled workflows, of that name or all, be in memory, to be tried again."""
-        self._write(lambda connection: writing.wake_stalled(connection, name), by_scheduler=True, is_told=False)
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
+        found = self._read(lambda connection: reading.stalled(connection, name), by_scheduler=True)
+        if found:
+            self._write(lambda connection: writing.wake_stalled(connection, name), by_scheduler=True, is_told=False)
+        return found
 
     def arrivals(self) -> Arrivals:
         """What clients added since the last call, and what was asked and not carried out yet."""

@@ -75,8 +75,8 @@ class Store(Protocol):
             limit: At most so many.
         """
 
-    def wake_stalled(self, name: str | None = None) -> None:
-        """Have stalled workflows, of that name or all, be in memory, to be tried again."""
+    def wake_stalled(self, name: str | None = None) -> list[str]:
+        """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
 
     def arrivals(self) -> Arrivals:
         """What clients added since the last call. Requests are told of until a commit says that they are handled.

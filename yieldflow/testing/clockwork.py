@@ -14,8 +14,8 @@ from .._core.execution import Execution
 from .._core.history import Codec, Micros, Outcome, in_micros
 from .._core.nodes import Leaf
 from .._core.retry import may_retry, next_delay
-from ..scheduler.attempts import chance
-from ..scheduler.limits import limits_of
+from ..scheduler.attempts import jitter as chance
+from ..scheduler.attempts import limits_of
 from ..scheduler.timers import DEADLINE
 from .past import Attempt, Past
 

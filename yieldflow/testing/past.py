@@ -20,8 +20,8 @@ from .._core.history import (
     StepEnded,
     StepKind,
 )
+from .._core.signals import RECEIVING
 from .._core.tree import Advance
-from ..scheduler.signals import RECEIVING
 
 
 class Attempt(NamedTuple):

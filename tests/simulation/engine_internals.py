@@ -1,0 +1,84 @@
+"""The only module of the simulation, beside the breakages, that touches private names of the package.
+
+The world asks here when the scheduler wants its next turn and whether it still recovers workflows, and has it drop
+idle generators. The disk reaches the stores' connections here to make them fail.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from yieldflow import StorageError
+from yieldflow._core.history import Micros
+from yieldflow.memory import MemoryStore
+from yieldflow.scheduler import residency
+from yieldflow.scheduler.scheduler import POLL_INTERVAL, Scheduler
+from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
+from yieldflow.scheduler.timers import NEVER
+from yieldflow.scheduler.turn import Turn
+from yieldflow.sqlite import SqliteStore
+
+__all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
+
+# ---------------------------------------------------------------------- the scheduler
+
+
+def is_recovering(scheduler: Scheduler) -> bool:
+    """Return whether workflows that were found at the start of the session still wait to be loaded."""
+    return not scheduler._state.admission.over
+
+
+def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
+    """Return when the scheduler wants its next turn.
+
+    Args:
+        scheduler: The session's.
+        has_arrivals: Whether a client wrote something to the store. Polls that would find nothing are left out.
+    """
+    state = scheduler._state
+    due = scheduler.next_timer
+    if has_arrivals:
+        due = min(due, scheduler._next_poll)
+    return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
+
+
+def evict_idle(scheduler: Scheduler, now: Micros) -> None:
+    """Drop all generators from memory that may be dropped, as if they had been idle for long."""
+    before, residency.IDLE = residency.IDLE, 0
+    try:
+        scheduler._finish(Turn(now))
+    finally:
+        residency.IDLE = before
+
+
+# ---------------------------------------------------------------------- the stores
+
+
+def reader_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection through which clients read and write."""
+    return store._reader
+
+
+def writer_of(store: SqliteStore) -> sqlite3.Connection:
+    """Return the connection through which the scheduler commits."""
+    return store._writer
+
+
+@contextmanager
+def failing_after(store: MemoryStore, rows: int) -> Iterator[None]:
+    """Have every write fail after so many rows."""
+    left = iter(range(rows))
+
+    def put(*given: Any) -> None:
+        if next(left, None) is None:
+            raise StorageError("database or disk is full")
+        MemoryStore._put(store, *given)
+
+    vars(store)["_put"] = put
+    try:
+        yield
+    finally:
+        del vars(store)["_put"]

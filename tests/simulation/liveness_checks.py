@@ -1,0 +1,91 @@
+"""Checks of time: nothing comes too early, nothing too late unless something went wrong, and nothing is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from yieldflow._core.history import Micros, Started, StepEnded, StepKind
+from yieldflow.workers import Attempt
+
+from .books import UNREGISTERED, Books, FlowNote, Status, StepNote
+from .delivery_checks import PAUSED, child_of, orphaned_at
+from .promises import Promise
+
+
+def check_start(books: Books, flow: FlowNote, id: str, event: Started) -> None:
+    """Check that a workflow starts when its submitter said, or at once."""
+    starts_at = flow.row.starts_at or 0
+    if flow.run == 1:
+        books.check(Promise.IN_TIME, event.at >= starts_at, id, "starts at", event.at, "not", starts_at)
+        books.check_on_time(flow, event.at, starts_at, id, "starts")
+
+
+def check_sleep(books: Books, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
+    """Check that a sleep ends when its time is over."""
+    books.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
+    books.check_on_time(flow, event.at, max(note.due_at, note.scheduled_at), id, "sleep", event.step, "ends")
+
+
+def check_dispatched(books: Books, attempt: Attempt) -> None:
+    """Check that an attempt is dispatched when due, unless max_concurrent holds it back."""
+    flow = books.flows.get(attempt.workflow_id)
+    note = flow.steps.get(attempt.step) if flow is not None and flow.run == attempt.key[1] else None
+    if flow is None or note is None or attempt.cancelled or attempt.options.max_concurrent is not None:
+        return
+    rests = flow.status in PAUSED and flow.settled_in < books.turn
+    books.check(Promise.PAUSED, not rests, attempt, "is handed over, and its workflow is", flow.status)
+    books.check_on_time(flow, books.wall(), max(note.due_at, note.scheduled_at), attempt, "is handed over")
+
+
+def check_not_overdue(books: Books, flow: FlowNote, id: str, at: Micros) -> None:
+    """Check that a workflow does not go on after it should have been asked to end."""
+    due = ends_by(books, flow)
+    if due is not None:
+        books.check_on_time(flow, at, due, id, "goes on, and was to be asked to end")
+
+
+def ends_by(books: Books, flow: FlowNote) -> Micros | None:
+    """Return when a workflow must be asked to end, by its deadline or its parent; None if never or if it was."""
+    if flow.cancelled or (flow.row.deadline_at is None and flow.row.parent is None):
+        return None
+    moments = flow.row.deadline_at, orphaned_at(books, flow)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def check_waits(books: Books, id: str, flow: FlowNote, registered: bool) -> None:
+    """Check that a workflow waits only for clients, once nothing else is to come.
+
+    Args:
+        books: The books.
+        id: The workflow.
+        flow: Its note.
+        registered: All code is registered.
+    """
+    forgotten: list[str] = []
+    if flow.status is Status.PROCESSING:
+        forgotten += _forgotten(books, id, flow)
+        if flow.row.deadline_at is not None and not flow.cancelled:
+            forgotten.append("its time")
+    elif flow.status is Status.STALLED and registered and UNREGISTERED in (flow.reason or ""):
+        forgotten.append("code that is there")
+    if flow.status in (Status.PROCESSING, Status.SUSPENDED) and not flow.cancelled and orphaned_at(books, flow):
+        forgotten.append("its parent's end")
+    books.check(Promise.ENDS, not forgotten, id, "is forgotten", flow.status, forgotten)
+
+
+def _forgotten(books: Books, id: str, flow: FlowNote) -> Iterator[str]:
+    """Yield what a workflow waits for in vain."""
+    if not flow.steps:
+        yield "its start"
+    signals = {signal.name for signal in flow.signals.values() if signal.received is None}
+    for number, step in flow.steps.items():
+        if step.ended:
+            continue
+        if step.kind in (StepKind.ACTIVITY, StepKind.SLEEP, StepKind.TAKE_SIGNALS):
+            yield f"{step.kind} {number}"
+        elif step.kind is StepKind.WAIT_SIGNAL and step.name in signals:
+            yield f"signal {step.name}, which is there"
+        elif step.kind is StepKind.CHILD:
+            child = child_of(books, id, flow.run, number)
+            if child is None or child.status.ended:
+                yield f"child {number}, which has ended"
