@@ -17,7 +17,6 @@ from .._core.history import (
     WorkflowStatus,
     check_transition,
 )
-from ..log import logger
 from ..store import FOREVER, id_taken_error
 from .children import next_run, submission_of
 from .lifecycle import TrackedWorkflow
@@ -165,7 +164,7 @@ def _note_issued(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Tu
 def begin_child(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
     """Have a child be put on disk; where its id is taken, the step ends with that."""
     leaf = live.execution.open.get(step.number)
-    if leaf is None:
+    if leaf is None or not state.hooks.starts_children:
         return
     child = submission_of(live.info, live.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
@@ -212,5 +211,5 @@ def stall(
     if reason == before:
         change.still_stalled = reason
     else:
-        logger.error("workflow %r (%s) is stalled: %s", info.name, workflow.id, reason)
+        state.hooks.stalled(info, reason)
         change.status, change.reason = WorkflowStatus.STALLED, reason

@@ -99,7 +99,8 @@ def begin_attempt(
         if options.schedule_to_close_timeout is not None:
             attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
         arm_timeout(state, attempt, now)
-    if options.max_concurrent is None or state.limiter.enter(attempt, options.max_concurrent):
+    limit = options.max_concurrent if state.hooks.limits_concurrency else None
+    if limit is None or state.limiter.enter(attempt, limit):
         turn.attempts.append(attempt)
 
 

@@ -25,9 +25,6 @@ from .turn import Change, Creation, Turn, Unit
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
 _PROCESSING = WorkflowStatus.PROCESSING
 
-#: The log's line of a workflow that failed or was cancelled.
-ENDED_BADLY = "workflow %r (%s) %s: %s"
-
 
 def prepare(state: SchedulerState, turn: Turn) -> None:
     """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
@@ -228,7 +225,7 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
     workflow = change.workflow
     live = workflow.live if workflow is not None else None
     if live is not None:
-        _log_failure(change, live.info)
+        state.hooks.ended(live.info, change)
     parent = live.parent if live is not None else _parent_of(state, change.workflow_id)
     if parent is not None:
         outcome, reason = change.outcome, change.reason
@@ -248,15 +245,6 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
         abandon(state, workflow, attempt, turn, timed_out=False)
     if workflow.phase is not None:
         state.release(workflow)
-
-
-def _log_failure(change: Change, info: WorkflowInfo) -> None:
-    """Say that a workflow failed, if it did: perhaps nobody waits for its result."""
-    if isinstance(change.outcome, Failure):
-        failure = change.outcome
-        asked = change.status is WorkflowStatus.CANCELLED
-        reason = (failure.message or "no reason was given") if asked else failure.summary
-        logger.warning(ENDED_BADLY, info.name, change.workflow_id, change.status, reason)
 
 
 def _parent_of(state: SchedulerState, workflow_id: str) -> Parent | None:

@@ -43,6 +43,15 @@ class HeartbeatReceived(NamedTuple):
     attempt: Attempt
 
 
+class StepResolved(NamedTuple):
+    """An open step has ended that the scheduler does not carry out itself: a child of another host, say."""
+
+    key: Key
+    outcome: Outcome
+    #: The number of the attempt, of an activity.
+    attempt: int = 1
+
+
 class ChildCommitted(NamedTuple):
     """A workflow is on disk that was not driven yet: a child, or one that was submitted during a recovery."""
 
@@ -61,7 +70,7 @@ class ChildEnded(NamedTuple):
 
 
 #: What the inbox holds.
-Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatReceived | Completed
+Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatReceived | StepResolved | Completed
 #: What one turn leaves for the next.
 FollowUp: TypeAlias = Completed | RequestReceived | Registered | ChildCommitted | ChildEnded
 

@@ -39,6 +39,7 @@ from .attempts import (
 )
 from .children import outcome_for_parent
 from .committing import commit, prepare
+from .hooks import DEFAULT, Hooks
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
 from .messages import (
@@ -51,6 +52,7 @@ from .messages import (
     Poll,
     Registered,
     RequestReceived,
+    StepResolved,
     Submit,
     no_reply,
 )
@@ -91,6 +93,7 @@ class Scheduler:
         tell: Called after each commit with the workflows that ended or stalled in it.
         limits: How much there may be at once.
         tracing: Hears of starts and ends.
+        hooks: What a host does otherwise than the orchestrator.
     """
 
     def __init__(
@@ -103,8 +106,9 @@ class Scheduler:
         *,
         limits: Limits = Limits(),  # noqa: B008  # immutable
         tracing: Tracing | None = None,
+        hooks: Hooks = DEFAULT,
     ) -> None:
-        self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing)
+        self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing, hooks)
         self._nothing = codec.encode(None)
         self._next_poll: Micros = 0
         self._next_long_running: Micros = 0
@@ -121,8 +125,14 @@ class Scheduler:
         """
         find_unfinished(self._state, now)
 
-    def turn(self, inbox: Iterable[Message], now: Micros) -> None:
-        """Take in what has arrived by ``now``, commit, dispatch."""
+    def turn(self, inbox: Iterable[Message], now: Micros, *, timers: bool = True) -> None:
+        """Take in what has arrived by ``now``, commit, dispatch.
+
+        Args:
+            inbox: The messages.
+            now: The time.
+            timers: False leaves the timers alone that are due; a test decides on that by itself.
+        """
         state, turn = self._state, Turn(now)
         if now < state.latest:
             # The clock was set back: what was due soon is not to wait until that time comes again.
@@ -140,7 +150,7 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        for timer in state.timers.due(now):
+        for timer in state.timers.due(now) if timers else ():
             self._fire(timer, turn)
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
@@ -179,6 +189,11 @@ class Scheduler:
     def next_timer(self) -> Micros:
         """When the next timer is due; without any, a time that does not come. Any thread may ask."""
         return min(self._state.timers.next_due, self._state.wakeups.next_page)
+
+    @property
+    def has_follow_ups(self) -> bool:
+        """Whether the next turn has something to do without any message or timer."""
+        return self._state.waits_to_go_on
 
     @property
     def dispatching(self) -> bool:
@@ -273,7 +288,9 @@ class Scheduler:
                 state.follow_ups.append(RequestReceived(request, no_reply))
         return None
 
-    def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
+    def _take_in(
+        self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived | StepResolved, turn: Turn
+    ) -> None:
         if isinstance(message, Submit):
             self._submit(message, turn)
         elif isinstance(message, RequestReceived):
@@ -282,6 +299,8 @@ class Scheduler:
             self._retry_stalled(message, turn)
         elif isinstance(message, Poll):
             self._poll(turn)
+        elif isinstance(message, StepResolved):
+            self._resolve(message, turn)
         else:
             self._note_heartbeat(message.attempt, turn)
 
@@ -409,14 +428,27 @@ class Scheduler:
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
             change.note_begun(attempt)
-        live = workflow.live
-        if live is not None:
+        self._end_step(workflow, event, turn, change)
+
+    def _resolve(self, resolved: StepResolved, turn: Turn) -> None:
+        """Have a step end as its host says; a workflow that rests on disk is loaded for that."""
+        (workflow_id, run, step), outcome, attempt = resolved
+        event, change = StepEnded(step, outcome, turn.now, attempt), turn.change(workflow_id, run)
+        workflow = self._state.workflows.get(workflow_id)
+        self._end_step(workflow, event, turn, change)
+        if workflow is None:
+            self._state.wake(workflow_id)
+
+    def _end_step(self, workflow: TrackedWorkflow | None, event: StepEnded, turn: Turn, change: Change) -> None:
+        """Give a workflow the outcome of a step, or keep it until the workflow can receive it."""
+        live = None if workflow is None else workflow.live
+        if workflow is not None and live is not None:
             if live.open_attempts:
-                live.open_attempts.pop(step, None)
+                live.open_attempts.pop(event.step, None)
             if live.status is _PROCESSING:
-                apply(state, workflow, event, turn, change)
+                apply(self._state, workflow, event, turn, change)
                 return
-        if turn.ends(workflow_id):
+        if turn.ends(change.workflow_id):
             return
         change.recorded = extended(change.recorded, [event])
         if live is not None:

@@ -11,6 +11,7 @@ from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
 from .admission import AdmissionControl
+from .hooks import Hooks
 from .lifecycle import Phase, TrackedWorkflow, Workflows
 from .live import Driver
 from .max_concurrent import ConcurrencyLimiter
@@ -45,6 +46,7 @@ class SchedulerState:
         tell: Called after each commit with the workflows that ended or stalled in it.
         limits: How much there may be at once.
         tracing: Hears of starts and ends.
+        hooks: What a host does otherwise.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class SchedulerState:
         tell: Callable[[list[Ended]], None],
         limits: Limits,
         tracing: Tracing | None,
+        hooks: Hooks,
     ) -> None:
         self.store = store
         self.workers = workers
@@ -65,7 +68,8 @@ class SchedulerState:
         self.tracing = tracing
         self.max_live = limits.max_live
         self.workflows = Workflows()
-        self.driver = Driver(codec, registry)
+        self.hooks = hooks
+        self.driver = Driver(codec, registry, hooks)
         self.timers = Timers()
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
