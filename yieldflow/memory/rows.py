@@ -81,8 +81,13 @@ def with_beginning(step: StepRecord, begun: Beginning | None) -> StepRecord:
 
 def ended_step(before: StepRecord, event: StepEnded, place: int | None, begun: Beginning | None) -> StepRecord:
     """The row of a step whose outcome was recorded, and applied at ``place``."""
+    begun_at, worker = begun or (None, None)
     return replace(
-        with_beginning(_without_last_failure(before), begun),
+        before,
+        begun_at=begun_at,
+        worker=worker,
+        last_failure=None,
+        failed_at=None,
         status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
         attempt=event.attempt,
         outcome=event.outcome,

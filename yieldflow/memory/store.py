@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from .._core.errors import (
     RefusedValueError,
@@ -80,7 +81,7 @@ class MemoryStore(Tables):
             for checkpoint in checkpoints:
                 if checkpoint.created is not None:
                     self._create(checkpoint.created, checkpoint.wake_at)
-                for child in checkpoint.children:
+                for child in checkpoint.children if checkpoint.rare else ():
                     self._create(child)
             for checkpoint in checkpoints:
                 self._apply(checkpoint)
@@ -378,6 +379,12 @@ class MemoryStore(Tables):
                 if step is None or step.applied is not None:
                     raise self._not_open(workflow_id, event.step)
                 self._put(steps, step.step, ended_step(step, event, place, begun_by.get(step.step)))
+        if checkpoint.rare:
+            self._change_few_steps(checkpoint, steps)
+
+    def _change_few_steps(self, checkpoint: Checkpoint, steps: dict[int, StepRecord]) -> None:
+        """Write what few checkpoints change of steps."""
+        workflow_id, begun_by = checkpoint.workflow_id, checkpoint.begun_by
         for number, place in checkpoint.cancelled:
             if number not in steps or not is_open(steps[number]):
                 raise self._not_open(workflow_id, number)
@@ -410,25 +417,29 @@ class MemoryStore(Tables):
 
     def _change(self, checkpoint: Checkpoint) -> None:
         row = self._workflows[checkpoint.workflow_id]
+        changes: dict[str, Any] = {}
         if checkpoint.started_at is not None:
-            row = replace(row, started_at=checkpoint.started_at, run=checkpoint.run)
+            changes.update(started_at=checkpoint.started_at, run=checkpoint.run)
         if checkpoint.wake_at != UNCHANGED:
-            row = replace(row, wake_at=checkpoint.wake_at)
-        if checkpoint.status is not None:
-            _check_status(row, checkpoint.status)
-            row = replace(
-                row,
-                wake_at=FOREVER if checkpoint.status.ended else row.wake_at,
-                status=checkpoint.status,
+            changes["wake_at"] = checkpoint.wake_at
+        status = checkpoint.status
+        if status is not None:
+            _check_status(row, status)
+            changes.update(
+                status=status,
                 outcome=checkpoint.outcome,
                 finished_at=checkpoint.finished_at,
                 reason=checkpoint.reason,
             )
+            if status.ended:
+                changes["wake_at"] = FOREVER
         if checkpoint.recovery_attempts is not None:
-            row = replace(row, recovery_attempts=checkpoint.recovery_attempts)
-        if checkpoint.progress is not None:
-            row = replace(row, progress=checkpoint.progress)
-        self._put(self._workflows, row.id, row)
+            changes["recovery_attempts"] = checkpoint.recovery_attempts
+        if checkpoint.rare and checkpoint.progress is not None:
+            changes["progress"] = checkpoint.progress
+        if changes:
+            # One copy, since it is made for each commit of each workflow.
+            self._put(self._workflows, row.id, replace(row, **changes))
 
     def _wake_others(self, checkpoint: Checkpoint) -> None:
         """Have be in memory whom a checkpoint wakes, and the children that it leaves behind."""
