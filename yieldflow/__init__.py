@@ -59,14 +59,14 @@ from ._core.errors import (
 from ._core.history import StepKind, StepStatus, WorkflowStatus
 from ._core.registry import Registry, default_registry
 from ._core.retry import RetryPolicy
-from .orchestrator.descriptions import Health, StepDescription, StorageTrouble, WaitingDescription, WorkflowDescription
+from .orchestrator.descriptions import StepDescription, WaitingDescription, WorkflowDescription
 from .orchestrator.handle import WorkflowHandle
+from .orchestrator.health import Health, StorageTrouble
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.workflow_history import WorkflowHistory
 from .tracing import Tracer
-from .workers.attempt import AttemptInfo
-from .workers.context import ActivityContext, activity_context
+from .workers.context import ActivityContext, AttemptInfo, activity_context
 from .workflow_logger import WorkflowLogger, get_logger
 
 __all__ = [

@@ -1,7 +1,9 @@
-"""``python -m yieldflow``: what is done from a shell.
+"""``python -m yieldflow``: the command line.
 
 ``check-replay FILE MODULE...`` imports the modules that define the workflows, and tells whether every unfinished
 workflow of the file replays under them. Exit code 0: all of them do; 1: some do not; 2: it could not be tried.
+
+``docs [TOPIC]`` shows a topic of the reference, or lists the topics. Exit code 2: there is no such topic.
 """
 
 from __future__ import annotations
@@ -34,8 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a module that defines workflows, as it is imported: shop.flows; where they are in a registry of their "
         "own, with its name: shop.flows:registry",
     )
+    docs = commands.add_parser("docs", help="show a topic of the reference, or list the topics")
+    docs.add_argument("topic", nargs="?", help="a topic, or a public name: RetryPolicy, Orchestrator.submit")
     options = parser.parse_args(arguments)
+    if options.command == "docs":
+        return _docs(options.topic)
     return _check_replay(options.file, options.modules)
+
+
+def _docs(topic: str | None) -> int:
+    from .docs.topics import UnknownTopicError, list_topics, show
+
+    try:
+        text = list_topics() if topic is None else show(topic)
+    except UnknownTopicError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(text)
+    return 0
 
 
 def _check_replay(file: str, modules: Sequence[str]) -> int:
@@ -54,7 +72,7 @@ def _check_replay(file: str, modules: Sequence[str]) -> int:
 
 
 class _CannotImportError(Exception):
-    """What was named on the command line is not there, or cannot be imported."""
+    """A module or registry of the command line is not there, or cannot be imported."""
 
 
 def _import(given: str, into: Registry) -> None:

@@ -1,7 +1,7 @@
-"""`Inbox`: what many threads put in and one takes out, which waits no longer than it means to.
+"""`Inbox`: a queue that many threads fill and one empties, whose waits never last longer than their timeout.
 
-`queue.SimpleQueue` does not keep to that before Python 3.13: where the time runs out just after it was looked at, since
-the thread was held up there or a signal came, its `get` waits until something is put in, if need be for ever.
+`queue.SimpleQueue` does not keep to that before Python 3.13: if the time runs out right after its `get` has looked,
+since the thread was held up there or a signal came, it waits for the next item, however long that takes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """A queue without bounds. Any thread may put something in, and one at a time may take it out."""
+    """A queue without bounds. Any thread may put items in, and one at a time may take them out."""
 
     __slots__ = ("_bell", "_items")
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
-        #: Free once something was put in: whoever takes it out waits by holding it.
+        #: Free once an item was put in: `take` waits by acquiring it.
         self._bell = threading.Lock()
         self._bell.acquire()
 
     def put(self, item: T) -> None:
-        """Put ``item`` behind what is there."""
+        """Append ``item``."""
         self._items.append(item)
         if self._bell.locked():
             try:
@@ -35,18 +35,18 @@ class Inbox(Generic[T]):
                 return
 
     def take(self, timeout: float, most: int) -> list[T]:
-        """Take out what is there, in the order put in; where nothing is, wait for something.
+        """Take out the items that are there, in the order put in; if there are none, wait for some.
 
         Args:
-            timeout: Seconds to wait; nothing is waited for where it is not more than 0.
-            most: How many items to take.
+            timeout: Seconds to wait; there is no wait unless it is more than 0.
+            most: How many items to take, at most.
 
         Returns:
-            The items. There may be none, before the time is over as well.
+            The items. The list may be empty, also before the time is over.
         """
         items = self._items
         if items or timeout <= 0:
-            # What rang for these is not to ring once more.
+            # These items rang, and must not ring once more.
             self._bell.acquire(blocking=False)
         else:
             self._bell.acquire(timeout=timeout)

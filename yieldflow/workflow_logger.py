@@ -20,7 +20,7 @@ class WorkflowLogger(_Adapter):
     def isEnabledFor(self, level: int) -> bool:
         """Whether a message of ``level`` would be logged now."""
         current = driving()
-        return not (current is not None and current.replaying) and self.logger.isEnabledFor(level)
+        return not (current is not None and current.silent) and self.logger.isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Add ``workflow_id``, ``workflow`` and ``run`` to the record."""

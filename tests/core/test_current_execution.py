@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import copy_context
 
 from tests.core.driver import Body, Driver, clean_up, fetch
 from yieldflow import Flow
@@ -67,17 +67,4 @@ def test_another_thread_makes_commands_that_are_nobody_s() -> None:
     run.resolve("fetch a")
 
     assert (run.status, there, list(run.advance.unyielded)) == ("done", [None], [])
-    run.close()
-
-
-def test_the_workflow_s_own_thread_is_driven_in_every_context() -> None:
-    """A command that the workflow forgets is reported, also where it was made in another context."""
-
-    def forgetful() -> Flow[None]:
-        Context().run(fetch, "forgotten")
-        yield fetch("a")
-
-    run = Driver(forgetful)
-
-    assert [command for command, _ in run.advance.unyielded] == ["fetch(key='forgotten')"]
     run.close()

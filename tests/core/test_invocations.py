@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from yieldflow import Activity, CommandError, Flow, Registry, activity, gather, now, sleep, workflow
+from yieldflow import Activity, CommandError, EncodingError, Flow, Registry, activity, gather, now, sleep, workflow
+from yieldflow.codec import codec_named
 from yieldflow.testing import Stepper
 
 registry = Registry()
@@ -356,3 +357,17 @@ def test_a_definition_shows_where_it_is_defined() -> None:
 def test_the_plain_function_stays_at_hand() -> None:
     """`.fn` is the function itself, to be called and tested like any other."""
     assert collect.fn(1, 3) == [1, 3, (), None, {}]
+
+
+def test_a_host_encodes_the_arguments_of_a_call() -> None:
+    """The payload holds what was given, by parameter, whichever way it was given; defaults are left out."""
+    codec = codec_named("json")
+
+    assert codec.decode(charge("o-1", 1).encode_arguments(codec)) == {"order": "o-1", "cents": 1}
+    assert charge("o-1", 1).encode_arguments(codec) == charge(cents=1, order="o-1").encode_arguments(codec)
+
+
+def test_an_argument_that_cannot_be_stored_names_the_call() -> None:
+    """Whoever encodes the call, the message says of which activity or workflow the argument is."""
+    with pytest.raises(EncodingError, match="an argument of activity 'collect': "):
+        collect(object()).encode_arguments(codec_named("json"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.counter import Counter
 from tests.support.shop import (
     Declined,
     Gate,
@@ -75,3 +76,22 @@ def trip(registry: Registry, works: Works) -> Any:
         return booked
 
     return trip
+
+
+@pytest.fixture
+def counter(registry: Registry) -> Counter:
+    return Counter(registry)
+
+
+@pytest.fixture
+def chain(registry: Registry, counter: Counter) -> Any:
+    """Four activities, one after another."""
+
+    @workflow(registry=registry)
+    def chain(last: str = "d") -> Flow[list[str]]:
+        results = []
+        for label in ("a", "b", "c", last):
+            results.append((yield from counter.count(label)))
+        return results
+
+    return chain

@@ -1,4 +1,4 @@
-"""What activities may do in their threads."""
+"""Activities on threads: their arguments, results and exceptions, and the threads they run on."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_waiting_on_another_orchestrator_lends_the_place_too(
 def test_exceptions_that_arrive_as_activity_error(
     orchestrator: Orchestrator, registry: Registry, raised: BaseException, type_name: str
 ) -> None:
-    """What may not be thrown into a workflow, or cannot be built again, arrives as an `ActivityError` that names it."""
+    """An exception that may not enter a workflow, or cannot be built again, arrives as a named `ActivityError`."""
 
     @activity(registry=registry)
     def fail() -> None:
@@ -315,7 +315,7 @@ def test_an_argument_that_cannot_be_stored(orchestrator: Orchestrator, registry:
 
 
 def test_an_activity_may_change_its_arguments(orchestrator: Orchestrator, registry: Registry) -> None:
-    """What an activity does to its arguments, or later to its result, the workflow does not see."""
+    """A workflow does not see changes that an activity makes to its arguments, or later to its result."""
     kept: list[list[int]] = []
 
     @activity(registry=registry)

@@ -1,4 +1,4 @@
-"""What callers give: ids, names, payloads, numbers: it is taken as it is, or refused by an error that says so."""
+"""Arguments of callers (ids, names, payloads, numbers) are taken as they are, or refused by an error that says so."""
 
 from __future__ import annotations
 

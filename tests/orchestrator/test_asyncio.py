@@ -26,7 +26,7 @@ from yieldflow import (
 
 
 def test_await_a_handle(store: Orchestrator) -> None:
-    """`await handle` is the result, of several at once and of one that has ended."""
+    """`await handle` is the result, for several workflows at once and for a workflow that has ended."""
     handles = store.submit_many(total(number) for number in range(20))
 
     async def collect() -> tuple[list[int], int]:
@@ -107,7 +107,7 @@ def test_a_loop_that_closes_on_a_waiter_harms_nobody(
 
 
 def test_await_while_it_is_stopped(store: Orchestrator) -> None:
-    """Who awaits a workflow hears of a stop, as who waits in `result` does."""
+    """A stop is reported to those who await a workflow, as to those who wait in `result`."""
     handle = store.submit(nap())
 
     async def wait_and_stop() -> None:

@@ -33,17 +33,6 @@ def test_a_history_of_many_megabytes_ends_like_any_other(tmp_path: Path) -> None
         assert handle.describe().status == "done"
 
 
-def test_a_gather_of_nothing_does_not_wait(tmp_path: Path) -> None:
-    """`gather()` is `[]` at once, and a workflow that yields nothing else ends."""
-
-    @workflow(registry=registry)
-    def nothing() -> Flow[list[object]]:
-        return (yield from gather())
-
-    with Orchestrator(tmp_path / "nothing.db", registry=registry) as orchestrator:
-        assert orchestrator.run(nothing()) == []
-
-
 def test_an_unrelated_new_workflow_leaves_those_under_way_alone(tmp_path: Path) -> None:
     """A workflow that is under way goes on after a restart with code that has another workflow beside it."""
     begun, go_on = threading.Event(), threading.Event()

@@ -29,7 +29,7 @@ from yieldflow import (
 
 
 def _rows(database: Path) -> dict[str, int]:
-    """How many rows each table of workflows has."""
+    """Count the rows of each table of workflows."""
     connection = sqlite3.connect(database)
     try:
         tables = ("workflows", "activity_executions", "workflow_inputs", "signals")
@@ -106,7 +106,7 @@ def test_delete_takes_several(database: Path, store: Orchestrator) -> None:
 
 
 def test_delete_is_all_or_nothing(store: Orchestrator) -> None:
-    """Where one of several is not there or has not ended, none is deleted, and the error names it."""
+    """If one of several is not there or has not ended, none is deleted, and the error names it."""
     done = store.submit(total(1), workflow_id="done")
     done.result(WAIT)
     store.submit(nap(), workflow_id="under way")

@@ -95,7 +95,7 @@ def test_what_each_branch_waits_for(orchestrator: Orchestrator, registry: Regist
 
 
 def test_since_when_each_is_waited_for(orchestrator: Orchestrator, registry: Registry) -> None:
-    """What began later is waited for since later; what is over is waited for no longer."""
+    """A step that began later is waited for since later; a step that is over is waited for no longer."""
 
     def branch() -> Flow[None]:
         yield wait_signal("one")
@@ -132,7 +132,7 @@ def test_a_wait_with_a_deadline_shows_both(orchestrator: Orchestrator, registry:
 
 
 def test_a_limit_shows_only_what_has_begun(orchestrator: Orchestrator, registry: Registry) -> None:
-    """Of a gather with a limit, only what is under way is waited for."""
+    """In a gather with a limit, only the commands that have begun are waited for."""
 
     @workflow(registry=registry)
     def job() -> Flow[None]:
@@ -145,7 +145,7 @@ def test_a_limit_shows_only_what_has_begun(orchestrator: Orchestrator, registry:
 
 
 def test_what_is_waited_for_outlives_a_restart(database: Path) -> None:
-    """What is waited for is read from disk: also by a client, also while nothing runs, and without the code."""
+    """The steps that are waited for are read from disk: by a client, while nothing runs, and without the code."""
     with Orchestrator(database, registry=desk.registry) as first:
         waiting = first.submit(desk.waiting(), workflow_id="w").describe().waiting_for
     reader = Orchestrator(database, registry=Registry())

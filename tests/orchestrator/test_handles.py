@@ -43,7 +43,7 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-from yieldflow.orchestrator.waiting import FEW, Watches
+from yieldflow.orchestrator.watches import FEW, Watches
 
 
 def test_a_result_that_does_not_come_in_time(store: Orchestrator) -> None:
@@ -289,14 +289,14 @@ def test_watches_that_nobody_holds_vanish() -> None:
         watches.of(str(number))
 
     assert watches.of("held") is held
-    assert len(watches._by_id) <= 2 * FEW
+    assert len(watches) <= 2 * FEW
 
 
 # ---------------------------------------------------------------------- what cannot be read back
 
 
 def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registry: Registry) -> None:
-    """Where a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
+    """If a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
 
     @activity(registry=registry)
     def pair(first: int) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from yieldflow import (
     Registry,
     WorkflowStatus,
     YieldflowError,
-    activity,
     now,
     workflow,
 )
@@ -67,7 +65,7 @@ def test_a_stopped_orchestrator_can_be_started_again(database: Path) -> None:
 
 
 def test_an_exception_in_the_block_passes_and_stops(database: Path) -> None:
-    """What the body raises comes out as it is; the orchestrator is stopped, and nothing that was submitted is lost."""
+    """An exception of the body comes out as it is; the orchestrator is stopped, and no submitted workflow is lost."""
 
     def fail_inside() -> None:
         with Orchestrator(database, registry=shop) as orchestrator:
@@ -116,26 +114,6 @@ def test_the_json_codec_refuses_what_json_cannot_hold(database: Path, registry: 
         assert orchestrator.submit(echo([1, {"a": None}])).result(WAIT) == [1, {"a": None}]
 
 
-def test_a_finished_workflow_stays_finished(database: Path, registry: Registry) -> None:
-    """A restart runs nothing again of what has ended."""
-    ran: Counter[int] = Counter()
-
-    @activity(registry=registry)
-    def work(number: int) -> None:
-        ran[number] += 1
-
-    @workflow(registry=registry)
-    def job(number: int) -> Flow[None]:
-        yield work(number)
-
-    for _ in range(2):
-        with Orchestrator(database, registry=registry) as orchestrator:
-            for number in range(20):
-                orchestrator.submit(job(number), workflow_id=f"job-{number}").result(WAIT)
-
-    assert ran == Counter(range(20))
-
-
 def test_stop_leaves_nothing_behind(database: Path) -> None:
     """After `stop` no thread and no open file is left, however often it was started."""
 
@@ -144,7 +122,7 @@ def test_stop_leaves_nothing_behind(database: Path) -> None:
 
     orchestrator = Orchestrator(database, registry=shop)
     orchestrator.stop()
-    # What tests before have left open is closed when it is cleared away: now, or later, if a thread holds it.
+    # Files left open by earlier tests are closed when their objects are collected: now, or when a thread ends.
     gc.collect()
     before = descriptors()
     for number in range(5):

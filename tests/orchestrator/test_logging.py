@@ -1,4 +1,4 @@
-"""What is logged: by workflows through `get_logger`, and by yieldflow itself."""
+"""Log records: those of workflows through `get_logger`, and those of yieldflow itself."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def orchestrator(tmp_path: Path, registry: Registry) -> Orchestrator:
 
 
 class Hold:
-    """An activity that says when it begins, and ends when it is let go."""
+    """An activity that reports when it begins, and ends when it is released."""
 
     def __init__(self, registry: Registry) -> None:
         self.begun = threading.Semaphore(0)
@@ -101,7 +101,7 @@ def hold(registry: Registry) -> Iterator[Hold]:
 def test_a_workflow_s_lines_are_logged_once(
     orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
 ) -> None:
-    """What a workflow logs, also in helpers and branches, is logged once, however often it is replayed."""
+    """A workflow's log lines, also those of helpers and branches, appear once, however often it is replayed."""
 
     def branch(label: str) -> Flow[None]:
         log.info("branch %s begins", label)
@@ -176,7 +176,7 @@ def test_elsewhere_the_logger_is_a_plain_one(
 def test_all_is_quiet_when_all_is_well(
     orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
 ) -> None:
-    """Workflows that run or are left for later cause no warning, nor do starts and stops; one that fails does."""
+    """Running workflows, unfinished workflows, starts and stops cause no warning; a workflow that fails does."""
 
     @activity(registry=registry)
     def fail() -> None:
@@ -243,56 +243,6 @@ def test_a_workflow_that_blocks_the_scheduler_is_shown(
     assert "move the work into an activity" in message
     assert f'File "{__file__}", line ' in message
     assert "in slow\n    return warned.wait(WAIT)  # this line blocks" in message
-
-
-def test_an_invocation_that_is_never_yielded_is_told_once(
-    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
-) -> None:
-    """A forgotten `yield` is warned about with the line that made the command, and not again after a restart."""
-
-    @activity(registry=registry)
-    def charge(order: str) -> None: ...
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        charge("o-1")  # no yield
-        yield hold()
-
-    orchestrator.start()
-    handle = orchestrator.submit(job())
-    hold.await_begin()
-    orchestrator.stop(timeout=0)
-    orchestrator.start()
-    hold.await_begin()
-    hold.released.set()
-    handle.result(WAIT)
-    orchestrator.stop()
-
-    told = [message for message in listener.messages(logging.WARNING) if "never yielded" in message]
-    line = job.fn.__code__.co_firstlineno + 2
-    assert len(told) == 1
-    assert handle.id in told[0]
-    assert "charge(order='o-1')" in told[0]
-    assert f"{__file__}:{line}" in told[0]
-
-
-def test_a_long_history_is_told_once(orchestrator: Orchestrator, registry: Registry, listener: Listener) -> None:
-    """A run that passes ten thousand steps is warned about, once."""
-
-    @workflow(registry=registry)
-    def long() -> Flow[int]:
-        yield gather(*(sleep(0) for _ in range(9_999)))
-        yield gather(*(sleep(0) for _ in range(20)))
-        return len((yield from gather(*(sleep(0) for _ in range(20)))))
-
-    with orchestrator:
-        handle = orchestrator.submit(long())
-        assert handle.result(WAIT) == 20
-
-    # To yield so many may keep a slow machine's scheduler for so long that it is warned of, too.
-    [message] = [told for told in listener.messages(logging.WARNING) if "has passed" in told]
-    assert handle.id in message
-    assert "10000 steps" in message
 
 
 def test_a_workflow_that_stalls_is_an_error(

@@ -1,4 +1,4 @@
-"""What an activity may do badly: each has its end, and neither its workflow nor anybody else hangs."""
+"""Misbehaving activities: each has its end, and neither its workflow nor any other hangs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_it_returns_much(orchestrator: Orchestrator, registry: Registry, size: i
 
 @pytest.mark.slow
 def test_it_returns_more_than_sqlite_holds(outcome: Any) -> None:
-    """What no row can hold fails the activity, with what to do instead."""
+    """A result that no row can hold fails the activity, and the error says what to do instead."""
     seen = outcome(lambda: bytes(1_000_000_000))
     assert "1,000,000,0" in seen
     assert "put it into a file, and return where that is" in seen
@@ -228,7 +228,7 @@ def test_its_time_is_over_before_it_begins(database: Any, registry: Registry, ga
 def test_it_never_returns_and_no_thread_can_be_had(
     orchestrator: Orchestrator, registry: Registry, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where none can take its place the attempt fails all the same, the engine goes on, and its thread works later."""
+    """If no thread can take its place, the attempt still fails, the engine goes on, and its thread works later."""
     meeting = threading.Barrier(5)
 
     @activity(registry=registry, timeout=0.05)
@@ -305,7 +305,7 @@ def test_it_is_told_that_its_time_is_over(orchestrator: Orchestrator, registry: 
 
 
 def test_it_prints(outcome: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """What an activity prints is printed."""
+    """Output that an activity prints appears on the terminal."""
     assert outcome(lambda: print("hello from an activity")) is None
     assert "hello from an activity" in capfd.readouterr().out
 
@@ -372,7 +372,7 @@ def test_it_calls_back(orchestrator: Orchestrator, outcome: Any) -> None:
 def test_it_waits_and_no_thread_can_be_had(
     orchestrator: Orchestrator, outcome: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no other can work in its place, it fails with what to do, and does not wait for ever."""
+    """If no other thread can work in its place, it fails, says what to do, and does not wait for ever."""
 
     def waits() -> None:
         orchestrator.handle(activity_context().workflow_id).result(WAIT)
@@ -395,7 +395,7 @@ def test_it_asks_where_there_is_no_activity() -> None:
 
 
 def test_its_heartbeat_cannot_be_stored(orchestrator: Orchestrator, registry: Registry) -> None:
-    """What a heartbeat cannot store is an error at the call."""
+    """Details that a heartbeat cannot store are an error at the call."""
 
     @activity(registry=registry)
     def beats() -> str:

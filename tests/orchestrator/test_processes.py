@@ -67,7 +67,7 @@ def test_several_clients_and_one_id(database: Path, client: Orchestrator) -> Non
 
 
 def test_a_client_before_there_is_an_owner(database: Path, client: Orchestrator) -> None:
-    """What a client submits while nobody owns the file is on disk, and runs when somebody does; who waits is told."""
+    """A client's submission to a file without an owner is on disk, and runs once there is one; a waiter is told."""
     handle = client.submit(owner.doubled(3))
     with pytest.raises(ResultTimeoutError, match=r"no orchestrator is started on .*: call start"):
         handle.result(timeout=0)
@@ -77,7 +77,7 @@ def test_a_client_before_there_is_an_owner(database: Path, client: Orchestrator)
 
 
 def test_await_on_a_client(database: Path, client: Orchestrator) -> None:
-    """`await handle` works on a client, for several at once, and for one that is given up."""
+    """`await handle` works on a client, for several workflows at once, and for a wait that is cancelled."""
     handles = client.submit_many(owner.doubled(number) for number in range(5))
     never = client.submit(owner.doubled(1), delay=3600)
 
@@ -124,12 +124,12 @@ def test_a_start_that_fails_leaves_nothing_open(database: Path) -> None:
         with pytest.raises(DatabaseInUseError):
             second.start()
 
-        # What others left behind may be closed meanwhile.
+        # Files that earlier tests left open may be closed meanwhile.
         assert len(os.listdir("/dev/fd")) <= before
 
 
 def test_of_many_that_start_at_once_one_owns(database: Path) -> None:
-    """Of several processes that start on one new file together, exactly one becomes its owner."""
+    """If several processes start on one new file together, exactly one becomes its owner."""
     programs = [Program("owner", database) for _ in range(5)]
     try:
         said = sorted(program.line().partition(":")[0] for program in programs)

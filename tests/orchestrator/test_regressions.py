@@ -27,7 +27,7 @@ from yieldflow import (
 def test_an_activity_that_is_cancelled_before_it_begins_never_runs(
     database: Path, registry: Registry, gate: Gate
 ) -> None:
-    """Of a gather that fails, what waits for a worker is not begun any more."""
+    """When a gather fails, its activities that wait for a worker never begin."""
     ran: list[object] = []
 
     @activity(registry=registry)

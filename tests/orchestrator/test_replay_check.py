@@ -21,7 +21,6 @@ from tests.support.shop import WAIT, until, until_waiting
 from yieldflow import (
     DatabaseOpenError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowStatus,
@@ -153,7 +152,7 @@ def test_code_that_is_missing(database: Path, written: Code) -> None:
 
 
 def test_the_same_problem_as_when_it_runs(database: Path, written: Code) -> None:
-    """What check_replay says of a workflow is what it would stall for; a stalled one is checked too."""
+    """The reported problem is the reason for which the workflow would stall; stalled workflows are checked too."""
     changed = Code("a", "c")
     report = Orchestrator(database, registry=changed.registry).check_replay()
     with Orchestrator(database, registry=changed.registry) as orchestrator:
@@ -229,7 +228,7 @@ def test_a_file_of_an_older_version_stays_one(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_empty_file(database: Path) -> None:
-    """Where nothing is unfinished, all is well."""
+    """A file without unfinished workflows is fine."""
     with Orchestrator(database, registry=Registry()):
         pass
 
@@ -244,18 +243,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Orchestrator(tmp_path / "none.db", registry=Registry()).check_replay()
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_check_from_a_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow cannot check."""
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        yield sleep(0)
-        orchestrator.check_replay()
-
-    with pytest.raises(MisplacedCallError, match=r"^check_replay\(\) was called inside workflow 'job'"):
-        orchestrator.submit(job()).result(WAIT)
 
 
 # ---------------------------------------------------------------------- the command line
@@ -308,7 +295,7 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("modules", [["good:registry"], ["defaults"], ["good:registry", "good"]])
 def test_exit_code_0(folder: Path, modules: list[str]) -> None:
-    """Where all replay, the exit code is 0 and says how many; of a module in the working directory as well."""
+    """If all replay, the exit code is 0 and the output counts them, also for a module in the working directory."""
     before = _rows(folder / "shop.db")
     done = _run(folder, "check-replay", "shop.db", *modules)
 
@@ -333,7 +320,7 @@ def test_exit_code_0_while_another_process_owns_the_file(folder: Path) -> None:
 
 
 def test_exit_code_1(folder: Path) -> None:
-    """Where some do not replay, the exit code is 1, and it says which and why."""
+    """If some do not replay, the exit code is 1, and the output says which and why."""
     before = _rows(folder / "shop.db")
     changed = _run(folder, "check-replay", "shop.db", "changed")
     missing = _run(folder, "check-replay", "shop.db", "good")
@@ -369,7 +356,7 @@ def test_exit_code_1(folder: Path) -> None:
     ids=repr,
 )
 def test_exit_code_2(folder: Path, arguments: list[str], message: str) -> None:
-    """Where it could not be tried, the exit code is 2, and stderr says why; no file is made."""
+    """If it could not be tried, the exit code is 2, and stderr says why; no file is made."""
     done = _run(folder, "check-replay", *arguments)
 
     assert (done.returncode, done.stdout) == (2, "")

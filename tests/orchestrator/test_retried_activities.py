@@ -12,7 +12,6 @@ from tests.support.shop import WAIT, Gate, by_the_clock, until
 from yieldflow import (
     ActivityError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     RetryPolicy,
@@ -28,7 +27,7 @@ from yieldflow.testing.plugin import Clock
 SOON = RetryPolicy(0.001, jitter=False)
 LATER = RetryPolicy(3600, jitter=False)
 
-#: What was read back from a pickle.
+#: Values that were read back from a pickle.
 revived: list[str] = []
 
 
@@ -95,12 +94,6 @@ def test_what_each_attempt_knows(single: Any) -> None:
     assert len({key for _, key, _ in seen}) == 1
     (step,) = handle.history()
     assert (step.attempt, step.status, step.last_error) == (4, "done", None)
-
-
-def test_there_is_no_context_outside() -> None:
-    """The message says where it is to be called."""
-    with pytest.raises(MisplacedCallError, match="called outside an activity"):
-        activity_context()
 
 
 def test_keys_differ(orchestrator: Orchestrator, registry: Registry) -> None:
@@ -181,7 +174,7 @@ def test_heartbeats_in_a_tight_loop_flood_nothing(single: Any, monkeypatch: pyte
 
 
 def test_who_keeps_beating_keeps_living(single: Any) -> None:
-    """A `heartbeat_timeout` shorter than the attempt fails none that beats, and does one that does not."""
+    """A `heartbeat_timeout` shorter than the attempt spares attempts that beat, and fails those that do not."""
 
     def beats() -> int:
         context = activity_context()
@@ -266,7 +259,7 @@ def test_nothing_that_only_looks_reads_a_pickle(single: Any, gate: Gate, orchest
 
 
 def test_retrying_the_workflow_begins_with_the_first_attempt(single: Any) -> None:
-    """Of a step that had failed for good: it may try as often again."""
+    """Retrying a workflow gives its failed step as many attempts as it had at first."""
     made: list[int] = []
 
     def fails() -> str:

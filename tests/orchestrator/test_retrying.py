@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ from yieldflow import (
     wait_signal,
     workflow,
 )
-
-DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -111,7 +108,7 @@ def test_a_retried_workflow_is_under_way(orchestrator: Orchestrator, registry: R
 def test_a_completed_compensation_is_not_undone_silently(
     orchestrator: Orchestrator, works: Works, trip: Any, wrap: bool
 ) -> None:
-    """Where steps were completed after the failure, retry() refuses, lists them, and changes nothing."""
+    """If steps were completed after the failure, retry() refuses, lists them, and changes nothing."""
     works.broken.add("car")
     handle = failed(orchestrator, trip(compensate=True, wrap=wrap), OrderFailed if wrap else Declined)
     before = (orchestrator.get_workflow_status(handle.id), handle.history())
@@ -138,7 +135,7 @@ def test_from_step_goes_back_all_the_same(orchestrator: Orchestrator, works: Wor
 
 
 def test_from_a_step_of_the_last_turn(orchestrator: Orchestrator, registry: Registry) -> None:
-    """Where the turn that issued the step has dropped it and failed the workflow, that fails again in the same way."""
+    """If the turn that issued the step has dropped it and failed the workflow, that fails again in the same way."""
 
     def fails() -> Flow[None]:
         raise Declined("at once")
@@ -195,7 +192,7 @@ def test_a_failure_that_was_handled_is_not_to_blame(
 
 
 def test_siblings_of_a_failed_step(orchestrator: Orchestrator, registry: Registry, gate: Gate, works: Works) -> None:
-    """Of a gather that failed, what succeeded is kept, and what was cancelled for it runs again."""
+    """After a gather failed, its completed activities are kept, and those that were cancelled for it run again."""
     held: list[str] = []
 
     @activity(registry=registry)
@@ -215,7 +212,7 @@ def test_siblings_of_a_failed_step(orchestrator: Orchestrator, registry: Registr
     works.broken.add("last")
     handle = orchestrator.submit(job())
     gate.await_entry()
-    # What it has done, and nobody has heard of, is cancelled with the rest.
+    # Its work, whose outcome was not applied, is cancelled with the rest.
     until(lambda: handle.describe().step == 1)
     handle.signal("go", 1)
     with pytest.raises(Declined):
@@ -233,7 +230,7 @@ def test_siblings_of_a_failed_step(orchestrator: Orchestrator, registry: Registr
 
 
 def test_code_that_raised_and_is_mended(database: Path) -> None:
-    """Where the workflow's own code raised, the last outcome is applied again, to the code of now; no step runs."""
+    """If the workflow's own code raised, the last outcome is applied again, to the code of now; no step runs."""
     done: list[str] = []
 
     def deploy(mended: bool) -> Registry:
@@ -359,7 +356,7 @@ def test_a_cancelled_workflow_that_cleaned_up(orchestrator: Orchestrator, regist
 
 
 def test_a_terminated_workflow_waits_again_for_all_that_it_did(orchestrator: Orchestrator, registry: Registry) -> None:
-    """What a terminated workflow had waited for since long is waited for again."""
+    """A retried workflow waits again for everything that it waited for when it was terminated."""
 
     def second() -> Flow[object]:
         yield wait_signal("b")

@@ -37,7 +37,7 @@ from yieldflow._core.history import OnParentEnd
 def test_a_failed_child_is_retried_with_its_parent(
     orchestrator: Orchestrator, registry: Registry, works: Works, trip: Any
 ) -> None:
-    """Where a child's failure ended the parent, retry() of the parent has the child go on from where it failed."""
+    """If a child's failure ended the parent, retry() of the parent has the child go on from where it failed."""
 
     @workflow(registry=registry)
     def middle() -> Flow[Any]:
@@ -107,7 +107,7 @@ def test_a_child_that_was_retried_by_itself(
 
 
 def test_a_child_that_compensated(orchestrator: Orchestrator, registry: Registry, works: Works, trip: Any) -> None:
-    """Where the failed child completed steps after its failure, the parent's retry() says so by the child's id."""
+    """If the failed child completed steps after its failure, the parent's retry() is refused and names the child."""
 
     @workflow(registry=registry)
     def parent() -> Flow[object]:
@@ -156,7 +156,7 @@ def test_a_child_that_was_retried_by_itself_outlives_a_restart(
 
 
 def test_a_refused_retry_changes_nothing(database: Path, registry: Registry, works: Works, trip: Any) -> None:
-    """Where one child cannot be retried, no other has been, and what would be started anew has not been deleted."""
+    """If one child cannot be retried, no other is, and the children that would be started anew are not deleted."""
 
     @workflow(registry=registry)
     def later() -> Flow[str]:
@@ -186,7 +186,7 @@ def test_a_refused_retry_changes_nothing(database: Path, registry: Registry, wor
 def test_a_retry_that_breaks_off_changes_nothing(
     database: Path, registry: Registry, works: Works, trip: Any, refused: str
 ) -> None:
-    """Where it breaks off, at the parent or at a child, neither is retried: none goes on without the other."""
+    """If a retry breaks off, at the parent or at a child, neither is retried: none goes on without the other."""
 
     @workflow(registry=registry)
     def parent() -> Flow[object]:
@@ -271,7 +271,7 @@ def test_a_parent_does_not_go_back_before_a_child_that_runs(
 def test_a_child_that_ended_after_its_parent_was_terminated(
     orchestrator: Orchestrator, registry: Registry, works: Works, on_parent_end: OnParentEnd
 ) -> None:
-    """What it did is not done again: the parent goes on with its result."""
+    """The child's work is not done again: the parent goes on with its result."""
 
     @workflow(registry=registry)
     def child() -> Flow[str]:

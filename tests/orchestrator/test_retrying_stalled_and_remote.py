@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from tests.support.shop import (
 )
 from yieldflow import (
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     ResultTimeoutError,
@@ -34,12 +32,9 @@ from yieldflow import (
     WorkflowStalledError,
     WorkflowStatus,
     activity,
-    sleep,
     wait_signal,
     workflow,
 )
-
-DAY = timedelta(days=1)
 
 # ---------------------------------------------------------------------- stalled
 
@@ -138,7 +133,7 @@ def test_a_workflow_that_was_parked_for_too_many_crashes(database: Path, registr
 
 
 def test_what_cannot_be_retried(store: Orchestrator) -> None:
-    """What is done, under way or suspended is not retried, with or without a step; the error says why."""
+    """A workflow that is done, processing or suspended is not retried, with or without a step; the error says why."""
     done = store.submit(total(1))
     done.result(WAIT)
     under_way = store.submit(nap())
@@ -183,23 +178,6 @@ def test_a_workflow_that_is_not_there(store: Orchestrator) -> None:
 
     with pytest.raises(WorkflowNotFoundError, match="'w'"):
         handle.retry()
-
-
-def test_a_retry_from_the_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow cannot call retry(), which it is told by that name."""
-
-    @workflow(registry=registry)
-    def job(workflow_id: str) -> Flow[None]:
-        yield sleep(0)
-        handle.retry()
-
-    @workflow(registry=registry)
-    def rest() -> Flow[None]:
-        yield sleep(DAY)
-
-    handle = orchestrator.submit(rest())
-    with pytest.raises(MisplacedCallError, match=r"^retry\(\) was called inside workflow 'job'"):
-        orchestrator.submit(job(handle.id)).result(WAIT)
 
 
 def test_of_many_that_retry_at_once_one_does(orchestrator: Orchestrator, registry: Registry, works: Works) -> None:

@@ -14,7 +14,6 @@ from tests.support.shop import WAIT, Gate, in_threads, nap, total
 from yieldflow import (
     EncodingError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowAlreadyExistsError,
@@ -24,7 +23,6 @@ from yieldflow import (
     activity,
     continue_as_new,
     gather,
-    now,
     take_signals,
     wait_signal,
     workflow,
@@ -57,7 +55,7 @@ def test_a_signal_without_a_payload(approvals: Orchestrator) -> None:
 def test_signals_before_the_workflow_waits_are_kept_in_order(
     orchestrator: Orchestrator, registry: Registry, gate: Gate
 ) -> None:
-    """What is sent while the workflow does something else is there, in the order sent, when it comes to wait."""
+    """Signals sent while the workflow does something else are there, in the order sent, when it waits for them."""
 
     @activity(registry=registry)
     def hold() -> None:
@@ -80,7 +78,7 @@ def test_signals_before_the_workflow_waits_are_kept_in_order(
 
 
 def test_many_signals_arrive_in_order_and_once(approvals: Orchestrator) -> None:
-    """Of many signals of one name, each is received once, in the order sent."""
+    """Each of many signals of one name is received once, in the order sent."""
     handle = approvals.submit(desk.approval(200))
     for number in range(200):
         handle.signal("approve", number)
@@ -118,7 +116,7 @@ def test_signals_while_nothing_runs(database: Path) -> None:
 
 
 def test_a_signal_is_received_once_across_restarts(database: Path) -> None:
-    """What a workflow has received it does not receive again after a restart."""
+    """A signal that was received is not received again after a restart."""
     with Orchestrator(database, registry=desk.registry) as first:
         handle = first.submit(desk.approval(2), workflow_id="w")
         handle.signal("approve", "before")
@@ -165,18 +163,6 @@ def test_a_signal_from_another_workflow_s_activity(orchestrator: Orchestrator, r
 
     assert orchestrator.run(speaker(listening.id)) == "told"
     assert listening.result(WAIT) == "hello"
-
-
-def test_a_signal_from_the_workflow_s_code_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A workflow that calls signal() itself, rather than in an activity, is told what to do instead."""
-
-    @workflow(registry=registry)
-    def speaker(workflow_id: str) -> Flow[None]:
-        yield from now()
-        orchestrator.handle(workflow_id).signal("news")
-
-    with pytest.raises(MisplacedCallError, match="Call it in an activity, and yield that"):
-        orchestrator.submit(speaker("somebody")).result(WAIT)
 
 
 def test_a_signal_to_one_that_has_ended(database: Path, store: Orchestrator) -> None:
@@ -232,7 +218,7 @@ def test_a_payload_that_cannot_be_stored(approvals: Orchestrator) -> None:
 
 
 def test_payloads_are_not_shared(approvals: Orchestrator) -> None:
-    """What is sent is sent as it was then."""
+    """A payload is sent as it was at the call."""
     payload = [1]
     handle = approvals.submit(desk.approval(2), signal=("approve", payload))
     payload.append(2)
@@ -269,7 +255,7 @@ def test_submit_with_a_signal_from_many_threads(approvals: Orchestrator) -> None
 
 
 def test_submit_with_a_signal_and_another_invocation(approvals: Orchestrator) -> None:
-    """Where the id belongs to another invocation, `submit(signal=)` is refused and nothing is sent."""
+    """If the id belongs to another invocation, `submit(signal=)` is refused and nothing is sent."""
     handle = approvals.submit(desk.approval(1), workflow_id="w")
 
     with pytest.raises(WorkflowAlreadyExistsError, match="'w' belongs to another invocation"):
@@ -306,7 +292,7 @@ def test_what_submit_takes_as_a_signal(approvals: Orchestrator, signal: Any) -> 
 
 
 def test_two_that_wait_for_one_name(orchestrator: Orchestrator, registry: Registry) -> None:
-    """Of branches that wait for one name, the first to wait receives the first signal."""
+    """When several branches wait for one name, the first to wait receives the first signal."""
 
     @workflow(registry=registry)
     def both() -> Flow[Any]:

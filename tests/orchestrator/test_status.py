@@ -9,8 +9,6 @@ import pytest
 from tests.support.shop import (
     WAIT,
     Gate,
-    greet,
-    nap,
     total,
 )
 from yieldflow import (
@@ -133,15 +131,3 @@ def test_an_unknown_id(store: Orchestrator) -> None:
         store.get_workflow_status("nobody")
     with pytest.raises(WorkflowNotFoundError, match="'nobody'"):
         store.handle("nobody")
-
-
-def test_the_list_is_newest_first_and_filtered_by_name(store: Orchestrator) -> None:
-    """`list_workflows` has all, newest first, or those of one name, each as its status is."""
-    ids = [store.submit(call).id for call in (nap(), total(1), nap(), greet("Ada"))]
-    for workflow_id in (ids[1], ids[3]):
-        store.handle(workflow_id).result(WAIT)
-
-    assert [entry["id"] for entry in store.list_workflows()] == ids[::-1]
-    assert [entry["id"] for entry in store.list_workflows("nap")] == [ids[2], ids[0]]
-    assert store.list_workflows(name="total") == [store.get_workflow_status(ids[1])]
-    assert (store.list_workflows("nothing of the kind"), store.list_workflows("half \ud800")) == ([], [])

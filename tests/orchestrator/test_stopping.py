@@ -1,4 +1,4 @@
-"""What a stop waits for, and what it leaves for the next start."""
+"""Stopping: a stop waits for running activities, and leaves the rest for the next start."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_stop_finishes_what_runs_and_begins_nothing_more(database: Path, registr
 
 
 def test_stop_with_a_timeout_leaves_the_rest(database: Path, registry: Registry, gate: Gate) -> None:
-    """What is still running after the timeout is left behind: its late result is dropped, and it runs again."""
+    """An activity that still runs after the timeout is left behind: its late result is dropped, and it runs again."""
     orchestrator = Orchestrator(database, max_workers=2, registry=registry)
     held = Held(orchestrator, registry, gate)
     orchestrator.start()
@@ -182,7 +182,7 @@ def test_an_activity_that_copes_with_the_stop_has_ended(database: Path, registry
 
 
 def test_after_the_stop_it_is_a_client(database: Path) -> None:
-    """What is submitted or invoked after `stop` is on disk, waits, can be looked at, and runs at the next start."""
+    """A workflow submitted or invoked after `stop` is on disk, waits, can be looked at, and runs at the next start."""
     orchestrator = Orchestrator(database, registry=shop)
     orchestrator.start()
     orchestrator.stop()

@@ -1,4 +1,4 @@
-"""What `submit` and its kin take, refuse, and promise."""
+"""`submit`, `submit_many`, `run` and `invoke_workflow`: arguments, refusals and promises."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_one_id_from_many_threads_at_once_runs_once(orchestrator: Orchestrator, 
 
 
 def test_one_id_for_many_invocations_goes_to_one(store: Orchestrator) -> None:
-    """Of different invocations that want one id at the same time, one gets it, and the others are refused."""
+    """If different invocations want one id at the same time, one gets it, and the others are refused."""
     results = in_threads(8, lambda number: store.submit(total(number, 1), workflow_id="only").result(WAIT))
 
     refused = [result for result in results if isinstance(result, WorkflowAlreadyExistsError)]
@@ -153,7 +153,7 @@ def test_submit_many(store: Orchestrator) -> None:
 
 
 def test_submit_many_is_all_or_nothing(store: Orchestrator) -> None:
-    """Where one of many cannot be stored, none is."""
+    """If one of many workflows cannot be stored, none is."""
     calls: list[Any] = [total(1), greet(threading.Lock())]  # type: ignore[arg-type]  # what cannot be stored
 
     with pytest.raises(EncodingError, match=r"an argument of workflow 'greet'.*\['name'\].*lock"):
@@ -210,6 +210,6 @@ def test_what_cannot_be_submitted_is_refused_with_the_remedy(store: Orchestrator
 
 
 def test_a_workflow_of_another_registry_is_refused(orchestrator: Orchestrator) -> None:
-    """What this orchestrator could not find again after a restart is refused at once."""
+    """A workflow that this orchestrator could not find again after a restart is refused at once."""
     with pytest.raises(UnknownWorkflowError, match="'total'"):
         orchestrator.submit(total(1))

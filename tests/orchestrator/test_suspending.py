@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,6 @@ from yieldflow import (
     WorkflowStatus,
     WorkflowTimeoutError,
     activity,
-    gather,
     sleep,
     wait_signal,
     workflow,
@@ -66,53 +64,6 @@ def test_outcomes_that_arrive_meanwhile_are_recorded_and_applied_later(
     assert (after, handle.history()[0].attempt) == (["held"], 1)
 
 
-def test_an_outcome_that_arrived_meanwhile_outlives_a_restart(database: Path, registry: Registry, gate: Gate) -> None:
-    """What arrived while a workflow was suspended is on disk: the activity does not run again."""
-    ran: list[str] = []
-
-    @activity(registry=registry)
-    def hold() -> str:
-        ran.append("hold")
-        gate.pass_through()
-        return "held"
-
-    @workflow(registry=registry)
-    def job() -> Flow[Any]:
-        return (yield from gather(hold(), wait_signal("go")))
-
-    with Orchestrator(database, registry=registry) as first:
-        handle = first.submit(job(), workflow_id="w")
-        gate.await_entry()
-        handle.suspend()
-        handle.signal("go", "on")
-        gate.open()
-    with Orchestrator(database, registry=registry) as second:
-        again = second.handle("w")
-        assert again.describe().status is WorkflowStatus.SUSPENDED
-        assert second.submit(job(), workflow_id="other", signal=("go", "too")).result(WAIT) == ["held", "too"]
-        assert again.describe().status is WorkflowStatus.SUSPENDED
-        again.resume()
-        assert again.result(WAIT) == ["held", "on"]
-    assert ran == ["hold", "hold"]
-
-
-def test_signals_while_suspended_wait(orchestrator: Orchestrator, registry: Registry) -> None:
-    """Signals sent to a suspended workflow are received in order once it is resumed."""
-
-    @workflow(registry=registry)
-    def job() -> Flow[list[object]]:
-        return [(yield from wait_signal("a")), (yield from wait_signal("a"))]
-
-    handle = orchestrator.submit(job())
-    handle.suspend()
-    handle.signal("a", 1)
-    handle.signal("a", 2)
-    assert handle.describe().step == 0
-    handle.resume()
-
-    assert handle.result(WAIT) == [1, 2]
-
-
 def test_a_sleep_that_ends_meanwhile_ends_at_resume(timed: Orchestrator, registry: Registry, clock: Clock) -> None:
     """A sleep is over when its time has come, though the workflow hears of it when it is resumed."""
 
@@ -131,7 +82,7 @@ def test_a_sleep_that_ends_meanwhile_ends_at_resume(timed: Orchestrator, registr
 
 
 def test_suspended_and_resumed_more_than_once(orchestrator: Orchestrator, registry: Registry) -> None:
-    """To suspend a suspended workflow, or to resume one that goes on, changes nothing."""
+    """Suspending a suspended workflow, or resuming a running one, changes nothing."""
 
     @workflow(registry=registry)
     def job() -> Flow[object]:

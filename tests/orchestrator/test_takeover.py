@@ -32,12 +32,12 @@ def test_of_two_that_start_in_a_race_one_owns(tmp_path: Path) -> None:
 
 
 def test_a_standby_takes_over_from_a_killed_owner(database: Path) -> None:
-    """When the owner is killed, the one that stood by takes over, and what was under way goes on there."""
+    """When the owner is killed, the orchestrator that stood by takes over, and unfinished workflows go on there."""
     assert take_over(database) > 0
 
 
 def test_a_standby_takes_over_within_a_process(database: Path) -> None:
-    """Of two orchestrators of one process the second stands by until the first stops; meanwhile it is a client."""
+    """The second of two orchestrators of one process stands by until the first stops; meanwhile it is a client."""
     first, second = (Orchestrator(database, registry=owner.registry) for _ in range(2))
     first.start()
     waiting = threading.Thread(target=second.start, kwargs={"wait": True})
@@ -71,7 +71,7 @@ def test_a_standby_whose_time_is_up_is_told_who_owns_the_file(database: Path) ->
         before = len(os.listdir("/dev/fd"))
         with pytest.raises(DatabaseInUseError, match=f"process {first.pid} on "):
             second.start(wait=True, timeout=0.01)
-        # What others left behind may be closed meanwhile.
+        # Files that earlier tests left open may be closed meanwhile.
         assert len(os.listdir("/dev/fd")) <= before
 
 
@@ -123,7 +123,7 @@ def test_a_standby_can_be_interrupted(database: Path) -> None:
 
 @pytest.mark.parametrize("how", ["subprocess", "fork", "worker"])
 def test_children_of_a_killed_owner_do_not_keep_the_file(database: Path, how: str) -> None:
-    """What an activity started lives on, with every file that it could inherit, and the next start succeeds at once."""
+    """A process that an activity started may live on with inherited files: the next start succeeds at once."""
     with Program("parent", database, how) as first:
         assert first.line() == "started"
         child = int(first.line().removeprefix("child "))

@@ -1,4 +1,4 @@
-"""What a tracer hears."""
+"""Tracing: a tracer is told of starts and ends of workflows and attempts."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_an_attempt_whose_time_ran_out_ends_once(
 
 
 def test_a_tracer_that_fails_does_no_harm(database: Path, registry: Registry, caplog: pytest.LogCaptureFixture) -> None:
-    """What a tracer raises is logged once for each method, and changes nothing."""
+    """An exception of a tracer is logged once for each method, and changes nothing."""
 
     class Broken(Tracer):
         def attempt_started(self, attempt: AttemptInfo) -> None:
@@ -156,13 +156,13 @@ def test_a_tracer_that_fails_does_no_harm(database: Path, registry: Registry, ca
 
 
 def test_a_tracer_is_derived_from_tracer() -> None:
-    """What is no `Tracer` is refused where it is given."""
+    """An object that is no `Tracer` is refused when it is given."""
     with pytest.raises(TypeError, match="tracer is a Tracer: derive your class from it"):
         Orchestrator("never.db", tracer=print)  # type: ignore[arg-type]  # the mistake
 
 
 def test_health(database: Path, registry: Registry, gate: Gate) -> None:
-    """How many attempts run and wait is there to be seen."""
+    """Health shows the numbers of attempts that run and that wait."""
 
     @activity(registry=registry)
     def hold() -> None:

@@ -78,7 +78,7 @@ def _finish(orchestrator: Orchestrator, workflow_id: str) -> list[str]:
 
 
 def test_a_workflow_that_was_past_the_change_takes_the_old_way(database: Path) -> None:
-    """What began under the old code and was past the change goes the old way, also after more restarts."""
+    """A workflow that was past the change under the old code goes the old way, also after more restarts."""
     deploy, order = _deploy(checks=False)
     with Orchestrator(database, registry=deploy.registry) as before:
         for name in ("once", "again"):
@@ -101,7 +101,7 @@ def test_a_workflow_that_was_past_the_change_takes_the_old_way(database: Path) -
 
 
 def test_a_workflow_that_had_not_come_to_the_change_takes_the_new_way(database: Path) -> None:
-    """What began under the old code and had not come to the change takes the new way."""
+    """A workflow that had not reached the change under the old code takes the new way."""
     deploy, order = _deploy(checks=False)
     with Orchestrator(database, registry=deploy.registry) as before:
         until_waiting(before.submit(order(1), workflow_id="w"), "go")
@@ -112,7 +112,7 @@ def test_a_workflow_that_had_not_come_to_the_change_takes_the_new_way(database: 
 
 
 def test_a_new_workflow_takes_the_new_way_and_keeps_to_it(database: Path) -> None:
-    """What began under the new code takes the new way, and does so after every restart."""
+    """A workflow that began under the new code takes the new way, and does so after every restart."""
     deploy, order = _deploy(checks=True)
     with Orchestrator(database, registry=deploy.registry) as first:
         handle = first.submit(order(1), workflow_id="w", signal=("go", None))
@@ -232,7 +232,7 @@ def test_the_version_is_kept_and_shown_on_a_mismatch(database: Path) -> None:
 
 
 def test_the_same_version_is_not_mentioned(database: Path) -> None:
-    """Where the version is the same, or there is none, a mismatch says nothing of it."""
+    """If the version is the same, or there is none, a mismatch does not mention it."""
     registry, order = _versioned("1", "a")
     with Orchestrator(database, registry=registry) as before:
         until_waiting(before.submit(order(), workflow_id="w"), "go")
@@ -296,7 +296,7 @@ def test_a_version_is_text(version: Any) -> None:
 
 
 def test_old_workflows_go_on_with_old_code_under_its_own_name(database: Path) -> None:
-    """Where new code gets a new name and the old is kept under the old one, each workflow goes on with its own."""
+    """If new code gets a new name and the old is kept under the old name, each workflow goes on with its own."""
     old = Deploy()
 
     @workflow(name="order", registry=old.registry)

@@ -3,93 +3,48 @@
 from __future__ import annotations
 
 import ast
-import functools
-import importlib
-import inspect
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 
-import yieldflow
+from tests.support.source import FILES, PACKAGE, imported, own_module, tree, where
 
-#: The floors of the package, ground first. A module imports only from floors below its own: not from its neighbours.
+#: The floors of the package, ground first: its packages, and the modules beside them. Each imports only from floors
+#: below its own, not from its neighbours.
 FLOORS: list[set[str]] = [
-    {"inbox", "log"},
-    {"_core"},
-    {"_core.errors", "_core.rare", "_core.generator_safety"},
-    {"_core.history"},
-    {"_core.context", "_core.signals"},
-    {"_core.commands"},
-    {"_core.combinators", "_core.retry", "_core.signatures"},
-    {"_core.options"},
-    {"_core.definitions"},
-    {"_core.continuing", "_core.nodes", "_core.yield_errors", "_core.registry", "_core.replay"},
-    {"_core.decorators"},
-    {"_core.groups"},
-    {"_core.tree"},
-    {"_core.steps"},
-    {"_core.execution"},
-    {"codec.safe_repr", "filter"},
-    {"store.records"},
-    {"store.checkpoint"},
-    {"store.protocol"},
+    {"_core", "inbox", "log"},
+    {"codec", "filter", "workflow_logger"},
     {"store"},
-    {"codec.json_text", "codec.pickles", "history_checks"},
-    {"codec.diagnostics", "codec.failures"},
-    {"codec.codecs"},
-    {"codec"},
-    {"memory.rows", "sqlite.row_checks", "sqlite.invariants", "sqlite.wal", "sqlite.schema"},
-    {"memory.tables"},
-    {"memory.store", "sqlite.connections", "sqlite.rows"},
-    {"sqlite.ownership", "sqlite.file_guard", "sqlite.reading", "sqlite.writing"},
-    {"sqlite.rewind", "sqlite.listing"},
-    {"sqlite.store"},
-    {"memory", "sqlite"},
-    {"workers.attempt", "workers.pipe_protocol", "workers.watchdog"},
-    {"workers.context"},
-    {"workers.daemon_pool", "workers.slots", "workers.serialization", "workers.threads"},
-    {"workers.worker_main", "workers.event_loop"},
-    {"workers.user_executor", "workers.worker_process"},
-    {"workers.processes"},
-    {"workers.pools"},
-    {"workers"},
+    {"history_checks"},
+    {"memory", "sqlite", "workers"},
     {"tracing"},
-    {"scheduler.max_concurrent", "scheduler.admission", "scheduler.timers", "scheduler.turn"},
-    {"scheduler.live"},
-    {"scheduler.children", "scheduler.state"},
-    {"scheduler.applying", "scheduler.eviction", "scheduler.limits", "scheduler.telling"},
-    {"scheduler.attempts"},
-    {"scheduler.dispatching"},
-    {"scheduler.committing", "scheduler.residency"},
-    {"scheduler.requests"},
-    {"scheduler.scheduler"},
-    {"scheduler.loop"},
     {"scheduler"},
-    {"orchestrator.settings", "orchestrator.submissions", "orchestrator.descriptions", "orchestrator.waiting"},
-    {"orchestrator.workflow_history"},
-    {"orchestrator.listing", "orchestrator.replay_check", "orchestrator.retry_point", "orchestrator.session"},
-    {"orchestrator.gateway"},
-    {"orchestrator.handle", "orchestrator.takeover"},
-    {"orchestrator.orchestrator"},
     {"orchestrator"},
-    {"workflow_logger"},
-    {"testing.past"},
-    {"testing.elsewhere"},
-    {"testing.checking", "testing.clockwork", "testing.unordered", "testing.waiting"},
-    {"testing.twice"},
-    {"testing.run"},
-    {"testing.pending", "testing.picture", "testing.loading"},
-    {"testing.going_back"},
-    {"testing.stepper"},
-    {"testing.comparing", "testing.result", "testing.plugin", "testing.replaying", "testing.fakes"},
-    {"testing.calling"},
-    {"testing.player"},
-    {"testing.running", "testing.schedule"},
-    {"testing.playing"},
-    {"testing.shrinking"},
-    {"testing.exploring"},
     {"testing"},
     {"__init__"},
+    {
+        "docs",
+        "docs.pages",
+        "docs.pages.cancellation",
+        "docs.pages.changing_code",
+        "docs.pages.commands",
+        "docs.pages.determinism",
+        "docs.pages.disk",
+        "docs.pages.executors",
+        "docs.pages.glossary",
+        "docs.pages.guarantees",
+        "docs.pages.logging",
+        "docs.pages.misbehaving_activities",
+        "docs.pages.ownership",
+        "docs.pages.recovery",
+        "docs.pages.speed",
+        "docs.pages.tested",
+        "docs.pages.testing",
+        "docs.pages.values",
+        "docs.reference",
+    },
+    {"docs.architecture"},
+    {"docs.topics"},
     {"__main__"},
 ]
 
@@ -115,7 +70,7 @@ PURE = {
     "math",
     "operator",
     "sys",
-    "threading.local",
+    "threading.get_ident",
     "types",
     "typing",
     "uuid.UUID",
@@ -125,113 +80,64 @@ PURE = {
 #: Calls of `datetime` and `date` that read the clock.
 CLOCK = {"now", "today", "utcnow"}
 
-#: What stands in a class for a method or a property, beside plain functions.
-DESCRIPTORS = (classmethod, staticmethod, property, functools.cached_property)
-
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 50
-
-PACKAGE = Path(yieldflow.__file__).parent
-
-# ---------------------------------------------------------------------- reading the source
-
-
-def module_name(path: Path) -> str:
-    """``sqlite/store.py`` is "sqlite.store", ``sqlite/__init__.py`` is "sqlite"; the package's own is "__init__"."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
-
-
-#: The pytest plugin lies in the package's folder and is installed beside it: it is no module of the package.
-PLUGIN = PACKAGE / "testing" / "entry"
-
-FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if PLUGIN not in path.parents}
-
-
-@functools.cache
-def tree(module: str) -> ast.Module:
-    return ast.parse(FILES[module].read_text(encoding="utf-8"))
-
-
-def source_of(module: str, node: ast.ImportFrom) -> str:
-    """The full dotted name of what stands between ``from`` and ``import``, the dots resolved."""
-    if node.level == 0:
-        return node.module or ""
-    path = FILES[module]
-    package = [PACKAGE.name, *path.relative_to(PACKAGE).parts[:-1]]
-    return ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
-
-
-def imported(module: str) -> Iterator[tuple[str, int]]:
-    """Everything that a module imports, anywhere in it, by its full dotted name, with the line."""
-    for node in ast.walk(tree(module)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            source = source_of(module, node)
-            for alias in node.names:
-                yield f"{source}.{alias.name}", node.lineno
-
-
-def own_module(name: str) -> str | None:
-    """The module of the package that a full dotted name leads to; None where it leads out of the package."""
-    top, *rest = name.split(".")
-    if top != PACKAGE.name:
-        return None
-    while rest and ".".join(rest) not in FILES:
-        rest.pop()
-    return ".".join(rest) or "__init__"
-
-
-def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that a module runs at its top level, those under ``if`` and ``try`` too."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.If):
-            yield from statements(node.body + node.orelse)
-        elif isinstance(node, ast.Try):
-            yield from statements(node.body + node.orelse + node.finalbody)
-
-
-def defined(module: str) -> set[str]:
-    """The names that a module makes itself at its top level."""
-    names = set()
-    for node in statements(tree(module).body):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-    return names
-
-
-def where(module: str, line: int) -> str:
-    return f"{FILES[module].relative_to(PACKAGE.parent)}:{line}"
-
 
 # ---------------------------------------------------------------------- floors
 
 
-def test_every_module_has_its_floor() -> None:
-    """Each module of the package stands on one floor, and each module that a floor names exists."""
+def part_of(module: str) -> str:
+    """The package or the module on the top level to which a module belongs."""
+    return module.split(".")[0]
+
+
+def test_every_part_of_the_package_has_its_floor() -> None:
+    """Each package, and each module beside them, stands on one floor, and everything that a floor names exists."""
     listed = [name for floor in FLOORS for name in floor]
 
-    assert sorted(FILES) == sorted(listed)
+    assert sorted({part_of(module) for module in FILES}) == sorted(listed)
 
 
-def test_a_module_imports_only_from_floors_below_it() -> None:
-    """The code can be read from the ground floor up: no module needs one above it or beside it."""
+def test_imports_lead_to_floors_below() -> None:
+    """The package can be read from the ground floor up: no part of it needs a part above or beside itself."""
     floor_of = {name: number for number, floor in enumerate(FLOORS) for name in floor}
     upward = []
-    for module in floor_of.keys() & FILES.keys():
+    for module in FILES:
+        part = part_of(module)
         for name, line in imported(module):
             target = own_module(name)
-            if target in floor_of and floor_of[target] >= floor_of[module]:
+            if target and part_of(target) != part and floor_of[part_of(target)] >= floor_of[part]:
                 upward.append(f"{where(module, line)}: {module} imports {name}")
 
     assert sorted(upward) == []
+
+
+def test_imports_form_no_circle() -> None:
+    """Inside of a package, too, the modules can be read in an order in which each needs only those before it."""
+    graph = {
+        module: {target for name, _ in imported(module) if (target := own_module(name)) and target != module}
+        for module in FILES
+    }
+
+    assert circle_in(graph) == []
+
+
+def test_a_circle_is_found() -> None:
+    """The search for circles names the modules of a circle, in order."""
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) in (
+        ["a", "c", "b", "a"],
+        ["b", "a", "c", "b"],
+        ["c", "b", "a", "c"],
+    )
+
+
+def circle_in(graph: Mapping[str, set[str]]) -> list[str]:
+    """A circle of modules of which each is imported by the next; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def test_the_core_takes_only_pure_modules() -> None:
@@ -279,90 +185,6 @@ def test_only_the_standard_library_and_cloudpickle_are_needed() -> None:
     ]
 
     assert foreign == []
-
-
-# ---------------------------------------------------------------------- the public names
-
-
-def public_imports() -> dict[str, str]:
-    """The names that the package's ``__init__`` imports, and the module that it takes each from."""
-    found = {}
-    for node in tree("__init__").body:
-        if isinstance(node, ast.ImportFrom):
-            source = source_of("__init__", node)
-            for alias in node.names:
-                found[alias.asname or alias.name] = own_module(f"{source}.{alias.name}") or source
-    return found
-
-
-def public_classes_and_functions() -> Iterator[tuple[str, object]]:
-    """What users meet: the names of the package, and those of `yieldflow.testing`."""
-    for name in yieldflow.__all__:
-        yield name, getattr(yieldflow, name)
-    testing = importlib.import_module("yieldflow.testing")
-    for name in testing.__all__:
-        yield f"testing.{name}", getattr(testing, name)
-
-
-def undocumented(name: str, cls: type) -> Iterator[str]:
-    """The class itself and its public methods and properties, as far as they have no docstring.
-
-    What dataclasses and named tuples write by themselves, which begins with the signature, counts as none.
-    """
-    if (vars(cls).get("__doc__") or f"{cls.__name__}(").startswith(f"{cls.__name__}("):
-        yield name
-    ours = [base for base in cls.__mro__ if base.__module__.split(".")[0] == PACKAGE.name]
-    for member, value in [pair for base in ours for pair in vars(base).items()]:
-        described = isinstance(value, DESCRIPTORS) or inspect.isfunction(value)
-        if described and not member.startswith("_") and not inspect.getdoc(inspect.getattr_static(cls, member)):
-            yield f"{name}.{member}"
-
-
-def test_init_only_re_exports() -> None:
-    """`yieldflow/__init__.py` is a list of names: nothing is defined there."""
-    own = {"__all__", "__version__"}
-    other = []
-    for index, node in enumerate(tree("__init__").body):
-        docstring = index == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        names = isinstance(node, ast.Assign) and all(isinstance(to, ast.Name) and to.id in own for to in node.targets)
-        if not (docstring or names or isinstance(node, ast.ImportFrom)):
-            other.append(where("__init__", node.lineno))
-
-    assert other == []
-
-
-def test_every_public_name_can_be_imported() -> None:
-    """Each name of `yieldflow.__all__` is there, once."""
-    missing = [name for name in yieldflow.__all__ if not hasattr(yieldflow, name)]
-
-    assert missing == []
-    assert sorted(yieldflow.__all__) == sorted(set(yieldflow.__all__))
-
-
-def test_every_public_name_has_one_home() -> None:
-    """Each name of `yieldflow.__all__` is defined in one module only, and is taken from there."""
-    taken_from = public_imports()
-    public = [name for name in yieldflow.__all__ if not name.startswith("__")]
-    homes = {name: [module for module in FILES if name in defined(module)] for name in public}
-
-    assert {name: [taken_from.get(name)] for name in public} == homes
-
-
-def test_every_import_of_init_is_public() -> None:
-    """What `yieldflow/__init__.py` imports is in its `__all__`: there are no half-public names."""
-    assert set(public_imports()) - {"annotations"} == {name for name in yieldflow.__all__ if not name.startswith("__")}
-
-
-def test_everything_public_has_a_docstring() -> None:
-    """`help()` says something about each public function and class, and about each of its methods and properties."""
-    silent: list[str] = []
-    for name, value in public_classes_and_functions():
-        if isinstance(value, type):
-            silent.extend(undocumented(name, value))
-        elif inspect.isroutine(value) and not inspect.getdoc(value):
-            silent.append(name)
-
-    assert sorted(silent) == []
 
 
 # ---------------------------------------------------------------------- sizes and habits

@@ -1,4 +1,4 @@
-"""What is promised to those who install yieldflow or clone it."""
+"""Packaging: promises to those who install yieldflow or clone it."""
 
 from __future__ import annotations
 

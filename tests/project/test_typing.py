@@ -1,4 +1,4 @@
-"""What type checkers make of the public names: `typing/inference.py` and `typing/rejected.py`, read by mypy.
+"""Type checkers infer and reject as promised: mypy reads `typing/inference.py` and `typing/rejected.py`.
 
 The plain run of mypy over the project reads both files as well. These tests are for the built wheel and for older or
 newer versions of mypy, and they prove that `rejected.py` is not empty words.

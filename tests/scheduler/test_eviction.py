@@ -178,7 +178,7 @@ def minutes(host: Host, count: int = 3) -> None:
     "invocation", [waits(), naps(3600), parent(), branches()], ids=["waits", "naps", "parent", "branches"]
 )
 def test_leaves_memory(host: Host, invocation: WorkflowInvocation[object]) -> None:
-    """A workflow that has waited minutes for time, signals or children is not in memory; its row is due in time."""
+    """A workflow that has waited minutes for time, signals or children leaves memory; its row says when it is due."""
     host.submit(invocation, "w")
     host.work_off()
     assert invocation.name in in_memory()

@@ -23,7 +23,7 @@ from yieldflow._core.steps import Steps
 from yieldflow.memory import MemoryStore
 from yieldflow.memory import rows as memory_rows
 from yieldflow.memory import store as memory_store
-from yieldflow.orchestrator import handle
+from yieldflow.orchestrator import handle, retry_plan
 from yieldflow.sqlite import writing
 from yieldflow.sqlite.row_checks import Row
 from yieldflow.sqlite.rows import wide_row
@@ -94,7 +94,7 @@ def retry_keeps_the_outcome(patch: pytest.MonkeyPatch) -> None:
 
 def retry_undoes_everything(patch: pytest.MonkeyPatch) -> None:
     """A retry begins from the beginning."""
-    patch.setattr(handle, "place_of_retry", lambda loaded, from_step: (min(1, len(loaded.history.events)), False))
+    patch.setattr(retry_plan, "retry_position", lambda loaded, from_step: (min(1, len(loaded.history.events)), False))
 
 
 def delete_takes_live_descendants(patch: pytest.MonkeyPatch) -> None:

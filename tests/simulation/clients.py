@@ -14,8 +14,8 @@ from yieldflow._core.errors import RetryRefusedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, Payload, Signal
 from yieldflow.orchestrator.gateway import Gateway
 from yieldflow.orchestrator.handle import WorkflowHandle
-from yieldflow.orchestrator.listing import purge, purge_bounds
-from yieldflow.orchestrator.waiting import Watches
+from yieldflow.orchestrator.selection import purge, purge_bounds
+from yieldflow.orchestrator.watches import Watches
 from yieldflow.scheduler.messages import Message, Reply, RequestReceived, Submit
 from yieldflow.store import Loaded, Request, RequestKind, Store, Submission, WorkflowRecord
 

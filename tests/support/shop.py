@@ -180,13 +180,13 @@ def failed(orchestrator: Orchestrator, invocation: Any, error: type[BaseExceptio
 
 def told_the_time(orchestrator: Orchestrator, now: Callable[[], Micros]) -> Orchestrator:
     """The same, not started yet, with another clock."""
-    orchestrator._access.settings = replace(orchestrator._access.settings, clock=now)
+    orchestrator._gateway.settings = replace(orchestrator._gateway.settings, clock=now)
     return orchestrator
 
 
 def by_the_clock(orchestrator: Orchestrator, clock: Clock) -> Orchestrator:
     """The same, not started yet, with a time that the test moves on."""
-    clock.drives(lambda: orchestrator._access.session)
+    clock.drives(lambda: orchestrator._gateway.session)
     return told_the_time(orchestrator, clock)
 
 

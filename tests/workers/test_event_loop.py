@@ -1,4 +1,4 @@
-"""What holds of async activities only: they share one event loop."""
+"""Promises of async activities only: they share one event loop."""
 
 from __future__ import annotations
 
@@ -127,12 +127,12 @@ def test_a_lent_thread_that_came_back_holds_up_no_call() -> None:
     gate = threading.Barrier(limit := min(32, (os.cpu_count() or 1) + 4) + 1)
 
     def borrower() -> None:
-        assert threads.lend()
+        assert threads.release()
         lent.set()
         come_back.wait(WAIT)
         threads.take_back()
         come_back.clear()
-        # For as long as it takes: one that comes back takes the call that is waited for below.
+        # For as long as it takes: a thread that comes back takes the call that is waited for below.
         over.wait()
 
     threads.submit(borrower)
@@ -243,7 +243,7 @@ def test_what_a_stop_leaves_is_cancelled(database: Path, registry: Registry, mon
 
 
 def test_who_is_not_waited_for_is_cancelled(orchestrator: Orchestrator, registry: Registry) -> None:
-    """When the branch of an async activity is cancelled, `CancelledError` is raised where it awaits."""
+    """An async activity whose branch is cancelled gets a `CancelledError` where it awaits."""
     began, ended = threading.Event(), threading.Event()
 
     @activity(registry=registry)
@@ -269,7 +269,7 @@ def test_who_is_not_waited_for_is_cancelled(orchestrator: Orchestrator, registry
 
 
 def test_who_is_to_be_waited_for_goes_on(orchestrator: Orchestrator, registry: Registry) -> None:
-    """With `on_cancel="wait"` an async activity is not cancelled: it finds that nobody waits, and ends as it likes."""
+    """With `on_cancel="wait"` an async activity is not cancelled: it sees that it is unwanted, and ends as it likes."""
     began = threading.Event()
     found: list[bool] = []
 
@@ -370,7 +370,7 @@ def test_the_context_is_each_activity_s_own(orchestrator: Orchestrator, registry
 def test_a_loop_that_cannot_be_had_fails_the_attempt(
     orchestrator: Orchestrator, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the system has no room for the event loop, that attempt has failed, and the next one may find some."""
+    """If the system has no room for the event loop, that attempt has failed, and the next one may find some."""
     make, refusals = asyncio.new_event_loop, [OSError(24, "Too many open files")]
 
     def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -415,7 +415,7 @@ def test_an_activity_that_blocks_the_loop_is_told_of(
     orchestrator: Orchestrator, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An async activity that blocks for over a second is warned about, with where it is."""
-    monkeypatch.setattr("yieldflow.workers.watchdog.LOOK", 0.1)
+    monkeypatch.setattr("yieldflow.workers.event_loop.LOOK", 0.1)
     told = threading.Event()
     said: list[str] = []
 

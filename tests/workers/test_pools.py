@@ -17,13 +17,14 @@ from yieldflow import Activity, Registry, WorkerDiedError, activity
 from yieldflow._core.history import Codec, Failure, Payload
 from yieldflow.codec import codec_named
 from yieldflow.inbox import Inbox
-from yieldflow.workers import Attempt, Completed, Pools
+from yieldflow.workers import Attempt, Completed, Pools, SizeLimits
 
 
 class HandMadeEngine:
     """Lets every attempt begin, and keeps what it is told."""
 
     codec: Codec = codec_named("pickle")
+    limits = SizeLimits(result=100, details=50)
 
     def __init__(self) -> None:
         #: The worker of each attempt when it asked whether to begin.
@@ -109,7 +110,7 @@ def test_the_worker_of_an_executor_is_its_name() -> None:
 
 
 def test_an_attempt_that_killed_its_process_tells_which_it_was() -> None:
-    """Where a worker process dies, the attempt still says which process it was."""
+    """If a worker process dies, the attempt still says which process it was."""
     engine = HandMadeEngine()
     attempt = attempt_at(engine, activity(tasks.die, executor="process", registry=Registry()), how="exit")
 

@@ -1,4 +1,4 @@
-"""What holds of activities in worker processes only: they may die, be killed, and have to find the program."""
+"""Promises of activities in worker processes only: they may die, be killed, and have to find the program."""
 
 from __future__ import annotations
 
@@ -49,12 +49,6 @@ def orchestrator(database: Path, registry: Registry) -> Iterator[Orchestrator]:
 def define(registry: Registry) -> Callable[..., Activity[..., Any]]:
     """Makes an activity of a function, which runs in a worker process."""
     return lambda fn, **options: activity(fn, executor="process", registry=registry, **options)
-
-
-@pytest.fixture
-def door() -> Iterator[Door]:
-    with Door() as door:
-        yield door
 
 
 def test_processes_are_few_and_used_again(orchestrator: Orchestrator, registry: Registry, define: Any) -> None:
@@ -151,7 +145,7 @@ def test_a_policy_s_function_judges_the_exception_itself(
 def test_who_is_not_waited_for_is_killed(
     orchestrator: Orchestrator, registry: Registry, define: Any, door: Door
 ) -> None:
-    """When the branch of an activity is cancelled, its process is killed, and another one serves the next."""
+    """If the branch of an activity is cancelled, its process is killed, and another one serves the next."""
     knock, same = define(tasks.knock), define(tasks.same)
 
     @workflow(registry=registry)
@@ -226,7 +220,7 @@ def test_an_interrupt_is_the_parent_s_to_heed(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_an_activity_that_forks(orchestrator: Orchestrator, registry: Registry, define: Any) -> None:
-    """Of an activity that forks and returns twice, the worker's result counts, and the fork is no second worker."""
+    """If an activity forks and returns twice, the worker's result counts, and the fork is no second worker."""
     forking, where = define(tasks.come_back_twice), define(tasks.where)
 
     @workflow(registry=registry)
@@ -257,7 +251,7 @@ def test_a_death_shows_although_a_fork_lives(
 def test_one_that_stops_in_the_midst_of_a_word_holds_up_nobody(
     orchestrator: Orchestrator, registry: Registry, define: Any
 ) -> None:
-    """A process that says half of something, and lets nobody say the rest, is killed when its time is over."""
+    """A process that sends half of a message, and never the rest, is killed when its time is over."""
 
     def hog() -> None:
         context, many = activity_context(), threading.Event()
@@ -300,7 +294,7 @@ def test_one_that_does_not_listen_holds_up_nobody(orchestrator: Orchestrator, re
 
     assert orchestrator.submit(job("")).result(WAIT) != stopped
 
-    # The stop kills it, and leaves to the next start what it was to do.
+    # The stop kills it, and leaves its activity to the next start.
     orchestrator.stop()
     assert unheard.describe().status == "processing"
 
@@ -309,7 +303,7 @@ def test_one_that_does_not_listen_holds_up_nobody(orchestrator: Orchestrator, re
 
 
 def test_no_orphan_works_on(database: Path, door: Door) -> None:
-    """When the owner is killed, a worker process ends at once, in the midst of its activity."""
+    """If the owner is killed, a worker process ends at once, in the midst of its activity."""
     with Program("children", database, "stay", door.port) as program:
         visitor = door.visitor()
         program.kill()
@@ -370,7 +364,7 @@ def test_a_script_that_starts_wherever_it_is_imported(database: Path) -> None:
 
 
 def test_a_program_without_a_file(database: Path) -> None:
-    """What is typed at a prompt, or given with `-c`, has no file to be imported from: it is sent by value."""
+    """Definitions typed at a prompt, or given with `-c`, cannot be imported from a file: they are sent by value."""
     program = """
 import sys
 import threading

@@ -1,0 +1,1 @@
+"""The pure core: an event goes in, steps come out."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
-from threading import local
+from threading import get_ident
 from types import CodeType
 
 
@@ -42,13 +44,13 @@ _set_workflow_id, _set_name, _set_run, _set_parent = (
 class Driving:
     """One execution's side of the conversation."""
 
-    __slots__ = ("fruitful", "handed", "info", "made", "replaying")
+    __slots__ = ("fruitful", "handed", "info", "made", "silent")
 
     # Set by the execution, which is one.
 
     info: WorkflowInfo
-    #: Whether what happens now has happened before.
-    replaying: bool
+    #: Whether what happens now has happened before, so that it is not to be logged again.
+    silent: bool
     #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
     made: dict[int, tuple[object, CodeType, int]]
     #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
@@ -66,32 +68,56 @@ class Driving:
         return made
 
 
-class CurrentExecution(local):
-    """The execution that this thread drives, if it drives one."""
+class CurrentExecution:
+    """The place that says which execution is driven in one context of one thread."""
 
-    execution: Driving | None = None
+    __slots__ = ("execution", "thread")
+
+    def __init__(self) -> None:
+        self.execution: Driving | None = None
+        #: A copy of the context, as `asyncio.to_thread` makes it for another thread, holds this place too.
+        self.thread = get_ident()
 
 
-# Not a context variable: `asyncio.to_thread` and its like copy the context of the thread that hands them work, and
-# the copies would share what is driven. A thread drives one execution to the end of its turn, so a thread is enough.
-_current = CurrentExecution()
+# Set once in each context of a thread, and never by `undriven`: the garbage collector may close an execution in the
+# midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
+_current: ContextVar[CurrentExecution | None] = ContextVar("yieldflow_driving", default=None)
 
 
 def driving() -> Driving | None:
-    """Return the execution that this thread drives, or None."""
-    return _current.execution
+    """Return the execution that is driven in this context of this thread, or None."""
+    here = _current.get()
+    return None if here is None or here.thread != get_ident() else here.execution
 
 
-def drive(new: Driving | None) -> Driving | None:
-    """Have this thread drive ``new`` from now on, and return what it drove before."""
-    before, _current.execution = _current.execution, new
-    return before
+def current_execution() -> CurrentExecution:
+    """Return the place that says which execution is driven in this context of this thread."""
+    here = _current.get()
+    if here is None or here.thread != get_ident():
+        here = CurrentExecution()
+        _current.set(here)
+    return here
+
+
+@contextmanager
+def undriven() -> Iterator[None]:
+    """Let no commands be heard that the body makes."""
+    here = _current.get()
+    if here is None or here.thread != get_ident():
+        yield
+        return
+    before, here.execution = here.execution, None
+    try:
+        yield
+    finally:
+        here.execution = before
 
 
 def note_made(command: object, holds: object = None) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
     # As `driving` says, without the call: this is at every command.
-    current = _current.execution
+    here = _current.get()
+    current = None if here is None or here.thread != get_ident() else here.execution
     if current is not None:
         if holds is not None and current.made:
             note_used(holds)

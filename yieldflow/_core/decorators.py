@@ -57,9 +57,9 @@ def activity(
             with `ActivityTimeoutError`; a worker process is killed, and an async function cancelled. A thread cannot be
             killed: it goes on, what comes of it is dropped, and another thread takes its place. None: any time.
         schedule_to_close_timeout: Seconds, or a `timedelta`, that all attempts may take together, the waits before and
-            between them included; time in which no orchestrator is started does not count. Then the activity fails with
-            `ActivityTimeoutError`; where the next attempt would begin later than that, it fails at once, as the last
-            attempt did. None: any time.
+            between them included. Time in which no orchestrator is started does not count, nor does that of an attempt
+            which the death of the process cut short. Then the activity fails with `ActivityTimeoutError`; where the
+            next attempt would begin later than that, it fails at once, as the last attempt did. None: any time.
         schedule_to_start_timeout: Seconds, or a `timedelta`, that an attempt may wait for a worker. Then the activity
             fails with `ActivityTimeoutError`, and is not tried again: it would wait behind the same others. None: any
             time.

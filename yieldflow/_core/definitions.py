@@ -12,7 +12,8 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from .commands import Command, show_values
 from .context import note_made
-from .history import OnParentEnd
+from .errors import EncodingError
+from .history import Codec, OnParentEnd, Payload
 from .options import ASYNC, THREAD, ActivityOptions, CallOptions, WorkflowOptions
 from .retry import duration
 
@@ -143,6 +144,20 @@ class Invocation(Command[R_co]):
     def arguments(self) -> Mapping[str, object]:
         """The arguments that were given, by parameter."""
         return MappingProxyType(self._arguments)
+
+    def encode_arguments(self, codec: Codec) -> Payload:
+        """Encode the arguments that were given, by parameter, as they are stored.
+
+        Args:
+            codec: How values are stored.
+
+        Raises:
+            EncodingError: One of them cannot be stored; the message says of which activity or workflow.
+        """
+        try:
+            return codec.encode(self._arguments)
+        except EncodingError as error:
+            raise EncodingError(f"an argument of {self.definition.kind} {self.name!r}: {error}") from None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an invocation is immutable: make another by calling {self.name}(...)")

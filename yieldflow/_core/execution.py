@@ -31,7 +31,7 @@ from .commands import (
     WaitSignal,
     show,
 )
-from .context import WorkflowInfo, drive, note_used, unyielded
+from .context import WorkflowInfo, current_execution, note_used, undriven, unyielded
 from .continuing import ContinueAsNew
 from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
 from .errors import (
@@ -53,6 +53,7 @@ from .history import (
     Started,
     StepEnded,
     WorkflowStatus,
+    reseeded,
     seed_at,
     to_datetime,
 )
@@ -62,13 +63,9 @@ from .nodes import (
     Branch,
     Node,
     Settled,
-    TaskNode,
-    Tasks,
-    Wait,
     Yielder,
     from_below,
     is_fresh,
-    would_wait_for_itself,
 )
 from .steps import Steps
 
@@ -89,6 +86,8 @@ class Execution(Steps):
         seed: 128 random bits, the same for every execution of this run.
         codec: How values are stored.
         history: What is recorded of this run; `replay` applies it.
+        takes_patch: Asked, once in a run for each name, whether `patched` is to be True; it has to answer the same each
+            time. None: it is where the turn is new, or the record says so.
     """
 
     __slots__ = (
@@ -100,6 +99,7 @@ class Execution(Steps):
         "_request",
         "_seed",
         "_taken",
+        "_takes_patch",
         "following",
     )
 
@@ -111,6 +111,7 @@ class Execution(Steps):
         seed: bytes,
         codec: Codec,
         history: History = History(),  # noqa: B008  # immutable
+        takes_patch: Callable[[str], bool] | None = None,
     ) -> None:
         self.info = info
         self.end = None
@@ -124,7 +125,7 @@ class Execution(Steps):
         self._seed = seed
         self._codec = codec
         self._history = history
-        self.replaying = False
+        self.comparing = self.silent = False
         self.made = {}
         self.fruitful = set()
         self.handed = None
@@ -138,6 +139,7 @@ class Execution(Steps):
         self._draws = 0
         #: What `patched` said.
         self._patches: dict[str, bool] | None = None
+        self._takes_patch = takes_patch
         self._request: CancelRequested | None = None
         self._continuation: Continuation | None = None
         self._advance = NO_ADVANCE
@@ -169,17 +171,28 @@ class Execution(Steps):
         self._history = History()
         return advance
 
-    def apply(self, event: Event) -> Advance:
+    def apply(self, event: Event, *, silent: bool | None = None) -> Advance:
         """Apply one event and drive every branch as far as it goes.
 
+        As long as recorded events are left, what this one leads to is compared with the record, and issues no steps.
+
+        Args:
+            event: What happened.
+            silent: Whether the workflow's loggers are silent, since it happened before. None: where it is recorded. A
+                host that compares by other means says it here.
+
+        Returns:
+            What the event led to.
+
         Raises:
-            ReplayMismatchError: While replaying, the code leads to other steps.
+            ReplayMismatchError: It is recorded, and the code leads to other steps.
             EncodingError: The outcome, or the input, cannot be read back.
         """
-        recorded = self.applied < len(self._history.events)
-        self.replaying = recorded
+        self.comparing = comparing = self.applied < len(self._history.events)
+        self.silent = comparing if silent is None else silent
         self._advance = advance = Advance()
-        before = drive(self)
+        here = current_execution()
+        before, here.execution = here.execution, self
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -196,26 +209,35 @@ class Execution(Steps):
                 found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
-            drive(before)
+            here.execution = before
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE
             self.handed = None
-        if recorded:
+        if comparing:
             self._check_turn()
         self.applied += 1
         return advance
 
+    def reseed(self, new: bytes) -> bytes:
+        """Draw ``uuid4()`` and ``random()`` from another seed, from the next event on.
+
+        Args:
+            new: 128 random bits.
+
+        Returns:
+            The seed that other executions of this run, and what derives from it, are to be given from now on.
+        """
+        self._seed = reseeded(self._seed, self.applied, new)
+        return self._seed
+
     def close(self) -> None:
         """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
         # The garbage collector may come here in the midst of another workflow, whose commands these are not.
-        before = drive(None)
-        try:
+        with undriven():
             for node in from_below(self._root, into_cancelled=True) if self._root is not None else ():
                 if isinstance(node, Branch):
                     node.close()
-        finally:
-            drive(before)
         self._root = None
         self._runnable.clear()
 
@@ -341,55 +363,6 @@ class Execution(Steps):
         self._runnable.append(branch)
         return branch
 
-    def _begin_start(self, command: Start, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        task = TaskNode(yielder.branch, yielder.source, command.command)
-        tasks = task.branch.tasks
-        if tasks is None:
-            tasks = task.branch.tasks = Tasks()
-        tasks.running[task] = None
-        begun = self._begin(command.command, task, 0, task)
-        if isinstance(begun, Node):
-            task.member = begun
-        elif begun[1] is None or type(command.command) in GROUPS:
-            self._end_task(task, begun)
-        else:
-            # It was refused: that is told where it was to start.
-            del tasks.running[task]
-            return begun
-        return Task(command.command, task, self), None
-
-    def _begin_wait(self, command: Task[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
-        task = self._node_of(command)
-        if task.settled is not None:
-            if task.branch.tasks is not None:
-                task.branch.tasks.failed.pop(task, None)
-            return task.settled
-        if would_wait_for_itself(task, parent):
-            raise CommandError(
-                f"{command} was yielded in a part of itself, or in a task that it waits for: "
-                "it would wait for itself for ever"
-            )
-        wait = Wait(parent, slot, task)
-        task.waits[wait] = None
-        return wait
-
-    def _begin_cancel(self, command: CancelTask, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        task = self._node_of(command.task)
-        if task.settled is None:
-            if task.holds(yielder):
-                self._later = added(self._later, task)
-            else:
-                self._cancel(task)
-        return NOTHING
-
-    def _node_of(self, task: Task[Any]) -> TaskNode:
-        node = task._node
-        if task._home is not self or not isinstance(node, TaskNode):
-            raise CommandError(
-                f"{task} belongs to another workflow or another run: a task can be used only where it was started"
-            )
-        return node
-
     def _begin_instant(self, command: Instant[Any], parent: Node, slot: int, yielder: Yielder) -> Settled:
         if command.name == "now":
             return to_datetime(self._now), None
@@ -408,9 +381,12 @@ class Execution(Steps):
             self._patches = {}
         taken = self._patches.get(command.name)
         if taken is None:
-            taken = not self.replaying or command.name in self._history.patches
+            if self._takes_patch is not None:
+                taken = self._takes_patch(command.name)
+            else:
+                taken = not self.comparing or command.name in self._history.patches
             self._patches[command.name] = taken
-            if not self.replaying:
+            if taken and not self.comparing:
                 self._advance.patches = added(self._advance.patches, command.name)
         return taken, None
 
@@ -425,14 +401,10 @@ class Execution(Steps):
                 f"{command} was yielded in a branch: only the workflow itself can end its run. "
                 "Return from the branch, and yield it from the workflow"
             )
-        self.following, name = command.invocation.definition, command.invocation.name
-        payload = self._encode(command.invocation._arguments, "an argument of workflow {!r}", name)
-        self._continuation = Continuation(name, payload)
-        before = drive(None)
-        try:
+        self.following = command.invocation.definition
+        self._continuation = Continuation(command.invocation.name, command.invocation.encode_arguments(self._codec))
+        with undriven():
             root.close()
-        finally:
-            drive(before)
         self._end_branch(root, NOTHING)
         # What nothing ever ends.
         return Node(root, 0)

@@ -101,7 +101,7 @@ class Definition(Generic[P, R_co]):
         return f"{qualified} ({code.co_filename}:{code.co_firstlineno})" if code is not None else qualified
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
-        """The arguments by name, as they are stored: those given, without the defaults.
+        """Return the arguments by name, as they are stored: those in ``args`` and ``kwargs``, without the defaults.
 
         Raises:
             TypeError: They do not fit the signature.

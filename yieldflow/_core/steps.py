@@ -26,10 +26,12 @@ _tuple = tuple.__new__
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "end", "over")
+    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
 
     #: How many events were applied.
     applied: int
+    #: Whether each step is compared with the recorded one, and issued to no host.
+    comparing: bool
     #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
     over: bool
     #: How the workflow ended; None also where it continues as a new run.
@@ -42,17 +44,14 @@ class Steps(Tree):
     # ------------------------------------------------------------------ commands that are steps
 
     def _begin_activity(self, command: ActivityInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        try:
-            payload = self._codec.encode(command._arguments)
-        except EncodingError as error:
-            raise EncodingError(f"an argument of activity {command.name!r}: {error}") from None
+        payload = command.encode_arguments(self._codec)
         definition = command.definition
         step = self._issue(_ACTIVITY, definition.name, payload, yielder, None, definition)
         leaf = self.open[step.number] = Leaf(parent, slot, step, command, definition)
         return leaf
 
     def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        payload = self._encode(command._arguments, "an argument of workflow {!r}", command.name)
+        payload = command.encode_arguments(self._codec)
         step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
         return self._wait_for(step, command, parent, slot)
 
@@ -113,7 +112,7 @@ class Steps(Tree):
             asked = command.options.on_parent_end == "cancel"
         else:
             return False
-        if self.replaying:
+        if self.comparing:
             # What was done then counts, whatever the options are now.
             stays = leaf.step.number not in self._history.dropped
         if stays and asked:
@@ -129,10 +128,10 @@ class Steps(Tree):
         due_at: int | None,
         definition: Definition[..., Any] | None,
     ) -> Step:
-        """Number a step; while replaying, it must be the recorded one."""
+        """Number a step, and compare it with the recorded one if there is a record."""
         number = self._next_step
         step = _tuple(Step, (number, kind, name, payload, self.applied, yielder.source, due_at))
-        if self.replaying:
+        if self.comparing:
             there = self._recorded(number)
             if there is None or not same_step(there, step, definition, self._codec):
                 raise self._mismatch(number, there, step, branch=yielder.branch)

@@ -11,13 +11,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from .combinators import show_yieldable
+from .combinators import CancelTask, Start, Task, show_yieldable
 from .commands import show
 from .context import Driving
-from .errors import Cancelled, InternalError, TaskCancelledError
+from .errors import Cancelled, CommandError, InternalError, TaskCancelledError
 from .groups import GROUPS, Group, cancelled_because, failure_beneath
-from .history import Continuation, Outcome, Payload, Step, WorkflowStatus
-from .nodes import Branch, Leaf, Node, Settled, TaskNode, Wait, Yielder, add_note, from_below
+from .history import Continuation, Outcome, Payload, Step, StepKind, WorkflowStatus
+from .nodes import (
+    NOTHING,
+    Branch,
+    Leaf,
+    Node,
+    Settled,
+    TaskNode,
+    Tasks,
+    Wait,
+    Yielder,
+    add_note,
+    from_below,
+    would_wait_for_itself,
+)
 from .rare import NONE, Rare, RareFields
 
 T = TypeVar("T")
@@ -35,8 +48,10 @@ class Advance:
 
     __slots__ = ("end", "issued", "rare")
 
-    #: Numbers of steps that are no longer waited for.
+    #: Numbers of steps that are no longer waited for. The host is to end them,
     cancelled = Rare[Sequence[int]](())
+    #: but for those among them that are to be left alone: children that outlive their parent.
+    abandoned = Rare[Sequence[int]](())
     #: Numbers of steps that are to end early, and whose end is waited for.
     cancelling = Rare[Sequence[int]](())
     #: Commands that were made and can no longer be yielded: what, and ``file:line``.
@@ -204,6 +219,55 @@ class Tree(Driving):
 
     # ------------------------------------------------------------------ tasks
 
+    def _begin_start(self, command: Start, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        task = TaskNode(yielder.branch, yielder.source, command.command)
+        tasks = task.branch.tasks
+        if tasks is None:
+            tasks = task.branch.tasks = Tasks()
+        tasks.running[task] = None
+        begun = self._begin(command.command, task, 0, task)
+        if isinstance(begun, Node):
+            task.member = begun
+        elif begun[1] is None or type(command.command) in GROUPS:
+            self._end_task(task, begun)
+        else:
+            # It was refused: that is told where it was to start.
+            del tasks.running[task]
+            return begun
+        return Task(command.command, task, self), None
+
+    def _begin_wait(self, command: Task[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
+        task = self._node_of(command)
+        if task.settled is not None:
+            if task.branch.tasks is not None:
+                task.branch.tasks.failed.pop(task, None)
+            return task.settled
+        if would_wait_for_itself(task, parent):
+            raise CommandError(
+                f"{command} was yielded in a part of itself, or in a task that it waits for: "
+                "it would wait for itself for ever"
+            )
+        wait = Wait(parent, slot, task)
+        task.waits[wait] = None
+        return wait
+
+    def _begin_cancel(self, command: CancelTask, parent: Node, slot: int, yielder: Yielder) -> Settled:
+        task = self._node_of(command.task)
+        if task.settled is None:
+            if task.holds(yielder):
+                self._later = added(self._later, task)
+            else:
+                self._cancel(task)
+        return NOTHING
+
+    def _node_of(self, task: Task[Any]) -> TaskNode:
+        node = task._node
+        if task._home is not self or not isinstance(node, TaskNode):
+            raise CommandError(
+                f"{task} belongs to another workflow or another run: a task can be used only where it was started"
+            )
+        return node
+
     def _end_task(self, task: TaskNode, settled: Settled) -> None:
         """Note how a task came out; it is told later."""
         tasks = task.branch.tasks
@@ -292,6 +356,8 @@ class Tree(Driving):
         number = leaf.step.number
         del self.open[number]
         self._advance.cancelled = added(self._advance.cancelled, number)
+        if leaf.step.kind is StepKind.CHILD:
+            self._advance.abandoned = added(self._advance.abandoned, number)
         return True
 
     def _cancel_members(self, group: Group) -> None:

@@ -1,4 +1,4 @@
-"""Values and failures to payloads and back."""
+"""Encodes values and failures as payloads, and decodes them."""
 
 from .codecs import JsonCodec, PickleCodec, codec_named, preview
 from .json_text import from_json, to_json

@@ -1,8 +1,8 @@
-"""`PickleCodec` and `JsonCodec`: values and failures to payloads and back.
+"""`PickleCodec` and `JsonCodec`: encode values and failures as payloads, and decode them.
 
-What comes back from JSON exactly as it was is stored as JSON text, so that a person can read the database. The rest
-`PickleCodec` pickles and `JsonCodec` refuses. Beside the text of a failure stands what its exception is built from: for
-a built-in exception, or one of yieldflow's own, the JSON list of its arguments; for any other a pickle.
+A value that JSON gives back exactly is stored as JSON text, so that a person can read the database. `PickleCodec`
+pickles all others, and `JsonCodec` refuses them. A failure is stored as text, and beside it the means to build its
+exception again: the JSON list of its arguments if it is a built-in exception or yieldflow's own, else a pickle.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .diagnostics import json_trouble, pickle_trouble, refusal
 from .failures import (
     LARGEST_EXCEPTION,
     PLAIN_EXCEPTIONS,
-    cut,
+    escape_surrogates,
     may_be_raised,
     pickled_exception,
     plain_arguments,
-    storable,
+    shorten,
     traceback_of,
 )
 from .json_text import from_json, to_json
 from .pickles import from_pickle, to_pickle
-from .safe_repr import attempt, line, type_name
+from .safe_repr import error_line, guarded, type_name
 
 
 class _JsonFirst:
-    """What both codecs share; they differ in whether there are pickles."""
+    """Base of both codecs, which differ in one thing: whether they pickle."""
 
     _pickles: ClassVar[bool]
 
     def encode(self, value: object) -> Payload:
-        """``value`` as a payload: JSON text where that is exact.
+        """Encode ``value``: as JSON text where that is exact.
 
         Raises:
             EncodingError: It cannot be stored; the message names the part of it and what to pass instead.
@@ -49,7 +49,7 @@ class _JsonFirst:
             raise refusal(value, pickle_trouble) from error
 
     def decode(self, payload: Payload) -> object:
-        """A new value from ``payload``.
+        """Make a new value from ``payload``.
 
         Raises:
             EncodingError: The payload is damaged, names a module or class that is not there, or is a pickle that this
@@ -63,25 +63,25 @@ class _JsonFirst:
         raise EncodingError(f'a pickle of {len(payload)} bytes is stored, and codec="json" reads none; {remedy}')
 
     def encode_failure(self, error: BaseException) -> Failure:
-        """``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is.
+        """Record ``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is.
 
-        Of a message or a traceback of over a million characters, the middle is left out, and an exception of over a
-        hundred million bytes is not kept.
+        A message or a traceback of over a million characters loses its middle, and an exception of over a hundred
+        million bytes is not kept.
         """
         return Failure(
-            attempt(lambda: cut(storable(type_name(type(error)))), "<an exception without a name>"),
-            attempt(lambda: cut(storable(str(error))), "<its __str__ failed>"),
-            attempt(lambda: cut(traceback_of(error)), ""),
+            guarded(lambda: shorten(escape_surrogates(type_name(type(error)))), "<an exception without a name>"),
+            guarded(lambda: shorten(escape_surrogates(str(error))), "<its __str__ failed>"),
+            guarded(lambda: shorten(traceback_of(error)), ""),
             self._kept(error),
         )
 
     def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
-        """The exception that ``failure`` records, with the recorded traceback as its only note.
+        """Build the exception that ``failure`` records, with the recorded traceback as its only note.
 
-        Where no exception was kept: ``otherwise(message, type_name, traceback)``, with the same note.
+        Where no exception was kept, it is ``otherwise(message, type_name, traceback)``, with the same note.
 
         Raises:
-            EncodingError: One was kept and cannot be built again.
+            EncodingError: An exception was kept, and cannot be built again.
         """
         if failure.exception is None:
             error = otherwise(failure.message, failure.type_name, failure.traceback)
@@ -89,8 +89,8 @@ class _JsonFirst:
             try:
                 error = self._decode_exception(failure.type_name, failure.exception)
             except Exception as reason:
-                raise EncodingError(f"cannot build the {failure.type_name} again: {line(reason)}") from reason
-        # Past `add_note`, which fails where an exception's class forbids to set attributes.
+                raise EncodingError(f"cannot build the {failure.type_name} again: {error_line(reason)}") from reason
+        # Not by `add_note`, which fails where an exception's class forbids to set attributes.
         vars(error).pop("__notes__", None)
         if failure.traceback:
             vars(error)["__notes__"] = [f"Traceback where it was raised:\n{failure.traceback.rstrip()}"]
@@ -103,10 +103,10 @@ class _JsonFirst:
     def _encode_exception(self, error: BaseException) -> Payload | None:
         if not may_be_raised(type(error)):
             return None
-        text = attempt(lambda: plain_arguments(error), None)
+        text = guarded(lambda: plain_arguments(error), None)
         # An ImportError keeps the module's name beside its arguments.
         if self._pickles and (text is None or isinstance(error, ImportError)):
-            return attempt(lambda: pickled_exception(error), None) or text
+            return guarded(lambda: pickled_exception(error), None) or text
         return text
 
     def _decode_exception(self, name: str, payload: Payload) -> BaseException:
@@ -133,10 +133,10 @@ class JsonCodec(_JsonFirst):
 
 
 def codec_named(name: str) -> Codec:
-    """The codec that ``Orchestrator(codec=name)`` asks for: ``"pickle"`` or ``"json"``.
+    """Return the codec that ``Orchestrator(codec=name)`` asks for: ``"pickle"`` or ``"json"``.
 
     Raises:
-        ValueError: There is none of that name.
+        ValueError: There is no codec of that name.
     """
     codecs: dict[str, Codec] = {"pickle": PickleCodec(), "json": JsonCodec()}
     if name not in codecs:
@@ -145,8 +145,8 @@ def codec_named(name: str) -> Codec:
 
 
 def preview(payload: Payload) -> object:
-    """``payload`` for those who only look: the value of JSON text; of a pickle, which is not loaded, its size."""
+    """Return ``payload`` for display: the value of JSON text, or the size of a pickle, which is not loaded."""
     if isinstance(payload, bytes):
         return f"<pickled, {len(payload)} bytes>"
     damaged: object = f"<damaged, {len(payload)} characters>"
-    return attempt(lambda: from_json(payload), damaged)
+    return guarded(lambda: from_json(payload), damaged)

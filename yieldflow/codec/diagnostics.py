@@ -1,4 +1,4 @@
-"""Which part of a value cannot be stored, and what to pass instead."""
+"""Finds the part of a value that cannot be stored, and says what to pass instead."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeAlias
 from .._core.errors import EncodingError
 from .json_text import MAX_DEPTH, MAX_DIGITS, to_json
 from .pickles import to_pickle
-from .safe_repr import attempt, line, short, type_name
+from .safe_repr import error_line, guarded, short_repr, type_name
 
-#: A part of a value that cannot be stored: how to reach it from the value (``['rows'][3].handle``), the part, and what
-#: is wrong with it and what to pass, which follows its type in a sentence and is followed by "instead".
+#: A part of a value that cannot be stored: its path from the value (``['rows'][3].handle``), the part, and the trouble
+#: with it and what to pass, as words that follow its type in a sentence and are followed by "instead".
 _Culprit: TypeAlias = tuple[str, object, str]
 
 _PLAIN_DATA = "plain data (numbers, strings, lists, dicts)"
-#: What to pass instead, by the type or its nearest base.
+#: The advice what to pass instead, by the type or its nearest base.
 _INSTEAD_OF = {
     "_io._IOBase": "its contents or its path",
     "_socket.socket": "its address, and connect where it is used,",
@@ -44,13 +44,13 @@ def _advice(part: object) -> str | None:
 
 
 def refusal(value: object, trouble_of: Callable[[object], str | None], remedy: str = "") -> EncodingError:
-    """The error that names the part of ``value`` that cannot be stored."""
+    """Make the error that names the part of ``value`` that cannot be stored."""
     whole = ("", value, trouble_of(value) or " that changes while it is stored; pass a copy")
-    #: The parts known to fail. Their number is bounded: of parts that refer to one another, each takes as long as all.
+    #: The parts known to fail. Their number is bounded: where parts refer to one another, each takes as long as all.
     failing: dict[int, _Culprit] = {id(value): whole}
 
     def smallest(culprit: _Culprit) -> _Culprit | None:
-        """What fails in it although all its own parts are fine; None where all lead back to what is known."""
+        """Find a part that fails although its own parts are fine; None where all lead back to known parts."""
         path, part, _ = culprit
         if trouble_of is json_trouble and type(part) is not dict and type(part) is not list:
             return culprit
@@ -67,8 +67,8 @@ def refusal(value: object, trouble_of: Callable[[object], str | None], remedy: s
             is_smallest = False
         return culprit if is_smallest else None
 
-    # Where all failing parts lead back to one another, the first below the value tells most.
-    path, part, trouble = attempt(lambda: smallest(whole), None) or [*failing.values(), whole][1]
+    # If all failing parts lead back to one another, the first below the value tells most.
+    path, part, trouble = guarded(lambda: smallest(whole), None) or [*failing.values(), whole][1]
     place = f" at {path}" if len(path) <= 200 else f" at {path[:100]} ... {path[-90:]}"
     name = type_name(type(part)).removeprefix("builtins.")
     article = "an" if name[0] in "aeiouAEIOU" else "a"
@@ -76,18 +76,18 @@ def refusal(value: object, trouble_of: Callable[[object], str | None], remedy: s
 
 
 def pickle_trouble(part: object) -> str | None:
-    """What to say of ``part``; None where it can be pickled."""
+    """Say why ``part`` cannot be pickled; None where it can."""
     try:
         to_pickle(part)
     except RecursionError:
         return " that is nested too deeply; pass a flatter one"
     except (Exception, SystemExit) as error:
-        return f" ({line(error)}); pass {_advice(part) or _PLAIN_DATA}"
+        return f" ({error_line(error)}); pass {_advice(part) or _PLAIN_DATA}"
     return None
 
 
 def json_trouble(part: object) -> str | None:
-    """What to say of ``part``; None where it has a JSON text."""
+    """Say why ``part`` has no JSON text; None where it has one."""
     if to_json(part) is not None:
         return None
     if type(part) is not dict and type(part) is not list:
@@ -95,14 +95,14 @@ def json_trouble(part: object) -> str | None:
         return f"{shown}; pass {_advice(part) or _PLAIN_DATA}"
     for key in part if isinstance(part, dict) else ():
         if type(key) is not str or to_json(key) is None:
-            return f" with the key {short(key)}; pass one with plain strings for keys"
+            return f" with the key {short_repr(key)}; pass one with plain strings for keys"
     return f" that contains itself, or is nested more than {MAX_DEPTH} levels deep; pass a flatter one"
 
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:
-    """What ``value`` is made of, and how each part is reached."""
+    """Yield the parts of ``value``, each behind its path."""
     if isinstance(value, dict):
-        yield from ((f"[{short(key)}]", item) for key, item in dict.items(value))
+        yield from ((f"[{short_repr(key)}]", item) for key, item in dict.items(value))
     elif isinstance(value, (list, tuple)):
         names = getattr(value, "_fields", None)
         yield from ((f".{names[i]}" if names else f"[{i}]", item) for i, item in enumerate(value))

@@ -1,4 +1,4 @@
-"""What of an exception is stored, and which exceptions can be built again."""
+"""Takes exceptions apart for storage, and builds those again that can be."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .._core import errors
 from .._core.errors import Cancelled
 from .json_text import to_json
 from .pickles import has_reference, to_pickle
-from .safe_repr import attempt, type_name
+from .safe_repr import guarded, type_name
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def may_be_raised(kind: type[BaseException]) -> bool:
-    """Whether an exception of that kind may be thrown into a workflow: not one that Python itself acts upon."""
+    """True where an exception of that kind may be thrown into a workflow: Python itself must not act upon it."""
     stops = (StopIteration, StopAsyncIteration)
     return kind is Cancelled or (issubclass(kind, Exception) and not issubclass(kind, stops))
 
 
 #: The exceptions that are built again from their arguments: looked up here and nowhere else, so that reading JSON
-#: never imports or calls what a database names.
+#: never imports or calls anything that a database names.
 PLAIN_EXCEPTIONS: dict[str, type[BaseException]] = {
     type_name(kind): kind
     for kind in (*vars(builtins).values(), *vars(errors).values())
@@ -30,14 +30,14 @@ PLAIN_EXCEPTIONS: dict[str, type[BaseException]] = {
 }
 
 
-#: The longest message or traceback that is kept, in characters, and the largest exception, in bytes. A row of SQLite
-#: holds a billion bytes, and nobody reads a million characters.
+#: The longest message or traceback that is kept, in characters: no person reads more.
 LONGEST_TEXT = 1_000_000
+#: The largest exception that is kept, in bytes: a row of SQLite holds a billion.
 LARGEST_EXCEPTION = 100_000_000
 
 
-def cut(text: str) -> str:
-    """``text``; where it is too long, its beginning and its end, and how much is left out."""
+def shorten(text: str) -> str:
+    """Return ``text``; where it is too long, its beginning and its end, with the number of characters left out."""
     left_out = len(text) - LONGEST_TEXT
     if left_out <= 0:
         return text
@@ -45,26 +45,26 @@ def cut(text: str) -> str:
     return f"{text[:half]} ... ({left_out:,} characters are left out here) ... {text[-half:]}"
 
 
-def storable(text: str) -> str:
-    """``text`` as an exact str that SQLite takes: lone surrogates are escaped."""
+def escape_surrogates(text: str) -> str:
+    """Return ``text`` as an exact str that UTF-8 has: lone surrogates are escaped."""
     return str.encode(text, "utf-8", "backslashreplace").decode()
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback with causes and notes, without yieldflow's own frames; empty where there is nothing to tell."""
+    """Format the traceback with causes and notes, without yieldflow's own frames; empty where it says nothing."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
     chain: list[traceback.TracebackException | None] = [shown]
     for link in chain:
         if link is not None:
             link.stack[:] = [frame for frame in link.stack if not frame.filename.startswith(_OWN_FOLDER)]
             chain += [link.__cause__, link.__context__, *(link.exceptions or ())]
-    text = storable("".join(shown.format()))
+    text = escape_surrogates("".join(shown.format()))
     # A lone line says no more than type and message do.
     return text if "\n" in text.rstrip("\n") else ""
 
 
 def plain_arguments(error: BaseException) -> str | None:
-    """The arguments that build a plain exception again, as JSON text; None where another would come of it."""
+    """Return the arguments that build a plain exception again, as JSON; None where they would build another."""
     kind = type(error)
     if PLAIN_EXCEPTIONS.get(type_name(kind)) is not kind:
         return None
@@ -77,17 +77,17 @@ def plain_arguments(error: BaseException) -> str | None:
 
 
 def pickled_exception(error: BaseException) -> bytes | None:
-    """``error`` without its notes as a pickle that makes an exception of the same type and text."""
-    # One by value would be another class after a restart, so that an `except` would catch it live, and not on replay.
+    """Pickle ``error`` without its notes, so that it comes back with the same type and text; None where it cannot."""
+    # A class by value would be another one after a restart: an `except` would catch it live, and not on replay.
     if not has_reference(type(error)):
         return None
     return _pickled(error, error) or _pickled(_ByState(error), error)
 
 
 def _pickled(stored: object, error: BaseException) -> bytes | None:
-    """``stored`` as a pickle that makes an exception like ``error``; None where it does not."""
+    """Pickle ``stored``, which is to come back as an exception like ``error``; None where it does not."""
     nothing: tuple[bytes, object] = (b"", None)
-    data, again = attempt(lambda: to_pickle(stored), nothing)
+    data, again = guarded(lambda: to_pickle(stored), nothing)
     if not isinstance(again, BaseException):
         return None
     if vars(again).pop("__notes__", None) is not None:
@@ -107,7 +107,10 @@ class _ByState:
 
 
 def rebuild(kind: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
-    """An exception with these arguments and attributes, without a call of its ``__init__``."""
+    """Build an exception with these arguments and attributes, without a call of its ``__init__``.
+
+    Stored pickles name this function by its path.
+    """
     error = kind.__new__(kind, *args)
     error.args = args
     vars(error).update(state)

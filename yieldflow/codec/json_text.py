@@ -1,4 +1,4 @@
-"""JSON text for those values that come back from it exactly as they were."""
+"""Writes JSON text for values that come back from it exactly as they were, and reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.errors import EncodingError
-from .safe_repr import line
+from .safe_repr import error_line
 
 #: Fixed, rather than whatever the stack leaves, so that how a value is stored depends on the value alone.
 MAX_DEPTH = 100
@@ -19,7 +19,7 @@ _LEAST_INT = -_LARGEST_INT
 #: Up to here no thought of that limit is needed.
 _SMALL = 1 << 62
 _LEAST_SMALL = -_SMALL
-#: How often over the text may repeat what the value holds once; more would hang the thread that writes it.
+#: The number of times that the text may repeat a part that the value holds once; more would hang the writing thread.
 _MAX_SHARING = 1_000_000
 
 _ATOMS = frozenset({str, float, bool, type(None)})
@@ -41,14 +41,14 @@ _write = _writer()
 _quote: Callable[[str], str] = json.encoder.encode_basestring
 _write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder()
-#: What `decode` calls once it has looked for white space, of which we write none.
+#: The function that `decode` calls once it has looked for white space, of which we write none.
 _scan: Callable[[str, int], tuple[object, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 def _simple(value: dict[Any, Any]) -> str | None:
-    """The text of a dict of text and small numbers, looked at and written in one go; None for any other.
+    """Write a dict of text and small numbers as `_write` does, while it is checked; None for any other.
 
-    Most arguments are such. The text is the one that `_write` writes.
+    Most arguments are such dicts.
     """
     parts: list[str] = []
     for key, item in value.items():
@@ -65,7 +65,7 @@ def _simple(value: dict[Any, Any]) -> str | None:
 
 
 def _is_flat(value: object) -> bool:
-    """Whether ``value`` is exact at a glance: an atom or a small number, or a dict of such. Most values are."""
+    """True where ``value`` is plainly exact: an atom or a small number, or a dict of such. Most values are."""
     if type(value) is not dict:
         return type(value) in _ATOMS or (type(value) is int and _LEAST_SMALL < value < _SMALL)
     for key, item in value.items():
@@ -76,7 +76,7 @@ def _is_flat(value: object) -> bool:
 
 
 def _is_exact(value: object) -> bool:
-    """Whether JSON has every type in ``value``. A nan or infinity is left to the writer, which refuses it."""
+    """True where JSON has every type in ``value``. A nan or infinity is left to the writer, which refuses it."""
     level = _containers_in(value if type(value) is dict or type(value) is list else (value,))
     sharing = 1.0
     for _ in range(MAX_DEPTH):
@@ -97,7 +97,7 @@ def _is_exact(value: object) -> bool:
 
 
 def _containers_in(container: Any) -> list[Any] | None:
-    """The lists and dicts directly in ``container``; None where it holds what JSON has no type for."""
+    """Collect the lists and dicts directly in ``container``; None where it holds a value that JSON has no type for."""
     found = []
     items = container
     if type(container) is dict:
@@ -115,7 +115,7 @@ def _containers_in(container: Any) -> list[Any] | None:
 
 
 def to_json(value: object) -> str | None:
-    """The text that reads back as exactly ``value``; None where there is none."""
+    """Return the text that reads back as exactly ``value``; None where there is none."""
     if type(value) is int and _LEAST_SMALL < value < _SMALL:
         return str(value)
     text = ""
@@ -136,7 +136,7 @@ def to_json(value: object) -> str | None:
 
 
 def from_json(text: str) -> object:
-    """A new value from ``text``; `EncodingError` where it is damaged."""
+    """Make a new value from ``text``; `EncodingError` where it is damaged."""
     try:
         value, end = _scan(text, 0)
         if end == len(text):
@@ -144,8 +144,8 @@ def from_json(text: str) -> object:
     except StopIteration:
         pass  # `decode` says what is wrong.
     except (ValueError, RecursionError) as error:
-        raise EncodingError(f"the stored JSON text is damaged: {line(error)}") from error
+        raise EncodingError(f"the stored JSON text is damaged: {error_line(error)}") from error
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        raise EncodingError(f"the stored JSON text is damaged: {line(error)}") from error
+        raise EncodingError(f"the stored JSON text is damaged: {error_line(error)}") from error

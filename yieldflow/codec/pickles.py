@@ -1,4 +1,4 @@
-"""Pickles for the other values: by reference, and by value only for what has no reference."""
+"""Pickles values that JSON cannot hold: classes and functions by reference, and by value only if they have none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from types import FunctionType
 from typing import Any
 
 from .._core.errors import EncodingError
-from .safe_repr import line
+from .safe_repr import error_line
 
 
 def has_reference(thing: type | FunctionType) -> bool:
-    """Whether module and qualified name lead to ``thing`` itself."""
+    """True where module and qualified name lead to ``thing`` itself."""
     try:
         found: object = sys.modules[thing.__module__]
         for name in thing.__qualname__.split("."):
@@ -28,10 +28,10 @@ def _by_value_pickler() -> Any:
     import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
     class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # an untyped base
-        """Takes by value what has no reference, and nothing else."""
+        """Takes classes and functions by value that have no reference, and nothing else."""
 
         def reducer_override(self, obj: Any) -> Any:
-            # cloudpickle takes what lies in `__main__` by value, which would be another class after a restart.
+            # cloudpickle takes all of `__main__` by value, so that a class would be another one after a restart.
             if isinstance(obj, (type, FunctionType)) and has_reference(obj):
                 return NotImplemented
             # cloudpickle would store a file's whole contents, and bytes for a memoryview. Python refuses both.
@@ -43,7 +43,7 @@ def _by_value_pickler() -> Any:
 
 
 def to_pickle(value: object) -> tuple[bytes, object]:
-    """``value`` pickled, and as it was loaded again. Raises whatever the code of its classes raises."""
+    """Pickle ``value`` and load it again: the pickle, and the copy. Raises whatever the code of its classes raises."""
     import pickle
 
     try:
@@ -57,11 +57,11 @@ def to_pickle(value: object) -> tuple[bytes, object]:
     try:
         return data, pickle.loads(data)
     except Exception as error:
-        raise pickle.UnpicklingError(f"it was pickled, but cannot be loaded again: {line(error)}") from error
+        raise pickle.UnpicklingError(f"it was pickled, but cannot be loaded again: {error_line(error)}") from error
 
 
 def from_pickle(data: bytes) -> object:
-    """A new value from ``data``; `EncodingError` where it cannot be loaded. Runs whatever code the pickle names."""
+    """Load ``data``, which runs any code that it names; `EncodingError` where that cannot be done."""
     import pickle
 
     try:
@@ -69,4 +69,4 @@ def from_pickle(data: bytes) -> object:
     except (Exception, SystemExit) as error:
         is_missing = isinstance(error, (ImportError, AttributeError))
         remedy = "; put back the module or class, under its old name" if is_missing else ""
-        raise EncodingError(f"cannot read the stored value back: {line(error)}{remedy}") from error
+        raise EncodingError(f"cannot read the stored value back: {error_line(error)}{remedy}") from error

@@ -1,4 +1,4 @@
-"""Asking things of values whose own code may do anything, and saying what they are."""
+"""Names and shows values whose own code may raise, or do anything else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def attempt(make: Callable[[], T], otherwise: T) -> T:
-    """What ``make`` returns, or ``otherwise`` where the code of a value gets in the way, by whatever it raises."""
+def guarded(make: Callable[[], T], otherwise: T) -> T:
+    """Return the result of ``make``, or ``otherwise`` if the code of a value raises, whatever that is."""
     try:
         return make()
     except BaseException:
@@ -17,17 +17,17 @@ def attempt(make: Callable[[], T], otherwise: T) -> T:
 
 
 def type_name(kind: type) -> str:
-    """Module and qualified name: ``builtins.ValueError``."""
+    """Return module and qualified name: ``builtins.ValueError``."""
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def line(error: BaseException) -> str:
-    """Type and message, as the last line of a traceback has them."""
-    message = attempt(lambda: str(error), "")
+def error_line(error: BaseException) -> str:
+    """Return type and message, as the last line of a traceback has them."""
+    message = guarded(lambda: str(error), "")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def short(value: object) -> str:
-    """The ``repr()``, cut to sixty characters."""
-    text = attempt(lambda: repr(value), f"<{type(value).__name__}>")
+def short_repr(value: object) -> str:
+    """Return the ``repr()``, cut to sixty characters."""
+    text = guarded(lambda: repr(value), f"<{type(value).__name__}>")
     return text if len(text) <= 60 else f"{text[:40]}...{text[-15:]}"

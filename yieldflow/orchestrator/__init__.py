@@ -1,16 +1,7 @@
-"""What users hold: `Orchestrator` and `WorkflowHandle`, with all that stands behind them."""
+"""`Orchestrator` and `WorkflowHandle`, which users hold, and everything behind them.
 
-from .descriptions import StepDescription, WaitingDescription, WorkflowDescription
-from .handle import WorkflowHandle
-from .orchestrator import Orchestrator
-from .replay_check import ReplayProblem, ReplayReport
-
-__all__ = [
-    "Orchestrator",
-    "ReplayProblem",
-    "ReplayReport",
-    "StepDescription",
-    "WaitingDescription",
-    "WorkflowDescription",
-    "WorkflowHandle",
-]
+`gateway` decides whether a call goes to the owner's session or to the file as a client's; `session` is the running
+owner, and `session_control` begins and ends it. `submissions` and `selection` check arguments, `results` and `watches`
+wait for an end, `retry_plan` and `retry_point` decide how far a workflow goes back. Users see `descriptions`, `health`,
+`workflow_history` and `replay_check`.
+"""

@@ -1,4 +1,4 @@
-"""How a workflow and its steps look to a person or a program that asks. Nothing here opens a pickle."""
+"""Descriptions of a workflow and its steps, as values for people and programs. Nothing here unpickles anything."""
 
 from __future__ import annotations
 
@@ -9,142 +9,146 @@ from typing import Any
 
 from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, WorkflowStatus, to_datetime
 from ..codec import preview
-from ..scheduler.storage_backoff import Trouble
 from ..store import StepRecord, WorkflowRecord
-from ..workers.attempt import AttemptInfo
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingDescription:
-    """What a branch of a workflow waits for: a step that has begun and has no outcome."""
+    """A step that a branch of a workflow waits for, as `WorkflowDescription.waiting_for` lists it.
 
+    Times are in UTC.
+
+    Example:
+        >>> for waiting in handle.describe().waiting_for:
+        ...     print(waiting.kind, waiting.name, waiting.source)
+    """
+
+    #: The step's number, from 0.
     step: int
+    #: An activity, a child, a sleep or a signal.
     kind: StepKind
     #: The activity's, the child's or the signal's name.
     name: str
     #: ``file:line`` of the yield.
     source: str
-    #: Since when it is waited for.
+    #: The time since which it is waited for.
     since: datetime
-    #: When a sleep ends, or the next attempt at an activity is due.
+    #: The time when the sleep ends, or when the next attempt at the activity is due.
     due_at: datetime | None
-    #: Of an activity: which attempt is under way or to come, from 1.
+    #: The number of an activity's attempt that runs or comes next, from 1.
     attempt: int = 1
-    #: Of an activity: why the attempt before it failed: type and message.
+    #: The error of an activity's attempt before that: type and message.
     last_error: str | None = None
-    #: Of an activity: the details of its last heartbeat.
+    #: The details of an activity's last heartbeat.
     heartbeat: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowDescription:
-    """Where a workflow stands. Values that are pickled show as text such as ``<pickled, 123 bytes>``."""
+    """The state of a workflow, as `WorkflowHandle.describe` reports it.
 
+    Pickled values show as text such as ``<pickled, 123 bytes>``. Times are in UTC.
+
+    Example:
+        >>> description = handle.describe()
+        >>> print(description.status, description.current_activity, description.progress)
+    """
+
+    #: The workflow's id.
     id: str
+    #: The name that the workflow is registered under.
     name: str
+    #: Its status.
     status: WorkflowStatus
-    #: How many outcomes were applied in this run.
+    #: The number of outcomes that were applied in this run.
     step: int
-    #: 1 for the first run.
+    #: The number of the run, from 1; `continue_as_new` begins the next.
     run: int
-    #: The activity that it waits for; of several, the first issued.
+    #: The activity that it waits for; if there are several, the first issued.
     current_activity: str | None
-    #: Which attempt at that activity is under way or to come, from 1,
+    #: The number of that activity's attempt that runs or comes next, from 1.
     attempt: int | None
-    #: why the attempt before it failed: type and message,
+    #: The error of the attempt before that: type and message.
     last_error: str | None
-    #: and when it is due, or was; None for the first.
+    #: The time when that attempt is or was due; None for the first.
     next_attempt_at: datetime | None
     #: The arguments by name.
     input: object
-    #: What it returned.
+    #: The value that it returned.
     output: object
+    #: The last value of `set_progress`.
     progress: object
-    #: Of a failure: type and message.
+    #: The error that it failed with: type and message.
     error_message: str | None
-    #: Of a failure: the traceback as text.
+    #: The traceback of that error, as text.
     error_traceback: str | None
-    #: Why it is stalled, or was cancelled.
+    #: The reason for which it is stalled, or was cancelled.
     reason: str | None
-    #: The parent's id, where it is a child.
+    #: The parent's id, if it is a child.
     parent: str | None
     #: The version of the code that it was submitted with.
     version: str | None
-    #: What its branches wait for, in the order issued.
+    #: The steps that its branches wait for, in the order issued.
     waiting_for: tuple[WaitingDescription, ...]
+    #: The time when it was submitted.
     created_at: datetime
-    #: When it is to start, where it was delayed.
+    #: The time when it is to start, if it was delayed.
     starts_at: datetime | None
-    #: When it is cancelled if it has not ended by then.
+    #: The time when it is cancelled if it has not ended by then.
     deadline_at: datetime | None
+    #: The time when it started.
     started_at: datetime | None
+    #: The time when it ended.
     finished_at: datetime | None
+    #: The time of the last change.
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StepDescription:
-    """One step of a workflow's history. Values that are pickled show as text."""
+    """One step of a workflow's history, as `WorkflowHandle.history` lists it.
 
+    Pickled values show as text such as ``<pickled, 123 bytes>``. Times are in UTC.
+
+    Example:
+        >>> for step in handle.history():
+        ...     print(step.step, step.name, step.status, step.output)
+    """
+
+    #: The step's number, from 0.
     step: int
+    #: An activity, a child, a sleep or a signal.
     kind: StepKind
+    #: The activity's, the child's or the signal's name.
     name: str
+    #: Its status.
     status: StepStatus
+    #: The number of the activity's latest attempt, from 1.
     attempt: int
     #: The arguments by name.
     input: object
+    #: The result.
     output: object
+    #: The error that it failed with: type and message.
     error_message: str | None
+    #: The traceback of that error, as text.
     error_traceback: str | None
     #: ``file:line`` of the yield.
     source: str
-    #: The place of its outcome in the order applied, from 1.
+    #: The position of its outcome in the order applied, from 1; None until then.
     applied: int | None
-    #: When a sleep ends, or the last attempt at an activity was due.
+    #: The time when the sleep ends, or when the activity's latest attempt was due.
     due_at: datetime | None
+    #: The time when it was issued.
     scheduled_at: datetime
+    #: The time when it ended.
     finished_at: datetime | None
-    #: Of an open activity: why its last attempt failed: type and message.
+    #: The error of an open activity's last attempt: type and message.
     last_error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StorageTrouble:
-    """What is wrong with the disk. It ends with the next commit that succeeds."""
-
-    #: What was heard last.
-    error: str
-    #: When it failed first, and when last,
-    since: datetime
-    latest: datetime
-    #: and how often.
-    failures: int
-    #: Whether it is only reading that failed.
-    writable: bool
-    #: How many workflows wait for it. They go on by themselves: it is tried again every five seconds at least.
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How an orchestrator is."""
-
-    #: Whether it is started; if not, all the rest is nothing.
-    started: bool
-    #: Attempts at activities that are being made, in threads, processes and everywhere.
-    running: int = 0
-    #: Attempts that wait for a worker.
-    waiting: int = 0
-    #: Attempts whose time ran out, and that still keep a thread, since a thread cannot be killed.
-    abandoned: tuple[AttemptInfo, ...] = ()
-    #: What is wrong with the disk; None where the last commit succeeded.
-    storage: StorageTrouble | None = None
-    #: Why nothing goes on any more until ``stop()`` and ``start()``: the file is lost, or yieldflow has a defect.
-    failure: str | None = None
-
-
 def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescription, ...] = ()) -> WorkflowDescription:
-    """The view of a workflow's row."""
+    """Describe a workflow by its row."""
     output, message, traceback = _outcome(record.outcome)
     current = None if record.status.ended else record.current
     return WorkflowDescription(
@@ -176,7 +180,7 @@ def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescript
 
 
 def describe_waiting(records: Iterable[StepRecord]) -> tuple[WaitingDescription, ...]:
-    """Those of the steps that are waited for."""
+    """Describe the steps that are waited for, and leave out the others."""
     return tuple(
         WaitingDescription(
             record.step,
@@ -194,14 +198,8 @@ def describe_waiting(records: Iterable[StepRecord]) -> tuple[WaitingDescription,
     )
 
 
-def describe_trouble(trouble: Trouble, waiting: int) -> StorageTrouble:
-    """The view of what is wrong with the disk, and of how many workflows wait for it."""
-    error, since, latest, failures, writable = trouble
-    return StorageTrouble(error, to_datetime(since), to_datetime(latest), failures, writable, waiting)
-
-
 def describe_step(record: StepRecord) -> StepDescription:
-    """The view of a step's row."""
+    """Describe a step by its row."""
     output, message, traceback = _outcome(record.outcome)
     return StepDescription(
         step=record.step,
@@ -223,13 +221,14 @@ def describe_step(record: StepRecord) -> StepDescription:
 
 
 def status_dict(description: WorkflowDescription) -> dict[str, Any]:
-    """A description as plain values, without what is waited for: status as text, times in ISO 8601, UTC."""
+    """Return a description as plain values, without `waiting_for`: status as text, times in ISO 8601, UTC."""
     fields = {name: getattr(description, name) for name in description.__slots__ if name != "waiting_for"}
     times = {name: value.isoformat() for name, value in fields.items() if isinstance(value, datetime)}
     return {**fields, "status": description.status.value, **times}
 
 
 def _outcome(outcome: Outcome | None) -> tuple[object, str | None, str | None]:
+    """Return output, error message and traceback."""
     if isinstance(outcome, Failure):
         return None, outcome.summary, outcome.traceback
     return (None if outcome is None else preview(outcome)), None, None

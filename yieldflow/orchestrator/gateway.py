@@ -1,4 +1,4 @@
-"""What an orchestrator and its handles share: the way to the store, to the session, and to the news of workflows."""
+"""`Gateway`: decides whether a call goes to the owner's session, or as a client's straight to the file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,18 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .._core.context import driving
-from .._core.errors import (
-    EncodingError,
-    MisplacedCallError,
-    OrchestratorStoppedError,
-    StorageError,
-    WorkflowCancelledError,
-    WorkflowFailedError,
-    WorkflowNotFoundError,
-    WorkflowStalledError,
-)
-from .._core.history import Failure, Micros, Payload, WorkflowStatus
-from .._core.nodes import add_note
-from ..history_checks import checked, end_of
-from ..log import logger
-from ..scheduler.messages import Ended
+from .._core.errors import MisplacedCallError, OrchestratorStoppedError, StorageError, WorkflowNotFoundError
+from .._core.history import Micros, Payload, WorkflowStatus
+from ..history_checks import checked
 from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
-from ..workers import here, interrupted
+from ..workers import current_slot
 from .settings import Settings
 from .submissions import is_text
-from .waiting import Looks, Watch, Watches
+from .watches import Watches
 
 if TYPE_CHECKING:
     # They bring sqlite3 and socket, which a program that only defines workflows does not need.
@@ -38,17 +26,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: After so many looks without an owner in this process, a client asks whether there is one at all.
-UNATTENDED = 50
-#: Seconds between two looks of a client that waits for a workflow.
-POLL = 0.02
-
 
 class Gateway:
-    """One orchestrator's ways to its workflows, whether it is started or a client.
+    """The access of one orchestrator and its handles to the file, to the session, and to announced ends.
 
     Args:
-        settings: What the orchestrator was told.
+        settings: The orchestrator's arguments.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -58,16 +41,15 @@ class Gateway:
         self.codec = settings.codec
         self.watches = Watches()
         self.pid = os.getpid()
-        # Held by whoever starts or stops.
+        #: Held during a start and during a stop.
         self.lifetime = threading.Lock()
+        #: None while the orchestrator is not started: then it is a client.
         self.session: Session | None = None
-        #: How often it was told to stop, for whoever waits to start.
-        self.stops = 0
-        # Guards the making of the store.
+        # Guards the opening and closing of the store.
         self._opening = threading.Lock()
         self._opened: SqliteStore | None = None
 
-    # ------------------------------------------------------------------ the store
+    # ------------------------------------------------------------------ reading the file
 
     @property
     def store(self) -> SqliteStore:
@@ -88,7 +70,7 @@ class Gateway:
             store.close()
 
     def query(self, question: Callable[[SqliteStore], T]) -> T:
-        """Ask the store; once more where a stop in another thread closed it meanwhile."""
+        """Call ``question`` with the store; once more, if a stop in another thread closed the store meanwhile."""
         while True:
             store = self.store
             try:
@@ -98,19 +80,19 @@ class Gateway:
                     raise
 
     def record(self, workflow_id: str) -> WorkflowRecord:
-        """A workflow's row.
+        """Read a workflow's row.
 
         Raises:
-            WorkflowNotFoundError: There is none with that id.
+            WorkflowNotFoundError: The file holds no workflow with that id.
         """
         return self._found(workflow_id, lambda store: store.record(workflow_id))
 
     def snapshot(self, workflow_id: str) -> Loaded:
-        """All that a workflow is built from.
+        """Read everything that a workflow is built from.
 
         Raises:
             DamagedRowError: Its rows do not fit together.
-            WorkflowNotFoundError: There is none with that id.
+            WorkflowNotFoundError: The file holds no workflow with that id.
         """
         return checked(self._found(workflow_id, lambda store: store.snapshot(workflow_id)))
 
@@ -120,11 +102,11 @@ class Gateway:
             raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {workflow_id!r}")
         return answer
 
-    # ------------------------------------------------------------------ to the owner
+    # ------------------------------------------------------------------ writing, as the owner or as a client
 
     def put(self, submissions: list[Submission]) -> None:
-        """Put workflows on disk, by the owner's commit where this is the owner."""
-        self._settle(
+        """Put workflows on disk, all or none."""
+        self._write(
             lambda session: session.submit(submissions),
             lambda: self.query(lambda store: store.submit(submissions)),
         )
@@ -132,118 +114,71 @@ class Gateway:
     def request(
         self, workflow_id: str, kind: RequestKind, name: str | None = None, payload: Payload | None = None
     ) -> None:
-        """Ask something of a workflow. When this returns, that is on disk.
+        """Have the owner signal, cancel, terminate, suspend or resume a workflow. When this returns, that is on disk.
 
         Raises:
-            WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: It cannot be asked of that workflow.
+            WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: The workflow cannot be asked that.
         """
         self.check_place(f"{kind}()")
         request = Request(workflow_id, kind, self.now(), name, payload)
-        self._settle(lambda session: session.ask(request), lambda: self._leave(request))
+        self._write(lambda session: session.request(request), lambda: self._leave_on_disk(request))
 
-    def _settle(self, as_owner: Callable[[Session], None], as_client: Callable[[], None]) -> None:
-        """Have something written: by the session, where there is one, or as a client."""
+    def _write(self, as_owner: Callable[[Session], None], as_client: Callable[[], None]) -> None:
+        """Call ``as_owner`` with the session, if there is one, else ``as_client``."""
         session = self.session
         if session is not None:
             try:
                 as_owner(session)
                 return
             except OrchestratorStoppedError:
-                # Where that was a stop, this is a client once the stop is over.
+                # If that was a stop, this is a client as soon as the stop is over.
                 with self.lifetime:
                     if self.session is session:
                         raise
         as_client()
 
-    def _leave(self, request: Request) -> None:
-        """Leave a request on disk, for the owner, who has nobody to tell that it cannot be carried out."""
+    def _leave_on_disk(self, request: Request) -> None:
+        """Leave a request for the owner. It will have no caller to report a refusal to, so check first."""
         record = self.record(request.workflow_id)
         if record.status is WorkflowStatus.STALLED and request.kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
             raise cannot_clean_up(record.id)
         self.query(lambda store: store.ask([request]))
 
     def nudge(self) -> None:
-        """Have the owner, where this is it, see at once what was written."""
+        """Have the session, if there is one, look at once at what was written to the file."""
         session = self.session
         if session is not None:
-            session.look()
+            session.poll_store()
 
     def now(self) -> Micros:
-        """The present."""
+        """Read the clock."""
         return self.settings.clock()
 
-    # ------------------------------------------------------------------ waiting
-
-    def looks(self, watch: Watch, workflow_id: str) -> Looks:
-        """Look at a workflow again and again until it has ended or stalled."""
-        session = self.session
-        looks = 0
-        # Read once: another waiter may find the news old and clear it.
-        while (ended := watch.end) is None:
-            watch.clear()
-            record = self.record(workflow_id)
-            stalled = record.status is WorkflowStatus.STALLED
-            # In a session, only what was tried there is known to be stalled still.
-            tried = self.session is None or self.session.has_stalled(record)
-            if record.status.ended or (stalled and tried):
-                return Ended(record.id, record.status, record.outcome, record.reason)
-            over = session is not None and (self.session is not session or not session.running)
-            if over and session is not None:
-                session.check_file()
-            if over or interrupted():
-                raise OrchestratorStoppedError(
-                    f"the orchestrator stopped while {workflow_id} was waited for: that goes on at the next start"
-                )
-            session = self.session
-            looks += 1
-            if session is None and looks == UNATTENDED and (alone := self.unattended()) is not None:
-                logger.warning("%s is waited for, and %s", workflow_id, alone)
-            yield POLL if session is None or stalled else None
-        return ended
-
     def unattended(self) -> str | None:
-        """What to say where nobody has the file started; None where somebody has."""
+        """Return a sentence saying that no orchestrator is started on the file; None if one is."""
         if self.session is not None:
             return None
-        from .session import unattended
+        from ..sqlite import Ownership
 
-        return unattended(self.path)
+        if Ownership(self.path).taken():
+            return None
+        return f"no orchestrator is started on {self.path}: call start(), or use a with block"
 
-    def value(self, ended: Ended) -> Any:
-        """What a workflow returned; what it raised is raised."""
-        if ended.status is WorkflowStatus.STALLED:
-            raise WorkflowStalledError(f"workflow {ended.workflow_id} is stalled: {ended.reason}")
-        if ended.status is WorkflowStatus.CANCELLED:
-            because = f": {ended.reason}" if ended.reason else ""
-            raise WorkflowCancelledError(f"workflow {ended.workflow_id} was cancelled{because}")
-        outcome = end_of(ended.workflow_id, ended.status, ended.outcome)
-        if isinstance(outcome, Failure):
-            raise self._failure(outcome, ended.workflow_id)
-        try:
-            return self.codec.decode(outcome)
-        except EncodingError as error:
-            raise EncodingError(f"what workflow {ended.workflow_id} returned: {error}") from error
-
-    def _failure(self, failure: Failure, workflow_id: str) -> BaseException:
-        """What a workflow raised, with a note of which it was."""
-        try:
-            error = self.codec.decode_failure(failure, WorkflowFailedError)
-        except EncodingError:
-            error = WorkflowFailedError(failure.message, failure.type_name, failure.traceback)
-        add_note(error, f"in workflow {workflow_id}")
-        return error
-
-    # ------------------------------------------------------------------ where calls may come from
+    # ------------------------------------------------------------------ places where calls are refused
 
     def check_place(self, call: str) -> None:
-        """Refuse calls from where they cannot work."""
+        """Refuse calls from places where they cannot work.
+
+        Raises:
+            MisplacedCallError: The caller is a workflow, the scheduler's thread, or a forked child process.
+        """
         current = driving()
         if current is not None:
             raise MisplacedCallError(
                 f"{call} was called inside workflow {current.info.name!r}, which the same thread drives: "
                 "a workflow only yields commands. Call it in an activity, and yield that."
             )
-        if self.session is not None and self.session.on_thread:
+        if self.session is not None and self.session.on_scheduler_thread:
             raise MisplacedCallError(
                 f"{call} was called on the scheduler's thread (by a log handler, or while a value was stored), which "
                 "would have to wait for itself: call it from another thread"
@@ -255,18 +190,26 @@ class Gateway:
             )
 
     def check_may_block(self, call: str) -> None:
-        """Refuse to wait where that holds up all that is waited for."""
-        place = here()
-        if place is not None and place.on_event_loop:
+        """Refuse a blocking wait in an async activity, which would hold up the event loop.
+
+        Raises:
+            MisplacedCallError: The caller is an async activity.
+        """
+        slot = current_slot()
+        if slot is not None and slot.on_event_loop:
             raise MisplacedCallError(
                 f"{call} was called in an async activity, where it would hold up the event loop and every activity on "
                 "it: write `await handle` instead, or `await asyncio.to_thread(handle.result)`"
             )
 
     def check_not_imported_anew(self) -> None:
-        """Refuse to start in a process that was spawned by the program and only imports its main module again."""
+        """Refuse a start in a process that was spawned by the program and only imports its main module again.
+
+        Raises:
+            MisplacedCallError: This is such a process.
+        """
         process = sys.modules.get("multiprocessing.process")
-        # What multiprocessing itself goes by when it refuses to start further processes there.
+        # The mark by which multiprocessing itself refuses to start further processes there.
         if process is not None and getattr(process.current_process(), "_inheriting", False):
             raise MisplacedCallError(
                 "start() was called while a worker process imports the program's main module again, to find its "

@@ -1,8 +1,7 @@
-"""`Orchestrator`: what users hold."""
+"""`Orchestrator`: runs durable workflows kept in one SQLite file."""
 
 from __future__ import annotations
 
-import atexit
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,52 +10,53 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .._core.commands import Command
 from .._core.definitions import WorkflowInvocation
-from .._core.errors import MisplacedCallError, WorkflowAlreadyExistsError
+from .._core.errors import WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
 from .._core.registry import Registry
 from ..store import Submission
 from ..tracing import Tracer
-from ..workers import here
-from .descriptions import Health, describe_workflow, status_dict
+from .descriptions import describe_workflow, status_dict
 from .gateway import Gateway
 from .handle import WorkflowHandle
-from .listing import ids_of, make_filter, purge, purge_bounds
+from .health import Health
 from .replay_check import ReplayReport, check_replay
+from .selection import ids_of, make_filter, purge, purge_bounds
+from .session_control import SessionControl
 from .settings import Settings
-from .submissions import make_submission, make_submissions, same_invocation, signal_of
-from .takeover import stand_by
-from .waiting import seconds_to_wait
+from .submissions import SubmissionMaker, same_invocation
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 R = TypeVar("R")
-#: Seconds that the scheduler's thread is given to end when the interpreter exits.
-EXIT_PATIENCE = 1.0
 
 
 class Orchestrator:
     """Runs durable workflows kept in one SQLite file.
 
     Started, it owns the file and drives its workflows. Not started, it is a client: it submits, reads and waits, and
-    the orchestrator that owns the file, in this process or another, does the work.
+    the orchestrator that owns the file, in this process or another, does the work. It may be used from any thread, and
+    from activities.
+
+    Every method that reads or writes the file raises `StorageError` if the disk fails, `DatabaseLostError` if the file
+    was deleted, moved, replaced or damaged, and `MisplacedCallError` if it is called inside a workflow.
 
     Args:
-        db_path: The file; created where there is none. ``"yieldflow.db"``.
-        max_workers: How many activities run on threads at once. 5.
-        registry: Where workflows are found by name. The default registry.
+        db_path: The file, ``"yieldflow.db"`` by default; it is created if it is not there.
+        max_workers: The number of activities that run on threads at once, 5 by default.
+        registry: The workflows and activities by name; the default registry if left out.
         codec: How values are stored: ``"pickle"``, the default (JSON where that is exact, else a pickle), or ``"json"``
             (pickles are refused both ways).
-        durability: ``"full"``, the default: what is acknowledged outlives a loss of power. ``"normal"``: it outlives
-            the death of the process, and a loss of power may take the latest commits.
-        max_recovery_attempts: After so many starts in a row at which a workflow was at work when the process died, with
-            nothing to show for it, the workflow is set aside as stalled. 10.
-        executors: Further places for activities, by name: ``@activity(executor="gpu")`` runs in
-            ``executors={"gpu": ...}``, which is any `concurrent.futures.Executor`. Each stays yours: it is never shut
-            down here, and an activity there that waits for a workflow keeps its worker meanwhile. None.
-        max_processes: How many worker processes there are at most, for activities with ``executor="process"``. As many
-            as there are processors.
-        tracer: A `Tracer`, which is told of every start and end of workflows and attempts. None.
+        durability: ``"full"``, the default: acknowledged work survives a loss of power. ``"normal"``: it survives the
+            death of the process, but a loss of power may take the latest commits.
+        max_recovery_attempts: A workflow that was at work when the process died, this many starts in a row without any
+            progress in between, is set aside as stalled. 10 by default.
+        executors: Further executors for activities, by name: ``@activity(executor="gpu")`` runs in
+            ``executors={"gpu": ...}``, which may be any `concurrent.futures.Executor`. They stay yours: they are not
+            shut down here. An activity there that waits for a workflow keeps its worker meanwhile.
+        max_processes: The greatest number of worker processes, for activities with ``executor="process"``; the number
+            of processors if left out.
+        tracer: A `Tracer`, which is told of every start and end of workflows and attempts.
 
     Raises:
         TypeError, ValueError: An argument is wrong; the message says which.
@@ -80,118 +80,70 @@ class Orchestrator:
         max_processes: int | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._access = Gateway(
-            Settings(
-                db_path,
-                max_workers,
-                registry,
-                codec,
-                durability,
-                max_recovery_attempts,
-                executors,
-                max_processes,
-                tracer,
-            )
+        settings = Settings(
+            db_path=db_path,
+            max_workers=max_workers,
+            given_registry=registry,
+            codec_name=codec,
+            durability=durability,
+            max_recovery_attempts=max_recovery_attempts,
+            given_executors=executors,
+            given_processes=max_processes,
+            tracer=tracer,
         )
+        self._gateway = Gateway(settings)
+        self._sessions = SessionControl(self._gateway)
 
     def __repr__(self) -> str:
-        return (
-            f"<Orchestrator {self._access.path!r}, {'started' if self._access.session is not None else 'not started'}>"
-        )
+        state = "started" if self._gateway.session is not None else "not started"
+        return f"<Orchestrator {self._gateway.path!r}, {state}>"
 
-    # ------------------------------------------------------------------ lifetime
+    # ------------------------------------------------------------------ starting and stopping
 
     def start(self, *, wait: bool = False, timeout: float | timedelta | None = None) -> None:
         """Own the file and drive its workflows: every unfinished one goes on. Started already, it does nothing.
 
         Args:
-            wait: Where another orchestrator is started on the file, stand by, and take over within a second once that
-                one has stopped, or its process has died. Meanwhile this one is a client.
+            wait: If another orchestrator is started on the file, stand by, and take over within a second once that one
+                has stopped or its process has died. Meanwhile this one is a client.
             timeout: Seconds, or a `timedelta`, to stand by at most; None for as long as it takes.
 
         Raises:
             DatabaseInUseError: Another orchestrator is started on the file, or still is when the time is up; the
                 message names its process.
             DatabaseOpenError: The file cannot be used; the message says why.
-            DatabaseLostError: The file was deleted, moved, replaced or damaged while this one had it open as a client.
-            MisplacedCallError: A worker process called it, while it imported the program: the message says what to do.
-            OrchestratorStoppedError: `stop` was called, in another thread, while this stood by.
-            YieldflowError: The system has no threads for so many workers.
-            TypeError, ValueError: An activity of the registry is to run in an executor that there is not; or the
-                timeout is no length of time, or is given where nothing is waited for.
+            MisplacedCallError: A worker process called this while it imported the program: the message says what to do.
+            OrchestratorStoppedError: `stop` was called in another thread while this stood by.
+            YieldflowError: The system cannot start that many threads.
+            TypeError, ValueError: An activity of the registry names an executor that was not given. Or the timeout is
+                no length of time, or is given without ``wait=True``.
 
         Example:
             >>> orchestrator = Orchestrator("pipeline.db")
-            >>> orchestrator.start(wait=True)  # until the one that is started now has ended; Ctrl-C gives up
+            >>> orchestrator.start(wait=True)  # until the owner has ended; Ctrl-C gives up
         """
-        if timeout is not None and not wait:
-            raise ValueError(f"start(timeout={timeout!r}) waits for nothing: write start(wait=True, timeout=...)")
-        seconds = seconds_to_wait("start", timeout)
-        self._access.check_place("start()")
-        self._access.check_not_imported_anew()
-        self._access.settings.check_executors()
-        try:
-            if wait:
-                stand_by(self._access, self._own, seconds)
-            else:
-                with self._access.lifetime:
-                    self._own()
-        except BaseException:
-            with self._access.lifetime:
-                if self._access.session is None:
-                    self._access.close()
-            raise
-
-    def _own(self) -> None:
-        from .session import Session
-
-        if self._access.session is None:
-            self._access.session = Session(self._access.store, self._access.settings, self._access.watches)
-            atexit.register(self._stop_at_exit)
+        self._sessions.start(wait, timeout)
 
     def stop(self, timeout: float | timedelta | None = None) -> None:
-        """Start nothing new, let running activities finish, and leave the rest for the next start.
+        """Begin nothing new, let running activities finish, and leave the rest for the next start.
 
-        What is queued is not waited for, and nothing is lost. An activity that waits for a workflow gets an
-        `OrchestratorStoppedError`; if it then fails, it runs again at the next start. Not started, this only closes
-        the file.
+        Queued activities are not waited for, and nothing is lost. An activity that waits for a workflow gets an
+        `OrchestratorStoppedError`; if it fails of that, it runs again at the next start. If the orchestrator is not
+        started, this only closes the file.
 
         Args:
-            timeout: Seconds, or a `timedelta`, to wait for running activities; None for as long as they take. One that
-                is still running then is left behind: its result is dropped, and it runs again at the next start.
+            timeout: Seconds, or a `timedelta`, to wait for running activities; None for as long as they take. An
+                activity that still runs then is left behind: its result is dropped, and it runs again at the next
+                start.
 
         Raises:
             TypeError, ValueError: The timeout is no length of time; nothing was stopped.
+            MisplacedCallError: An activity of this orchestrator called it, and would wait for itself.
+
+        Example:
+            >>> orchestrator.stop(timeout=10)
         """
-        seconds = seconds_to_wait("stop", timeout)
-        self._access.check_place("stop()")
-        session = self._access.session
-        place = here()
-        if session is not None and place is not None and place.engine is session:
-            raise MisplacedCallError(
-                "stop() waits for running activities, so an activity that calls it would wait for itself"
-            )
-        self._access.stops += 1
-        self._end(seconds)
-
-    def _end(self, timeout: float | None, patience: float | None = None) -> None:
-        if not self._access.lifetime.acquire(timeout=-1 if patience is None else patience):
-            return
-        try:
-            if self._access.session is not None:
-                # Kept until it is over: an activity that still runs may call.
-                if not self._access.session.stop(timeout, patience):
-                    return
-                self._access.session = None
-                atexit.unregister(self._stop_at_exit)
-            self._access.close()
-        finally:
-            self._access.lifetime.release()
-
-    def _stop_at_exit(self) -> None:
-        """The interpreter exits: end cleanly, but wait for no activity."""
-        if os.getpid() == self._access.pid:
-            self._end(0, EXIT_PATIENCE)
+        self._sessions.stop(timeout)
 
     def __enter__(self) -> Orchestrator:
         self.start()
@@ -217,30 +169,35 @@ class Orchestrator:
             invocation: The workflow with its arguments: ``pipeline("database")``.
             workflow_id: Its id; a new one if left out. If a workflow with the same invocation has this id already,
                 nothing is started and the handle is that one's.
-            delay: Seconds, or a `timedelta`, until it is to start; at most a hundred years.
-            signal: A signal's name and payload: it is there when the workflow starts. A workflow that has the id
-                already is sent it, as by `WorkflowHandle.signal`.
+            delay: Seconds, or a `timedelta`, until it starts; at most a hundred years.
+            signal: A signal's name and payload, which waits for the workflow when it starts. A workflow that has the id
+                already is sent the signal, as by `WorkflowHandle.signal`.
+
+        Returns:
+            A handle of the workflow.
 
         Raises:
+            TypeError, ValueError: An argument is wrong; the message says what to write instead.
             EncodingError: An argument or the signal cannot be stored; the message says which part of it.
             UnknownWorkflowError: The workflow is not in this orchestrator's registry.
             WorkflowAlreadyExistsError: The id belongs to another invocation.
+            WorkflowEndedError: The signal is for a workflow that has ended.
             StorageError: The disk failed; nothing was written.
-            DatabaseLostError: The file was deleted, moved, replaced or damaged; nothing more is taken.
+
+        Example:
+            >>> handle = orchestrator.submit(order("o-1"), workflow_id="o-1", delay=timedelta(hours=1))
         """
-        self._access.check_place("submit()")
-        access, now = self._access, self._access.now()
-        submission = make_submission(invocation, access.registry, access.codec, now, workflow_id, delay)
-        if signal is not None:
-            submission = submission._replace(signals=[signal_of(signal, access.codec, now)])
-        # Before it is on disk, so that no news is missed.
-        handle: WorkflowHandle[R] = WorkflowHandle(access, submission.workflow_id)
-        # One that is there is not driven anew, only to find that it is there.
-        while workflow_id is None or not self._attach(submission, invocation):
-            # Where one of this id was deleted, its end is not that of the new one.
-            access.watches.of(submission.workflow_id).clear()
+        self._gateway.check_place("submit()")
+        gateway = self._gateway
+        submission = self._submission_maker().one(invocation, workflow_id, delay, signal)
+        # Made before the workflow is on disk, so that no announcement is missed.
+        handle: WorkflowHandle[R] = WorkflowHandle(gateway, submission.workflow_id)
+        # A workflow that is there is found by reading: no commit is tried only to be refused.
+        while workflow_id is None or not self._may_attach(submission, invocation):
+            # The end of a deleted workflow that had this id is not the end of the new one.
+            gateway.watches.of(submission.workflow_id).clear()
             try:
-                access.put([submission])
+                gateway.put([submission])
                 return handle
             except WorkflowAlreadyExistsError:
                 continue
@@ -254,17 +211,23 @@ class Orchestrator:
         Args:
             invocations: The workflows with their arguments.
 
+        Returns:
+            A handle of each, in the order given.
+
         Raises:
             The same as `submit`.
+
+        Example:
+            >>> handles = orchestrator.submit_many(order(id) for id in ids)
         """
-        self._access.check_place("submit_many()")
-        access, now = self._access, self._access.now()
+        gateway = self._gateway
+        gateway.check_place("submit_many()")
         if isinstance(invocations, Command):
             raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
-        submissions = make_submissions(invocations, access.registry, access.codec, now)
-        handles: list[WorkflowHandle[R]] = [WorkflowHandle(access, new.workflow_id) for new in submissions]
+        submissions = self._submission_maker().many(invocations)
+        handles: list[WorkflowHandle[R]] = [WorkflowHandle(gateway, new.workflow_id) for new in submissions]
         if submissions:
-            access.put(submissions)
+            gateway.put(submissions)
         return handles
 
     def run(self, invocation: WorkflowInvocation[R]) -> R:
@@ -273,10 +236,16 @@ class Orchestrator:
         Args:
             invocation: The workflow with its arguments.
 
+        Returns:
+            The value that the workflow returned.
+
         Raises:
             The same as `submit` and `WorkflowHandle.result`.
+
+        Example:
+            >>> total = orchestrator.run(pipeline("database", destination="warehouse"))
         """
-        self._access.check_may_block("run()")
+        self._gateway.check_may_block("run()")
         return self.submit(invocation).result()
 
     def invoke_workflow(self, name: str, /, **kwargs: object) -> str:
@@ -292,15 +261,26 @@ class Orchestrator:
         Raises:
             UnknownWorkflowError: No workflow has that name; the message names those that there are.
             TypeError: The arguments do not fit the workflow.
-        """
-        return self.submit(self._access.registry.workflow(name)(**kwargs)).id
+            EncodingError: An argument cannot be stored.
 
-    def _attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
-        """Whether the id is taken: fine, if by the same invocation."""
-        record = self._access.query(lambda store: store.record(submission.workflow_id))
+        Example:
+            >>> workflow_id = orchestrator.invoke_workflow("pipeline", source="database", destination="warehouse")
+        """
+        return self.submit(self._gateway.registry.workflow(name)(**kwargs)).id
+
+    def _submission_maker(self) -> SubmissionMaker:
+        return SubmissionMaker(self._gateway.registry, self._gateway.codec, self._gateway.now())
+
+    def _may_attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
+        """Return True if a workflow of the same invocation has the id already.
+
+        Raises:
+            WorkflowAlreadyExistsError: A workflow of another invocation has it.
+        """
+        record = self._gateway.query(lambda store: store.record(submission.workflow_id))
         if record is None:
             return False
-        if not same_invocation(record, submission, invocation.definition, self._access.codec):
+        if not same_invocation(record, submission, invocation.definition, self._gateway.codec):
             there = describe_workflow(record)
             raise WorkflowAlreadyExistsError(
                 f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
@@ -311,34 +291,40 @@ class Orchestrator:
     # ------------------------------------------------------------------ looking
 
     def handle(self, workflow_id: str) -> WorkflowHandle[Any]:
-        """A handle of a workflow that is on disk.
+        """Return a handle of a workflow that is on disk.
 
         Args:
             workflow_id: Its id.
 
         Raises:
-            WorkflowNotFoundError: There is none with that id.
+            WorkflowNotFoundError: The file holds no workflow with that id.
+
+        Example:
+            >>> orchestrator.handle("o-1").signal("approve")
         """
-        self._access.check_place("handle()")
-        self._access.record(workflow_id)
-        return WorkflowHandle(self._access, workflow_id)
+        self._gateway.check_place("handle()")
+        self._gateway.record(workflow_id)
+        return WorkflowHandle(self._gateway, workflow_id)
 
     def get_workflow_status(self, workflow_id: str) -> dict[str, Any]:
-        """Where a workflow stands, as a dictionary.
+        """Describe a workflow's state, as a dictionary.
 
         Args:
             workflow_id: Its id.
 
         Returns:
-            The fields of `WorkflowDescription`, with ``status`` as text and times in ISO 8601, UTC, but for
-            ``waiting_for``, which `WorkflowHandle.describe` has: among them ``id``,
-            ``name``, ``status``, ``current_activity``, ``error_message``, ``output``, ``created_at``, ``updated_at``.
+            The fields of `WorkflowDescription` without ``waiting_for``, with ``status`` as text and times in ISO 8601,
+            UTC: ``id``, ``name``, ``status``, ``current_activity``, ``error_message``, ``output``, ``created_at``,
+            ``updated_at`` and more.
 
         Raises:
-            WorkflowNotFoundError: There is none with that id.
+            WorkflowNotFoundError: The file holds no workflow with that id.
+
+        Example:
+            >>> orchestrator.get_workflow_status("o-1")["status"]
         """
-        self._access.check_place("get_workflow_status()")
-        return status_dict(describe_workflow(self._access.record(workflow_id)))
+        self._gateway.check_place("get_workflow_status()")
+        return status_dict(describe_workflow(self._gateway.record(workflow_id)))
 
     def list_workflows(
         self,
@@ -353,44 +339,57 @@ class Orchestrator:
         limit: int | None = None,
         after: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The workflows asked for, newest first, each as `get_workflow_status` has it.
+        """List workflows, the newest first, each as `get_workflow_status` describes it.
 
         Args:
             name: Only those of this name.
             status: Only those of this status, or of one of these.
-            id_prefix: Only those whose id begins so.
+            id_prefix: Only those whose id begins with this text.
             parent: Only the children of the workflow with this id.
             created_after: Only those created at or after this time, which has a time zone.
-            created_before: Only those created before it.
-            oldest_first: Turn the order round.
-            limit: At most so many: a page.
+            created_before: Only those created before this time, which has a time zone.
+            oldest_first: List the oldest first.
+            limit: The greatest number of workflows to list: the size of a page.
             after: The id of the last workflow of the page before; this page follows it.
+
+        Returns:
+            A dictionary for each workflow.
 
         Raises:
             TypeError, ValueError: An argument is wrong; the message says which.
-            WorkflowNotFoundError: There is no workflow ``after`` any more.
+            WorkflowNotFoundError: The workflow ``after`` is no longer there.
 
         Example:
             >>> page = orchestrator.list_workflows(status="failed", limit=50)
             >>> following = orchestrator.list_workflows(status="failed", limit=50, after=page[-1]["id"])
         """
-        self._access.check_place("list_workflows()")
-        which = make_filter(name, status, id_prefix, parent, created_after, created_before, oldest_first, limit, after)
-        records = [] if which is None else self._access.query(lambda store: store.records(which))
+        self._gateway.check_place("list_workflows()")
+        which = make_filter(
+            name=name,
+            status=status,
+            id_prefix=id_prefix,
+            parent=parent,
+            created_after=created_after,
+            created_before=created_before,
+            oldest_first=oldest_first,
+            limit=limit,
+            after=after,
+        )
+        records = [] if which is None else self._gateway.query(lambda store: store.records(which))
         return [status_dict(describe_workflow(record)) for record in records]
 
     def health(self) -> Health:
-        """How much is going on in this orchestrator.
+        """Report the load of this orchestrator and its troubles.
 
         Returns:
-            Whether it is started, how many attempts at activities run and wait, those whose time ran out and that still
-            keep a thread, what is wrong with the disk, and why nothing goes on where that is so.
+            A `Health`: whether it is started, the numbers of attempts at activities that run and that wait, those that
+            timed out and still occupy a thread, the trouble with the disk, and the reason if nothing goes on.
 
         Example:
             >>> health = orchestrator.health()
             >>> assert health.storage is None and health.failure is None, health
         """
-        session = self._access.session
+        session = self._gateway.session
         return Health(False) if session is None else session.health()
 
     # ------------------------------------------------------------------ deleting
@@ -405,26 +404,29 @@ class Orchestrator:
             How many workflows were deleted, descendants counted.
 
         Raises:
-            WorkflowNotFoundError: One of them is not there.
+            WorkflowNotFoundError: One of them is not there; nothing was deleted.
             WorkflowNotEndedError: One of them, a descendant, or the run of the parent that started it has not ended:
-                wait for it, or `terminate` it.
+                wait for it, or `terminate` it. Nothing was deleted.
             TypeError: They are no ids.
+
+        Example:
+            >>> orchestrator.delete("o-1")
         """
-        self._access.check_place("delete()")
+        self._gateway.check_place("delete()")
         ids = ids_of(workflow_ids)
-        return self._access.query(lambda store: store.delete(ids))
+        return self._gateway.query(lambda store: store.delete(ids))
 
     def purge(
         self,
         older_than: float | timedelta | None = None,
         status: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
     ) -> int:
-        """Delete ended workflows that ended long enough ago, with their descendants.
+        """Delete workflows that ended long enough ago, with their descendants.
 
-        A workflow one of whose descendants has not ended stays, and so do the children of a parent's run that has not.
+        A workflow with an unfinished descendant stays, and so do the children of a parent's unfinished run.
 
         Args:
-            older_than: Seconds, or a `timedelta`, since they ended; None for any time.
+            older_than: Seconds, or a `timedelta`, that must have passed since they ended; None for any time.
             status: Only those of this status, or of one of these: done, failed, cancelled.
 
         Returns:
@@ -436,22 +438,22 @@ class Orchestrator:
         Example:
             >>> orchestrator.purge(older_than=timedelta(days=30), status="done")
         """
-        self._access.check_place("purge()")
-        access = self._access
-        before, statuses = purge_bounds(older_than, status, access.now())
-        return purge(access.query(lambda store: store.purgeable(before, statuses)), self.delete)
+        self._gateway.check_place("purge()")
+        gateway = self._gateway
+        before, statuses = purge_bounds(older_than, status, gateway.now())
+        return purge(gateway.query(lambda store: store.purgeable(before, statuses)), self.delete)
 
     # ------------------------------------------------------------------ before a deploy
 
     def check_replay(self) -> ReplayReport:
-        """Whether every unfinished workflow of the file replays under the code that is registered here.
+        """Replay every unfinished workflow of the file under the code that is registered here.
 
-        Nothing is run or written, and the orchestrator need not be started; another process may own the file. From the
-        command line: ``python -m yieldflow check-replay FILE MODULE...``.
+        Nothing is run or written, and the orchestrator need not be started; another process may own the file. On the
+        command line it is ``python -m yieldflow check-replay FILE MODULE...``.
 
         Returns:
-            How many were replayed, and a `ReplayProblem` for each that could not go on: it would stall, for the reason
-            given there.
+            A `ReplayReport`: the number of workflows that were replayed, and a `ReplayProblem` for each that would
+            stall, with the reason.
 
         Raises:
             DatabaseOpenError: There is no such file, or it cannot be used.
@@ -460,5 +462,5 @@ class Orchestrator:
             >>> report = Orchestrator("shop.db").check_replay()
             >>> assert report.ok, report
         """
-        self._access.check_place("check_replay()")
-        return check_replay(self._access.path, self._access.registry, self._access.codec)
+        self._gateway.check_place("check_replay()")
+        return check_replay(self._gateway.path, self._gateway.registry, self._gateway.codec)

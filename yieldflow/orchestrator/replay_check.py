@@ -1,4 +1,4 @@
-"""Whether the unfinished workflows of a file replay under the code that is registered here."""
+"""Replays the unfinished workflows of a file under the code that is registered here: `Orchestrator.check_replay`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,22 @@ UNFINISHED = frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, Wor
 
 @dataclass(frozen=True, slots=True)
 class ReplayProblem:
-    """A workflow that this code could not go on with."""
+    """A workflow that would stall under this code, as `ReplayReport.problems` lists it.
 
+    ``str(problem)`` is a text for people, with everything in it.
+
+    Example:
+        >>> for problem in orchestrator.check_replay().problems:
+        ...     print(problem.workflow_id, problem.reason)
+    """
+
+    #: The workflow's id.
     workflow_id: str
+    #: The name that the workflow is registered under.
     name: str
+    #: Its status now.
     status: WorkflowStatus
-    #: What stands in the way, as it would be the reason of its stalling.
+    #: The reason for which it would stall, with the recorded and the yielded command.
     reason: str
 
     def __str__(self) -> str:
@@ -33,15 +43,23 @@ class ReplayProblem:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What `Orchestrator.check_replay` found."""
+    """The findings of `Orchestrator.check_replay`.
 
-    #: How many workflows were replayed.
+    ``str(report)`` is a text for people, with every problem in it.
+
+    Example:
+        >>> report = Orchestrator("shop.db").check_replay()
+        >>> assert report.ok, report
+    """
+
+    #: The number of workflows that were replayed.
     checked: int
+    #: The workflows that would stall, the oldest first.
     problems: tuple[ReplayProblem, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether all of them replay."""
+        """True if every workflow replays."""
         return not self.problems
 
     def __str__(self) -> str:
@@ -52,9 +70,9 @@ class ReplayReport:
 
 
 def check_replay(path: str, registry: Registry, codec: Codec) -> ReplayReport:
-    """Replay every unfinished workflow of a file, and let go of it again; nothing is written.
+    """Replay every unfinished workflow of a file, one after the other; nothing is written.
 
-    A file of an older version is not brought up to date, since its owner may be running still: a copy of it is.
+    A file of an older version is not migrated, since its owner may still be running: a copy of it is.
 
     Raises:
         DatabaseOpenError: There is no such file, or it cannot be used.
@@ -73,7 +91,7 @@ def check_replay(path: str, registry: Registry, codec: Codec) -> ReplayReport:
 
 
 def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> list[ReplayProblem]:
-    """Replay one workflow; what stands in the way, if anything does."""
+    """Replay one workflow, and return the problem, if there is one."""
     if record.damaged:
         return [ReplayProblem(record.id, record.name, record.status, record.reason or "")]
     try:

@@ -1,4 +1,4 @@
-"""What exists only while an orchestrator is started: the ownership of the file, the scheduler's thread, the workers."""
+"""`Session`: a started orchestrator, from one start to the next stop. It owns the file and drives the workflows."""
 
 from __future__ import annotations
 
@@ -16,24 +16,31 @@ from ..scheduler.state import Limits
 from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
-from ..workers import Attempt, Completed, Pools
-from .descriptions import Health, describe_trouble
+from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
+from .health import Health, describe_trouble
 from .settings import Settings
-from .waiting import Watches
+from .watches import Watches
 
-#: Seconds after which a caller who waits for an answer looks whether anybody is there to give it.
-LOOK = 0.1
-#: Seconds for which a stop waits without a word.
-SILENCE = 1.0
+#: Seconds after which a caller who waits for an answer checks that the scheduler still runs.
+ANSWER_CHECK_INTERVAL = 0.1
+#: Seconds that a stop waits for activities before it logs their names.
+QUIET_STOP = 1.0
 
 
 class Session:
-    """From one start to the next stop.
+    """The ownership of the file, the scheduler on its thread, and the workers.
+
+    Args:
+        store: The open file.
+        settings: The orchestrator's arguments.
+        watches: Told of every workflow that ends or stalls, once that is on disk.
 
     Raises:
         DatabaseInUseError: Another orchestrator is started on the file.
         StorageError: The unfinished workflows cannot be read.
     """
+
+    limits = DEFAULT_LIMITS
 
     def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
         self._path = store.path
@@ -41,7 +48,6 @@ class Session:
         self._ownership.acquire()
         try:
             store.guard(self._ownership.lock)
-            self._watches = watches
             self._inbox: Inbox[Message | None] = Inbox()
             self.codec: Codec = settings.codec
             self._tracing = None if settings.tracer is None else Tracing(settings.tracer)
@@ -51,7 +57,7 @@ class Session:
                 self.workers,
                 settings.codec,
                 settings.registry,
-                watches.tell,
+                watches.announce,
                 limits=Limits(settings.max_workers, settings.max_recovery_attempts),
                 tracing=self._tracing,
             )
@@ -59,7 +65,7 @@ class Session:
             self._scheduler.recover(self._now())
             self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._now)
             self._registrations = 0
-            self._unsubscribe = settings.registry.subscribe(self._register)
+            self._unsubscribe = settings.registry.subscribe(self._registered)
             try:
                 self.workers.start()
                 self._loop.start()
@@ -72,18 +78,19 @@ class Session:
             raise
         logger.info("started: %s", store.path)
 
-    def _register(self, name: str) -> None:
+    def _registered(self, name: str) -> None:
+        """Tell the scheduler that a workflow was registered; the registry calls this."""
         self._registrations += 1
         self._inbox.put(Registered(name))
 
-    # ------------------------------------------------------------------ the engine of the workers
+    # ------------------------------------------------------------------ called by the workers
 
     def begin(self, attempt: Attempt) -> bool:
-        """Whether an attempt is to begin; from here on it has."""
+        """Return True if an attempt is to run; from here on it counts as begun."""
         if not self._loop.running:
-            # Nobody would hear of it.
+            # Its outcome would reach nobody.
             return False
-        # First, so that nobody takes it for one that waits who finds that it is taken.
+        # Set before the question, so that a scheduler that gives the attempt up afterwards sees that it runs.
         attempt.begun_at = self._now()
         if not self._scheduler.wants(attempt):
             return False
@@ -92,27 +99,27 @@ class Session:
         return True
 
     def beat(self, attempt: Attempt, details: Payload) -> None:
-        """Note an attempt's heartbeat."""
+        """Record an attempt's heartbeat."""
         attempt.beat = (details, self._now())
         if not attempt.watched:
             attempt.watched = True
             self._inbox.put(HeartbeatReceived(attempt))
 
     def deliver(self, completed: Completed) -> None:
-        """Take in what became of an attempt."""
+        """Pass the end of an attempt on to the scheduler."""
         if self._tracing is not None:
             self._tracing.completed(completed)
         self._inbox.put(completed)
 
-    # ------------------------------------------------------------------ for callers
+    # ------------------------------------------------------------------ called by users' threads
 
     @property
     def running(self) -> bool:
-        """Whether anything is still taken up."""
+        """True while the scheduler takes messages."""
         return self._loop.running
 
     def check_file(self) -> None:
-        """See that it did not end because the file is lost.
+        """Check that the session did not end because the file is lost.
 
         Raises:
             DatabaseLostError: It did.
@@ -120,23 +127,32 @@ class Session:
         if self._loop.lost:
             raise DatabaseLostError(self._loop.failure) from None
 
-    def has_stalled(self, record: WorkflowRecord) -> bool:
-        """Whether a workflow whose row says that it is stalled was tried with all that is registered by now."""
-        heard = self._registrations == self._scheduler.registrations
-        return heard and record.wake_at is not None and not self._scheduler.is_loading(record.id)
+    @property
+    def heard_registrations(self) -> bool:
+        """True if the scheduler knows of everything that is registered by now."""
+        return self._registrations == self._scheduler.registrations
+
+    def rests(self, record: WorkflowRecord) -> bool:
+        """Return True if a workflow is not about to be tried, given its row, which has just been read."""
+        return (record.damaged or record.wake_at is not None) and not self._scheduler.is_loading(record.id)
 
     def health(self) -> Health:
-        """How much is going on."""
-        under_way, waiting = self._scheduler.load
+        """Report the load and the troubles."""
+        in_flight, waiting = self._scheduler.load
         abandoned = tuple(attempt.info for attempt in self.workers.threads.abandoned())
         trouble, held_up = self._scheduler.trouble
         storage = None if trouble is None else describe_trouble(trouble, held_up)
-        return Health(True, under_way - waiting, waiting, abandoned, storage, self._loop.failure)
+        return Health(True, in_flight - waiting, waiting, abandoned, storage, self._loop.failure)
 
     @property
-    def on_thread(self) -> bool:
-        """Whether the caller runs on the scheduler's thread."""
+    def on_scheduler_thread(self) -> bool:
+        """True if the caller runs on the scheduler's thread."""
         return self._loop.on_thread
+
+    @property
+    def next_timer(self) -> Micros:
+        """The time of the next thing that happens by itself; a time that never comes, if there is none."""
+        return self._scheduler.next_timer
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Put workflows on disk, all or none, and let them start.
@@ -147,42 +163,39 @@ class Session:
             StorageError: The disk failed; nothing was written.
             DatabaseLostError: The file is no longer there.
         """
-        self._answered(lambda reply: Submit(submissions, reply))
+        self._send_and_wait(lambda reply: Submit(submissions, reply))
 
-    def ask(self, request: Request) -> None:
-        """Ask something of a workflow.
+    def request(self, request: Request) -> None:
+        """Carry out a request, such as a signal or a cancellation. When this returns, it is on disk.
 
         Raises:
-            WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: It cannot be asked of that workflow.
+            WorkflowNotFoundError, WorkflowEndedError, WorkflowStalledError: The workflow cannot be asked that.
             OrchestratorStoppedError: The orchestrator stopped first.
             StorageError: The disk failed; nothing was written.
             DatabaseLostError: The file is no longer there.
         """
-        self._answered(lambda reply: RequestReceived(request, reply))
+        self._send_and_wait(lambda reply: RequestReceived(request, reply))
 
-    @property
-    def next_timer(self) -> Micros:
-        """When something is to happen by itself next; a time that does not come where nothing is."""
-        return self._scheduler.next_timer
-
-    def look(self) -> None:
-        """Have what others wrote be seen at once."""
+    def poll_store(self) -> None:
+        """Have the scheduler look at once at what clients wrote to the file."""
         self._inbox.put(Poll())
 
-    def _answered(self, message: Callable[[Reply], Message]) -> None:
-        """Send a message and wait until it is settled."""
-        # The scheduler puts one answer in: None, or what went wrong.
+    def _send_and_wait(self, message: Callable[[Reply], Message]) -> None:
+        """Send a message, and wait for the scheduler's reply."""
+        # The scheduler puts in one answer: None, or the error.
         answer: Inbox[Exception | None] = Inbox()
         self._inbox.put(message(answer.put))
         while True:
             running = self._loop.running
-            for error in answer.take(LOOK if running else 0, 1):
+            for error in answer.take(ANSWER_CHECK_INTERVAL if running else 0, 1):
                 if error is not None:
                     raise error
                 return
             self.check_file()
             if not running:
                 raise OrchestratorStoppedError("the orchestrator stopped before it took this: do it again") from None
+
+    # ------------------------------------------------------------------ the end
 
     def stop(self, timeout: float | None, patience: float | None = None) -> bool:
         """Begin nothing more, let running activities finish, and leave the rest for the next start.
@@ -192,7 +205,7 @@ class Session:
             patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
 
         Returns:
-            False where the scheduler's thread did not end in time: then it still uses the store, and owns the file.
+            False if the scheduler's thread did not end in time: then it still uses the store, and owns the file.
         """
         self._unsubscribe()
         self._scheduler.dispatching = False
@@ -216,12 +229,13 @@ class Session:
         return True
 
     def _stop_workers(self, timeout: float | None) -> list[Attempt]:
-        """Wait for running activities, and say so where that takes a while; those that are left."""
+        """Wait for running activities, and log their names if that takes a while. Return those that still run."""
         began = time.monotonic()
         deadline = None if timeout is None else began + timeout
+        quiet_until = began + QUIET_STOP
         self.workers.close()
-        left = self.workers.join(began + SILENCE if deadline is None else min(began + SILENCE, deadline))
-        if left and (timeout is None or timeout > SILENCE):
+        left = self.workers.join(quiet_until if deadline is None else min(quiet_until, deadline))
+        if left and (timeout is None or timeout > QUIET_STOP):
             for attempt in left:
                 logger.warning(
                     "stopping waits for activity %r of workflow %s", attempt.definition.name, attempt.workflow_id
@@ -229,10 +243,3 @@ class Session:
             left = self.workers.join(deadline)
         self.workers.kill()
         return left
-
-
-def unattended(path: str) -> str | None:
-    """What to say where nobody has the file started; None where somebody has."""
-    if Ownership(path).taken():
-        return None
-    return f"no orchestrator is started on {path}: call start(), or use a with block"

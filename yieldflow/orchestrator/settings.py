@@ -1,4 +1,4 @@
-"""What an orchestrator is told when it is made, checked once."""
+"""`Settings`: the arguments of an orchestrator, checked."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Settings:
     given_processes: int | None = None
     tracer: Tracer | None = None
     # For tests.
-    #: What tells the time.
+    #: Returns the present time.
     clock: Callable[[], Micros] = clock
-    #: What keeps the workflows in the place of the file.
+    #: Keeps the workflows in place of the file.
     given_store: Any = None
 
     def __post_init__(self) -> None:
@@ -69,19 +69,19 @@ class Settings:
 
     @property
     def registry(self) -> Registry:
-        """Where workflows are found by name."""
+        """The registry that was given, or the default one."""
         return default_registry if self.given_registry is None else self.given_registry
 
     @property
     def executors(self) -> Mapping[str, Executor]:
-        """Executors that were handed over, by name."""
+        """The user's executors, by name."""
         return {} if self.given_executors is None else self.given_executors
 
     def check_executors(self) -> None:
-        """Refuse an activity that could run nowhere.
+        """Check that each activity of the registry has an executor to run in.
 
         Raises:
-            ValueError: It is to run in an executor that was not given.
+            ValueError: One names an executor that was not given.
         """
         known = (THREAD, ASYNC, PROCESS, *self.executors)
         for definition in self.registry.activities.values():
@@ -94,10 +94,10 @@ class Settings:
 
     @property
     def max_processes(self) -> int:
-        """How many worker processes there are at most."""
+        """The greatest number of worker processes."""
         return self.given_processes or os.cpu_count() or 1
 
     @property
     def codec(self) -> Codec:
-        """How values are stored."""
+        """The codec that was named."""
         return codec_named(self.codec_name)

@@ -1,11 +1,11 @@
-"""What a caller hands in, made into what goes on disk."""
+"""Checks what a caller hands in, and encodes it as it goes on disk: submissions, ids, signals, reasons."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._core.commands import LONGEST_SLEEP
 from .._core.definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
@@ -16,63 +16,67 @@ from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
 
 
-def make_submission(
-    invocation: WorkflowInvocation[Any],
-    registry: Registry,
-    codec: Codec,
-    now: Micros,
-    workflow_id: str | None = None,
-    delay: float | timedelta | None = None,
-) -> Submission:
-    """Check what was handed in and make it ready to be stored.
+class SubmissionMaker(NamedTuple):
+    """Makes submissions from invocations, all at one time."""
 
-    Raises:
-        TypeError, ValueError: Something of it is wrong; the message says what to write instead.
-        UnknownWorkflowError: The workflow is not in the registry.
-        EncodingError: An argument cannot be stored.
-    """
-    check_id(workflow_id)
-    return _submission(invocation, registry, codec, now, workflow_id or new_id(now), os.urandom(SEED_LENGTH), delay)
+    registry: Registry
+    codec: Codec
+    now: Micros
 
+    def one(
+        self,
+        invocation: WorkflowInvocation[Any],
+        workflow_id: str | None = None,
+        delay: float | timedelta | None = None,
+        signal: tuple[str, object] | None = None,
+    ) -> Submission:
+        """Check the arguments of `Orchestrator.submit`, and make a submission of them.
 
-def make_submissions(
-    invocations: Iterable[WorkflowInvocation[Any]], registry: Registry, codec: Codec, now: Micros
-) -> list[Submission]:
-    """The same for many, with ids that ascend in the order given. What is random in them is drawn at once."""
-    given = list(invocations)
-    seeds = os.urandom(SEED_LENGTH * len(given))
-    return [
-        _submission(invocation, registry, codec, now, workflow_id, seeds[at : at + SEED_LENGTH])
-        for invocation, workflow_id, at in zip(
-            given, new_ids(now, len(given)), range(0, len(seeds), SEED_LENGTH), strict=True
-        )
-    ]
+        Raises:
+            TypeError, ValueError: An argument is wrong; the message says what to write instead.
+            UnknownWorkflowError: The workflow is not in the registry.
+            EncodingError: An argument or the signal cannot be stored.
+        """
+        check_id(workflow_id)
+        submission = self._submission(invocation, workflow_id or new_id(self.now), os.urandom(SEED_LENGTH), delay)
+        if signal is None:
+            return submission
+        return submission._replace(signals=[_first_signal(signal, self.codec, self.now)])
 
+    def many(self, invocations: Iterable[WorkflowInvocation[Any]]) -> list[Submission]:
+        """Make submissions with ids that ascend in the order given. All that is random in them is drawn at once.
 
-def _submission(
-    invocation: WorkflowInvocation[Any],
-    registry: Registry,
-    codec: Codec,
-    now: Micros,
-    workflow_id: str,
-    seed: bytes,
-    delay: float | timedelta | None = None,
-) -> Submission:
-    if not isinstance(invocation, WorkflowInvocation):
-        raise TypeError(_not_a_workflow(invocation))
-    _check_registered(invocation, registry)
-    try:
-        payload = codec.encode(invocation._arguments)
-    except EncodingError as error:
-        raise EncodingError(f"an argument of workflow {invocation.name!r}: {error}") from None
-    starts_at = None if delay is None else now + _duration(delay)
-    timeout, definition = invocation.options.timeout, invocation.definition
-    deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
-    return Submission(workflow_id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
+        Raises:
+            The same as `one`.
+        """
+        given = list(invocations)
+        seeds = os.urandom(SEED_LENGTH * len(given))
+        return [
+            self._submission(invocation, workflow_id, seeds[at : at + SEED_LENGTH])
+            for invocation, workflow_id, at in zip(
+                given, new_ids(self.now, len(given)), range(0, len(seeds), SEED_LENGTH), strict=True
+            )
+        ]
+
+    def _submission(
+        self,
+        invocation: WorkflowInvocation[Any],
+        workflow_id: str,
+        seed: bytes,
+        delay: float | timedelta | None = None,
+    ) -> Submission:
+        if not isinstance(invocation, WorkflowInvocation):
+            raise TypeError(_not_a_workflow(invocation))
+        _check_registered(invocation, self.registry)
+        payload = invocation.encode_arguments(self.codec)
+        now, timeout, definition = self.now, invocation.options.timeout, invocation.definition
+        starts_at = None if delay is None else now + _duration(delay)
+        deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
+        return Submission(workflow_id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
 
 
 def check_id(workflow_id: str | None) -> str | None:
-    """The id, which can be stored.
+    """Return the id, if it can be stored.
 
     Raises:
         TypeError, ValueError: It cannot.
@@ -87,10 +91,10 @@ def check_id(workflow_id: str | None) -> str | None:
 
 
 def signal_name(name: object) -> str:
-    """The name of a signal.
+    """Return the name, if a signal may have it.
 
     Raises:
-        TypeError, ValueError: It is no name.
+        TypeError, ValueError: It may not.
     """
     if not isinstance(name, str):
         raise TypeError(f"a signal's name is a string, not {name!r}: signal('approve', payload)")
@@ -99,8 +103,8 @@ def signal_name(name: object) -> str:
     return name
 
 
-def signal_of(given: object, codec: Codec, now: Micros) -> Signal:
-    """The signal that is there when a workflow starts.
+def _first_signal(given: object, codec: Codec, now: Micros) -> Signal:
+    """Make the signal that waits for a workflow when it starts.
 
     Raises:
         TypeError, ValueError, EncodingError: It is no pair of a name and a payload that can be stored.
@@ -112,7 +116,7 @@ def signal_of(given: object, codec: Codec, now: Micros) -> Signal:
 
 
 def signal_payload(name: str, payload: object, codec: Codec) -> Payload:
-    """What a signal carries, as it is stored.
+    """Encode the payload of a signal.
 
     Raises:
         EncodingError: It cannot be stored.
@@ -124,7 +128,7 @@ def signal_payload(name: str, payload: object, codec: Codec) -> Payload:
 
 
 def reason_payload(reason: object, codec: Codec) -> Payload | None:
-    """Why a workflow is to end, as it is stored.
+    """Encode the reason for a workflow's cancellation or termination.
 
     Raises:
         TypeError: It is no text.
@@ -139,7 +143,7 @@ def reason_payload(reason: object, codec: Codec) -> Payload | None:
 def same_invocation(
     record: WorkflowRecord, submission: Submission, definition: Definition[..., Any], codec: Codec
 ) -> bool:
-    """Whether what is on disk is what was handed in now."""
+    """Return True if a workflow on disk was submitted by the same invocation as the new submission."""
     name, given = record.submitted
     if name != submission.name or given == submission.input:
         return name == submission.name
@@ -150,7 +154,7 @@ def same_invocation(
 
 
 def is_text(value: object) -> bool:
-    """Whether ``value`` is a string that a database can hold, and so could be an id or a name in it."""
+    """Return True if ``value`` is a string that a database can hold, so that it may be an id or a name there."""
     try:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
@@ -158,12 +162,12 @@ def is_text(value: object) -> bool:
 
 
 def new_id(moment: Micros) -> str:
-    """A UUID of version 7: ids that are made one after another lie side by side in the file."""
+    """Make a UUID of version 7: ids that are made one after another lie side by side in the file."""
     return new_ids(moment, 1)[0]
 
 
 def new_ids(moment: Micros, count: int) -> list[str]:
-    """So many at once, in ascending order: what is done to one after the other stays on few pages of the file."""
+    """Make ``count`` ids in ascending order, so that writing them in this order touches few pages of the file."""
     time = (moment // 1000).to_bytes(6, "big").hex()
     prefix = f"{time[:8]}-{time[8:]}-7"
     drawn = os.urandom(10 * count).hex()
@@ -176,7 +180,7 @@ def _with_randomness(prefix: str, digits: str) -> str:
 
 
 def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -> None:
-    """What runs after a restart is found by name, so it has to be what was meant."""
+    """Check that the invocation's workflow is what the registry finds by its name, as it will after a restart."""
     meant = invocation.definition
     known = registry.workflow(meant.name)
     if known is not meant and (known.__module__, known.__qualname__) != (meant.__module__, meant.__qualname__):

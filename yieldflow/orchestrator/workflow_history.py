@@ -1,48 +1,18 @@
-"""`WorkflowHistory`: a workflow's history as a value that a person can read and a test can replay.
-
-As JSON it is one object for each step and each event, in the order in which they came, so that it is read from top to
-bottom. Values that are pickled stay so, as base64 with a note; nothing here opens a pickle.
-"""
+"""`WorkflowHistory`: a workflow's history as a value that a person can read and a test can replay."""
 
 from __future__ import annotations
 
-import json
 import os
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from .._core.errors import DamagedRowError, EncodingError
-from .._core.history import (
-    EPOCH,
-    CancelRequested,
-    Event,
-    Failure,
-    History,
-    Micros,
-    Outcome,
-    Payload,
-    Signal,
-    Started,
-    Step,
-    StepEnded,
-    StepKind,
-    StepStatus,
-    WorkflowStatus,
-    to_datetime,
-    to_micros,
-)
-from ..codec import from_json, preview, to_json
-from ..history_checks import checked
-from ..store import Loaded, OpenAttempt, StepRecord, WorkflowRecord
+from .._core.history import Failure, Step, StepEnded, StepStatus
+from ..store import Loaded, StepRecord
 from .descriptions import StepDescription, describe_step
+from .history_json import read_history, write_history
 
-T = TypeVar("T")
-
-#: The form that is written.
-_FORM = 1
-#: What comes of a text that is none.
+#: The errors of reading a text that `WorkflowHistory.to_json` did not write.
 _UNREADABLE = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError, StopIteration),
     *(DamagedRowError, EncodingError),
@@ -50,10 +20,10 @@ _UNREADABLE = (
 
 
 class WorkflowHistory(list[StepDescription]):
-    """The steps of a workflow's run, in the order issued, with all that it takes to replay them.
+    """The steps of a workflow's run, as a list in the order issued, with everything that it takes to replay them.
 
-    What `WorkflowHandle.history` and the ``history`` of a `yieldflow.testing.Stepper` give. `yieldflow.testing.replay`
-    checks one against today's code: a file of one, kept beside the tests, makes a run of the real engine a test.
+    `WorkflowHandle.history` and ``history`` of a `yieldflow.testing.Stepper` return it. `yieldflow.testing.replay`
+    checks one against today's code: saved as a file beside the tests, a run of the real engine becomes a test.
 
     Example:
         >>> orchestrator.handle("o-1").history().save("tests/o-1.json")
@@ -68,74 +38,79 @@ class WorkflowHistory(list[StepDescription]):
 
     @property
     def loaded(self) -> Loaded:
-        """What the workflow is built from."""
+        """The workflow as it is loaded from disk, for `yieldflow.testing`; it may change in any version."""
         return self._loaded
 
     def to_json(self) -> str:
-        """The history as JSON text, an object a line: steps with their arguments, events with their outcomes."""
-        record, history = self._loaded.record, self._loaded.history
-        head: dict[str, Any] = {
-            "yieldflow history": _FORM,
-            "workflow": record.name,
-            "id": record.id,
-            "run": record.run,
-            "status": record.status.value,
-            "version": record.version,
-            "seed": record.seed.hex(),
-            "patches": sorted(history.patches),
-            "dropped": sorted(history.dropped),
-        }
-        _put(head, "arguments", record.input)
-        lines = [f"  {_text(key)}: {_text(value)}" for key, value in head.items()]
-        parts = {
-            "history": list(_entries(history)),
-            "recorded": [_ended(event, history.steps) for event in self._loaded.recorded],
-            "attempts": [_attempt(step, attempt) for step, attempt in self._loaded.attempts.items()],
-            "signals": [_signal(signal) for signal in self._loaded.signals],
-        }
-        for name, entries in parts.items():
-            shown = "".join(f"\n    {_text(entry)}," for entry in entries).rstrip(",")
-            lines.append(f"  {_text(name)}: [{shown}\n  ]" if entries else f"  {_text(name)}: []")
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        """Return the history as JSON text: an object a line, steps with their arguments, events with their outcomes.
+
+        A pickled value stays pickled, as base64 with a note.
+
+        Example:
+            >>> print(handle.history().to_json())
+        """
+        return write_history(self._loaded)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The history that ``text`` holds.
+        """Read a history back from JSON text.
+
+        Args:
+            text: A text that `to_json` returned.
 
         Raises:
-            ValueError: ``text`` is none that `to_json` wrote.
+            ValueError: `to_json` did not write this; the message says what is wrong with it.
+
+        Example:
+            >>> history = WorkflowHistory.from_json(text)
         """
         try:
-            loaded = _read(json.loads(text))
+            loaded = read_history(text)
             steps = [describe_step(record) for record in step_records(loaded)]
         except _UNREADABLE as error:
             raise ValueError(f"this is no history that to_json() wrote: {type(error).__name__}: {error}") from error
         return cls(steps, loaded)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the history into a file, as JSON."""
+        """Write the history into a file, as JSON. A file that is there is overwritten.
+
+        Args:
+            path: The file.
+
+        Raises:
+            OSError: The file cannot be written.
+
+        Example:
+            >>> handle.history().save("tests/o-1.json")
+        """
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.to_json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The history that a file holds.
+        """Read a history back from a file.
+
+        Args:
+            path: A file that `save` wrote.
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: It holds no history.
+            ValueError: It holds no history; the message says what is wrong with it.
+
+        Example:
+            >>> history = WorkflowHistory.load("tests/o-1.json")
         """
         with open(path, encoding="utf-8") as file:
             return cls.from_json(file.read())
 
 
 def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = None) -> Iterator[StepRecord]:
-    """The steps as they stand on disk, from what the workflow is built from."""
+    """Derive the rows of a workflow's steps, as the disk would have them, from the workflow as it is loaded."""
     history = loaded.history
-    ends = {event.step: (place, event) for place, event in enumerate(history.events) if isinstance(event, StepEnded)}
+    ends = {event.step: (at, event) for at, event in enumerate(history.events) if isinstance(event, StepEnded)}
     ends |= {event.step: (-1, event) for event in loaded.recorded}
     for step in history.steps:
-        place, event = ends.get(step.number, (-1, None))
+        position, event = ends.get(step.number, (-1, None))
         attempt = loaded.attempts.get(step.number)
         yield StepRecord(
             step=step.number,
@@ -147,7 +122,7 @@ def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = N
             outcome=None if event is None else event.outcome,
             source=step.source,
             turn=step.turn,
-            applied=place if place >= 0 else None,
+            applied=position if position >= 0 else None,
             dropped=None,
             due_at=attempt.due_at if attempt is not None and event is None else step.due_at,
             scheduled_at=history.events[step.turn].at,
@@ -159,211 +134,6 @@ def step_records(loaded: Loaded, last_failures: Mapping[int, Failure] | None = N
 def _status(step: Step, event: StepEnded | None, loaded: Loaded) -> StepStatus:
     if event is not None:
         return StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE
-    # What a termination dropped is not among those that the workflow dropped.
+    # Steps that a termination dropped are not in `dropped`, which has those that the workflow dropped itself.
     is_open = step.number not in loaded.history.dropped and not loaded.record.status.ended
     return StepStatus.SCHEDULED if is_open else StepStatus.CANCELLED
-
-
-# ---------------------------------------------------------------------- writing
-
-
-def _entries(history: History) -> Iterator[dict[str, Any]]:
-    """Events and steps, each event before the steps that it led to."""
-    ahead = 0
-    for turn, event in enumerate(history.events):
-        if isinstance(event, Started):
-            yield {"started": _time(event.at)}
-        elif isinstance(event, CancelRequested):
-            yield {"cancelled": _time(event.at), "reason": event.reason, "timeout": event.timeout}
-        else:
-            yield _ended(event, history.steps)
-        while ahead < len(history.steps) and history.steps[ahead].turn == turn:
-            yield _step(history.steps[ahead])
-            ahead += 1
-
-
-def _step(step: Step) -> dict[str, Any]:
-    entry: dict[str, Any] = {"step": step.number, step.kind.value: step.name}
-    _put(entry, "arguments", step.input)
-    if step.due_at is not None:
-        entry["due"] = _time(step.due_at)
-    entry["line"] = step.source
-    return entry
-
-
-def _ended(event: StepEnded, steps: Any) -> dict[str, Any]:
-    entry: dict[str, Any] = {"ended": event.step, "name": steps[event.step].name}
-    if isinstance(event.outcome, Failure):
-        failure = event.outcome
-        told: dict[str, Any] = {"type": failure.type_name, "message": failure.message}
-        if failure.exception is not None:
-            _put(told, "exception", failure.exception)
-        told["traceback"] = failure.traceback.splitlines()
-        entry["failure"] = told
-    else:
-        _put(entry, "value", event.outcome)
-    if event.attempt != 1:
-        entry["attempt"] = event.attempt
-    entry["at"] = _time(event.at)
-    return entry
-
-
-def _attempt(step: int, attempt: OpenAttempt) -> dict[str, Any]:
-    due_at = None if attempt.due_at is None else _time(attempt.due_at)
-    return {"attempt": attempt.number, "step": step, "due": due_at}
-
-
-def _signal(signal: Signal) -> dict[str, Any]:
-    entry: dict[str, Any] = {"signal": signal.number, "name": signal.name}
-    _put(entry, "value", signal.payload)
-    entry["at"] = _time(signal.at)
-    return entry
-
-
-def _put(entry: dict[str, Any], name: str, payload: Payload) -> None:
-    """Put a stored value into ``entry``: itself, where it is JSON."""
-    if isinstance(payload, str):
-        entry[name] = from_json(payload)
-    else:
-        entry[f"{name}, pickled"] = {"note": preview(payload), "base64": b64encode(payload).decode()}
-
-
-def _text(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = json.dumps(value)
-    return text
-
-
-def _time(moment: Micros) -> str:
-    return to_datetime(moment).isoformat()
-
-
-# ---------------------------------------------------------------------- reading
-
-
-def _read(tree: dict[str, Any]) -> Loaded:
-    if tree["yieldflow history"] != _FORM:
-        raise ValueError(f"its form is {tree['yieldflow history']!r}, and this version of yieldflow reads {_FORM}")
-    events: list[Event] = []
-    steps: list[Step] = []
-    for entry in _take(tree, "history", list):
-        if "step" in entry:
-            steps.append(_read_step(entry, len(events) - 1))
-        else:
-            events.append(_read_event(entry))
-    patches, dropped = _take(tree, "patches", list), _take(tree, "dropped", list)
-    if not all(type(name) is str for name in patches) or not all(type(step) is int for step in dropped):
-        raise ValueError("patches are names, and dropped are numbers of steps")
-    history = History(tuple(events), tuple(steps), frozenset(patches), frozenset(dropped))
-    recorded = [_read_ended(entry) for entry in _take(tree, "recorded", list)]
-    signals = [
-        Signal(_count(entry, "signal"), _take(entry, "name", str), _get(entry, "value"), _moment(entry["at"]))
-        for entry in _take(tree, "signals", list)
-    ]
-    last_signal = max((one.number for one in signals), default=0)
-    attempts = {
-        _take(entry, "step", int): OpenAttempt(
-            _count(entry, "attempt"), None if entry["due"] is None else _moment(entry["due"])
-        )
-        for entry in _take(tree, "attempts", list)
-    }
-    _check_open(history, [*(event.step for event in recorded), *attempts])
-    return checked(Loaded(_record(tree, events), history, recorded, signals, last_signal, attempts))
-
-
-def _check_open(history: History, numbers: list[int]) -> None:
-    """Refuse outcomes and attempts that are no open step's."""
-    ended = {event.step for event in history.events if isinstance(event, StepEnded)}
-    for number in numbers:
-        if number in ended or not 0 <= number < len(history.steps):
-            raise ValueError(f"step {number} is told to be open, and is not")
-
-
-def _record(tree: dict[str, Any], events: list[Event]) -> WorkflowRecord:
-    input = _get(tree, "arguments")
-    began = events[0].at if events else 0
-    last = events[-1].at if events else 0
-    version = None if tree["version"] is None else _take(tree, "version", str)
-    return bare_record(
-        _take(tree, "id", str), _take(tree, "workflow", str), _count(tree, "run"), bytes.fromhex(tree["seed"]), input,
-        WorkflowStatus(tree["status"]), version, began, last, len(events),
-    )  # fmt: skip
-
-
-def bare_record(
-    id: str, name: str, run: int, seed: bytes, input: Payload, status: WorkflowStatus, version: str | None,
-    began: Micros, last: Micros, step: int, outcome: Outcome | None = None,
-) -> WorkflowRecord:  # fmt: skip
-    """A workflow's row with what is known of one that stands in no database."""
-    return WorkflowRecord(
-        id=id, name=name, status=status, run=run, seed=seed, input=input, submitted=(name, input), outcome=outcome,
-        reason=None, progress=None, parent=None, version=version, deadline_at=None, created_at=began, starts_at=None,
-        started_at=began, finished_at=last if status.ended else None, updated_at=last, step=step, current=None,
-        recovery_attempts=0,
-    )  # fmt: skip
-
-
-def _read_step(entry: dict[str, Any], turn: int) -> Step:
-    kind = next(kind for kind in StepKind if kind.value in entry)
-    due_at = _moment(entry["due"]) if "due" in entry else None
-    name, line = _take(entry, kind.value, str), _take(entry, "line", str)
-    return Step(_take(entry, "step", int), kind, name, _get(entry, "arguments"), turn, line, due_at)
-
-
-def _read_event(entry: dict[str, Any]) -> Event:
-    if "started" in entry:
-        return Started(_moment(entry["started"]))
-    if "cancelled" in entry:
-        reason = None if entry["reason"] is None else _take(entry, "reason", str)
-        timeout = None if entry["timeout"] is None else _take(entry, "timeout", float)
-        return CancelRequested(_moment(entry["cancelled"]), reason, timeout)
-    return _read_ended(entry)
-
-
-def _read_ended(entry: dict[str, Any]) -> StepEnded:
-    outcome: Outcome
-    if "failure" in entry:
-        told = entry["failure"]
-        traceback = "".join(f"{line}\n" for line in _take(told, "traceback", list))
-        kept = "exception" in told or "exception, pickled" in told
-        exception = _get(told, "exception") if kept else None
-        outcome = Failure(_take(told, "type", str), _take(told, "message", str), traceback, exception)
-    else:
-        outcome = _get(entry, "value")
-    attempt = _count(entry, "attempt") if "attempt" in entry else 1
-    return StepEnded(_take(entry, "ended", int), outcome, _moment(entry["at"]), attempt)
-
-
-def _take(entry: dict[str, Any], name: str, kind: type[T]) -> T:
-    """A part of the text that is of one type."""
-    value = entry[name]
-    if type(value) is int and kind is float:
-        value = float(value)
-    if type(value) is not kind:
-        raise ValueError(f"{name} is {value!r:.100}")
-    return value
-
-
-def _count(entry: dict[str, Any], name: str) -> int:
-    """A number from 1 on."""
-    number = _take(entry, name, int)
-    if number < 1:
-        raise ValueError(f"{name} is {number}")
-    return number
-
-
-def _get(entry: dict[str, Any], name: str) -> Payload:
-    """A stored value as it was."""
-    if name in entry:
-        text = to_json(entry[name])
-        if text is None:
-            raise ValueError(f"{name} is no value that can be stored as JSON")
-        return text
-    return b64decode(entry[f"{name}, pickled"]["base64"], validate=True)
-
-
-def _moment(text: str) -> Micros:
-    return to_micros(datetime.fromisoformat(text) - EPOCH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .._core.children import has_given_id
 from .._core.context import WorkflowInfo
 from .._core.errors import Cancelled, EncodingError, StorageError
 from .._core.execution import Advance, End
@@ -18,7 +19,7 @@ from .._core.history import (
 )
 from ..log import logger
 from ..store import FOREVER, id_taken_error
-from .children import child_of, is_given, next_run
+from .children import next_run, submission_of
 from .lifecycle import TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
 from .state import SchedulerState
@@ -166,9 +167,9 @@ def begin_child(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Tur
     leaf = live.execution.open.get(step.number)
     if leaf is None:
         return
-    child = child_of(live.info, live.seed, leaf, turn.now)
+    child = submission_of(live.info, live.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
-    if is_given(leaf) and _is_taken(state, child.workflow_id, turn):
+    if has_given_id(leaf) and _is_taken(state, child.workflow_id, turn):
         failure = state.codec.encode_failure(id_taken_error(child.workflow_id))
         live.signal_queue.refused.append(StepEnded(step.number, failure, turn.now))
         return

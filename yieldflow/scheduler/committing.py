@@ -14,7 +14,7 @@ from ..tracing import Tracing
 from ..workers import Attempt, Completed
 from .applying import stall
 from .attempts import abandon, cancel_step, dispatch, release_slot, schedule_retry, settle
-from .children import has_given_id
+from .children import has_derived_id
 from .lifecycle import Phase, TrackedWorkflow
 from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
@@ -304,6 +304,9 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
             again.append(trigger)
         elif trigger.request.number is not None:
             state.requests_taken_in.discard(trigger.request.number)
+    if workflow is not None and workflow.live is None and unit.status is WorkflowStatus.STALLED and not alone.units:
+        # Its row is so damaged that not even this can be written there: the next session tries it again.
+        _stalled(state, workflow)
     # What was put off in this turn came behind them.
     state.follow_ups[:0] = again
     turn.replies += unit.answers(error)
@@ -323,7 +326,7 @@ def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Co
 
 def _has_taken_id(state: SchedulerState, change: Change) -> bool:
     """Whether a child was given an id that another workflow has."""
-    given = [child.workflow_id for child in change.children if has_given_id(child)]
+    given = [child.workflow_id for child in change.children if not has_derived_id(child)]
     try:
         return any(state.store.brief(workflow_id) is not None for workflow_id in given)
     except StorageError:

@@ -173,24 +173,13 @@ def _ask_row(state: SchedulerState, message: RequestReceived, turn: Turn) -> Non
     # On its way into memory it is tried again: only then is it known whether it stalls still.
     is_tried = workflow is not None and workflow.phase in (Phase.LOADING, Phase.ADMISSION)
     is_stalled = brief.status is WorkflowStatus.STALLED and not is_tried
-    if kind is RequestKind.CANCEL and brief.started and not (is_stalled and not _is_parents(message)):
+    if is_stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND) and not _is_parents(message):
+        raise cannot_clean_up(workflow_id)
+    if kind is RequestKind.CANCEL and brief.started:
         _wait_for_code(state, message, brief, is_stalled)
         return
-    if is_stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND):
-        raise cannot_clean_up(workflow_id)
     change = turn.change(workflow_id, brief.run)
-    match kind:
-        case RequestKind.SIGNAL:
-            _store_signal(state, request, brief, turn, change)
-        case RequestKind.CANCEL:
-            _end(state, brief.parent, [], 0, change, _reason(state, request))
-        case RequestKind.TERMINATE:
-            _terminate_row(state, request, brief, turn, change)
-        case RequestKind.SUSPEND:
-            if brief.status is WorkflowStatus.PROCESSING:
-                change.status, change.wake_at = WorkflowStatus.SUSPENDED, FOREVER
-        case RequestKind.RESUME:
-            _resume_row(brief, change)
+    _ASK_ROW[kind](state, request, brief, turn, change)
     _done(message, change)
 
 
@@ -208,6 +197,16 @@ def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: Workf
         workflow = state.wake(brief.workflow_id, brief.recovery_attempts)
     assert workflow is not None
     workflow.requests.append(message)
+
+
+def _cancel_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    # It has not begun.
+    _end(state, brief.parent, [], 0, change, _reason(state, request))
+
+
+def _suspend_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
+    if brief.status is WorkflowStatus.PROCESSING:
+        change.status, change.wake_at = WorkflowStatus.SUSPENDED, FOREVER
 
 
 def _store_signal(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
@@ -230,7 +229,7 @@ def _terminate_row(state: SchedulerState, request: Request, brief: WorkflowBrief
     _wake_parent(state, brief.parent, change)
 
 
-def _resume_row(brief: WorkflowBrief, change: Change) -> None:
+def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
     if brief.status is WorkflowStatus.SUSPENDED:
         change.status = WorkflowStatus.PROCESSING
         # Before it was suspended it may have been counted. Now it goes on by somebody's will: that is counted anew.
@@ -239,6 +238,15 @@ def _resume_row(brief: WorkflowBrief, change: Change) -> None:
         return
     change.wake_at = None if brief.started else brief.starts_at
     change.wakes = (brief.workflow_id,)
+
+
+_ASK_ROW = {
+    RequestKind.SIGNAL: _store_signal,
+    RequestKind.CANCEL: _cancel_row,
+    RequestKind.TERMINATE: _terminate_row,
+    RequestKind.SUSPEND: _suspend_row,
+    RequestKind.RESUME: _resume_row,
+}
 
 
 # ---------------------------------------------------------------------- either

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from .._core.children import child_id, has_given_id, invocation_of
 from .._core.context import WorkflowInfo
 from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
@@ -19,7 +20,7 @@ from .._core.nodes import Leaf
 from ..store import FOREVER, Checkpoint, Loaded, RequestKind, WorkflowRecord
 from .applying import apply, begin_child, note_end, receive, stall
 from .attempts import dispatch
-from .children import cancel_by_parent, cancel_orphan, child_id, invocation_of, is_given, outcome_for_parent
+from .children import cancel_by_parent, cancel_orphan, outcome_for_parent
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow, info_of, stall_reason
 from .state import SchedulerState
@@ -274,7 +275,7 @@ def load_children(state: SchedulerState, live: LiveWorkflow, now: Micros) -> Chi
 
 def _is_its_own(state: SchedulerState, info: WorkflowInfo, leaf: Leaf) -> bool:
     """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
-    if not is_given(leaf):
+    if not has_given_id(leaf):
         return True
     there = state.store.brief(child_id(info, leaf))
     return there is None or there.parent is None or there.parent.step == leaf.step.number

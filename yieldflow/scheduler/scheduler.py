@@ -233,10 +233,11 @@ class Scheduler:
 
     def close(self) -> None:
         """Close every generator."""
-        for workflow in self._state.workflows.live.values():
-            if workflow.live is not None:
-                workflow.live.execution.close()
-                workflow.live = None
+        for members in self._state.workflows.by_phase.values():
+            for workflow in members.values():
+                if workflow.live is not None:
+                    workflow.live.execution.close()
+                    workflow.live = None
 
     # ------------------------------------------------------------------ messages
 

@@ -1,16 +1,35 @@
-"""The tables, and how a file of an older version becomes one of this version. All SQL that creates anything is here.
+"""The tables of a file, and how a file of an older version becomes one of this version.
 
-The file is meant to be read with any SQLite tool. JSON payloads are TEXT, pickles are BLOBs; a moment is an INTEGER of
-microseconds since 1970-01-01 UTC (``datetime(created_at / 1e6, 'unixepoch')`` shows it). Of a failure, ``error``
-holds type and message in one line, and ``error_type`` and ``error_traceback`` what their names say; ``output`` then
-holds what the exception is built from again, where that is possible.
+One SQLite database in WAL mode; read it with any SQLite tool. A moment is an INTEGER of microseconds since 1970-01-01
+UTC: ``datetime(created_at / 1e6, 'unixepoch')`` shows it. A value is JSON text where that gives back exactly the same
+value, else a pickle (a BLOB). A failure stands in four columns: ``error`` holds type and message in one line,
+``error_type`` and ``error_traceback`` what their names say, and ``output`` what the exception is built from again,
+where that is possible. ``PRAGMA user_version`` is the version of the schema.
 
-Wide columns stand last, so that a scan of the narrow ones need not follow a long row to its overflow pages.
+The tables, with the columns to know:
+
+workflows: one row for each workflow
+    id, name, status, run, input, output, error, error_traceback, reason, created_at, started_at, finished_at
+activity_executions: one row for each step
+    workflow_id, run, step, kind, name, status, attempt, input, output, error (of an open step: of the attempt before),
+    source (file:line), applied (its place in the order applied), due_at (of a sleep or of the next attempt), heartbeat
+workflow_inputs: one row for each cancellation, and for each request of a client that is not carried out yet
+    workflow_id, kind, applied
+signals: one row for each signal
+    workflow_id, number, name, payload, received (null while it waits)
+meta: facts of the file
+    its row `owner` says who started it last
+
+Beside the file are SQLite's own ``-wal`` and ``-shm`` (at times ``-journal``), and ``-lock``, which holds the owner's
+lock and nothing else. Copy a database with ``sqlite3 pipeline.db ".backup copy.db"``.
 """
 
 from __future__ import annotations
 
 from ..store import FOREVER
+
+# All SQL that creates anything is here. Wide columns stand last, so that a scan of the narrow ones need not follow a
+# long row to its overflow pages.
 
 #: Marks a file as yieldflow's, in SQLite's header: the bytes "yfdb".
 APPLICATION_ID = int.from_bytes(b"yfdb", "big")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from .._core.history import CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
+from .._core.history import ENDED, CancelRequested, Failure, Micros, StepEnded, StepKind, StepStatus, WorkflowStatus
 from ..store import FOREVER, UNCHANGED, Checkpoint, Submission, statuses_before
 from .row_checks import Row
 from .rows import (
@@ -40,11 +40,14 @@ insert into workflows (id, name, status, created_at, starts_at, started_at, wake
 values (?, ?, 'processing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 START_WORKFLOW = "update workflows set started_at = ?, run = ? where id = ?"
-# A status that may not follow the one on disk is not written, and the checkpoint refused.
+# A status that may not follow the one on disk is not written, and the checkpoint refused. What is no status at all is
+# damage: the workflow is set aside for it.
 _MAY_BECOME = {
-    status: f"status in ({', '.join(sorted(repr(before.value) for before in statuses_before(status)))})"
+    status: " and ".join(f"status <> '{other}'" for other in WorkflowStatus if other not in statuses_before(status))
     for status in WorkflowStatus
 }
+# What is no status at all may be set aside as stalled.
+_MAY_BECOME[WorkflowStatus.STALLED] = f"status not in ({', '.join(sorted(repr(ended.value) for ended in ENDED))})"
 COMPLETE_WORKFLOW = f"""
 update workflows set status = 'done', reason = null, finished_at = ?, output = ?, error = null, error_type = null,
                      error_traceback = null, wake_at = {FOREVER}
@@ -239,7 +242,6 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     """What carries out checkpoints."""
     created: list[New] = []
     started: list[Row] = []
-    rested: list[Row] = []
     activities: list[Row] = []
     others: list[Row] = []
     ends = Ends([], [], [], [])

@@ -15,7 +15,7 @@ from .._core.definitions import Activity
 from .._core.errors import EncodingError
 from .._core.history import Codec, Payload, StepKind
 from .._core.nodes import Leaf
-from ..workers.context import ActivityContext, Waits, settle
+from ..workers import DEFAULT_LIMITS, ActivityContext, ContextHolder, provide_context
 from .fakes import Answer, Kind, stored
 from .run import Run
 
@@ -85,7 +85,7 @@ class Caller:
         """Call in a context of its own, in which `activity_context` knows the attempt."""
         context = copy_context()
         if leaf.step.kind is StepKind.ACTIVITY:
-            context.run(settle, _Place(self._context_of(run, leaf)))
+            context.run(provide_context, ContextHolder(self._context_of(run, leaf)))
         value = context.run(call)
         return context.run(_awaited, value) if inspect.iscoroutine(value) else value
 
@@ -96,27 +96,24 @@ class Caller:
         assert isinstance(definition, Activity)
         number = past.attempts[step.number].number
         made = workers.Attempt(key, number, definition, step.input, seed=past.seed, turn=step.turn)
-        before = self._beats.get(key)
-
-        def beat(details: Payload) -> None:
-            self._beats[key] = details
-
-        return ActivityContext(made.info, self._codec, before, beat, lambda: leaf.cancelled)
+        host = _Host(self._beats, key, leaf)
+        return ActivityContext(made.info, self._codec, host, self._beats.get(key), DEFAULT_LIMITS.details)
 
 
-class _Place:
-    """Where a stand-in runs."""
+class _Host:
+    """Answers a stand-in while it runs."""
 
-    engine: object = None
-    waits: Waits | None = None
-    on_event_loop = False
+    def __init__(self, beats: dict[Key, Payload], key: Key, leaf: Leaf) -> None:
+        self._beats = beats
+        self._key = key
+        self._leaf = leaf
 
-    def __init__(self, context: ActivityContext) -> None:
-        self.context: ActivityContext | None = context
+    @property
+    def cancelled(self) -> bool:
+        return self._leaf.cancelled
 
-    def interrupted(self) -> bool:
-        """Nothing stops it."""
-        return False
+    def beat(self, details: Payload) -> None:
+        self._beats[self._key] = details
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:

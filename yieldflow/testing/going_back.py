@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError
 from .._core.history import Failure, StepEnded, StepKind, WorkflowStatus
-from ..orchestrator.retry_point import place_of_retry
+from ..orchestrator.retry_point import retry_position
 from ..store import Loaded
 from .loading import loaded
 from .run import Run
@@ -44,7 +44,7 @@ def go_back(run: Run, from_step: int | None) -> None:
 
 def _place(there: Loaded, from_step: int | None) -> tuple[int, bool]:
     try:
-        return place_of_retry(there, from_step)
+        return retry_position(there, from_step)
     except (RetryRefusedError, WorkflowNotEndedError) as error:
         # Here the handle is a stepper.
         raise type(error)(str(error).replace("handle.", "flow.")) from None

@@ -8,7 +8,8 @@ from .._core.context import WorkflowInfo
 from .._core.definitions import Workflow
 from .._core.history import CancelRequested, WorkflowStatus
 from ..orchestrator.descriptions import describe_step
-from ..orchestrator.workflow_history import WorkflowHistory, bare_record, step_records
+from ..orchestrator.history_json import bare_record
+from ..orchestrator.workflow_history import WorkflowHistory, step_records
 from ..store import Loaded, OpenAttempt
 from .past import Attempt, Past
 from .run import Run

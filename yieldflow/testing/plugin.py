@@ -13,7 +13,7 @@ from pathlib import Path
 from .._core.commands import seconds_of, show
 from .._core.history import Micros, WorkflowStatus, in_micros
 from ..memory import MemoryStore
-from ..orchestrator import Orchestrator
+from ..orchestrator.orchestrator import Orchestrator
 from ..orchestrator.session import Session
 from ..scheduler.committing import ENDED_BADLY
 from ..scheduler.loop import clock
@@ -102,9 +102,9 @@ def begin(path: Path, store: str, now: Clock) -> Orchestrator:
         now: Its clock.
     """
     made = Orchestrator(path)
-    access = made._access
-    access.settings = replace(access.settings, clock=now, given_store=_Kept(str(path)) if store == "memory" else None)
-    now.drives(lambda: access.session)
+    gateway = made._gateway
+    gateway.settings = replace(gateway.settings, clock=now, given_store=_Kept(str(path)) if store == "memory" else None)
+    now.drives(lambda: gateway.session)
     made.start()
     return made
 

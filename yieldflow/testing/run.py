@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .._core.children import next_run_seed
 from .._core.context import WorkflowInfo
 from .._core.definitions import ActivityInvocation, WorkflowInvocation
 from .._core.errors import Cancelled, CommandError, WorkflowEndedError, WorkflowTimeoutError
@@ -28,7 +29,7 @@ from .._core.history import (
 )
 from .._core.nodes import Leaf
 from .._core.signals import RECEIVING, SignalQueue
-from ..scheduler.children import child_of, derived, outcome_for_parent
+from ..scheduler.children import outcome_for_parent, submission_of
 from ..scheduler.timers import DEADLINE
 from . import clockwork
 from .clockwork import Timer
@@ -220,7 +221,7 @@ class Run:
         """Let a step end as one that was cancelled."""
         leaf, codec = self.execution.open[number], self.family.codec
         if isinstance(leaf.command, WorkflowInvocation):
-            child = child_of(self.past.info, self.past.seed, leaf, self.family.now).workflow_id
+            child = submission_of(self.past.info, self.past.seed, leaf, self.family.now).workflow_id
             nothing = codec.encode_failure(Cancelled())
             self.end(number, outcome_for_parent(codec, child, WorkflowStatus.CANCELLED, nothing, None))
         else:
@@ -319,7 +320,7 @@ class Run:
         if child is None:
             leaf, now = self.execution.open[number], self.family.now
             assert isinstance(leaf.command, WorkflowInvocation)
-            new = child_of(self.past.info, self.past.seed, leaf, now)
+            new = submission_of(self.past.info, self.past.seed, leaf, now)
             info = WorkflowInfo(new.workflow_id, new.name, 1, self.past.info.workflow_id)
             past = Past(leaf.command.definition, info, new.input, new.seed)
             past.deadline_at, past.timeout = new.deadline_at, leaf.command.options.timeout
@@ -446,7 +447,7 @@ class Run:
         assert advance.continuation is not None
         assert definition is not None
         bury(self.execution, self.family.graves)
-        seed = derived(past.seed, f"run {past.info.run + 1}")
+        seed = next_run_seed(past.info, past.seed)
         self.past, self._checked = past.following(definition, advance.continuation.input, seed), 0
         self.execution, self._twice = build(self.past, self.family.codec), None
         for child in self.children.values():

@@ -1,23 +1,30 @@
-"""Where activities run: threads, an event loop, worker processes, and executors that were handed over."""
+"""Runs activities: on threads, an event loop, in worker processes, and in executors that were handed over."""
 
-from .attempt import Attempt, AttemptInfo, Completed, Engine, Key, Pool, Workers, failed, perform
-from .context import ActivityContext, activity_context, here, interrupted, lend
+from .attempt import DEFAULT_LIMITS, Attempt, Completed, Key, SizeLimits, failed, perform
+from .context import ActivityContext, ActivityHost, AttemptInfo, ContextHolder, activity_context, provide_context
 from .pools import Pools
+from .protocols import Engine, Pool, Workers
+from .slots import current_slot, must_stop_waiting, release_slot_while_waiting
 
 __all__ = [
+    "DEFAULT_LIMITS",
     "ActivityContext",
+    "ActivityHost",
     "Attempt",
     "AttemptInfo",
     "Completed",
+    "ContextHolder",
     "Engine",
     "Key",
     "Pool",
     "Pools",
+    "SizeLimits",
     "Workers",
     "activity_context",
+    "current_slot",
     "failed",
-    "here",
-    "interrupted",
-    "lend",
+    "must_stop_waiting",
     "perform",
+    "provide_context",
+    "release_slot_while_waiting",
 ]

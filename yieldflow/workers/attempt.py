@@ -1,10 +1,9 @@
-"""One attempt at an activity, what becomes of it, and what whoever runs it asks of the engine."""
+"""One attempt at an activity: who asks for it, how far it is, how its function is run, and how it ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from .._core.commands import LONGEST_SLEEP
@@ -14,33 +13,14 @@ from .._core.history import Codec, Micros, Outcome, Payload, seed_at
 from .._core.options import ActivityOptions
 from .._core.retry import RetryPolicy, may_retry
 from ..log import logger
+from .context import AttemptInfo
 
 #: Workflow, run and step.
 Key: TypeAlias = tuple[str, int, int]
 
 DEFAULTS = ActivityOptions()
-#: What a named tuple's own call comes to, in half the time.
-_tuple = tuple.__new__
-#: The longest result: SQLite holds a billion bytes in a row, in which there is more (text beyond ASCII takes up to four
-#: bytes a character, and is left to SQLite to refuse).
-LARGEST = 900_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptInfo:
-    """Which attempt it is: what an activity and a tracer are told of it."""
-
-    workflow_id: str
-    #: The workflow's run, from 1.
-    run: int
-    #: The workflow's step, from 0.
-    step: int
-    #: The name of the activity.
-    activity: str
-    #: From 1. An attempt that the death of the process cut short is made again under the same number.
-    attempt: int
-    #: The same for every attempt at the step, also after a crash. No other step has it, nor one with other arguments.
-    idempotency_key: str
+#: Makes a named tuple in half the time that its class takes.
+_new_tuple = tuple.__new__
 
 
 class Attempt:
@@ -50,10 +30,10 @@ class Attempt:
         key: Workflow, run and step.
         number: From 1.
         definition: The activity.
-        input: The arguments by name, as they are stored.
-        options: Those of the call.
-        seed: That of the workflow's run.
-        turn: That of the step.
+        input: The arguments by name, encoded.
+        options: The options of the call.
+        seed: The seed of the workflow's run.
+        turn: The turn that issued the step.
     """
 
     __slots__ = (
@@ -97,27 +77,28 @@ class Attempt:
         self.turn = turn
         #: The details of the last heartbeat of the attempt before.
         self.details: Payload | None = None
-        #: Of those whose time is limited: when it was handed to the workers, and when all attempts are to be over.
+        #: The time of its hand-over to the workers, if its time is limited.
         self.dispatched_at: Micros = 0
+        #: The time at which all attempts at the step are to be over, if that is limited.
         self.deadline_at: Micros | None = None
-        # Written by the scheduler, and read by whoever runs it: each is one reference.
-        #: Whether nobody waits for it any more, or it is asked to end.
+        # Written by the scheduler, and read by the workers: one reference, so that no lock is needed.
+        #: True once it is no longer waited for, or is asked to end.
         self.cancelled = False
-        # Written by whoever runs it, and read by the scheduler.
+        # Written by the workers, and read by the scheduler: one reference each.
         #: The worker that runs it, in words for people: a thread's name, "event loop", "process 4711", or the name of
         #: an executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and
         #: for an attempt that failed before any worker had it.
         self.worker: str | None = None
-        #: When a worker began it; None while none has.
+        #: The time at which a worker began it; None while none has.
         self.begun_at: Micros | None = None
         #: The details and the time of its latest heartbeat.
         self.beat: tuple[Payload, Micros] | None = None
-        #: Whether the scheduler looks for heartbeats by itself, so that none need tell it.
+        #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
         self.watched = False
-        # The scheduler's own.
+        # Used by the scheduler alone.
         #: The heartbeat whose details are on disk, or are being written.
         self.written: tuple[Payload, Micros] | None = None
-        #: When that was written.
+        #: The time of that writing.
         self.written_at: Micros = 0
         #: Whether it is on disk, or being written, when it began.
         self.begin_recorded = False
@@ -126,17 +107,17 @@ class Attempt:
 
     @property
     def workflow_id(self) -> str:
-        """The workflow that asks for it."""
+        """The id of the workflow that yielded the activity."""
         return self.key[0]
 
     @property
     def step(self) -> int:
-        """The workflow's step."""
+        """The number of the workflow's step."""
         return self.key[2]
 
     @property
     def info(self) -> AttemptInfo:
-        """What may be told of it."""
+        """The part of it that activities and tracers see."""
         workflow_id, run, step = self.key
         return AttemptInfo(workflow_id, run, step, self.definition.name, self.number, self._idempotency_key)
 
@@ -144,7 +125,7 @@ class Attempt:
     def _idempotency_key(self) -> str:
         _, run, step = self.key
         arguments = self.input if isinstance(self.input, bytes) else self.input.encode()
-        # What is asked for is a part of it: after a rewind the step's number may stand for something else.
+        # Name and arguments are part of it, since after a rewind the step's number may stand for something else.
         what = f"activity {run} {step} {self.definition.name} ".encode() + arguments
         digest = blake2b(what, key=seed_at(self.seed, self.turn), digest_size=16).digest()
         return str(UUID(bytes=digest, version=4))
@@ -153,80 +134,52 @@ class Attempt:
         return f"<attempt {self.number} at {self.definition.name} of {self.key}>"
 
 
+class SizeLimits(NamedTuple):
+    """The largest values that a host stores for an activity, in bytes; None for any size."""
+
+    #: The result.
+    result: int | None = None
+    #: The details of a heartbeat, which may be written once a second.
+    details: int | None = None
+
+
+#: The limits of the engine that comes with the package. SQLite holds a billion bytes in a row, which has other columns
+#: too (text beyond ASCII takes up to four bytes a character, and is left to SQLite to refuse).
+DEFAULT_LIMITS = SizeLimits(result=900_000_000, details=10_000_000)
+
+
 class Ending(NamedTuple):
-    """How an attempt came out."""
+    """The outcome of an attempt, and whether another attempt may follow."""
 
     outcome: Outcome
-    #: Of a failure: False where no further attempt may follow,
+    #: False for a failure after which no further attempt may follow.
     retryable: bool = True
-    #: and the seconds until the next one, where it asked for some.
+    #: The seconds until the next attempt that a failure asked for, if it did.
     retry_after: float | None = None
 
 
 class Completed(NamedTuple):
-    """What became of an attempt."""
+    """The end of an attempt."""
 
     attempt: Attempt
     outcome: Outcome
     retryable: bool = True
     retry_after: float | None = None
-    #: Whether time ran out: it may be running still.
+    #: True where its time ran out: it may be running still.
     timed_out: bool = False
 
 
-class Engine(Protocol):
-    """What whoever runs activities asks of the engine. Any thread may call."""
-
-    @property
-    def codec(self) -> Codec:
-        """How arguments and results are stored."""
-
-    def begin(self, attempt: Attempt) -> bool:
-        """Called right before an attempt is begun: False where nobody waits for it any more, and it is let be."""
-
-    def beat(self, attempt: Attempt, details: Payload) -> None:
-        """An attempt says that it lives, and how far it is."""
-
-    def deliver(self, completed: Completed) -> None:
-        """An attempt has ended."""
+# ---------------------------------------------------------------------- running the function
 
 
-class Workers(Protocol):
-    """What the scheduler asks of whatever runs activities."""
-
-    def submit(self, attempt: Attempt) -> None:
-        """Run ``attempt`` some time, and deliver its outcome; attempts are begun in the order submitted."""
-
-    def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """Nobody waits for ``attempt`` any more, and it may be running: end it if that can be done.
-
-        One that was cancelled with ``on_cancel="wait"`` is only told of it.
-
-        Args:
-            attempt: Its ``cancelled`` is set.
-            timed_out: Whether its time ran out; else it was cancelled.
-        """
-
-
-class Pool(Workers, Protocol):
-    """What runs activities of one kind."""
-
-    def close(self) -> None:
-        """Begin nothing more, and wake the activities that wait for workflows. Never taken back."""
-
-    def join(self, deadline: float | None) -> list[Attempt]:
-        """After `close`: wait for what runs, until ``time.monotonic()`` is ``deadline``, if any.
-
-        Returns:
-            The attempts that are still running.
-        """
-
-    def kill(self) -> None:
-        """After `join`: end what is still running, as far as that can be done, without waiting for it."""
-
-
-def run(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | None, codec: Codec) -> Ending:
-    """Run an activity; whatever it does, the answer is how it came out."""
+def run(
+    definition: Activity[..., Any],
+    input: Payload,
+    policy: RetryPolicy | None,
+    codec: Codec,
+    limits: SizeLimits = DEFAULT_LIMITS,
+) -> Ending:
+    """Run an activity in this thread. Never raises: whatever goes wrong is a failure."""
     try:
         arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
     except BaseException as error:
@@ -235,11 +188,17 @@ def run(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | No
         result = definition.call(arguments)
     except BaseException as error:
         return failed(error, definition, policy, codec)
-    return returned(result, definition, codec)
+    return returned(result, definition, codec, limits)
 
 
-async def run_async(definition: Activity[..., Any], input: Payload, policy: RetryPolicy | None, codec: Codec) -> Ending:
-    """The same for an activity that is an ``async def``. Cancelled, it has failed with that."""
+async def run_async(
+    definition: Activity[..., Any],
+    input: Payload,
+    policy: RetryPolicy | None,
+    codec: Codec,
+    limits: SizeLimits = DEFAULT_LIMITS,
+) -> Ending:
+    """Run an activity that is an ``async def``. Never raises: to be cancelled is a failure as well."""
     try:
         arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
     except BaseException as error:
@@ -248,19 +207,21 @@ async def run_async(definition: Activity[..., Any], input: Payload, policy: Retr
         result = await definition.call(arguments)
     except BaseException as error:
         return failed(error, definition, policy, codec)
-    return returned(result, definition, codec)
+    return returned(result, definition, codec, limits)
 
 
-def returned(result: object, definition: Activity[..., Any], codec: Codec) -> Ending:
-    """How an activity came out that returned. What cannot be stored is not tried again: it was done."""
+def returned(
+    result: object, definition: Activity[..., Any], codec: Codec, limits: SizeLimits = DEFAULT_LIMITS
+) -> Ending:
+    """Make the ending of an activity that returned. A result that cannot be stored is no reason to do it all again."""
     try:
         payload = codec.encode(result)
-        if len(payload) > LARGEST:
+        if limits.result is not None and len(payload) > limits.result:
             raise EncodingError(
-                f"{len(payload):,} bytes, and a database holds at most {LARGEST:,} in one value: put it into a file, "
-                "and return where that is"
+                f"{len(payload):,} bytes, and a database holds at most {limits.result:,} in one value: put it into a "
+                "file, and return where that is"
             )
-        return _tuple(Ending, (payload, True, None))
+        return _new_tuple(Ending, (payload, True, None))
     except EncodingError as error:
         problem = EncodingError(f"what activity {definition.name!r} returned: {error}")
         return Ending(codec.encode_failure(problem), retryable=False)
@@ -269,12 +230,11 @@ def returned(result: object, definition: Activity[..., Any], codec: Codec) -> En
 
 
 def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPolicy | None, codec: Codec) -> Ending:
-    """How an activity came out that raised."""
-    asked = _asked(error, definition) if isinstance(error, ActivityError) and error.retry_after is not None else None
+    """Make the ending of an activity that raised."""
     try:
         retryable = may_retry(policy, error)
     except BaseException as problem:
-        # Nobody knows whether it may be tried again, so it is not.
+        # It is not known whether it may be tried again, so it is not.
         logger.error(
             "non_retryable of activity %r raised %r when it was asked about %r: it is not tried again",
             definition.name, type(problem).__name__, type(error).__name__, exc_info=problem,
@@ -284,12 +244,14 @@ def failed(error: BaseException, definition: Activity[..., Any], policy: RetryPo
     if isinstance(error, Cancelled):
         # Only from outside is a workflow cancelled: raised there, it would end so by what one of its activities did.
         failure = failure._replace(exception=None)
-    return Ending(failure, retryable, asked)
+    return Ending(failure, retryable, _retry_after(error, definition))
 
 
-def _asked(error: ActivityError, definition: Activity[..., Any]) -> float | None:
-    """The seconds until the next attempt that a failure asks for; None where what it says is no time."""
-    asked: object = error.retry_after
+def _retry_after(error: BaseException, definition: Activity[..., Any]) -> float | None:
+    """The seconds until the next attempt that an exception asks for; None where it asks for none, or for no number."""
+    asked: object = error.retry_after if isinstance(error, ActivityError) else None
+    if asked is None:
+        return None
     if isinstance(asked, (int, float)) and asked >= 0:
         return min(asked, LONGEST_SLEEP.total_seconds())
     logger.warning(
@@ -300,7 +262,7 @@ def _asked(error: ActivityError, definition: Activity[..., Any]) -> float | None
     return None
 
 
-def perform(attempt: Attempt, codec: Codec) -> Completed:
+def perform(attempt: Attempt, codec: Codec, limits: SizeLimits = DEFAULT_LIMITS) -> Completed:
     """Run one attempt in this thread."""
-    ending = run(attempt.definition, attempt.input, attempt.options.retry, codec)
-    return _tuple(Completed, (attempt, *ending, False))
+    ending = run(attempt.definition, attempt.input, attempt.options.retry, codec, limits)
+    return _new_tuple(Completed, (attempt, *ending, False))

@@ -1,43 +1,78 @@
-"""What a running activity may ask: `activity_context`; and what the library asks of the place where it runs."""
+"""`activity_context`: a running activity's view of its attempt, answered by whichever host runs it.
+
+A host makes an `ActivityContext` from plain values and an `ActivityHost`, and puts it where the activity looks for it
+with `provide_context`. Nothing here knows of a store, of threads, or of an orchestrator.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .._core.errors import EncodingError, MisplacedCallError
 from .._core.history import Codec, Payload
-from .attempt import Attempt, AttemptInfo, Engine
 
-#: The largest details of a heartbeat, in bytes: they may be written once a second.
-LARGEST_DETAILS = 10_000_000
+
+@dataclass(frozen=True, slots=True)
+class AttemptInfo:
+    """Identifies one attempt, for the activity itself and for a tracer."""
+
+    workflow_id: str
+    #: The workflow's run, from 1.
+    run: int
+    #: The workflow's step, from 0.
+    step: int
+    #: The name of the activity.
+    activity: str
+    #: From 1. An attempt that the death of the process cut short is made again under the same number.
+    attempt: int
+    #: The same for every attempt at the step, also after a crash. No other step has it, nor one with other arguments.
+    idempotency_key: str
+
+
+class ActivityHost(Protocol):
+    """Answers a running activity on behalf of the host. Any thread may call."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the host no longer waits for the attempt, or asks it to end."""
+
+    def beat(self, details: Payload) -> None:
+        """Take in a heartbeat: the attempt lives, and has come as far as ``details`` says."""
 
 
 class ActivityContext:
-    """What an activity may know of the attempt that it is, and say of it. Made by `activity_context`."""
+    """An activity's view of its attempt: ids, cancellation and heartbeats. Returned by `activity_context`.
 
-    __slots__ = ("_beat", "_codec", "_details", "_is_cancelled", "info")
+    Args:
+        info: Which attempt it is.
+        codec: Encodes and decodes the details of heartbeats.
+        host: Answers for the host.
+        details: The last details of the attempt before this one, encoded; None where there are none.
+        largest_details: How many bytes the details of a heartbeat may take; None for any number.
+    """
+
+    __slots__ = ("_codec", "_details", "_host", "_largest_details", "info")
 
     def __init__(
         self,
         info: AttemptInfo,
         codec: Codec,
-        details: Payload | None,
-        beat: Callable[[Payload], None],
-        is_cancelled: Callable[[], bool],
+        host: ActivityHost,
+        details: Payload | None = None,
+        largest_details: int | None = None,
     ) -> None:
         #: Which attempt it is.
         self.info = info
         self._codec = codec
+        self._host = host
         self._details = details
-        self._beat = beat
-        self._is_cancelled = is_cancelled
+        self._largest_details = largest_details
 
     @property
     def workflow_id(self) -> str:
-        """The workflow that asks for it."""
+        """The workflow that yielded the activity."""
         return self.info.workflow_id
 
     @property
@@ -47,7 +82,7 @@ class ActivityContext:
 
     @property
     def attempt(self) -> int:
-        """Which attempt this is, from 1. One that the death of the process cut short is made again as the same."""
+        """The number of this attempt, from 1. An attempt that the death of the process cut short keeps its number."""
         return self.info.attempt
 
     @property
@@ -62,144 +97,101 @@ class ActivityContext:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for this attempt any more: its branch was cancelled, or its time ran out.
+        """True once this attempt is no longer waited for: its branch was cancelled, or its time ran out.
 
-        A long activity looks at it now and then, and returns: what it returns is dropped, but for
+        A long activity checks it now and then, and returns: the result is dropped, unless the activity has
         ``on_cancel="wait"``, where its end is waited for.
         """
-        return self._is_cancelled()
+        return self._host.cancelled
 
     @property
     def heartbeat_details(self) -> Any:
-        """What the attempt before this one last gave to `heartbeat`; None where there is nothing."""
+        """The details that the attempt before this one last gave to `heartbeat`; None where there are none."""
         return None if self._details is None else self._codec.decode(self._details)
 
     def heartbeat(self, details: object = None) -> None:
-        """Say that this attempt lives, and how far it is.
+        """Report that this attempt lives, and how far it is.
 
         Where the activity has a ``heartbeat_timeout``, an attempt that is silent for longer has failed. The details
         reach the disk within a second, and the next attempt finds the last ones in `heartbeat_details`.
 
         Args:
-            details: Whatever can be stored: where the next attempt is to go on.
+            details: Any value that can be stored: where the next attempt is to go on.
 
         Raises:
             EncodingError: ``details`` cannot be stored, or take more than ten million bytes.
             MisplacedCallError: The attempt runs in another process, in an executor that was handed to the orchestrator.
+
+        Example:
+            >>> for row in range(activity_context().heartbeat_details or 0, len(rows)):
+            ...     load(rows[row])
+            ...     activity_context().heartbeat(row + 1)
         """
         payload = self._codec.encode(details)
-        if len(payload) > LARGEST_DETAILS:
+        if self._largest_details is not None and len(payload) > self._largest_details:
             raise EncodingError(
                 f"heartbeat() was given details of {len(payload):,} bytes, and they are written again and again: at "
-                f"most {LARGEST_DETAILS:,}. Put them into a file, and give where that is"
+                f"most {self._largest_details:,}. Put them into a file, and give where that is"
             )
-        self._beat(payload)
+        self._host.beat(payload)
 
 
-def context_of(attempt: Attempt, engine: Engine) -> ActivityContext:
-    """What an attempt that runs in this process may know and say."""
-    return ActivityContext(
-        attempt.info,
-        engine.codec,
-        attempt.details,
-        lambda details: engine.beat(attempt, details),
-        lambda: attempt.cancelled,
-    )
-
-
-class Waits(Protocol):
-    """What a place lends while its activity waits for a workflow."""
-
-    def begin(self, wake: Callable[[], None]) -> None:
-        """A wait begins; ``wake`` is called, from any thread, if what is waited for may not come any more."""
-
-    def end(self, wake: Callable[[], None]) -> None:
-        """It is over."""
-
-
-class Place(Protocol):
-    """Where an activity runs."""
+class ContextSource(Protocol):
+    """Knows the attempt that runs in one thread or coroutine."""
 
     @property
     def context(self) -> ActivityContext | None:
-        """That of the attempt that runs there; None where none does."""
+        """The context of the attempt that runs there now; None where none does."""
 
-    @property
-    def engine(self) -> object:
-        """The engine that it runs for; None in another process."""
 
-    @property
-    def waits(self) -> Waits | None:
-        """What waits there; None in another process."""
+class ContextHolder:
+    """A `ContextSource` that the host fills: None again once the attempt has ended.
 
-    @property
-    def on_event_loop(self) -> bool:
-        """Whether the calling thread is an event loop's, so that other activities stand still while it is blocked."""
+    Tasks and threads that an attempt left behind share its source, and find no context there any more.
+    """
 
-    def interrupted(self) -> bool:
-        """Whether the activity is to give up waiting, since its orchestrator stops."""
+    __slots__ = ("context",)
+
+    def __init__(self, context: ActivityContext | None = None) -> None:
+        self.context = context
 
 
 #: Set once in each thread that works, and in each coroutine.
-_here: ContextVar[Place | None] = ContextVar("yieldflow_activity", default=None)
+_source: ContextVar[ContextSource | None] = ContextVar("yieldflow_activity", default=None)
 
 
-def settle(place: Place) -> None:
-    """Have ``place`` be where this thread, or this coroutine, runs activities."""
-    _here.set(place)
+def provide_context(source: ContextSource) -> None:
+    """Have `activity_context` ask ``source`` from now on, in this thread, coroutine or `contextvars` context."""
+    _source.set(source)
 
 
-def here() -> Place | None:
-    """Where this is run, if in an activity."""
-    return _here.get()
+def context_source() -> ContextSource | None:
+    """The source that `activity_context` asks here; None outside activities."""
+    return _source.get()
 
 
 def activity_context() -> ActivityContext:
-    """What the activity that calls this may know of the attempt that it is.
+    """Return the context of the attempt that the calling activity is.
 
-    Also in what it calls, and in what it awaits or hands to `asyncio.to_thread`; not in threads of its own.
+    It works also in functions that the activity calls, and in what it awaits or hands to `asyncio.to_thread`; not in
+    threads that it starts itself.
 
     Returns:
         Ids, the number of the attempt, an idempotency key, whether it is cancelled, and heartbeats.
 
     Raises:
-        MisplacedCallError: This is no activity.
+        MisplacedCallError: The caller is not running in an activity.
 
     Example:
         >>> @activity(retry=RetryPolicy())
         ... def charge(order: str, cents: int) -> str:
         ...     return bank.charge(order, cents, idempotency_key=activity_context().idempotency_key)
     """
-    place = here()
-    context = place.context if place is not None else None
+    source = _source.get()
+    context = source.context if source is not None else None
     if context is None:
         raise MisplacedCallError(
             "activity_context() was called outside an activity: call it in one that a workflow has yielded, and in the "
             "thread that runs it"
         )
     return context
-
-
-@contextmanager
-def lend(wake: Callable[[], None]) -> Iterator[None]:
-    """While the body waits, have another activity run in this one's place. Outside activities: nothing.
-
-    Args:
-        wake: Called, from any thread, if the pool stops: what is waited for may not come any more. See `interrupted`.
-    """
-    place = here()
-    waits = place.waits if place is not None else None
-    if waits is None:
-        yield
-        return
-    waits.begin(wake)
-    try:
-        yield
-    finally:
-        waits.end(wake)
-
-
-def interrupted() -> bool:
-    """Whether the activity that asks is to give up waiting, since its orchestrator stops."""
-    place = here()
-    return place is not None and place.interrupted()

@@ -1,4 +1,4 @@
-"""All that runs activities, each sent where its options say. What is not needed is not started."""
+"""All pools of an orchestrator: sends each activity where its options say, and starts a pool when it is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .._core.options import ASYNC, PROCESS, THREAD
-from .attempt import Attempt, Completed, Engine, Pool
+from .attempt import Attempt, Completed
+from .protocols import Engine, Pool
 from .threads import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Pools:
-    """Threads, worker processes, an event loop, and executors that were handed over.
+    """Runs activities on threads, in worker processes, on an event loop, and in executors that were handed over.
 
     Args:
         max_workers: How many activities run at once on threads.
         max_processes: How many run at once in worker processes.
-        executors: Further ones by name.
-        engine: What they run for.
+        executors: Further executors by name.
+        engine: The engine that they run for.
     """
 
     def __init__(self, max_workers: int, max_processes: int, executors: Mapping[str, Executor], engine: Engine) -> None:
@@ -28,9 +29,9 @@ class Pools:
         self._executors = executors
         self._engine = engine
         self.threads = ThreadWorkers(max_workers, engine)
-        #: Those that were needed so far, by name. Only the scheduler's thread adds any.
+        #: The pools that were needed so far, by name. Only the scheduler's thread adds any.
         self._by_name: dict[str, Pool] = {THREAD: self.threads}
-        #: Whether nothing more begins.
+        #: True once nothing more begins.
         self._closed = False
 
     def start(self) -> None:
@@ -38,7 +39,7 @@ class Pools:
         self.threads.start()
 
     def submit(self, attempt: Attempt) -> None:
-        """Run ``attempt`` some time, where its options say, and deliver its outcome."""
+        """Run ``attempt`` where its options say, and deliver its outcome."""
         name = attempt.options.executor
         if name == THREAD:
             self.threads.submit(attempt)
@@ -46,14 +47,14 @@ class Pools:
         try:
             pool = self._pool(name)
         except Exception as error:
-            # No thread or no file descriptor is left: that concerns the attempt, and not whoever submits.
+            # No thread or no file descriptor is left: the attempt fails, and not its submission.
             if self._engine.begin(attempt):
                 self._engine.deliver(Completed(attempt, self._engine.codec.encode_failure(error)))
         else:
             pool.submit(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """Nobody waits for ``attempt`` any more: end it, if it is running and that can be done."""
+        """Wait for ``attempt`` no longer, and end it if it is running and can be ended."""
         pool = self._by_name.get(attempt.options.executor)
         if pool is not None:
             pool.abandon(attempt, timed_out)
@@ -65,11 +66,11 @@ class Pools:
             pool.close()
 
     def join(self, deadline: float | None) -> list[Attempt]:
-        """After `close`: wait for what runs, until ``time.monotonic()`` is ``deadline``; what is still running."""
+        """Wait for what runs, until ``time.monotonic()`` is ``deadline``; the attempts that are still running."""
         return [attempt for pool in list(self._by_name.values()) for attempt in pool.join(deadline)]
 
     def kill(self) -> None:
-        """After `join`: end what is still running, as far as that can be done."""
+        """End what is still running, as far as that can be done."""
         for pool in list(self._by_name.values()):
             pool.kill()
 
@@ -90,7 +91,7 @@ class Pools:
             from .processes import ProcessWorkers
 
             return ProcessWorkers(self._max_processes, self._engine)
-        from .user_executor import ForeignExecutor
+        from .user_executor import UserExecutor
 
         known = (THREAD, ASYNC, PROCESS, *self._executors)
-        return ForeignExecutor(name, self._executors.get(name), known, self._engine)
+        return UserExecutor(name, self._executors.get(name), known, self._engine)

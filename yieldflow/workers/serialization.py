@@ -1,4 +1,4 @@
-"""How an activity gets into another process: by reference where that can import it, else by value."""
+"""Sends activities to another process: by reference where that can import them, else by value."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .._core.definitions import Activity, Workflow
 from .._core.errors import EncodingError
 from .._core.retry import RetryPolicy
 
-#: What a spawned process calls the program's main module while it imports it again.
+#: The name under which a spawned process imports the program's main module.
 ANOTHER_MAIN = "__mp_main__"
 
 
-def ship(definition: Activity[..., Any], policy: RetryPolicy | None) -> bytes:
-    """What `unship` makes the same of in another process.
+def serialize(definition: Activity[..., Any], policy: RetryPolicy | None) -> bytes:
+    """Serialize an activity and its retry policy for another process.
 
     Raises:
         EncodingError: It cannot be sent there; the message says why, and what to do.
     """
     try:
-        return _pickled((definition, policy, _main_s_classes()))
+        return _pickled((definition, policy, _classes_of_main()))
     except Exception as error:
         raise EncodingError(
             f"activity {definition.name!r} cannot be sent to another process ({type(error).__name__}: {error}): define "
@@ -33,21 +33,21 @@ def ship(definition: Activity[..., Any], policy: RetryPolicy | None) -> bytes:
         ) from error
 
 
-def unship(shipped: bytes, name: str) -> tuple[Activity[..., Any], RetryPolicy | None]:
-    """What was given to `ship` in the process that sent it.
+def deserialize(serialized: bytes, name: str) -> tuple[Activity[..., Any], RetryPolicy | None]:
+    """Return the activity and the retry policy that `serialize` was given in another process.
 
     Args:
-        shipped: What `ship` returned.
+        serialized: The bytes that `serialize` returned.
         name: The activity's name, for messages.
 
     Raises:
-        EncodingError: It cannot be had here; the message says why, and what to do.
+        EncodingError: The activity cannot be had here; the message says why, and what to do.
     """
     import pickle
 
-    settle_main()
+    rename_main()
     try:
-        definition, policy, classes = pickle.loads(shipped)
+        definition, policy, classes = pickle.loads(serialized)
         for name, data in classes.items():
             setattr(sys.modules["__main__"], name, pickle.loads(data))
         return definition, policy
@@ -64,10 +64,10 @@ def _pickled(value: object) -> bytes:
     return file.getvalue()
 
 
-def _main_s_classes() -> dict[str, bytes]:
-    """The classes of a program that the other process cannot import, say a notebook: values name them.
+def _classes_of_main() -> dict[str, bytes]:
+    """Pickle the classes of a program that the other process cannot import, say a notebook: values name them.
 
-    Those that cannot be sent are left out: most of them nobody needs there.
+    Classes that cannot be sent are left out: most of them are not needed there.
     """
     found: dict[str, bytes] = {}
     if not _main_is_imported():
@@ -82,30 +82,30 @@ def _main_s_classes() -> dict[str, bytes]:
 def _pickler() -> Any:
     import cloudpickle  # type: ignore[import-untyped]  # it ships no types
 
-    class Shipper(cloudpickle.Pickler):  # type: ignore[misc]  # an untyped base
+    class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # an untyped base
         """Takes by value what the other process cannot import."""
 
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, (Activity, Workflow)):
-                # By reference is what it says itself.
-                return NotImplemented if _is_there(obj, obj.__reduce__()) else _parts(obj)
-            # cloudpickle takes all of `__main__` by value: other classes than those that come back are caught by.
-            if isinstance(obj, (type, FunctionType)) and _is_there(obj, obj.__qualname__):
+                # By default it pickles itself by reference.
+                return NotImplemented if _is_importable(obj, obj.__reduce__()) else _parts(obj)
+            # cloudpickle takes all of `__main__` by value: an `except` would name another class than the one raised.
+            if isinstance(obj, (type, FunctionType)) and _is_importable(obj, obj.__qualname__):
                 return NotImplemented
             return super().reducer_override(obj)
 
-    return Shipper
+    return ByValuePickler
 
 
 def _parts(definition: Activity[..., Any] | Workflow[..., Any]) -> tuple[type, tuple[object, ...]]:
-    """What makes a definition anew."""
+    """Reduce a definition to the call that makes it anew."""
     if isinstance(definition, Activity):
         return Activity, (definition.fn, definition.name, definition.options)
     return Workflow, (definition.fn, definition.name, definition.version, definition.options)
 
 
-def _is_there(thing: Any, path: str) -> bool:
-    """Whether the path leads from its module to a thing, in the other process too."""
+def _is_importable(thing: Any, path: str) -> bool:
+    """True where the path leads from its module to a thing, in the other process too."""
     module = sys.modules.get(thing.__module__ or "")
     if module is None or (module.__name__ == "__main__" and not _main_is_imported()):
         return False
@@ -116,7 +116,7 @@ def _is_there(thing: Any, path: str) -> bool:
 
 
 def _main_is_imported() -> bool:
-    """Whether a spawned process imports the program's main module: a file, or a module that ``python -m`` ran."""
+    """True where a spawned process imports the program's main module: a file, or a module that ``python -m`` ran."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
@@ -125,26 +125,26 @@ def _main_is_imported() -> bool:
 
 
 @functools.cache
-def settle_main() -> None:
-    """In a spawned process, have what the program's main module defines be of ``__main__``, as it is at home.
+def rename_main() -> None:
+    """In a spawned process, have the definitions of the program's main module say ``__main__``, as in its owner.
 
-    Else what is stored, and what the workflow sees, would name a module that is in spawned processes only.
+    Else stored values, and the exceptions that a workflow sees, would name a module that only spawned processes have.
     """
     pending = list(vars(sys.modules["__main__"]).values())
     while pending:
         thing = pending.pop()
-        # Of what may do anything when it is asked, as a lazy object does, only the type is asked.
+        # By the type, since a lazy object, say, may do anything when it is asked for its own class.
         if issubclass(type(thing), (type, FunctionType, Activity, Workflow)):
             with suppress(Exception):
-                pending += _settled(thing)
+                pending += _renamed(thing)
 
 
-def _settled(thing: Any) -> list[object]:
-    """Have what the main module defines say so; what is defined in it."""
+def _renamed(thing: Any) -> list[object]:
+    """Have one definition say ``__main__``; the definitions inside it."""
     if thing.__module__ != ANOTHER_MAIN:
         return []
     thing.__module__ = "__main__"
     if isinstance(thing, FunctionType):
-        # What is defined later, in a function, takes its module from there.
+        # A definition that is made later, in a function, takes its module from there.
         thing.__globals__["__name__"] = "__main__"
     return list(vars(thing).values()) if isinstance(thing, type) else []

@@ -1,7 +1,7 @@
-"""Activities on threads.
+"""Runs activities on threads.
 
 The pool is our own and not `concurrent.futures`' for three reasons: the interpreter must exit without waiting for
-running activities or draining what is queued, a thread that waits for another workflow must be able to lend its place,
+running activities or draining the queue, a thread that waits for another workflow must be able to release its slot,
 and a hand-over must cost next to nothing.
 """
 
@@ -11,61 +11,19 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
 from .._core.errors import YieldflowError
 from .._core.history import Failure
 from ..log import logger
-from .attempt import Attempt, Engine, perform
-from .context import ActivityContext, context_of, settle
+from .attempt import Attempt, Completed, perform
+from .context import provide_context
+from .protocols import Engine
+from .slots import Slot, Waits
 
-#: Seconds after which a stop looks whether it has to wait for a thread still.
-LOOK = 0.05
-
-
-class _Seat:
-    """What one thread of a pool is at."""
-
-    __slots__ = ("abandoned", "attempt", "interrupted_once", "pool", "waiting")
-
-    #: Nobody else waits while it blocks.
-    on_event_loop = False
-
-    def __init__(self, pool: ThreadWorkers) -> None:
-        self.pool = pool
-        self.attempt: Attempt | None = None
-        #: How many waits of the attempt lend this place: more than one where it awaits several workflows at once.
-        self.waiting = 0
-        #: Whether the attempt was told to wait no longer, since the pool stops.
-        self.interrupted_once = False
-        #: Whether the attempt's time ran out, and another thread works in its place.
-        self.abandoned = False
-
-    @property
-    def engine(self) -> Engine:
-        return self.pool.engine
-
-    @property
-    def waits(self) -> _Seat:
-        return self
-
-    @property
-    def context(self) -> ActivityContext | None:
-        attempt = self.attempt
-        return None if attempt is None else context_of(attempt, self.pool.engine)
-
-    def interrupted(self) -> bool:
-        if self.pool.stopping:
-            self.interrupted_once = True
-        return self.pool.stopping
-
-    def begin(self, wake: Callable[[], None]) -> None:
-        self.pool.begin_wait(self, wake)
-
-    def end(self, wake: Callable[[], None]) -> None:
-        self.pool.end_wait(self, wake)
+#: Seconds between two looks of `ThreadWorkers.join` whether a thread need be waited for still.
+POLL = 0.05
 
 
 class ThreadWorkers:
@@ -73,28 +31,25 @@ class ThreadWorkers:
 
     Args:
         count: How many activities run at once.
-        engine: What they run for.
+        engine: The engine that they run for.
     """
 
     def __init__(self, count: int, engine: Engine) -> None:
         self._count = count
-        self.engine = engine
+        self._engine = engine
         self._pid = os.getpid()
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
-        # Guards the five below, and the seats, which are changed and read in a few instructions.
-        # The garbage collector may end a wait on a thread that holds it.
+        # Guards the fields below, and the slots, which are changed and read in a few instructions.
+        # Reentrant, since the garbage collector may end a wait on a thread that holds it.
         self._lock = threading.RLock()
-        self._threads: dict[threading.Thread, _Seat] = {}
+        self._waits = Waits(self._release, self._take_back)
+        self._slots: dict[threading.Thread, Slot] = {}
         self._numbers = itertools.count(1)
-        #: How many threads there are too few, since none could be started.
+        #: The number of threads that are missing, since they could not be started.
         self._missing = 0
-        #: How many threads are to end once they have nothing to do: those lent for came back.
+        #: The number of threads that are to end once they are idle: the threads that they stood in for work again.
         self._surplus = 0
-        #: What wakes those that wait.
-        self._wakes: list[Callable[[], None]] = []
-        #: Whether nothing more begins. Never taken back.
-        self.stopping = False
 
     def start(self) -> None:
         """Start the threads.
@@ -105,10 +60,10 @@ class ThreadWorkers:
         with self._lock:
             try:
                 for _ in range(self._count):
-                    self._spawn()
+                    self._start_thread()
             except (RuntimeError, MemoryError) as error:
                 raise YieldflowError(
-                    f"max_workers={self._count}: no more than {len(self._threads)} threads could be started ({error}); "
+                    f"max_workers={self._count}: no more than {len(self._slots)} threads could be started ({error}); "
                     "ask for fewer; activities that are `async def` need no thread each"
                 ) from error
 
@@ -117,176 +72,175 @@ class ThreadWorkers:
         self._queue.put(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """A thread cannot be ended. Where the attempt's time ran out, another thread takes its place.
+        """Replace the thread of an attempt that goes on after its time, since a thread cannot be killed.
 
-        If none can be started, the first that comes back does.
+        If none can be started, the first thread that comes back after its time does.
         """
         if not timed_out:
             return
         with self._lock:
-            seat = next((seat for seat in self._threads.values() if seat.attempt is attempt), None)
-            if seat is not None and not seat.abandoned:
-                seat.abandoned = True
-                kept = sum(other.abandoned for other in self._threads.values())
-                logger.warning(
-                    "attempt %d at activity %r of workflow %s goes on although its time is over: a thread cannot be "
-                    "killed, and another takes its place; threads kept so: %d",
-                    attempt.number, attempt.definition.name, attempt.workflow_id, kept,
-                )  # fmt: skip
-                # One that waits has lent its place already.
-                if not seat.waiting and not self.stopping:
-                    try:
-                        self._spawn()
-                    except (RuntimeError, MemoryError) as error:
-                        self._missing += 1
-                        logger.error(
-                            "no thread could be started in place of one that attempt %d at activity %r keeps after its "
-                            "time (%s): until it ends, there is one worker less",
-                            attempt.number, attempt.definition.name, error,
-                        )  # fmt: skip
+            slot = next((slot for slot in self._slots.values() if slot.attempt is attempt), None)
+            if slot is None or slot.abandoned:
+                return
+            slot.abandoned = True
+            kept = sum(other.abandoned for other in self._slots.values())
+            logger.warning(
+                "attempt %d at activity %r of workflow %s goes on although its time is over: a thread cannot be "
+                "killed, and another takes its place; threads kept so: %d",
+                attempt.number, attempt.definition.name, attempt.workflow_id, kept,
+            )  # fmt: skip
+            # A thread that waits has a stand-in already.
+            if not slot.open_waits and not self._waits.stopping:
+                self._replace(attempt)
+
+    def _replace(self, attempt: Attempt) -> None:
+        try:
+            self._start_thread()
+        except (RuntimeError, MemoryError) as error:
+            self._missing += 1
+            logger.error(
+                "no thread could be started in place of one that attempt %d at activity %r keeps after its time "
+                "(%s): until it ends, there is one worker less",
+                attempt.number, attempt.definition.name, error,
+            )  # fmt: skip
 
     def running(self) -> list[Attempt]:
-        """The attempts that are being made, those left out whose time ran out."""
+        """The attempts that are being made, without those whose time ran out."""
         with self._lock:
-            return [seat.attempt for seat in self._seats() if seat.attempt is not None]
+            slots = [slot for slot in self._slots.values() if not slot.abandoned]
+            return [slot.attempt for slot in slots if slot.attempt is not None]
 
     def abandoned(self) -> list[Attempt]:
         """The attempts whose time ran out, and that still keep a thread."""
         with self._lock:
-            seats = [seat for seat in self._threads.values() if seat.abandoned]
-            return [seat.attempt for seat in seats if seat.attempt is not None]
+            slots = [slot for slot in self._slots.values() if slot.abandoned]
+            return [slot.attempt for slot in slots if slot.attempt is not None]
 
     def close(self) -> None:
-        """Begin nothing more, and have those that wait for a workflow give up: their failure counts for nothing."""
-        with self._lock:
-            # From here on no thread is added, so that those counted are all.
-            self.stopping = True
-            count, wakes = len(self._threads), list(self._wakes)
+        """Begin nothing more, and wake the activities that wait for workflows."""
+        self._waits.stop()
         try:
             while True:
                 self._queue.get_nowait()
         except Empty:
             pass
+        with self._lock:
+            # No thread is added once the pool stops, so that these are all.
+            count = len(self._slots)
         for _ in range(count):
             self._queue.put(None)
-        for wake in wakes:
-            wake()
 
     def join(self, deadline: float | None) -> list[Attempt]:
-        """Wait for what runs, but for what was abandoned; the attempts that are still running."""
+        """Wait for what runs, without what was abandoned; the attempts that are still running."""
         with self._lock:
-            threads = list(self._threads.items())
-        for thread, seat in threads:
+            threads = list(self._slots.items())
+        for thread, slot in threads:
             # Its time may run out meanwhile.
-            while thread.is_alive() and not seat.abandoned:
-                left = LOOK if deadline is None else min(LOOK, deadline - time.monotonic())
+            while thread.is_alive() and not slot.abandoned:
+                left = POLL if deadline is None else min(POLL, deadline - time.monotonic())
                 if left <= 0:
                     break
                 thread.join(left)
         return self.running()
 
     def kill(self) -> None:
-        """Nothing ends a thread but its own function, or the process."""
+        """Do nothing: only its own function or the end of the process ends a thread."""
 
-    # ------------------------------------------------------------------ places that are lent
+    # ------------------------------------------------------------------ slots that are released
 
-    def begin_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
-        """Have another thread take the place of one that waits.
+    def _release(self, slot: Slot) -> bool:
+        """Have another thread work while one waits for a workflow.
 
         Raises:
-            YieldflowError: None can be started: then what is waited for might never begin.
+            YieldflowError: None can be started: then the workflow might never end.
         """
         with self._lock:
-            stopping = self.stopping
-            # Further waits of the same attempt find its place taken.
-            if not seat.waiting and not seat.abandoned and not stopping:
-                self._fill_in(seat)
-            seat.waiting += 1
-            self._wakes.append(wake)
-        if stopping:
-            wake()
+            # Further waits of the same attempt find its slot released.
+            if not (slot.open_waits or slot.abandoned or self._waits.stopping):
+                self._stand_in(slot)
+            slot.open_waits += 1
+            return True
 
-    def _fill_in(self, seat: _Seat) -> None:
-        """Have somebody work in the place of one that waits; the lock is held by the caller."""
+    def _stand_in(self, slot: Slot) -> None:
         if self._surplus:
-            # One that was to end stays.
+            # A thread that was to end stays.
             self._surplus -= 1
             return
         try:
-            self._spawn()
+            self._start_thread()
         except (RuntimeError, MemoryError) as error:
-            raise self._crowded(seat, error) from error
+            name = slot.attempt.definition.name if slot.attempt is not None else "?"
+            others = sum(bool(other.open_waits) for other in self._slots.values())
+            raise YieldflowError(
+                f"activity {name!r} waits for a workflow, and no thread can be started to work in its place ({error}). "
+                f"{others} others wait so: max_concurrent on the activity keeps them fewer"
+            ) from error
 
-    def _crowded(self, seat: _Seat, error: Exception) -> YieldflowError:
-        """What one is told who cannot wait, since nobody would work meanwhile."""
-        name = seat.attempt.definition.name if seat.attempt is not None else "?"
-        others = sum(bool(other.waiting) for other in self._threads.values())
-        return YieldflowError(
-            f"activity {name!r} waits for a workflow, and no thread can be started to work in its place ({error}). "
-            f"{others} others wait so: max_concurrent on the activity keeps them fewer"
-        )
-
-    def end_wait(self, seat: _Seat, wake: Callable[[], None]) -> None:
-        """Have one thread less, since one that waited goes on."""
+    def _take_back(self, slot: Slot) -> None:
+        """Have one thread less, since a waiting thread goes on."""
         with self._lock:
-            self._wakes.remove(wake)
-            seat.waiting -= 1
-            if seat.waiting == 0 and not seat.abandoned:
+            slot.open_waits -= 1
+            if slot.open_waits == 0 and not slot.abandoned:
                 self._surplus += 1
 
     # ------------------------------------------------------------------ the threads
 
-    def _seats(self) -> list[_Seat]:
-        return [seat for seat in self._threads.values() if not seat.abandoned]
-
-    def _spawn(self) -> None:
-        """Add a thread; the lock is held by the caller."""
-        seat = _Seat(self)
+    def _start_thread(self) -> None:
+        """Add a thread; the caller holds the lock."""
+        slot = Slot(self._engine, self._waits)
         name = f"yieldflow-worker-{next(self._numbers)}"
-        thread = threading.Thread(target=self._work, args=(seat,), name=name, daemon=True)
+        thread = threading.Thread(target=self._work, args=(slot,), name=name, daemon=True)
         thread.start()
-        self._threads[thread] = seat
+        self._slots[thread] = slot
 
-    def _work(self, seat: _Seat) -> None:
-        settle(seat)
-        engine = self.engine
-        codec = engine.codec
-        name = threading.current_thread().name
+    def _work(self, slot: Slot) -> None:
+        provide_context(slot)
+        name, waits = threading.current_thread().name, self._waits
         try:
-            while (attempt := self._queue.get()) is not None and not self.stopping:
-                # First, so that whoever abandons it finds it: its time may be over before it runs.
-                seat.attempt = attempt
+            while (attempt := self._queue.get()) is not None and not waits.stopping:
+                # First, so that `abandon` finds it: its time may be over before it runs.
+                slot.attempt = attempt
                 attempt.worker = name
-                completed = copy_context().run(perform, attempt, codec) if engine.begin(attempt) else None
-                if os.getpid() != self._pid:
-                    # The activity forked, and the child came back from it: that is no worker.
-                    os._exit(0)
+                completed = self._perform(attempt)
                 if attempt.options.timed:
-                    # Whoever abandons it either comes before this, or finds it gone.
+                    # `abandon` either comes before this, or finds it gone.
                     with self._lock:
-                        seat.attempt = None
+                        slot.attempt = None
                 else:
-                    seat.attempt = None
-                if completed is not None and not (seat.interrupted_once and isinstance(completed.outcome, Failure)):
-                    engine.deliver(completed)
-                if seat.abandoned and not self._takes_back(seat):
+                    slot.attempt = None
+                if completed is not None and not (slot.gave_up_waiting and isinstance(completed.outcome, Failure)):
+                    self._engine.deliver(completed)
+                if slot.abandoned and not self._rejoins(slot):
                     return
-                if self._surplus and self._retire():
+                if self._surplus and self._is_surplus():
                     return
         finally:
             with self._lock:
-                del self._threads[threading.current_thread()]
+                del self._slots[threading.current_thread()]
 
-    def _takes_back(self, seat: _Seat) -> bool:
-        """Whether a thread that was given up works on, since there are too few."""
+    def _perform(self, attempt: Attempt) -> Completed | None:
+        """Make an attempt; None where it is not to begin."""
+        engine = self._engine
+        if not engine.begin(attempt):
+            return None
+        # In a context of its own, so that the next attempt finds nothing of it.
+        completed = copy_context().run(perform, attempt, engine.codec, engine.limits)
+        if os.getpid() != self._pid:
+            # The activity forked, and the child came back from it: that is no worker.
+            os._exit(0)
+        return completed
+
+    def _rejoins(self, slot: Slot) -> bool:
+        """True where a thread that comes back after its time works on, since no other could take its place."""
         with self._lock:
             if not self._missing:
                 return False
             self._missing -= 1
-            seat.abandoned = seat.interrupted_once = False
+            slot.abandoned = slot.gave_up_waiting = False
             return True
 
-    def _retire(self) -> bool:
+    def _is_surplus(self) -> bool:
+        """True where the calling thread is to end, since there are too many."""
         with self._lock:
             if self._surplus:
                 self._surplus -= 1

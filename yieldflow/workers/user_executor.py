@@ -1,4 +1,4 @@
-"""Activities in an executor that was handed to the orchestrator."""
+"""Runs activities in an executor that was handed to the orchestrator."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from typing import TypeAlias
 
 from .._core.errors import EncodingError, WorkerDiedError
 from .._core.history import Failure
-from .attempt import Attempt, Completed, Ending, Engine, perform
-from .context import settle
-from .serialization import ship
-from .slots import LonePlace, Wakes
-from .worker_main import Job, Parcel
+from .attempt import Attempt, Completed, Ending, perform
+from .context import provide_context
+from .pipe_protocol import Job
+from .protocols import Engine
+from .serialization import serialize
+from .slots import Slot, Waits
+from .worker_main import RemoteAttempt
 
-#: How an attempt came out; None where it never began.
+#: The ending of an attempt; None where it never began.
 Answer: TypeAlias = Ending | None
 
 
-class ForeignExecutor:
+class UserExecutor:
     """Runs activities in a `concurrent.futures.Executor`, which stays its owner's: it is not shut down.
 
     Args:
-        name: What it is called.
+        name: The name that the activities call it by.
         executor: None where there is none of that name.
         known: The names that there are.
-        engine: What the activities run for.
+        engine: The engine that the activities run for.
     """
 
     def __init__(self, name: str, executor: Executor | None, known: Iterable[str], engine: Engine) -> None:
@@ -37,8 +39,8 @@ class ForeignExecutor:
         self._executor = executor
         self._known = known
         self._engine = engine
-        self._waits = Wakes()
-        # Guards what is under way.
+        self._waits = Waits()
+        # Guards the calls that were handed over and have not ended.
         self._changed = threading.Condition(threading.RLock())
         self._calls: dict[Attempt, _Call] = {}
 
@@ -64,12 +66,12 @@ class ForeignExecutor:
             self._answer(call, self._refusal(attempt, error))
         else:
             call.future = future
-            future.add_done_callback(lambda future: self._take(call, future))
+            future.add_done_callback(lambda future: self._take_result(call, future))
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
-        """See that it does not begin; what has begun goes on where the executor cannot end it.
+        """See that it does not begin; an attempt that has begun goes on where the executor cannot end it.
 
-        Nobody waits any more for one whose time ran out: it may never end.
+        An attempt whose time ran out is forgotten: it may never end.
         """
         if not timed_out and attempt.options.on_cancel == "wait":
             return
@@ -82,7 +84,7 @@ class ForeignExecutor:
             call.future.cancel()
 
     def close(self) -> None:
-        """Begin nothing more, and have those that wait for a workflow give up: their failure counts for nothing."""
+        """Begin nothing more, and wake the activities that wait for workflows."""
         self._waits.stop()
         with self._changed:
             calls = list(self._calls.values())
@@ -101,10 +103,10 @@ class ForeignExecutor:
             return running
 
     def kill(self) -> None:
-        """What runs there is its owner's to end."""
+        """Do nothing: only its owner may end what runs there."""
 
-    def _take(self, call: _Call, future: Future[Answer]) -> None:
-        """The executor is done with a call."""
+    def _take_result(self, call: _Call, future: Future[Answer]) -> None:
+        """Answer a call that the executor is done with."""
         if future.cancelled():
             # Some executors end what has begun. At a stop that counts for nothing.
             counts = (call.begun or not call.attempt.cancelled) and not self._waits.stopping
@@ -114,7 +116,7 @@ class ForeignExecutor:
         self._answer(call, future.result() if error is None else self._refusal(call.attempt, error))
 
     def _refusal(self, attempt: Attempt, error: BaseException | None) -> Ending:
-        """How an attempt came out that the executor itself failed."""
+        """Make the ending of an attempt that the executor itself failed."""
         reason = "it was cancelled" if error is None else f"{type(error).__name__}: {error}"
         died = WorkerDiedError(f"executor {self._name!r} failed activity {attempt.definition.name!r}: {reason}")
         died.__cause__ = error
@@ -124,36 +126,36 @@ class ForeignExecutor:
         if ending is not None and not call.gave_up(ending) and (call.begun or call.begin()):
             self._engine.deliver(Completed(call.attempt, *ending))
         with self._changed:
-            # Last, since whoever waits for it takes it for delivered.
+            # Last, since `join` takes an attempt that is missing here for delivered.
             self._calls.pop(call.attempt, None)
             self._changed.notify_all()
 
 
 class _Call:
-    """What the executor is given: makes the attempt where it is called, or is pickled and makes it elsewhere."""
+    """The call that the executor is given: makes the attempt, or is pickled and makes it in another process."""
 
-    def __init__(self, attempt: Attempt, engine: Engine, waits: Wakes) -> None:
+    def __init__(self, attempt: Attempt, engine: Engine, waits: Waits) -> None:
         self.attempt = attempt
         self.future: Future[Answer] | None = None
         self.begun = False
         self._engine = engine
         self._waits = waits
         self._pid = os.getpid()
-        self._place = LonePlace(attempt, engine, waits)
+        self._slot = Slot(engine, waits, attempt)
 
     def begin(self) -> bool:
-        """Whether it is to begin; from here on it has."""
+        """Begin the attempt, unless it has begun. False where it must not."""
         self.begun = self.begun or (not self._waits.stopping and self._engine.begin(self.attempt))
         return self.begun
 
     def gave_up(self, ending: Ending) -> bool:
-        """Whether it failed since it was told of the stop: that counts for nothing."""
-        return self._place.interrupted_once and isinstance(ending.outcome, Failure)
+        """True where it failed since it was told of the stop: that counts for nothing."""
+        return self._slot.gave_up_waiting and isinstance(ending.outcome, Failure)
 
     def __call__(self) -> Answer:
         if not self.begin():
             return None
-        # Without a trace in the executor's thread.
+        # In a context of its own, so that the executor's thread keeps nothing of it.
         completed = copy_context().run(self._perform)
         if os.getpid() != self._pid:
             # The activity forked, and the child came back from it: that is no worker.
@@ -161,26 +163,27 @@ class _Call:
         return Ending(*completed[1:4])
 
     def _perform(self) -> Completed:
-        settle(self._place)
+        provide_context(self._slot)
         try:
-            return perform(self.attempt, self._engine.codec)
+            return perform(self.attempt, self._engine.codec, self._engine.limits)
         finally:
-            self._place.over = True
+            self._slot.attempt = None
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        """The executor runs it in another process: what it needs there. It counts as begun from here on."""
+        """The executor runs it in another process. It counts as begun from here on."""
         attempt, codec = self.attempt, self._engine.codec
         if not self.begin():
             return _Answered, (None,)
         try:
-            shipped = ship(attempt.definition, attempt.options.retry)
+            definition = serialize(attempt.definition, attempt.options.retry)
         except EncodingError as error:
             return _Answered, (Ending(codec.encode_failure(error), retryable=False),)
-        return Parcel, (Job(shipped, attempt.input, attempt.info, attempt.details), codec)
+        job = Job(definition, attempt.input, attempt.info, attempt.details, self._engine.limits)
+        return RemoteAttempt, (job, codec)
 
 
 class _Answered:
-    """In place of an attempt that is not to be made elsewhere: what its answer is."""
+    """Stands in for an attempt that is not made in the other process: returns its answer."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer

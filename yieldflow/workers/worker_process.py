@@ -11,40 +11,42 @@ from multiprocessing.connection import wait
 from queue import SimpleQueue
 from typing import Any
 
-from .._core.history import Codec
 from .attempt import Attempt
-from .pipe_protocol import Reader
-from .serialization import ship
-from .worker_main import Cancel, FromChild, FromParent, Go, Job, begin
+from .pipe_protocol import Cancel, FromOwner, FromWorker, Go, Job, Reader
+from .protocols import Engine
+from .serialization import serialize
+from .worker_main import main
 
-#: Not by a fork: that would copy locks which nobody is there to open.
+#: Not by a fork: that would copy locks which no thread of the copy ever releases.
 _CONTEXT = multiprocessing.get_context("spawn")
 
-#: How much of what one process has said is heard before others are.
+#: Messages taken in from one process before it is another's turn.
 AT_ONCE = 100
 #: Seconds between the end of a process's pipe and the news of its death, at most.
-MOMENT = 0.5
+DEATH_IS_LATE = 0.5
 
 
-class Dead:
-    """The last word to one that is dead."""
+class _PipeIsUnused:
+    """Ends the thread that sends: the process is dead."""
 
 
 class WorkerProcess:
     """A process that makes one attempt at a time.
 
     Args:
-        codec: How arguments and results are stored.
+        engine: The engine that it works for.
 
     Raises:
         OSError: It cannot be started.
     """
 
-    def __init__(self, codec: Codec) -> None:
-        # No queue and no lock is shared with other children, so that none of them can be left broken by a kill.
+    def __init__(self, engine: Engine) -> None:
+        self._limits = engine.limits
+        # No queue and no lock is shared with other workers, so that none of them can be left broken by a kill.
         self.pipe, theirs = _CONTEXT.Pipe()
         try:
-            self._process = _CONTEXT.Process(target=begin, args=(theirs, codec, os.getpid()), name="yieldflow-worker")
+            arguments = (theirs, engine.codec, os.getpid())
+            self._process = _CONTEXT.Process(target=main, args=arguments, name="yieldflow-worker")
             self._process.start()
         except BaseException:
             self.pipe.close()
@@ -53,78 +55,79 @@ class WorkerProcess:
             theirs.close()
         self._name = f"process {self._process.pid}"
         self._reader = Reader(self.pipe)
-        # One that does not listen, since it was stopped, is not to hold up whoever looks after the others.
-        self._unsaid: SimpleQueue[FromParent | Dead] = SimpleQueue()
-        threading.Thread(target=self._speak, name="yieldflow-process-pipe", daemon=True).start()
-        #: Whether it was killed since it lives and says nothing that can be read.
+        # Sent by a thread: a worker that was stopped, and does not read, must not hold up the others.
+        self._outbox: SimpleQueue[FromOwner | _PipeIsUnused] = SimpleQueue()
+        threading.Thread(target=self._send_all, name="yieldflow-process-pipe", daemon=True).start()
+        #: True once it was killed because it sent what cannot be read.
         self._unreadable = False
         self._exit_code: int | None = None
-        #: What tells of its death.
+        #: Becomes readable when the process dies.
         self.death = _death_of(self._process)
-        #: Whether it has imported the program, and can take a job.
+        #: True once it has imported the program, and can take a job.
         self.ready = False
         #: The attempt that it has, and whether that has begun.
         self.attempt: Attempt | None = None
         self.begun = False
-        #: Whether it ends since we want it to.
+        #: True once it was told to end, or killed.
         self.unwanted = False
-        #: Whether nothing more is to be read from it.
-        self.silent = False
+        #: True once nothing more is to be read from it.
+        self.pipe_ended = False
 
     @property
     def idle(self) -> bool:
-        """Whether it can take a job."""
+        """True while it can take a job."""
         return self.ready and self.attempt is None and not self.unwanted
 
-    def give(self, attempt: Attempt) -> None:
+    def assign(self, attempt: Attempt) -> None:
         """Send it an attempt.
 
         Raises:
-            EncodingError: That cannot be sent to another process.
+            EncodingError: The activity cannot be sent to another process.
         """
-        job = Job(ship(attempt.definition, attempt.options.retry), attempt.input, attempt.info, attempt.details)
+        definition = serialize(attempt.definition, attempt.options.retry)
+        job = Job(definition, attempt.input, attempt.info, attempt.details, self._limits)
         self.attempt, self.begun = attempt, False
         attempt.worker = self._name
-        self._send(job)
+        self._outbox.put(job)
 
-    def answer(self, go: bool) -> None:
-        """Let it begin what it was given, or not."""
-        self.begun = go
-        if not go:
+    def allow(self, begin: bool) -> None:
+        """Let it begin its attempt, or take that away from it."""
+        self.begun = begin
+        if not begin:
             self.attempt = None
-        self._send(Go(go))
+        self._outbox.put(Go(begin))
 
     def tell_cancelled(self) -> None:
-        """Let its attempt know that nobody waits for it."""
-        self._send(Cancel())
+        """Let its attempt know that it was cancelled."""
+        self._outbox.put(Cancel())
 
     def dismiss(self) -> None:
-        """Have it end when it is done with what it has."""
+        """Have it end when it is done with its attempt, if it has one."""
         self.unwanted = True
-        self._send(None)
+        self._outbox.put(None)
 
     def kill(self) -> None:
         """End it at once."""
         self.unwanted = True
         self._process.kill()
 
-    def heard(self, dead: bool) -> list[FromChild]:
-        """What it has said and nobody has heard; of one that lives only so much, since others want to be heard too."""
-        if self.silent:
+    def receive(self, dead: bool) -> list[FromWorker]:
+        """Take in its messages: all of a dead one; else only so many, so that the others get their turn."""
+        if self.pipe_ended:
             return []
         try:
             return self._reader.read(None if dead else AT_ONCE)
-        # Whatever it is that has come.
+        # An EOFError, or whatever the bytes of a broken message raise.
         except Exception:
-            self.silent = True
+            self.pipe_ended = True
             # A death closes the pipe too, a moment before it is told.
-            if not dead and not wait([self.death], MOMENT):
+            if not dead and not wait([self.death], DEATH_IS_LATE):
                 self._unreadable = True
                 self._process.kill()
             return []
 
-    def bury(self, timeout: float | None = None) -> bool:
-        """Wait for its death and let go of all that it held; False where it does not die in time."""
+    def reap(self, timeout: float | None = None) -> bool:
+        """Wait for its death and free what it held; False where it does not die in time."""
         process = self._process
         # Asked first: to join may mean to wait for what it forked as well.
         if process.exitcode is None:
@@ -133,15 +136,15 @@ class WorkerProcess:
         if self._exit_code is None:
             return False
         process.join(0)
-        self._unsaid.put(Dead())
+        self._outbox.put(_PipeIsUnused())
         if self.death != process.sentinel:
             os.close(self.death)
         process.close()
         return True
 
     @property
-    def end(self) -> str:
-        """What a dead one died of."""
+    def cause_of_death(self) -> str:
+        """The exit code or the signal of a dead one, in words."""
         code = self._exit_code or 0
         if self._unreadable:
             return "what it said could not be read any more, so that it was killed"
@@ -152,26 +155,23 @@ class WorkerProcess:
         return f"exit code {code}"
 
     @property
-    def refused_to_start(self) -> bool:
-        """Whether a dead one never was ready by its own doing: the program raised, and nothing killed it."""
+    def failed_to_start(self) -> bool:
+        """True where a dead one never was ready by its own doing: the program raised, and nothing killed it."""
         return not self.ready and (self._exit_code or 0) >= 0
 
-    def _send(self, message: FromParent) -> None:
-        self._unsaid.put(message)
-
-    def _speak(self) -> None:
-        """Send what is to be sent, however long that takes."""
-        while not isinstance(message := self._unsaid.get(), Dead):
-            # Where it is dead, that is told elsewhere.
+    def _send_all(self) -> None:
+        """Send what is in the outbox, however long that takes."""
+        while not isinstance(message := self._outbox.get(), _PipeIsUnused):
+            # Where the process is dead, its owner hears of that in another way.
             with suppress(OSError):
                 self.pipe.send(message)
         self.pipe.close()
 
 
 def _death_of(process: Any) -> int:
-    """What becomes readable when a process dies.
+    """Return a file descriptor that becomes readable when a process dies.
 
-    Its sentinel is a pipe, which what it forked holds open after its death.
+    The process's sentinel is a pipe, which the processes that it forked hold open after its death.
     """
     try:
         return os.pidfd_open(process.pid)

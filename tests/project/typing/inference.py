@@ -1,4 +1,4 @@
-"""What a type checker infers of the public names. Only checked, never run: see test_typing.py."""
+"""The types that a type checker infers of the public names. Only checked, never run: see test_typing.py."""
 
 from __future__ import annotations
 
@@ -413,7 +413,7 @@ def under_test() -> None:
     flow.resolve(wait_signal("approve"), {"by": "ann"})
     flow.resolve(pipeline("a", "b"), 5)
     flow.resolve(sleep(60), None)
-    # What is given may be any part of what the activity returns, also where it is only a literal.
+    # The given value may be any part of what the activity returns, also where it is only a literal.
     flow.resolve(choose(), {"tool": "saw"})
     flow.resolve(list_tools(), [])
     flow.resolve(measure(), 5)

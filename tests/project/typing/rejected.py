@@ -1,4 +1,4 @@
-"""What a type checker rejects. Only checked, never run: see test_typing.py.
+"""Programs that a type checker rejects. Only checked, never run: see test_typing.py.
 
 Each mistake bears the error that is expected of it, as a comment that tells mypy to pass over just that error there.
 Where mypy no longer rejects a line, the comment is unused, and that is an error.

@@ -57,7 +57,10 @@ def stepper() -> type[Stepper[Any]]:
 
 @pytest.fixture
 def yieldflow_store(request: pytest.FixtureRequest) -> str:
-    """What ``orchestrator`` keeps its workflows in: ``"sqlite"``, or with the marker ``"memory"`` too."""
+    """What ``orchestrator`` keeps its workflows in: ``"sqlite"``.
+
+    With the marker ``@pytest.mark.yieldflow_stores`` the test runs twice, and the first time this is ``"memory"``.
+    """
     return str(getattr(request, "param", "sqlite"))
 
 

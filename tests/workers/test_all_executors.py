@@ -1,15 +1,12 @@
-"""What holds of every activity, wherever it runs: on a thread, the event loop, in a process, in an executor given."""
+"""Promises of every activity, wherever it runs: on a thread, the event loop, in a process, in an executor given."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import logging
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,26 +14,21 @@ from uuid import UUID
 import pytest
 
 from tests.support import tasks
+from tests.support.executors import Place, narrow
 from tests.support.shop import until
 from tests.support.tasks import WAIT, Declined, Door, Point, Visitor
 from yieldflow import (
-    Activity,
     ActivityError,
     ActivityTimeoutError,
     EncodingError,
     Flow,
     MisplacedCallError,
-    Orchestrator,
     OrchestratorStoppedError,
-    Registry,
     RetryPolicy,
-    WorkerDiedError,
-    WorkflowCancelledError,
     activity,
     gather,
     race,
     wait_signal,
-    workflow,
 )
 
 KINDS = ["thread", "async", "process", "given threads", "given processes"]
@@ -51,48 +43,6 @@ def given() -> Iterator[dict[str, Executor]]:
         yield {"given threads": threads, "given processes": processes}
 
 
-class Place:
-    """Makes activities that run in one kind of place, and orchestrators for them."""
-
-    def __init__(self, kind: str, database: Path, given: dict[str, Executor]) -> None:
-        self.kind = kind
-        self.registry = Registry()
-        self._database = database
-        self._given = given
-
-    def activity(self, fn: Callable[..., Any], blocks: bool = False, **options: Any) -> Activity[..., Any]:
-        """An activity of a plain function; ``blocks`` where it waits for the test."""
-        options["registry"] = self.registry
-        if self.kind != "async":
-            return activity(fn, executor=self.kind, **options)
-
-        @functools.wraps(fn)
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            return await asyncio.to_thread(fn, *args, **kwargs) if blocks else fn(*args, **kwargs)
-
-        return activity(wrapped, **options)
-
-    def workflow(self, fn: Any) -> Any:
-        """A workflow beside them."""
-        return workflow(registry=self.registry)(fn)
-
-    def orchestrator(self, workers: int = 4) -> Orchestrator:
-        """One that has so many workers of each kind."""
-        return Orchestrator(
-            self._database, workers, registry=self.registry, executors=self._given, max_processes=min(workers, 2)
-        )
-
-    def run(self, definition: Activity[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What a workflow of one step makes of an activity."""
-
-        @self.workflow
-        def only_step() -> Flow[Any]:
-            return (yield from definition(*args, **kwargs))
-
-        with self.orchestrator() as orchestrator:
-            return orchestrator.submit(only_step()).result(WAIT)
-
-
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     found: str = request.param
@@ -102,20 +52,6 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def place(kind: str, tmp_path: Path, given: dict[str, Executor]) -> Place:
     return Place(kind, tmp_path / "workflows.db", given)
-
-
-@contextmanager
-def narrow(kind: str, folder: Path) -> Iterator[Place]:
-    """A place of its own, whose executors run one thing at a time."""
-    spawn = multiprocessing.get_context("spawn")
-    with ThreadPoolExecutor(1) as threads, ProcessPoolExecutor(1, spawn) as processes:
-        yield Place(kind, folder / "workflows.db", {"given threads": threads, "given processes": processes})
-
-
-@pytest.fixture
-def door() -> Iterator[Door]:
-    with Door() as door:
-        yield door
 
 
 def test_arguments_and_results_come_as_they_are(place: Place) -> None:
@@ -166,7 +102,7 @@ def test_a_local_exception_arrives_as_activity_error(place: Place) -> None:
 
 @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
 def test_what_ends_programs_ends_no_worker(place: Place, name: str) -> None:
-    """What Python itself acts upon arrives as `ActivityError`, and the next activity finds a worker."""
+    """Exceptions that Python itself acts upon arrive as `ActivityError`, and the next activity finds a worker."""
     fail, same = place.activity(tasks.fail_with), place.activity(tasks.same)
 
     @place.workflow
@@ -409,169 +345,3 @@ def test_log_of_a_clean_life(place: Place, caplog: pytest.LogCaptureFixture) -> 
         place.run(place.activity(tasks.same), 1)
 
     assert caplog.records == []
-
-
-# ---------------------------------------------------------------------- executors that are handed over
-
-
-def test_a_stop_wakes_what_waits_in_a_given_executor(tmp_path: Path) -> None:
-    """An activity in a given executor that waits for a workflow hears of the stop, and runs again if it fails then."""
-    with narrow("given threads", tmp_path) as place:
-        orchestrator = place.orchestrator()
-        waits = threading.Event()
-        heard: list[str] = []
-
-        def patient(workflow_id: str) -> str:
-            if heard:
-                return "again"
-            waits.set()
-            try:
-                return str(orchestrator.handle(workflow_id).result(WAIT))
-            except OrchestratorStoppedError as error:
-                heard.append(type(error).__name__)
-                raise
-
-        waiting = place.activity(patient)
-
-        @place.workflow
-        def never() -> Flow[None]:
-            yield wait_signal("never")
-
-        @place.workflow
-        def job(workflow_id: str) -> Flow[Any]:
-            return (yield from waiting(workflow_id))
-
-        orchestrator.start()
-        handle = orchestrator.submit(job(orchestrator.submit(never()).id))
-        assert waits.wait(WAIT)
-        orchestrator.stop()
-        between = handle.describe().step
-
-        with orchestrator:
-            assert (between, heard, handle.result(WAIT)) == (0, ["OrchestratorStoppedError"], "again")
-
-
-def test_what_the_owner_of_an_executor_cancels(tmp_path: Path, door: Door) -> None:
-    """An activity that the executor's owner cancels before it begins has failed, and may be tried again."""
-    handed_over = threading.Semaphore(0)
-
-    class Noting(ThreadPoolExecutor):
-        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            future = super().submit(fn, *args, **kwargs)
-            handed_over.release()
-            return future
-
-    pool = Noting(1)
-    place = Place("given threads", tmp_path / "w.db", {"given threads": pool})
-    knock, same = place.activity(tasks.knock), place.activity(tasks.same)
-
-    @place.workflow
-    def job() -> Flow[Any]:
-        return (yield from gather(knock(door.port), same(1), return_exceptions=True))
-
-    with place.orchestrator() as orchestrator:
-        handle = orchestrator.submit(job())
-        visitor = door.visitor()
-        for _ in range(2):
-            assert handed_over.acquire(timeout=WAIT)
-        pool.shutdown(wait=False, cancel_futures=True)
-        visitor.let_go("ran")
-        ran, cancelled = handle.result(WAIT)
-
-    assert ran == "ran"
-    assert isinstance(cancelled, WorkerDiedError)
-    assert str(cancelled) == "executor 'given threads' failed activity 'same': it was cancelled"
-
-
-class Ending(Executor):
-    """Has a thread for each call, and futures that can be cancelled at any time, as those of some executors can."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Begin a call."""
-        future: Future[Any] = Future()
-
-        def work() -> None:
-            result = fn(*args, **kwargs)
-            with suppress(InvalidStateError):
-                future.set_result(result)
-
-        threading.Thread(target=work, daemon=True).start()
-        return future
-
-
-@pytest.mark.parametrize("on_cancel", ["abandon", "wait"])
-def test_an_executor_that_can_end_what_runs(tmp_path: Path, door: Door, on_cancel: str) -> None:
-    """What is cancelled there makes room for the next; what is to be waited for is not cancelled."""
-    place = Place("ending", tmp_path / "w.db", {"ending": Ending()})
-    knock = place.activity(tasks.knock, max_concurrent=1, on_cancel=on_cancel)
-
-    @place.workflow
-    def job() -> Flow[Any]:
-        return (yield from knock(door.port))
-
-    with place.orchestrator() as orchestrator:
-        first, second = orchestrator.submit(job()), orchestrator.submit(job())
-        visitor = door.visitor()
-        first.cancel()
-        if on_cancel == "wait":
-            visitor.let_go("waited for")
-        with pytest.raises(WorkflowCancelledError):
-            first.result(WAIT)
-        door.visitor().let_go("next")
-        assert second.result(WAIT) == "next"
-        visitor.let_go("too late")
-
-
-def test_an_executor_that_there_is_not(tmp_path: Path) -> None:
-    """`start()` refuses a registry with an activity for an executor that was not given, and names both."""
-    registry = Registry()
-    activity(tasks.same, executor="gpu", registry=registry)
-    orchestrator = Orchestrator(tmp_path / "w.db", registry=registry)
-
-    with pytest.raises(ValueError, match=r"activity 'same' is to run in executor='gpu'.*executors=\{'gpu': \.\.\.\}"):
-        orchestrator.start()
-
-
-def test_an_executor_that_is_missed_later(tmp_path: Path) -> None:
-    """An activity defined after the start fails at once if its executor was not given, and hears which there are."""
-    registry = Registry()
-    with (
-        ThreadPoolExecutor(1) as pool,
-        Orchestrator(tmp_path / "w.db", registry=registry, executors={"cpu": pool}) as orchestrator,
-    ):
-        same = activity(tasks.same, executor="gpu", registry=registry, retry=RetryPolicy())
-
-        @workflow(registry=registry)
-        def job() -> Flow[Any]:
-            return (yield from same(1))
-
-        with pytest.raises(ValueError, match="There are: 'thread', 'async', 'process', 'cpu'"):
-            orchestrator.submit(job()).result(WAIT)
-
-
-def test_an_executor_that_was_shut_down(tmp_path: Path) -> None:
-    """An activity whose executor takes no more has failed, with the executor's name and reason."""
-    pool = ThreadPoolExecutor(1)
-    place = Place("given threads", tmp_path / "w.db", {"given threads": pool})
-    pool.shutdown()
-
-    with pytest.raises(WorkerDiedError, match="'given threads' failed activity 'same': RuntimeError: cannot schedule"):
-        place.run(place.activity(tasks.same), 1)
-
-
-def test_an_executor_whose_processes_die(tmp_path: Path) -> None:
-    """An activity that takes a given pool's process down has failed, with the pool's reason."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        place = Place("given processes", tmp_path / "w.db", {"given processes": pool})
-
-        with pytest.raises(WorkerDiedError, match="'given processes' failed activity 'die': BrokenProcessPool"):
-            place.run(place.activity(tasks.die), "exit")
-
-
-def test_an_executor_stays_its_owner_s(tmp_path: Path) -> None:
-    """An executor that was handed over works on after the orchestrator's stop."""
-    with ThreadPoolExecutor(1) as pool:
-        place = Place("given threads", tmp_path / "w.db", {"given threads": pool})
-
-        assert place.run(place.activity(tasks.same), 1) == 1
-        assert pool.submit(tasks.same, 2).result(WAIT) == 2

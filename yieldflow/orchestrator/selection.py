@@ -1,4 +1,4 @@
-"""Which workflows a caller wants to see, or to be rid of."""
+"""Checks the arguments by which callers select workflows, to list them, to delete them or to purge them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .._core.history import ENDED, EPOCH, Micros, WorkflowStatus, to_micros
 from ..filter import Filter
 from .submissions import is_text
 
-#: How `list_workflows` and `purge` take statuses.
+#: The statuses that `list_workflows` and `purge` accept: one, several, or None for any.
 Statuses: TypeAlias = WorkflowStatus | str | Iterable[WorkflowStatus | str] | None
 
 #: More workflows than any file holds.
 MOST = 1 << 62
 
-#: So many workflows are deleted in one transaction.
-TOGETHER = 500
+#: The number of workflows that are deleted in one transaction.
+BATCH = 500
 
 
 def make_filter(
+    *,
     name: str | None,
     status: Statuses,
     id_prefix: str | None,
@@ -33,7 +34,7 @@ def make_filter(
     limit: int | None,
     after: str | None,
 ) -> Filter | None:
-    """What `Orchestrator.list_workflows` was asked for; None where nothing can be found.
+    """Make a filter of the arguments of `Orchestrator.list_workflows`; None where no workflow can match.
 
     Raises:
         TypeError, ValueError: An argument is wrong; the message says which.
@@ -62,10 +63,10 @@ def make_filter(
 
 
 def statuses_of(given: Statuses) -> frozenset[WorkflowStatus] | None:
-    """The statuses that were given, one or several; None for any.
+    """Return the statuses that were given, one or several; None for any.
 
     Raises:
-        TypeError, ValueError: One of them is none; the message names those that there are.
+        TypeError, ValueError: There is no such status; the message names those that there are.
     """
     if given is None:
         return None
@@ -83,7 +84,10 @@ def statuses_of(given: Statuses) -> frozenset[WorkflowStatus] | None:
 def purge_bounds(
     older_than: float | timedelta | None, status: Statuses, now: Micros
 ) -> tuple[Micros | None, frozenset[WorkflowStatus]]:
-    """Before which time, and with which status, a workflow must have ended to be purged.
+    """Check the arguments of `Orchestrator.purge`.
+
+    Returns:
+        The time before which a workflow must have ended to be purged, None for any, and the statuses that it may have.
 
     Raises:
         TypeError, ValueError: An argument is wrong; the message says which.
@@ -105,10 +109,10 @@ def purge_bounds(
 
 
 def ids_of(given: str | Iterable[str]) -> list[str]:
-    """The ids that were given, one or several.
+    """Return the ids that were given, one or several.
 
     Raises:
-        TypeError: They are none.
+        TypeError: They are no ids.
     """
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
         raise TypeError(f"delete() takes one workflow id or several, not {given!r}")
@@ -120,14 +124,14 @@ def ids_of(given: str | Iterable[str]) -> list[str]:
 
 
 def purge(workflow_ids: Sequence[str], delete: Callable[[Sequence[str]], int]) -> int:
-    """Delete those of the workflows that can be, many in a transaction; how many were deleted."""
+    """Delete the workflows that can be deleted, many in one transaction, and return their number."""
     deleted = 0
-    for start in range(0, len(workflow_ids), TOGETHER):
-        some = workflow_ids[start : start + TOGETHER]
+    for start in range(0, len(workflow_ids), BATCH):
+        some = workflow_ids[start : start + BATCH]
         try:
             deleted += delete(some)
         except (WorkflowNotEndedError, WorkflowNotFoundError):
-            # One has a descendant under way, or went with its parent: the others one by one.
+            # One has an unfinished descendant, or was deleted with its parent: go on with the others one by one.
             for workflow_id in some:
                 with suppress(WorkflowNotEndedError, WorkflowNotFoundError):
                     deleted += delete([workflow_id])
@@ -135,6 +139,7 @@ def purge(workflow_ids: Sequence[str], delete: Callable[[Sequence[str]], int]) -
 
 
 def _moment(what: str, given: datetime | None) -> Micros | None:
+    """Return the time of the argument called ``what``, which must have a time zone."""
     if given is None:
         return None
     if not isinstance(given, datetime):

@@ -1,4 +1,4 @@
-"""What goes into a database comes out of it as it was, or is refused by name."""
+"""Values come out of a database as they went in, or are refused by name."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import yieldflow
-from yieldflow._core.errors import ActivityError, Cancelled, EncodingError, WorkflowCancelledError
+from tests.support.values import BOTH, Order, OwnInit, nested
+from yieldflow._core.errors import ActivityError, EncodingError
 from yieldflow._core.history import Codec, Failure
 from yieldflow.codec import JsonCodec, PickleCodec, codec_named, preview
 
 ROOT = Path(yieldflow.__file__).parent.parent
-BOTH = pytest.mark.parametrize("codec", [PickleCodec(), JsonCodec()], ids=["pickle", "json"])
 
 
 class Color(enum.Enum):
@@ -47,12 +47,6 @@ class Name(str):
 class Point(NamedTuple):
     x: object
     y: object
-
-
-@dataclass
-class Order:
-    number: int
-    handle: object = None
 
 
 @dataclass(slots=True)
@@ -86,13 +80,6 @@ class Touch:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (self.path,)
-
-
-def nested(depth: int) -> object:
-    value: object = []
-    for _ in range(depth - 1):
-        value = [value]
-    return value
 
 
 def cycle() -> dict[str, object]:
@@ -246,7 +233,7 @@ def test_numbers_of_any_length_come_back_whatever_the_process_allows(limit: int,
 
 
 def test_functions_and_classes_without_a_name_of_their_own_come_back() -> None:
-    """What has no module to be found in, such as a lambda or a local class, is stored by value."""
+    """Functions and classes that no module has, such as a lambda or a local class, are stored by value."""
 
     @dataclass
     class Local:
@@ -305,20 +292,13 @@ def test_classes_of_the_script_itself_hold_after_a_restart(tmp_path: Path) -> No
 
 
 def test_import_is_light() -> None:
-    """Who stores plain data only never loads the machinery of pickles."""
+    """A program that stores plain data only never loads the machinery of pickles."""
     code = "import sys, yieldflow.codec; yieldflow.codec.PickleCodec().encode([1]); print(*sys.modules)"
 
     assert {"pickle", "cloudpickle"}.isdisjoint(run_python("-c", code).split())
 
 
 # ---------------------------------------------------------------------- what cannot be stored
-
-
-class OwnInit(Exception):
-    """An exception whose `__init__` does not take what it passes on."""
-
-    def __init__(self, order: int, reason: str) -> None:
-        super().__init__(f"order {order}: {reason}")
 
 
 def leave() -> None:
@@ -392,7 +372,7 @@ DAMAGED: list[tuple[str | bytes, str]] = [
 
 @pytest.mark.parametrize(("payload", "message"), DAMAGED, ids=[f"{payload!r:.30}" for payload, _ in DAMAGED])
 def test_a_damaged_payload_is_reported(payload: str | bytes, message: str) -> None:
-    """What can no longer be read back says why, and which module or class is missing."""
+    """A payload that cannot be read back any more says why, and which module or class is missing."""
     with pytest.raises(EncodingError, match=message) as damage:
         PickleCodec().decode(payload)
 
@@ -424,359 +404,3 @@ def test_codecs_have_names() -> None:
     assert isinstance(codec_named("json"), JsonCodec)
     with pytest.raises(ValueError, match=r"no codec 'yaml': use codec=\"pickle\" or codec=\"json\""):
         codec_named("yaml")
-
-
-# ---------------------------------------------------------------------- failures
-
-
-class Declined(Exception):
-    """A plain exception of a user's own."""
-
-
-class Broken(Exception):
-    """An exception whose every method fails."""
-
-    def __str__(self) -> str:
-        raise KeyboardInterrupt
-
-    __repr__ = __str__
-
-    def __reduce__(self) -> str:
-        raise SystemExit
-
-    @property
-    def __notes__(self) -> list[str]:  # type: ignore[override]  # broken on purpose
-        raise GeneratorExit
-
-
-class Frozen(Exception):
-    """An exception that lets nobody set an attribute."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(name)
-
-
-class Advising(Exception):
-    """An exception that comes with a note."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.add_note("ask the bank")
-
-
-def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
-    """``error`` as it is where it was caught, with a traceback."""
-    try:
-        raise error from cause
-    except BaseException as caught:
-        return caught
-
-
-def revived(codec: Codec, error: BaseException) -> BaseException:
-    return codec.decode_failure(codec.encode_failure(error), ActivityError)
-
-
-PLAIN: list[BaseException] = [
-    ValueError("no such order"),
-    ValueError(),
-    ValueError("a", 2, [None]),
-    KeyError("x"),
-    ZeroDivisionError("division by zero"),
-    TimeoutError("late"),
-    FileNotFoundError(2, "No such file or directory", "a.txt"),
-    OSError(2, "No such file or directory", "a.txt", None, "b.txt"),
-    PermissionError(13, "Permission denied"),
-    OSError("odd"),
-    UnicodeEncodeError("ascii", "é", 0, 1, "not in range"),
-    ActivityError("no funds", "shop.errors.Declined", "Traceback ...\n"),
-    WorkflowCancelledError("by the operator"),
-    EncodingError("cannot store it"),
-    Cancelled(),
-    Cancelled("gone"),
-]
-
-
-@BOTH
-@pytest.mark.parametrize("error", PLAIN, ids=repr)
-def test_built_in_exceptions_come_back_as_they_were(codec: Codec, error: BaseException) -> None:
-    """`except KeyError` catches a KeyError on every run, with the text it had; in the database it is readable."""
-    failure = codec.encode_failure(raised(error))
-    again = codec.decode_failure(failure, ActivityError)
-
-    assert isinstance(failure.exception, str)
-    assert failure.message == str(error)
-    assert (type(again), str(again), again.args) == (type(error), str(error), error.args)
-    assert {**vars(again), "__notes__": None} == {**vars(error), "__notes__": None}
-
-
-def test_a_huge_message_is_cut() -> None:
-    """Of a message of many millions the beginning and the end are kept, and what is left out is said."""
-    codec = JsonCodec()
-    message = "the beginning" + "x" * 100_000_000 + "the end"
-    failure = codec.encode_failure(raised(ValueError(message)))
-    again = codec.decode_failure(failure, ActivityError)
-
-    assert failure.message.startswith("the beginning")
-    assert failure.message.endswith("the end")
-    assert f"({len(message) - 1_000_000:,} characters are left out here)" in failure.message
-    assert "characters are left out here" in failure.traceback
-    assert max(len(failure.message), len(failure.traceback)) < 1_000_100
-    assert failure.exception is None
-    assert isinstance(again, ActivityError)
-    assert again.message == failure.message
-
-
-def test_a_long_message_is_kept_whole_in_the_exception() -> None:
-    """An exception of a few megabytes is built again as it was, though the text that people see of it is cut."""
-    error = ValueError("x" * 2_000_000)
-    failure = PickleCodec().encode_failure(error)
-
-    assert len(failure.message) < 1_000_100
-    assert str(PickleCodec().decode_failure(failure, ActivityError)) == str(error)
-
-
-def test_failures_read_as_python_prints_them() -> None:
-    """The type has its module, and `KeyError('x')` keeps the quotes that `str` gives it."""
-    failure = PickleCodec().encode_failure(KeyError("x"))
-
-    assert failure == Failure("builtins.KeyError", "'x'", "", '["x"]')
-    assert failure.summary == "KeyError: 'x'"
-    assert PickleCodec().encode_failure(Declined("no")).type_name == f"{__name__}.Declined"
-
-
-PICKLED: list[Exception] = [
-    Declined("no", 3),
-    ValueError((1, 2)),
-    ValueError(Order(1)),
-    UnicodeDecodeError("ascii", b"\xff", 0, 1, "not in range"),
-    ExceptionGroup("both", [ValueError(1), Declined(2)]),
-    ImportError("no shop", name="shop"),
-    Frozen("ice"),
-]
-
-
-@pytest.mark.parametrize("error", PICKLED, ids=repr)
-def test_other_exceptions_come_back_as_their_own_type(error: Exception) -> None:
-    """`except Declined` catches the user's own exception, with its arguments and text."""
-    again = revived(PickleCodec(), raised(error))
-
-    assert type(again) is type(error)
-    assert (str(again), repr(again)) == (str(error), repr(error))
-    assert getattr(again, "name", None) == getattr(error, "name", None)
-
-
-def test_attributes_of_an_exception_come_back() -> None:
-    """What was set on an exception is there when it is raised again."""
-    error = ValueError("x")
-    vars(error)["order"] = 3
-
-    assert vars(revived(PickleCodec(), error)) == {"order": 3}
-
-
-class Stop(StopIteration):
-    pass
-
-
-def local_exception() -> Exception:
-    class Inner(Exception):
-        pass
-
-    return Inner("inner")
-
-
-def with_lock() -> Exception:
-    error = Declined("locked")
-    vars(error)["lock"] = threading.Lock()
-    return error
-
-
-def in_a_circle() -> Exception:
-    error, other = Declined("a"), Declined("b")
-    error.__cause__, other.__cause__ = other, error
-    error.args = (error,)
-    return error
-
-
-def test_an_exception_with_an_init_of_its_own_comes_back() -> None:
-    """Its `__init__` is not called again, since what that wants is not what the exception keeps."""
-    again = revived(PickleCodec(), raised(OwnInit(1, "no funds")))
-
-    assert type(again) is OwnInit
-    assert (str(again), again.args) == ("order 1: no funds", ("order 1: no funds",))
-
-
-LOST: list[BaseException] = [
-    StopIteration(1),
-    Stop(1),
-    StopAsyncIteration(),
-    GeneratorExit(),
-    SystemExit(3),
-    KeyboardInterrupt(),
-    BaseException("bare"),
-    Broken(),
-    local_exception(),
-    with_lock(),
-    ValueError(object()),
-]
-
-
-@BOTH
-@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
-def test_what_cannot_be_raised_again_arrives_as_an_activity_error(codec: Codec, error: BaseException) -> None:
-    """It is found out when the failure is recorded, so that the first run and every replay see the same."""
-    failure = codec.encode_failure(raised(error))
-    again = codec.decode_failure(failure, ActivityError)
-
-    assert failure.exception is None
-    assert isinstance(again, ActivityError)
-    assert (again.type_name, again.message, again.traceback) == failure[:3]
-    assert failure.type_name == f"{type(error).__module__}.{type(error).__qualname__}"
-
-
-def test_the_json_codec_keeps_what_it_knows_of_other_exceptions() -> None:
-    """Without pickles, a user's own exception arrives as an ActivityError that names it."""
-    again = revived(JsonCodec(), raised(Declined("no funds")))
-
-    assert isinstance(again, ActivityError)
-    assert str(again) == f"{__name__}.Declined: no funds"
-    assert "raised(Declined" not in again.traceback
-    assert "in raised" in again.traceback
-
-
-STRANGE: list[BaseException] = [
-    Broken(),
-    in_a_circle(),
-    with_lock(),
-    ValueError("\ud800 \0 é"),
-    ValueError("x" * 1_000_000),
-    ValueError(10**5000),
-    ValueError(nested(100_000)),
-    ExceptionGroup("g", [Broken(), in_a_circle()]),
-    type("Odd", (Exception,), {"__module__": None, "__qualname__": "\ud800"})("odd"),
-]
-
-
-@BOTH
-@pytest.mark.parametrize("error", STRANGE, ids=lambda error: ascii(type(error).__name__))
-def test_no_exception_gets_in_the_way_of_its_own_record(codec: Codec, error: BaseException) -> None:
-    """Whatever an activity raises ends as a failure that any database takes, and that can be raised again."""
-    failure = codec.encode_failure(raised(error))
-
-    assert [text.encode().decode() for text in failure[:3]] == list(failure[:3])
-    assert isinstance(codec.decode_failure(failure, ActivityError), Exception)
-
-
-def test_a_broken_str_leaves_type_and_place() -> None:
-    """An exception that cannot even be printed is recorded by its type, and the recording says why there is no text."""
-    failure = PickleCodec().encode_failure(Broken())
-
-    assert failure.summary == f"{__name__}.Broken: <its __str__ failed>"
-
-
-def test_recording_a_failure_leaves_the_exception_as_it_is() -> None:
-    """Who still holds the exception finds notes, causes and traceback untouched."""
-    cause = KeyError("k")
-    error = raised(Declined("no"), cause)
-    error.add_note("a note")
-    traceback = error.__traceback__
-    PickleCodec().encode_failure(error)
-
-    assert vars(error) == {"__notes__": ["a note"]}
-    assert error.__cause__ is cause
-    assert error.__traceback__ is traceback
-
-
-@BOTH
-def test_the_traceback_comes_back_as_the_only_note(codec: Codec) -> None:
-    """Causes, notes and lines of code are kept as text, and shown with the exception where it is raised again."""
-    error = raised(ValueError("no"), raised(KeyError("k")))
-    error.add_note("a note")
-    failure = codec.encode_failure(error)
-    again = codec.decode_failure(failure, ActivityError)
-
-    assert again.__notes__ == [f"Traceback where it was raised:\n{failure.traceback.rstrip()}"]
-    assert "KeyError: 'k'" in failure.traceback
-    assert "raise error from cause" in failure.traceback
-    assert failure.traceback.endswith("ValueError: no\na note\n")
-    assert (again.__cause__, again.__context__, again.__traceback__) == (None, None, None)
-
-
-def test_a_failure_passed_on_has_one_note_still() -> None:
-    """An exception that passes through several workflows tells of each, and does not gather notes."""
-    codec = PickleCodec()
-    again = revived(codec, raised(revived(codec, raised(Declined("no")))))
-
-    assert len(again.__notes__) == 1
-    assert again.__notes__[0].count("Traceback where it was raised:") == 2
-
-
-def test_no_note_where_there_is_no_traceback() -> None:
-    """An exception that was never raised comes back without a note."""
-    assert not hasattr(revived(PickleCodec(), Declined("no")), "__notes__")
-    assert not hasattr(revived(JsonCodec(), KeyError("no")), "__notes__")
-
-
-def test_the_notes_of_an_exception_live_on_in_the_traceback_only() -> None:
-    """Notes are told once: what the exception is built from again does not have them."""
-    built_in, own = raised(ValueError("no")), raised(Declined("no"))
-    built_in.add_note("first note")
-    own.add_note("second note")
-    codec = PickleCodec()
-    failure = codec.encode_failure(own)
-    untraced = codec.encode_failure(Advising("no"))._replace(traceback="")
-
-    assert codec.encode_failure(built_in).exception == '["no"]'
-    assert isinstance(failure.exception, bytes)
-    assert b"second note" not in failure.exception
-    assert "second note" in failure.traceback
-    assert len(revived(codec, raised(Advising("no"))).__notes__) == 1
-    assert not hasattr(codec.decode_failure(untraced, ActivityError), "__notes__")
-
-
-def test_our_own_frames_are_left_out() -> None:
-    """A traceback shows the user's lines, not the library's."""
-    with pytest.raises(EncodingError) as refusal:
-        PickleCodec().encode(threading.Lock())
-    text = PickleCodec().encode_failure(refusal.value).traceback
-
-    assert os.path.join("yieldflow", "codec.py") not in text
-    assert "PickleCodec().encode(threading.Lock())" in text
-
-
-UNBUILDABLE = [
-    Failure("this.Thing", "", "", '["x"]'),
-    Failure("os.system", "", "", '["true"]'),
-    Failure("builtins.SystemExit", "", "", "[3]"),
-    Failure("builtins.UnicodeEncodeError", "", "", '["x"]'),
-    Failure("builtins.ValueError", "", "", '{"x":1}'),
-    Failure("builtins.ValueError", "", "", '["x"'),
-    Failure("builtins.ValueError", "", "", pickle.dumps("no exception")),
-    Failure("shop.Declined", "", "", b"cno_such_module\nDeclined\n."),
-]
-
-
-@pytest.mark.parametrize("failure", UNBUILDABLE, ids=repr)
-def test_a_failure_that_was_kept_and_is_lost_is_an_error(failure: Failure) -> None:
-    """Where the exception can no longer be built, the error names it: no other is put in its place."""
-    with pytest.raises(EncodingError, match=f"cannot build the {failure.type_name} again"):
-        PickleCodec().decode_failure(failure, ActivityError)
-
-
-def test_reading_json_never_imports_what_it_names() -> None:
-    """A type name in the database is looked up among the known exceptions, and nowhere else."""
-    sys.modules.pop("this", None)
-    with pytest.raises(EncodingError):
-        JsonCodec().decode_failure(UNBUILDABLE[0], ActivityError)
-
-    assert "this" not in sys.modules
-
-
-@BOTH
-@pytest.mark.parametrize("error", [ValueError("x"), Declined("y"), SystemExit(1)], ids=repr)
-def test_the_same_failure_is_raised_each_time(codec: Codec, error: BaseException) -> None:
-    """A second replay meets the very exception that the first one met."""
-    failure = codec.encode_failure(raised(error))
-    one, other = [codec.decode_failure(failure, ActivityError) for _ in range(2)]
-
-    assert (type(one), one.args, one.__notes__) == (type(other), other.args, other.__notes__)
-    assert one is not other

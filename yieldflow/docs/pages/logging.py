@@ -1,0 +1,15 @@
+"""Logging: what yieldflow says, and what a workflow says.
+
+yieldflow logs to `logging.getLogger("yieldflow")`. A warning or an error there is
+
+- a workflow that failed or stalled;
+- a command that was made and never yielded, with the line;
+- workflow code that blocks the scheduler for more than a second, and an async activity that blocks the event loop, each
+  with the stack;
+- a run of more than ten thousand steps: see `continue_as_new`;
+- a thread that goes on after its attempt's time is over;
+- a disk that fails;
+- a file that is waited for and that no orchestrator has started.
+
+A workflow logs with a logger of `get_logger`.
+"""

@@ -1,0 +1,32 @@
+"""Misbehaving activities, and the consequence of each misdeed.
+
+raises `SystemExit`, `KeyboardInterrupt`, `MemoryError`, `Cancelled`
+    a failed attempt like any other; all but the `MemoryError` arrive as `ActivityError`
+raises an exception that cannot be pickled, or not be built again
+    it arrives as `ActivityError`, with type, message and traceback
+returns a generator, a socket, whatever cannot be stored
+    it fails with `EncodingError`, which says what it was; not tried again, since the work was done
+fails with a huge message
+    the message is cut to its beginning and end, of a million characters; an exception of over 100 million bytes
+    arrives as `ActivityError`
+beats with huge details
+    above ten million bytes `heartbeat()` raises `EncodingError`
+returns 200 MB
+    stored; above SQLite's limit of a billion bytes it fails with `EncodingError`
+changes its arguments
+    nothing else sees it: each attempt gets its own
+never returns
+    with a `timeout`: the attempt fails, another thread takes its place, and the log and `health()` tell of the thread.
+    Without one, or once it is cancelled, it keeps its worker
+forks
+    a child that comes back from the activity ends there; the parent goes on
+starts threads
+    they are its own; `activity_context()` is not for them
+starts programs
+    they are its own: where its worker process is killed, they live on
+kills its process
+    in a worker process: `WorkerDiedError`. On a thread: everything goes on at the next start; see `recovery`
+calls the orchestrator
+    it may, but `stop()` is refused with `MisplacedCallError`. While it waits for a workflow it keeps a thread, beside
+    the one that works in its place: `max_concurrent` bounds them
+"""

@@ -1,0 +1,21 @@
+"""Stop, crash, and go on.
+
+`stop()`, or leaving the `with` block, begins nothing new, waits for the activities that are running (at most `timeout`
+seconds, if given), and leaves the rest for the next start. Without `stop()` the interpreter exits promptly, and
+nothing is lost. `start()` takes up every unfinished workflow, and so does the start after a crash.
+
+A workflow that takes the process down again and again is set aside as `stalled` after `max_recovery_attempts` (10)
+starts in a row at which it was taken up and the process died before its next checkpoint. Progress or a clean stop sets
+the count back to 0. Others that were there are not blamed: from half that number on, suspects are taken up one at a
+time.
+
+An attempt at an activity that the death of the process cut short is made again under the same number: a retry
+policy's `maximum_attempts` counts those that failed. Sleeps, retries and the time limits of workflows are due at their
+moment, and are made up for at the start where no process ran then.
+
+A workflow that waits for over a minute leaves memory, unless it waits inside a `try` or `with`, where closing its
+generator would run its code. It is built again, by replay, when what it waits for comes.
+
+`stop(timeout=...)` bounds the wait for activities, not for workflow code that blocks, nor for a commit that waits for
+another program's lock (5 s, and 5 s more for the last one).
+"""

@@ -1,0 +1,212 @@
+"""Waits for the end of a workflow, and returns or raises what it ended with.
+
+A waiter first asks to be notified, then looks at the disk, then sleeps until it is notified. In this order it misses
+nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from typing import Any
+
+from .._core.commands import seconds_of
+from .._core.errors import (
+    EncodingError,
+    OrchestratorStoppedError,
+    WorkflowCancelledError,
+    WorkflowFailedError,
+    WorkflowStalledError,
+)
+from .._core.history import Codec, Failure, WorkflowStatus, to_datetime
+from .._core.nodes import add_note
+from ..history_checks import end_of
+from ..log import logger
+from ..scheduler.messages import Ended
+from ..workers import must_stop_waiting, release_slot_while_waiting
+from .gateway import Gateway
+from .watches import Watch
+
+#: Seconds after which a thread that waits wakes for a moment, so that Python can handle a signal there.
+WAKE_INTERVAL = 0.5
+#: Seconds between two looks of a client that waits for a workflow.
+POLL_INTERVAL = 0.02
+#: After this many looks without an owner in this process, a client checks that the file has an owner at all.
+LOOKS_BEFORE_WARNING = 50
+
+
+def timeout_seconds(call: str, timeout: float | timedelta | None) -> float | None:
+    """Return a caller's timeout in seconds; None for as long as it takes.
+
+    Raises:
+        TypeError: It is neither a number nor a `timedelta`.
+        ValueError: It is no length of time.
+    """
+    if timeout is None:
+        return None
+    seconds = seconds_of(f"{call}(timeout=...)", timeout)
+    if math.isnan(seconds):
+        raise ValueError(f"{call}(timeout=...) takes seconds or a timedelta, not {timeout!r}")
+    return seconds
+
+
+# ---------------------------------------------------------------------- waiting
+
+
+class _Poll:
+    """Looks at a workflow on disk until it has ended or stalled."""
+
+    def __init__(self, gateway: Gateway, watch: Watch, workflow_id: str) -> None:
+        self._gateway = gateway
+        self._watch = watch
+        self._workflow_id = workflow_id
+        self._session = gateway.session
+        self._looks = 0
+        #: Seconds to wait for a notification before the next look; None for as long as it takes.
+        self.patience: float | None = None
+
+    def look(self) -> Ended | None:
+        """Return the end of the workflow, if it has ended or stalled.
+
+        Raises:
+            OrchestratorStoppedError, DatabaseLostError: The session that was waited with is over.
+        """
+        # Read once: another waiter may find the announcement outdated, and clear it.
+        announced = self._watch.done
+        if announced is not None:
+            return announced
+        self._watch.clear()
+        session = self._gateway.session
+        # Asked before the row is read: a registration that comes afterwards may have the workflow tried again.
+        heard = session is None or session.heard_registrations
+        record = self._gateway.record(self._workflow_id)
+        stalled = record.status is WorkflowStatus.STALLED
+        tried = heard and self._gateway.session is session and (session is None or session.rests(record))
+        if record.status.ended or (stalled and tried):
+            return Ended(record.id, record.status, record.outcome, record.reason)
+        self._check_session()
+        self._session = self._gateway.session
+        self._looks += 1
+        if self._session is None and self._looks == LOOKS_BEFORE_WARNING:
+            alone = self._gateway.unattended()
+            if alone is not None:
+                logger.warning("%s is waited for, and %s", self._workflow_id, alone)
+        self.patience = POLL_INTERVAL if self._session is None or stalled else None
+        return None
+
+    def _check_session(self) -> None:
+        """Check that the session that was there at the last look still runs."""
+        session = self._session
+        stopped = session is not None and (self._gateway.session is not session or not session.running)
+        if stopped and session is not None:
+            session.check_file()
+        if stopped or must_stop_waiting():
+            raise OrchestratorStoppedError(
+                f"the orchestrator stopped while {self._workflow_id} was waited for: that goes on at the next start"
+            )
+
+
+def wait_for_end(gateway: Gateway, watch: Watch, workflow_id: str, timeout: float | None) -> Ended | None:
+    """Wait for the end of a workflow; None where it has not ended within ``timeout`` seconds."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    poll = _Poll(gateway, watch, workflow_id)
+    notified = threading.Event()
+    with watch.notifying(notified.set), ExitStack() as waiting:
+        lent = False
+        while True:
+            notified.clear()
+            ended = poll.look()
+            if ended is not None:
+                return ended
+            patience = poll.patience
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                patience = left if patience is None else min(left, patience)
+            if not lent:
+                lent = True
+                waiting.enter_context(release_slot_while_waiting(notified.set))
+            _sleep_until(notified, patience)
+
+
+def _sleep_until(notified: threading.Event, patience: float | None) -> None:
+    """Wait for a notification, for ``patience`` seconds or for as long as it takes.
+
+    A signal that the system gave to another thread, or that came right before the wait, does not end it. Without the
+    short breaks the main thread would not react to Ctrl-C.
+    """
+    until = math.inf if patience is None else time.monotonic() + patience
+    while not notified.wait(min(WAKE_INTERVAL, max(0.0, until - time.monotonic()))) and time.monotonic() < until:
+        pass
+
+
+async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -> Ended:
+    """Wait for the end of a workflow from a coroutine, without holding a thread."""
+    import asyncio
+
+    poll = _Poll(gateway, watch, workflow_id)
+    loop = asyncio.get_running_loop()
+    notified = asyncio.Event()
+
+    def notify() -> None:
+        # In a closed loop nothing waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(notified.set)
+
+    with watch.notifying(notify), release_slot_while_waiting(notify):
+        while True:
+            notified.clear()
+            ended = poll.look()
+            if ended is not None:
+                return ended
+            with suppress(TimeoutError):
+                await asyncio.wait_for(notified.wait(), poll.patience)
+
+
+def prospects(gateway: Gateway, workflow_id: str) -> str:
+    """Say, after a wait that ran out, what the workflow waits for now."""
+    record = gateway.record(workflow_id)
+    if record.status is WorkflowStatus.SUSPENDED:
+        return "it is suspended, and goes on once resume() is called"
+    if record.started_at is None and record.starts_at is not None:
+        return f"it is to start at {to_datetime(record.starts_at).isoformat()}"
+    return gateway.unattended() or "it goes on, and can be asked again"
+
+
+# ---------------------------------------------------------------------- the result
+
+
+def result_of(ended: Ended, codec: Codec) -> Any:
+    """Return what a workflow returned, or raise what it raised.
+
+    Raises:
+        WorkflowStalledError, WorkflowCancelledError, WorkflowFailedError: It ended that way.
+        DamagedRowError: Its outcome is lost.
+        EncodingError: Its result cannot be decoded here.
+    """
+    if ended.status is WorkflowStatus.STALLED:
+        raise WorkflowStalledError(f"workflow {ended.workflow_id} is stalled: {ended.reason}")
+    if ended.status is WorkflowStatus.CANCELLED:
+        because = f": {ended.reason}" if ended.reason else ""
+        raise WorkflowCancelledError(f"workflow {ended.workflow_id} was cancelled{because}")
+    outcome = end_of(ended.workflow_id, ended.status, ended.outcome)
+    if isinstance(outcome, Failure):
+        raise _error_of(outcome, ended.workflow_id, codec)
+    try:
+        return codec.decode(outcome)
+    except EncodingError as error:
+        raise EncodingError(f"what workflow {ended.workflow_id} returned: {error}") from error
+
+
+def _error_of(failure: Failure, workflow_id: str, codec: Codec) -> BaseException:
+    """Build the error that a workflow raised, with a note that names the workflow."""
+    try:
+        error = codec.decode_failure(failure, WorkflowFailedError)
+    except EncodingError:
+        error = WorkflowFailedError(failure.message, failure.type_name, failure.traceback)
+    add_note(error, f"in workflow {workflow_id}")
+    return error
