@@ -275,7 +275,7 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                self._guarded(lambda: evict_idle(self.scheduler, self.wall()))
+                self._guarded(self._evict)
                 self.count("evict after each turn")
         return True
 
@@ -354,7 +354,7 @@ class World:
         elif fault.kind == "stop":
             self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
-            evict_idle(self.scheduler, self.wall())
+            self._evict()
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
             self._leaps += 10**fault.size * SECOND
@@ -367,6 +367,9 @@ class World:
             self._disturb()
             # At its next poll the engine sees the new time.
             self.after(POLL_INTERVAL / SECOND, lambda: None)
+
+    def _evict(self) -> None:
+        evict_idle(self.scheduler, self.wall())
 
     # ------------------------------------------------------------------ in the end
 
