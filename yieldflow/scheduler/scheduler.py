@@ -480,7 +480,9 @@ class Scheduler:
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
-            state.wake(workflow_id)
+            # The workflow of that id may have been deleted, and another be submitted in this very turn.
+            if workflow_id not in turn.created:
+                state.wake(workflow_id)
             return
         if workflow is None:
             return
