@@ -33,7 +33,7 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.sqlite import SqliteStore, connections, listing, reading, rewind, schema, writing
+from yieldflow.sqlite import SqliteStore, connections, listing, schema, statements
 from yieldflow.store import (
     Checkpoint,
     Current,
@@ -682,31 +682,31 @@ def test_listing_goes_by_an_index(
 
 
 READINGS: dict[str, tuple[str, Sequence[object], str]] = {
-    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_wake_at"),
-    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
-    "waiting signals": (reading.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
-    "arrivals": (reading.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
-    "arrivals before": (reading.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
-    "arrivals after a deletion": (reading.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
-    "must be in memory": (reading.SELECT_PENDING, (5,), "workflows_wake_at (wake_at=? AND rowid>?)"),
-    "a damaged moment": (reading.SELECT_DAMAGED, (5,), "workflows_wake_at (wake_at>?"),
-    "sleepers of a moment": (reading.SELECT_SLEEPERS_OF, (5, 5, 9), "workflows_wake_at (wake_at=? AND rowid>?"),
-    "sleepers": (reading.SELECT_SLEEPERS, (5, 9), "workflows_wake_at (wake_at>? AND wake_at<?)"),
-    "a brief": (reading.SELECT_BRIEF, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
-    "an orphan's parent": (reading.SELECT_ENDED_PARENT, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
-    "orphans": (writing.WAKE_ORPHANS, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
-    "the stalled": (writing.WAKE_STALLED, (), "workflows_stalled"),
-    "the stalled of a name": (writing.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
-    "requests": (reading.SELECT_REQUESTS, (), "workflow_requests"),
-    "a workflow's signals": (reading.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
-    "a workflow's events": (reading.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
+    "recovery": (statements.SELECT_UNFINISHED, (), "workflows_wake_at"),
+    "open steps": (statements.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
+    "waiting signals": (statements.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
+    "arrivals": (statements.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
+    "arrivals before": (statements.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
+    "arrivals after a deletion": (statements.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
+    "must be in memory": (statements.SELECT_PENDING, (5,), "workflows_wake_at (wake_at=? AND rowid>?)"),
+    "a damaged moment": (statements.SELECT_DAMAGED, (5,), "workflows_wake_at (wake_at>?"),
+    "sleepers of a moment": (statements.SELECT_SLEEPERS_OF, (5, 5, 9), "workflows_wake_at (wake_at=? AND rowid>?"),
+    "sleepers": (statements.SELECT_SLEEPERS, (5, 9), "workflows_wake_at (wake_at>? AND wake_at<?)"),
+    "a brief": (statements.SELECT_BRIEF, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "an orphan's parent": (statements.SELECT_ENDED_PARENT, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "orphans": (statements.WAKE_ORPHANS, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "the stalled": (statements.WAKE_STALLED, (), "workflows_stalled"),
+    "the stalled of a name": (statements.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
+    "requests": (statements.SELECT_REQUESTS, (), "workflow_requests"),
+    "a workflow's signals": (statements.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
+    "a workflow's events": (statements.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
     "ended children": (
-        reading.SELECT_ENDED_CHILDREN,
+        statements.SELECT_ENDED_CHILDREN,
         ("w", 1),
         "workflows_by_parent (parent=? AND parent_run=?)",
     ),
-    "open children": (reading.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
-    "descendants": (rewind.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
+    "open children": (statements.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "descendants": (statements.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
 }
 
 

@@ -25,7 +25,7 @@ from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 T = TypeVar("T")
 
 #: Seconds for which SQLite itself waits for a lock. It looks ever more rarely, at last ten times a second: where others
-#: take the lock in turn without a pause, it may find it taken each time. The rest is waited for by `patiently`.
+#: take the lock in turn without a pause, it may find it taken each time. The rest is waited for by `retry_busy`.
 AT_ONCE = 0.02
 #: How durable a commit is.
 SYNCHRONOUS = {"full": "pragma synchronous = full", "normal": "pragma synchronous = normal"}
@@ -143,7 +143,7 @@ def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connecti
             connection.execute("pragma temp_store = memory")
             # The SQLite of macOS has a limit, and cuts its log off to that, as somebody would who damages it.
             connection.execute("pragma journal_size_limit = -1")
-            patiently(busy_timeout, lambda: _use_wal(connection))
+            retry_busy(busy_timeout, lambda: _use_wal(connection))
         except BaseException:
             connection.close()
             raise
@@ -264,12 +264,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError(f"its journal mode stays {mode!r}, where it has to be 'wal'")
 
 
-def patiently(busy_timeout: float, call: Callable[[], T]) -> T:
-    """What a call comes to that changes nothing where another connection's lock is in its way.
+def retry_busy(busy_timeout: float, call: Callable[[], T]) -> T:
+    """Run ``call``, and retry while another connection holds the lock.
 
     Args:
-        busy_timeout: For how long it is made again and again, in seconds.
-        call: The call.
+        busy_timeout: For how long to retry, in seconds.
+        call: The call; it changes nothing where a lock is in its way.
     """
     deadline = time.monotonic() + busy_timeout
     while True:

@@ -9,10 +9,10 @@ from .._core.errors import WorkflowNotFoundError
 from .._core.history import ENDED, Micros, WorkflowStatus
 from ..filter import Filter
 from ..store import WorkflowRecord
-from .reading import SELECT_WORKFLOWS, selecting
 from .row_checks import FROM_ONE, TEXT, TIME, Columns, Row, shown
 from .rows import legible_record, stored_text
 from .schema import NOT_DONE, UNFINISHED
+from .statements import SELECT_WORKFLOWS, selecting
 
 SELECT_PLACE = "select created_at, number from workflows where id = ?"
 #: What it gives, and the id.

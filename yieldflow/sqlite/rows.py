@@ -39,6 +39,7 @@ from ..store import (
     WorkflowRecord,
 )
 from .row_checks import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, WAKE_AT, Columns, Row, shown
+from .schema import RELEASED
 
 #: Text that people read; as bytes where it cannot be written in UTF-8.
 StoredText: TypeAlias = str | bytes
@@ -48,8 +49,6 @@ WORKFLOW_STATUSES = {status.value: status for status in WorkflowStatus}
 STEP_STATUSES = {status.value: status for status in StepStatus}
 STEP_KINDS = {kind.value: kind for kind in StepKind}
 REQUEST_KINDS = {kind.value: kind for kind in RequestKind}
-#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
-RELEASED = "released"
 ON_PARENT_END: dict[str, OnParentEnd] = {
     "cancel": "cancel",
     "wait": "wait",

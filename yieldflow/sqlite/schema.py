@@ -31,6 +31,9 @@ from ..store import FOREVER
 # All SQL that creates anything is here. Wide columns stand last, so that a scan of the narrow ones need not follow a
 # long row to its overflow pages.
 
+#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
+RELEASED = "released"
+
 #: Marks a file as yieldflow's, in SQLite's header: the bytes "yfdb".
 APPLICATION_ID = int.from_bytes(b"yfdb", "big")
 
