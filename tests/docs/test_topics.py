@@ -19,6 +19,7 @@ from yieldflow.__main__ import main
 from yieldflow._core.history import TRANSITIONS
 from yieldflow.docs import architecture
 from yieldflow.docs.topics import TOPICS, Topic
+from yieldflow.scheduler.lifecycle import PHASES
 
 PACKAGE = Path(yieldflow.__file__).parent
 #: A name of a module's file, as in ``scheduler/turn.py``.
@@ -128,15 +129,14 @@ def test_the_reference_needs_no_pytest() -> None:
 
 
 def test_the_architecture_shows_the_tables_of_the_code() -> None:
-    """The diagram of statuses says of each what it may become, as the table does by which the code goes."""
-    page = architecture.page()
-    shown = {
-        before: set(after.split(", ")) - {"(nothing)"}
-        for before, after in re.findall(r"^ +(\w+) +->  (.*)$", page, flags=re.MULTILINE)
-    }
+    """The diagrams say of each status and of each phase what may follow it, as the tables do by which the code goes."""
+    drawn = re.findall(r"^ +(\(none\)|\w+) +->  (.*)$", architecture.page(), flags=re.MULTILINE)
+    shown = {before: set(after.split(", ")) - {"(nothing)"} for before, after in drawn}
 
-    for status, following in TRANSITIONS.items():
-        assert shown[status.value] == {after.value for after in following}
+    statuses = {before.value: {after.value for after in following} for before, following in TRANSITIONS.items()}
+    phases = {before or "(none)": {after or "(none)" for after in following} for before, following in PHASES.items()}
+    assert shown == statuses | phases
+    assert len(drawn) == len(statuses) + len(phases)
 
 
 def test_a_diagram_shows_every_state_of_a_table() -> None:

@@ -21,13 +21,13 @@ Where to look
     who decides that a workflow is loaded now
         scheduler/residency.py; after a crash, scheduler/admission.py decides which are admitted
     where an activity's timeout is enforced
-        scheduler/limits.py
+        scheduler/attempts.py: `check_timeouts`
     where "suspended" is kept
         in the column `status` of the workflow's row: sqlite/writing.py writes it, scheduler/requests.py asks for it
     where a signal meets its waiter
-        scheduler/signals.py
+        _core/signals.py
     who wakes `result()`
-        orchestrator/waiting.py, told by the scheduler after the commit
+        orchestrator/watches.py, told by the scheduler after the commit
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ FLOORS = [
 #: The tables of transitions that the page shows: a heading, the module, and the table's name there.
 TABLES = [
     ("The status of a workflow on disk, and what each may become", "yieldflow._core.history", "TRANSITIONS"),
+    (
+        "The phase of a workflow in a session, and those that may follow: (none) where nothing of it is in memory",
+        "yieldflow.scheduler.lifecycle",
+        "PHASES",
+    ),
 ]
 
 
