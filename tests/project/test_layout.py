@@ -8,45 +8,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from tests.support.source import FILES, PACKAGE, imported, own_module, tree, where
-
-#: The floors of the package, ground first: its packages, and the modules beside them. Each imports only from floors
-#: below its own, not from its neighbours.
-FLOORS: list[set[str]] = [
-    {"_core", "inbox", "log"},
-    {"codec", "filter", "workflow_logger"},
-    {"store"},
-    {"history_checks"},
-    {"memory", "sqlite", "workers"},
-    {"tracing"},
-    {"scheduler"},
-    {"orchestrator"},
-    {"testing"},
-    {"__init__"},
-    {
-        "docs",
-        "docs.pages",
-        "docs.pages.cancellation",
-        "docs.pages.changing_code",
-        "docs.pages.commands",
-        "docs.pages.determinism",
-        "docs.pages.disk",
-        "docs.pages.executors",
-        "docs.pages.glossary",
-        "docs.pages.guarantees",
-        "docs.pages.logging",
-        "docs.pages.misbehaving_activities",
-        "docs.pages.ownership",
-        "docs.pages.recovery",
-        "docs.pages.speed",
-        "docs.pages.tested",
-        "docs.pages.testing",
-        "docs.pages.values",
-        "docs.reference",
-    },
-    {"docs.architecture"},
-    {"docs.topics"},
-    {"__main__"},
-]
+from yieldflow.docs.architecture import FLOORS
 
 #: All that the core may take from the standard library: nothing here starts a thread, opens a file or a socket, reads a
 #: clock, draws at random or logs. A dotted name allows ``from module import name`` and not the rest of the module.
