@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import importlib
+import importlib.util
 import re
 import sqlite3
 import subprocess
@@ -61,6 +61,8 @@ def test_what_a_topic_names_exists(topic: Topic) -> None:
     assert set(re.findall(r": see `([a-z-]+)`", text)) <= known | set(yieldflow.__all__)
     files = [name for name in FILE.findall(text) if not name.startswith("examples/")]
     assert [name for name in files if not (PACKAGE / name).is_file()] == []
+    commands = re.findall(r"python -m (tests[\w.]*\w)", text)
+    assert [name for name in commands if importlib.util.find_spec(name) is None] == []
     for source in blocks_of_code(text):
         exec(compile(source, topic.name, "exec"), {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -98,11 +99,13 @@ def test_the_guide_is_short() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.name)
-def test_a_page_sends_to_topics_that_exist(page: Path) -> None:
-    """Each topic of the reference that a page names can be shown."""
+def test_a_page_sends_to_topics_and_commands_that_exist(page: Path) -> None:
+    """Each topic of the reference that a page names can be shown, and each command of the tests can be run."""
     named = re.findall(r"python -m yieldflow docs ([a-z-]+)", text_of(page))
+    commands = re.findall(r"python -m (tests[\w.]*\w)", text_of(page))
 
     assert set(named) <= {topic.name for topic in TOPICS}
+    assert [name for name in commands if importlib.util.find_spec(name) is None] == []
 
 
 def test_the_readme_gives_words_the_meaning_that_they_have_everywhere() -> None:
