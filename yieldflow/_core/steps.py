@@ -10,7 +10,7 @@ from typing import Any
 
 from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
 from .definitions import ActivityInvocation, Definition, WorkflowInvocation
-from .errors import ActivityError, EncodingError, ReplayMismatchError
+from .errors import ActivityError, Cancelled, EncodingError, InternalError, ReplayMismatchError
 from .groups import cancelled_because
 from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
 from .nodes import Branch, Leaf, Node, Settled, Yielder, add_note
@@ -95,6 +95,22 @@ class Steps(Tree):
         add_note(error, f"in {_place(leaf)}")
         return None, error
 
+    def end_unbegun(self, number: int, at: Micros, attempt: int = 1) -> StepEnded:
+        """Make the event that ends a step which is cancelled, is waited for nevertheless, and never began.
+
+        Args:
+            number: The step; `Advance.cancelling` named it.
+            at: The time of the event.
+            attempt: Which attempt at it never began.
+
+        Raises:
+            InternalError: It is not such a step.
+        """
+        leaf = self.open.get(number)
+        if leaf is None or not leaf.cancelled:
+            raise InternalError(f"step {number} of workflow {self.info.workflow_id} is not one that is being cancelled")
+        return StepEnded(number, unbegun_outcome(self._codec), at, attempt)
+
     # ------------------------------------------------------------------ issuing, and what is recorded of it
 
     @property
@@ -174,6 +190,11 @@ class Steps(Tree):
         at = self._root if branch is None else branch
         error.generator = at.innermost if at is not None and at.stack else None
         return error
+
+
+def unbegun_outcome(codec: Codec) -> Failure:
+    """Make the outcome of a step that was cancelled before it began."""
+    return codec.encode_failure(Cancelled())
 
 
 def _place(leaf: Leaf) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from .._core.definitions import ActivityInvocation
-from .._core.errors import Cancelled
 from .._core.history import Failure, Micros, WorkflowStatus, in_micros, seed_at
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
+from .._core.steps import unbegun_outcome
 from ..store import OpenAttempt, Retried
 from ..workers import Attempt, Completed, Key
 from .limits import watch
@@ -73,7 +73,7 @@ def release_slot(state: State, attempt: Attempt, turn: Turn, *, timed_out: bool)
 def end_cancelled(state: State, attempt: Attempt) -> None:
     """An activity that never began ends as cancelled."""
     attempt.cancelled = True
-    state.again.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
+    state.again.append(Completed(attempt, unbegun_outcome(state.codec), retryable=False))
 
 
 def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
