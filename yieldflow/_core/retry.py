@@ -6,13 +6,27 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .commands import LONGEST_SLEEP, seconds_of, show
 from .errors import ActivityError
 
 #: Which failures are final: exception types, or a function that says so of an exception.
 NonRetryable: TypeAlias = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+
+
+class PortablePolicy(NamedTuple):
+    """The part of a `RetryPolicy` that can be sent to another program: plain values. Times are in seconds."""
+
+    initial_interval: float
+    backoff_coefficient: float
+    maximum_interval: float
+    maximum_attempts: int | None
+    jitter: bool
+    #: Names of exception types, as `Failure.type_name` has them. Subclasses are not among them.
+    non_retryable: tuple[str, ...]
+    #: False where ``non_retryable`` is a function: it cannot be sent, so the failure is to be judged where it is.
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,21 @@ class RetryPolicy:
         except OverflowError:
             wait = longest
         return wait * (1 - chance / 2) if self.jitter else wait
+
+    @property
+    def portable(self) -> PortablePolicy:
+        """The part of the policy that another program can be given."""
+        refused = self.non_retryable
+        kinds = refused if isinstance(refused, tuple) else ()
+        return PortablePolicy(
+            seconds_of("", self.initial_interval),
+            self.backoff_coefficient,
+            seconds_of("", self.maximum_interval),
+            self.maximum_attempts,
+            self.jitter,
+            tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds),
+            complete=isinstance(refused, tuple),
+        )
 
     def is_final(self, error: BaseException) -> bool:
         """Whether ``non_retryable`` says that ``error`` is final. What a function given there raises passes through."""
