@@ -134,7 +134,17 @@ class Branch(Node):
     def source(self) -> str:
         """``file:line`` of the yield at which it is."""
         frame = self.innermost.gi_frame
-        return _line_of(frame.f_code, frame.f_lasti) if frame is not None else ""
+        if frame is None:
+            return ""
+        # Remembered, and not asked of a function: this is at every step.
+        code, instruction = frame.f_code, frame.f_lasti
+        known = _lines.get(id(code))
+        if known is None or known[0] is not code:
+            known = _new_lines(code)
+        line = known[1].get(instruction)
+        if line is None:
+            line = known[1][instruction] = line_of(code, instruction)
+        return line
 
     def close(self) -> None:
         """End the generators without a command being heard; what their ``finally`` raises is dropped."""
@@ -292,17 +302,12 @@ def is_fresh(body: Body) -> bool:
 _DELEGATION = Command.__iter__.__code__
 
 
-def _line_of(code: CodeType, instruction: int) -> str:
-    """`line_of`, remembered: each yield of a program has one text, however often it is a step."""
-    known = _lines.get(id(code))
-    if known is None or known[0] is not code:
-        if len(_lines) == _MOST_CODES:
-            _lines.clear()
-        known = _lines[id(code)] = code, {}
-    line = known[1].get(instruction)
-    if line is None:
-        line = known[1][instruction] = line_of(code, instruction)
-    return line
+def _new_lines(code: CodeType) -> tuple[CodeType, dict[int, str]]:
+    """Begin to remember the lines of a code's yields: each has one text, however often it is a step."""
+    if len(_lines) == _MOST_CODES:
+        _lines.clear()
+    known = _lines[id(code)] = code, {}
+    return known
 
 
 #: By identity, since to hash a code object is to hash all that is in it.

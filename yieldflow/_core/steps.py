@@ -163,10 +163,10 @@ class Steps(Tree):
 
     def _check_turn(self) -> None:
         """The recorded steps of this turn were all issued again."""
-        missing = self._recorded(self._next_step)
-        if missing is not None and missing.turn <= self.applied:
+        steps, number = self._history.steps, self._next_step
+        if number < len(steps) and steps[number].turn <= self.applied:
             hint = self._ending("here") if self.over else "Nothing was yielded here."
-            raise self._mismatch(self._next_step, missing, None, hint)
+            raise self._mismatch(number, steps[number], None, hint)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""

@@ -31,13 +31,12 @@ from .nodes import (
     from_below,
     would_wait_for_itself,
 )
-from .rare import NONE, Rare, RareFields
 
 T = TypeVar("T")
 
 
 class End(NamedTuple):
-    """How a workflow ended."""
+    """The end of a workflow."""
 
     status: WorkflowStatus
     outcome: Outcome
@@ -46,28 +45,43 @@ class End(NamedTuple):
 class Advance:
     """What one event led to."""
 
-    __slots__ = ("end", "issued", "rare")
-
-    #: Numbers of steps that are no longer waited for. The host is to end them,
-    cancelled = Rare[Sequence[int]](())
-    #: but for those among them that are to be left alone: children that outlive their parent.
-    abandoned = Rare[Sequence[int]](())
-    #: Numbers of steps that are to end early, and whose end is waited for.
-    cancelling = Rare[Sequence[int]](())
-    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-    unyielded = Rare[Sequence[tuple[str, str]]](())
-    #: What `set_progress` was given last.
-    progress = Rare[Payload | None](None)
-    #: Names for which `patched` was True for the first time.
-    patches = Rare[Sequence[str]](())
-    #: The next run, where the workflow asked for one. Then there is no end.
-    continuation = Rare[Continuation | None](None)
+    __slots__ = (
+        "abandoned",
+        "cancelled",
+        "cancelling",
+        "continuation",
+        "end",
+        "issued",
+        "patches",
+        "progress",
+        "unyielded",
+    )
 
     def __init__(self) -> None:
         #: New steps, in the order issued.
         self.issued: Sequence[Step] = ()
+        #: How the workflow ended, if it did.
         self.end: End | None = None
-        self.rare: RareFields = NONE
+        #: Numbers of steps that are no longer waited for. The host is to end them,
+        self.cancelled: Sequence[int] = ()
+        #: but for those among them that are to be left alone: children that outlive their parent.
+        self.abandoned: Sequence[int] = ()
+        #: Numbers of steps that are to end early, and whose end is waited for.
+        self.cancelling: Sequence[int] = ()
+        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+        self.unyielded: Sequence[tuple[str, str]] = ()
+        #: What `set_progress` was given last.
+        self.progress: Payload | None = None
+        #: Names for which `patched` was True for the first time.
+        self.patches: Sequence[str] = ()
+        #: The next run, where the workflow asked for one. Then there is no end.
+        self.continuation: Continuation | None = None
+
+    @property
+    def rare(self) -> bool:
+        """True where there is more than new steps and an end."""
+        some = self.cancelled or self.cancelling or self.unyielded or self.patches
+        return bool(some) or self.progress is not None or self.continuation is not None
 
 
 NO_ADVANCE = Advance()
