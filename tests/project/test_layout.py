@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"_core.combinators", "_core.retry", "_core.signatures"},
     {"_core.options"},
     {"_core.definitions"},
-    {"_core.continuing", "_core.nodes", "_core.yield_errors", "_core.registry", "_core.replay"},
+    {"_core.nodes", "_core.yield_errors", "_core.registry", "_core.replay"},
     {"_core.decorators"},
     {"_core.children", "_core.groups"},
     {"_core.tree"},

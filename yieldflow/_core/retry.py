@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another, and when. The policy decides; hosts wait and act."""
+"""Retry policies: they decide whether and when a failed attempt is followed by another; hosts wait and act."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PortablePolicy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failing activity is tried again, and how long after each failure.
+    """Says how often a failing activity is tried again, and how long after each failure.
 
     The first wait is ``initial_interval``; each further one is ``backoff_coefficient`` times as long as the one before,
     and none is longer than ``maximum_interval``. The names are those of Temporal.
@@ -89,7 +89,7 @@ class RetryPolicy:
         object.__setattr__(self, "non_retryable", _kinds(self.non_retryable))
 
     def interval(self, attempt: int, chance: float) -> float:
-        """Seconds to wait after an attempt that failed.
+        """Return the seconds to wait after an attempt that failed.
 
         Args:
             attempt: Which one failed, from 1.
@@ -118,7 +118,7 @@ class RetryPolicy:
         )
 
     def is_final(self, error: BaseException) -> bool:
-        """Whether ``non_retryable`` says that ``error`` is final. What a function given there raises passes through."""
+        """Tell whether ``error`` is final by ``non_retryable``. What a function given there raises passes through."""
         refused = self.non_retryable
         if isinstance(refused, tuple):
             return isinstance(error, refused)
@@ -127,14 +127,14 @@ class RetryPolicy:
 
 
 def may_retry(policy: RetryPolicy | None, error: BaseException) -> bool:
-    """Whether anything forbids another attempt after ``error``: the exception itself, or the policy."""
+    """Tell whether another attempt may follow ``error``: neither the exception itself nor the policy forbids it."""
     if isinstance(error, ActivityError) and not error.retryable:
         return False
     return policy is not None and not policy.is_final(error)
 
 
 def next_delay(policy: RetryPolicy | None, attempt: int, asked: float | None, chance: float) -> float | None:
-    """Seconds until the next attempt; None where that was the last.
+    """Return the seconds until the next attempt; None where that was the last.
 
     Args:
         policy: The activity's; without one there is a single attempt.
@@ -148,7 +148,7 @@ def next_delay(policy: RetryPolicy | None, attempt: int, asked: float | None, ch
 
 
 def duration(name: str, given: object) -> float:
-    """A parameter that is a length of time, in seconds.
+    """Return a parameter that is a length of time, in seconds.
 
     Raises:
         TypeError: It is neither a number nor a `timedelta`.
@@ -161,7 +161,7 @@ def duration(name: str, given: object) -> float:
 
 
 def check_count(name: str, given: object) -> None:
-    """Refuse what is no count.
+    """Refuse a value that is no count.
 
     Raises:
         TypeError: It is no whole number.

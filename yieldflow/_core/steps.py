@@ -1,4 +1,4 @@
-"""How commands become steps, and steps outcomes: numbered and issued, or, while replaying, compared with the recorded.
+"""The steps of an execution: numbered and issued, or, while replaying, compared with the recorded ones.
 
 Nothing but the events decides what happens, so applying the same events again leads to the same steps; while recorded
 ones are at hand, each step is compared with its own, and a difference is a `ReplayMismatchError`.
@@ -19,7 +19,7 @@ from .tree import End, Tree, added
 
 #: Kept here, since to ask the enum for a member is a call, and this one is asked for at nearly every step.
 _ACTIVITY = StepKind.ACTIVITY
-#: What a named tuple's own call comes to, in half the time.
+#: Makes a named tuple in half the time that its own call takes.
 _tuple = tuple.__new__
 
 
@@ -30,9 +30,9 @@ class Steps(Tree):
 
     #: How many events were applied.
     applied: int
-    #: Whether each step is compared with the recorded one, and issued to no host.
+    #: True where each step is compared with the recorded one, and issued to no host.
     comparing: bool
-    #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
+    #: True where nothing more can be applied: the run has ended, or the next one is to begin.
     over: bool
     #: How the workflow ended; None also where it continues as a new run.
     end: End | None
@@ -119,7 +119,7 @@ class Steps(Tree):
         return self._next_step
 
     def _stays(self, leaf: Leaf) -> bool:
-        """Whether the end of a step that is cancelled is waited for."""
+        """Tell whether the end of a step that is cancelled is waited for."""
         command, asked = leaf.command, True
         if isinstance(command, ActivityInvocation):
             stays = command.options.on_cancel == "wait"
@@ -198,6 +198,6 @@ def unbegun_outcome(codec: Codec) -> Failure:
 
 
 def _place(leaf: Leaf) -> str:
-    """Which step it is, for messages."""
+    """Name a step for messages."""
     what = "child " if leaf.step.kind is StepKind.CHILD else ""
     return f"step {leaf.step.number}, {what}{leaf.command}"
