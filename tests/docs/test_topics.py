@@ -18,7 +18,6 @@ import yieldflow
 from yieldflow.__main__ import main
 from yieldflow.docs import architecture
 from yieldflow.docs.topics import TOPICS, Topic
-from yieldflow.scheduler.lifecycle import PHASES
 
 PACKAGE = Path(yieldflow.__file__).parent
 #: A name of a module's file, as in ``scheduler/turn.py``.
