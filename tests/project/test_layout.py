@@ -80,6 +80,14 @@ PURE = {
 #: Calls of `datetime` and `date` that read the clock.
 CLOCK = {"now", "today", "utcnow"}
 
+#: Words by which no docstring begins.
+OPENINGS = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "Of ")
+#: Parts of the package some docstrings of which still do.
+INDIRECT = {
+    *("__main__", "_core", "codec", "filter", "history_checks", "log", "memory", "scheduler", "sqlite", "store"),
+    *("testing", "workers", "workflow_logger"),
+}
+
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 50
 
@@ -215,6 +223,20 @@ def test_no_function_is_long() -> None:
                     long[f"{where(module, node.lineno)}: {node.name}"] = lines
 
     assert long == {}
+
+
+def test_docstrings_begin_with_a_verb_or_name_the_thing() -> None:
+    """A docstring says in its first words what is done: the verb does not come at the end of a clause."""
+    indirect = [
+        f"{where(module, getattr(node, 'lineno', 1))}: {text.splitlines()[0]}"
+        for module in FILES
+        if part_of(module) not in INDIRECT
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node) or "").startswith(OPENINGS)
+    ]
+
+    assert indirect == []
 
 
 def test_the_package_never_prints() -> None:
