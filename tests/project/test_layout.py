@@ -22,29 +22,7 @@ FLOORS: list[set[str]] = [
     {"orchestrator"},
     {"testing"},
     {"__init__"},
-    {
-        "docs",
-        "docs.pages",
-        "docs.pages.cancellation",
-        "docs.pages.changing_code",
-        "docs.pages.commands",
-        "docs.pages.determinism",
-        "docs.pages.disk",
-        "docs.pages.executors",
-        "docs.pages.glossary",
-        "docs.pages.guarantees",
-        "docs.pages.logging",
-        "docs.pages.misbehaving_activities",
-        "docs.pages.ownership",
-        "docs.pages.recovery",
-        "docs.pages.speed",
-        "docs.pages.tested",
-        "docs.pages.testing",
-        "docs.pages.values",
-        "docs.reference",
-    },
-    {"docs.architecture"},
-    {"docs.topics"},
+    {"docs"},
     {"__main__"},
 ]
 
@@ -84,8 +62,16 @@ CLOCK = {"now", "today", "utcnow"}
 OPENINGS = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "Of ")
 #: Parts of the package some docstrings of which still do.
 INDIRECT = {
-    *("__main__", "_core", "codec", "filter", "history_checks", "log", "memory", "scheduler", "sqlite", "store"),
-    *("testing", "workers", "workflow_logger"),
+    "_core",
+    "filter",
+    "history_checks",
+    "log",
+    "memory",
+    "scheduler",
+    "sqlite",
+    "store",
+    "testing",
+    "workflow_logger",
 }
 
 MAX_FILE_LINES = 500
