@@ -243,7 +243,7 @@ def inflict(path: Path, damage: Damage) -> set[str] | None:
 
 
 class Complaints(logging.Handler):
-    """What was logged of defects of yieldflow itself."""
+    """A handler that collects logged defects of yieldflow itself."""
 
     def __init__(self) -> None:
         super().__init__()

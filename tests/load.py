@@ -47,7 +47,7 @@ KINDS = {"raise": 10, "fail": 11, "call back": 20, "return much": 100, "hang for
 
 @dataclass
 class Figures:
-    """What a load did."""
+    """The figures of a load."""
 
     #: Workflows that were in flight at once.
     in_flight: int = 0
@@ -71,12 +71,12 @@ class Figures:
 
 
 def kind_of(number: int) -> str:
-    """What the workflow of that number does: the rarest of the kinds that it falls on."""
+    """Return the kind of the workflow of that number, the rarest that divides it."""
     return next((kind for kind, every in reversed(KINDS.items()) if number % every == 0), "add")
 
 
 def expected(number: int) -> object:
-    """What it returns, or what it raises as text."""
+    """Return its result, or its exception as text."""
     results: dict[str, object] = {
         "raise": "caught",
         "fail": f"ValueError: {number}",
@@ -88,7 +88,7 @@ def expected(number: int) -> object:
 
 
 class Office:
-    """Where it all happens.
+    """The orchestrator under load, with its clients.
 
     Args:
         database: A new file.
@@ -176,7 +176,7 @@ class Office:
             time.sleep(0.01)
 
     def idle(self) -> bool:
-        """Whether no activity is under way."""
+        """Return whether no activity is running."""
         health = self.orchestrator.health()
         return health.running == health.waiting == 0
 

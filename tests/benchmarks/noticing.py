@@ -1,4 +1,4 @@
-"""How soon an owner notices what clients in other processes ask, and what it costs it to look while nobody does.
+"""The delay until an owner notices requests of other processes, and the cost of polling while there are none.
 
     python -m tests.benchmarks.noticing [--calls 500] [--idle 20]
 
@@ -66,7 +66,7 @@ def measure(title: str, call: Callable[[Orchestrator], timedelta], client: Orche
 
 
 def idle_cost(owner: Program, seconds: float) -> float:
-    """Which part of one core the owner uses while nobody calls."""
+    """Return the part of one core that an idle owner uses."""
 
     def spent() -> float:
         owner.tell("cpu")

@@ -1,4 +1,4 @@
-"""How fast yieldflow is, beside the least that a durable step costs on the same machine in the same minute.
+"""The speed of yieldflow beside the least cost of a durable step, on the same machine in the same minute.
 
     python -m tests.benchmarks.speed [--pairs 7]
 

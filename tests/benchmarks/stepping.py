@@ -1,4 +1,4 @@
-"""How long a test of a workflow takes that steps it by hand.
+"""The time that a test takes that steps a workflow by hand.
 
     python -m tests.benchmarks.stepping [--tests 500]
 
@@ -33,7 +33,7 @@ def three(value: int) -> Flow[int]:
 
 
 def step_through(replay: bool) -> None:
-    """What is measured: a test from its first line to its last."""
+    """Run the measured test from its first line to its last."""
     flow = Stepper(three(1), replay=replay)
     for value in (2, 3, 4):
         assert flow.pending == [noop(value - 1)]

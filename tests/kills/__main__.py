@@ -19,7 +19,7 @@ ROUND = 20
 
 
 def told(figures: Figures, took: float) -> str:
-    """What was done, in lines."""
+    """Return the figures as text."""
     lines = [
         f"{figures.kills:,} kills in {took:.0f} s",
         f"{figures.restarts:>12,}  restarts with workflows to go on with",

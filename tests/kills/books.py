@@ -1,4 +1,4 @@
-"""What was acknowledged and what was done, compared with what is on disk."""
+"""The books of a killed process: acknowledged calls and effects, compared with the disk."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Books:
 
     @property
     def repeated(self) -> int:
-        """How many effects there were again, since a kill came before their checkpoint."""
+        """Return the number of effects repeated since a kill came before their checkpoint."""
         return len(self.effects) - len(set(self.effects))
 
     def compare(self) -> None:
@@ -87,5 +87,5 @@ def _effect(line: str) -> Effect:
 
 
 def _changed(key: tuple[str, int, int], step: object, after: Disk) -> bool:
-    """Whether a step that had ended is another now, while its run is still the same."""
+    """Return whether a step that had ended is another now, in the same run."""
     return after.workflows[key[0]].run == key[1] and after.steps.get(key) != step

@@ -1,4 +1,4 @@
-"""What a kill has left on disk, read from a copy, so that recovery meets the files as they were left."""
+"""The files that a kill has left, read from a copy, so that recovery meets them as they were left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Effect(NamedTuple):
 
 
 class Workflow(NamedTuple):
-    """Of its row."""
+    """The part of a workflow's row that is compared."""
 
     name: str
     status: str
@@ -32,7 +32,7 @@ class Workflow(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Of its row: what must not change any more once it has ended."""
+    """The part of a step's row that must not change once it has ended."""
 
     kind: str
     name: str
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Disk:
-    """What a file holds."""
+    """The contents of a file."""
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
     #: By workflow, run and step.
@@ -65,14 +65,14 @@ class Disk:
         return [workflow_id for workflow_id, workflow in self.workflows.items() if workflow.status not in ENDED]
 
     def knows(self, effect: Effect) -> bool:
-        """Whether the attempt was on disk before it was made."""
+        """Return whether the attempt was on disk before it was made."""
         workflow, step = self.workflows.get(effect.workflow_id), self.steps.get(effect[:3])
         if workflow is not None and workflow.run > effect.run:
             return True
         return step is not None and step.attempt >= effect.attempt
 
     def settled(self, effect: Effect) -> bool:
-        """Whether what became of the attempt is checkpointed, or nobody wants it any more."""
+        """Return whether the attempt's outcome is checkpointed or no longer wanted."""
         workflow, step = self.workflows.get(effect.workflow_id), self.steps.get(effect[:3])
         if workflow is not None and (workflow.run > effect.run or workflow.status in ENDED):
             return True

@@ -26,7 +26,7 @@ PATIENCE = 5 * WAIT
 
 @dataclass
 class Figures:
-    """What rounds did."""
+    """The sum of rounds."""
 
     kills: int = 0
     #: Kills that left workflows unfinished, so that the next process had to go on.

@@ -1,4 +1,4 @@
-"""What a drive keeps when the power goes: what was synced, and of the rest whatever chance left."""
+"""A drive that loses its power: synced writes survive, and of the rest whatever chance leaves."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class File:
         self.pending.clear()
 
     def left_with(self, survives: Callable[[], bool]) -> bytes:
-        """What is left where each change survives by itself, or does not."""
+        """Return the contents that are left if each change survives or not by chance."""
         content = bytearray(self.durable)
         for offset, data in self.pending:
             if not survives():
@@ -105,7 +105,7 @@ class Drive:
         self._due = self.left = None
 
     def lose(self) -> dict[str, bytes]:
-        """What is left if the power goes now."""
+        """Lose the power; return the drive that is left."""
         share = self._random.choice(SHARES)
 
         def survives() -> bool:
@@ -131,11 +131,11 @@ class Drive:
 
     @property
     def used(self) -> int:
-        """How many bytes of it are in use."""
+        """Return the bytes in use."""
         return sum(file.size for file in self._now.values())
 
     def has_room(self, name: str, size: int) -> bool:
-        """Whether a file may become as large as that."""
+        """Return whether a file may become as large as that."""
         return self.used + max(0, size - self._now[name].size) <= self.capacity
 
     def write(self, name: str, offset: int, data: bytes) -> None:

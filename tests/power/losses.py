@@ -48,7 +48,7 @@ def unchanged(statement: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How the engine stands on its drive."""
+    """The settings of the engine on its drive."""
 
     durability: Literal["full", "normal"] = "full"
     #: Whether the drive says of a sync that it was done, and does nothing.
@@ -141,7 +141,7 @@ class PoweredDisk(FaultyStore):
     # ------------------------------------------------------------------ losses
 
     def _die_during(self, checkpoints: Sequence[Checkpoint], size: int) -> None:
-        """Have the power go in the midst of a commit, which nobody hears of."""
+        """Lose the power in the midst of a commit that is never acknowledged."""
         before = contents(self.inner)
         self._drive.lose_in(size)
         try:
@@ -209,7 +209,7 @@ class PoweredDisk(FaultyStore):
 
 
 def files_of(path: Path) -> dict[str, bytes]:
-    """What a process that is killed leaves."""
+    """Return the files that a killed process leaves."""
     return {each.name: each.read_bytes() for each in path.parent.glob(f"{path.name}*") if not each.match("*-shm")}
 
 

@@ -82,7 +82,7 @@ class DriveFile(apsw.VFSFile):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What goes wrong is told as Python's `sqlite3` tells it."""
+    """Raise errors as Python's `sqlite3` does."""
     try:
         yield
     except apsw.ConstraintError as error:
@@ -94,7 +94,7 @@ def translated() -> Iterator[None]:
 
 
 class Cursor:
-    """What a statement gives."""
+    """The rows of a statement."""
 
     def __init__(self, cursor: apsw.Cursor, rowcount: int = -1) -> None:
         self._cursor = cursor
@@ -115,7 +115,7 @@ class Cursor:
 
 
 class Connection:
-    """What the store uses of an `sqlite3.Connection`.
+    """The part of `sqlite3.Connection` that the store uses.
 
     Args:
         inner: The connection on the VFS.
@@ -128,7 +128,7 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is under way."""
+        """A transaction is open."""
         return self._inner.in_transaction
 
     def execute(self, statement: str, values: Any = ()) -> Cursor:

@@ -8,23 +8,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from tests.support.source import FILES, PACKAGE, imported, own_module, tree, where
-
-#: The floors of the package, ground first: its packages, and the modules beside them. Each imports only from floors
-#: below its own, not from its neighbours.
-FLOORS: list[set[str]] = [
-    {"_core", "inbox", "log"},
-    {"codec", "filter", "workflow_logger"},
-    {"store"},
-    {"history_checks"},
-    {"memory", "sqlite", "workers"},
-    {"tracing"},
-    {"scheduler"},
-    {"orchestrator"},
-    {"testing"},
-    {"__init__"},
-    {"docs"},
-    {"__main__"},
-]
+from yieldflow.docs.architecture import FLOORS
 
 #: All that the core may take from the standard library: nothing here starts a thread, opens a file or a socket, reads a
 #: clock, draws at random or logs. A dotted name allows ``from module import name`` and not the rest of the module.

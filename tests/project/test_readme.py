@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from yieldflow.docs.architecture import FLOORS
 from yieldflow.docs.pages import glossary
 from yieldflow.docs.topics import TOPICS
 
@@ -79,6 +80,16 @@ def test_every_path_of_the_guide_exists() -> None:
 
     assert len(paths) > 20
     assert [path for path in paths if not (ROOT / path).exists() and not (ROOT / "yieldflow" / path).exists()] == []
+
+
+def test_the_guide_has_the_floors_in_their_order() -> None:
+    """The packages stand in the guide's table of floors as in the list by which imports are checked."""
+    section = text_of(GUIDE).partition("## The floors")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d \| (.*?) \|", section, flags=re.MULTILINE)
+    shown = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    order = [floor & set().union(*shown) for floor in FLOORS]
+
+    assert [floor for floor in order if floor] == shown
 
 
 def test_the_guide_is_short() -> None:

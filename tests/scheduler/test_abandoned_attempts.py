@@ -1,14 +1,13 @@
-"""Activities between two attempts whose workflow is asked something, or that nobody waits for any more."""
+"""Activities between two attempts, as their workflow is cancelled, suspended, ended or rewound."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.engine import CODEC, Crash, Host, submission
-from tests.support.flaky import Flaky, failing, hosted, label_of, numbers, step_of
+from tests.support.flaky import Flaky, failing, label_of, numbers, step_of
 from yieldflow import (
     ActivityError,
     Cancelled,
@@ -74,13 +73,6 @@ def runs(number: int) -> Flow[str]:
     return (yield from continue_as_new(runs(2)))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    LAB.reset()
-    with hosted(request.param, tmp_path, LAB) as made:
-        yield made
-
-
 def waiting(host: Host, invocation: object, *failures: BaseException | str) -> None:
     """A workflow "w" of which "a" has failed, and waits for its second attempt."""
     LAB.fails("a", *(failures or (BUSY,)))
@@ -92,7 +84,7 @@ def waiting(host: Host, invocation: object, *failures: BaseException | str) -> N
 
 @pytest.fixture(autouse=True)
 def nobody_stalls(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Not for a moment: what a store refuses has its workflow stall, though it may go on later."""
+    """Fail the test if any workflow stalls, even for a moment."""
     yield
     assert [said for said in (each.getMessage() for each in caplog.get_records("call")) if "is stalled" in said] == []
 
@@ -107,7 +99,7 @@ def nothing_is_left(host: Host) -> None:
 
 @pytest.mark.parametrize("how", ["abandon", "wait"])
 def test_cancelled_while_a_retry_waits(host: Host, how: str) -> None:
-    """There is nothing to wait for: the cleanup runs at once, and the attempt is never made."""
+    """A cancellation while a retry waits runs the cleanup at once, and the retry is never made."""
     waiting(host, tidy(how))
     host.ask("w", RequestKind.CANCEL)
     assert numbers(host) == [("cleanup", 1)]
@@ -120,7 +112,7 @@ def test_cancelled_while_a_retry_waits(host: Host, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["abandon", "wait"])
 def test_a_race_lost_while_a_retry_waits(host: Host, how: str) -> None:
-    """The same for a branch that is cancelled."""
+    """A branch of a lost race makes no further attempt, and is not waited for."""
     waiting(host, in_time(how))
     host.advance(10)
     host.work_off()
@@ -132,7 +124,7 @@ def test_a_race_lost_while_a_retry_waits(host: Host, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["abandon", "wait"])
 def test_cancelled_while_a_later_attempt_runs(host: Host, how: str) -> None:
-    """It is abandoned, or waited for; a failure of it then is followed by no other attempt."""
+    """A cancelled later attempt is abandoned or waited for, and its failure is not retried."""
     waiting(host, tidy(how), "no")
     host.advance(1)
     attempt = host.begin("a")
@@ -148,7 +140,7 @@ def test_cancelled_while_a_later_attempt_runs(host: Host, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["abandon", "wait"])
 def test_cancelled_in_the_turn_of_the_failure(host: Host, how: str) -> None:
-    """Whichever comes first, no attempt follows, and nothing hangs."""
+    """A cancellation in the turn of a failure, before or after it, leaves no retry, and nothing hangs."""
     for first in ("failure", "cancel"):
         LAB.reset()
         LAB.fails("a", "no")
@@ -175,7 +167,7 @@ def test_cancelled_by_a_client_before_the_start(host: Host, how: str) -> None:
 
 
 def test_a_sibling_fails_while_a_retry_waits(host: Host) -> None:
-    """`gather` cancels it, and raises at once."""
+    """A sibling's failure has `gather` cancel a waiting retry, and raise at once."""
     waiting(host, siblings())
     host.work_off()
     assert host.output("w") == "b"
@@ -183,7 +175,7 @@ def test_a_sibling_fails_while_a_retry_waits(host: Host) -> None:
 
 
 def test_a_sibling_fails_in_the_same_turn(host: Host) -> None:
-    """The attempt that was to follow is not noted, or noted and given up; nothing stalls."""
+    """A sibling's failure in the same turn gives the retry up, and nothing stalls."""
     for first in "ab":
         LAB.reset()
         LAB.fails("a", BUSY)
@@ -195,7 +187,7 @@ def test_a_sibling_fails_in_the_same_turn(host: Host) -> None:
 
 
 def test_terminated_while_a_retry_waits(host: Host) -> None:
-    """It ends at once, in memory as out of it."""
+    """A workflow terminated while a retry waits ends at once, in memory or out of it."""
     waiting(host, chain("a"))
     host.ask("w", RequestKind.TERMINATE)
     assert host.status("w") == "cancelled"
@@ -210,7 +202,7 @@ def test_terminated_while_a_retry_waits(host: Host) -> None:
 
 
 def test_terminated_in_the_turn_of_the_failure(host: Host) -> None:
-    """Whichever comes first, it ends."""
+    """A workflow terminated in the turn of a failure, before or after it, ends."""
     for first in ("failure", "end"):
         LAB.fails("a", "no")
         host.submit(chain("a"), first)
@@ -221,7 +213,7 @@ def test_terminated_in_the_turn_of_the_failure(host: Host) -> None:
 
 
 def test_the_next_run_begins_while_a_retry_waits(host: Host) -> None:
-    """What was not waited for is given up with its run."""
+    """A retry that no branch waits for is given up with its run."""
     LAB.fails("a", BUSY)
     host.submit(runs(1), "w")
     host.settle(host.do("a"))
@@ -238,7 +230,7 @@ def test_the_next_run_begins_while_a_retry_waits(host: Host) -> None:
 
 
 def test_a_suspended_workflow_starts_no_attempt(host: Host) -> None:
-    """A retry that comes due meanwhile is made when it goes on; one that does not, when it is due."""
+    """A suspended workflow makes no attempt; a retry due meanwhile is made when it goes on, any other when due."""
     waiting(host, chain("a"), "no")
     host.ask("w", RequestKind.SUSPEND)
     host.advance(60)
@@ -248,7 +240,7 @@ def test_a_suspended_workflow_starts_no_attempt(host: Host) -> None:
 
 
 def test_a_suspended_workflow_goes_on_before_its_retry_is_due(host: Host) -> None:
-    """Then that waits on, and is made in time."""
+    """A workflow resumed before its retry is due makes it when it is due."""
     waiting(host, chain("a"))
     host.ask("w", RequestKind.SUSPEND)
     host.advance(60)
@@ -277,7 +269,7 @@ def test_an_attempt_fails_while_its_workflow_is_suspended(host: Host) -> None:
 
 
 def test_resumed_in_the_turn_of_the_failure(host: Host) -> None:
-    """Whichever comes first, one attempt follows, once it is due."""
+    """A resume in the turn of a failure, before or after it, leaves one retry, made when it is due."""
     for first in ("failure", "resume"):
         LAB.fails("a", "no")
         host.submit(chain("a"), first)
@@ -292,7 +284,7 @@ def test_resumed_in_the_turn_of_the_failure(host: Host) -> None:
 
 
 def test_suspended_out_of_memory(host: Host) -> None:
-    """After the minute it leaves memory, and still makes no attempt."""
+    """A suspended workflow leaves memory after a minute, and still makes no attempt."""
     waiting(host, chain("a"))
     host.ask("w", RequestKind.SUSPEND)
     for _ in range(10):
@@ -307,7 +299,7 @@ def test_suspended_out_of_memory(host: Host) -> None:
 
 
 def fresh(step: StepRecord) -> bool:
-    """Whether a step is as it was when it was issued."""
+    """Return whether a step is as it was when it was issued."""
     told = (step.status, step.attempt, step.due_at, step.heartbeat, step.last_failure, step.failed_at, step.outcome)
     return told == ("scheduled", 1, None, None, None, None, None) and step.counted_from is None
 
@@ -329,7 +321,7 @@ def tried(host: Host, *, ends: bool) -> None:
 
 
 def test_a_failed_workflow_is_tried_again(host: Host) -> None:
-    """The step that failed begins with its first attempt, with nothing left of the ones before."""
+    """A retried workflow begins its failed step with the first attempt, with nothing left of earlier ones."""
     tried(host, ends=True)
     assert step_of(host, 1).attempt == 3
     host.store.rewind("w", 1, 2, reapply=False, at=host.now)
@@ -342,7 +334,7 @@ def test_a_failed_workflow_is_tried_again(host: Host) -> None:
 
 
 def test_a_copy_begins_with_the_first_attempt(host: Host) -> None:
-    """What had ended before stays as it was; what was being tried is open, and new."""
+    """In a copy, ended steps stay as they were, and an activity between attempts begins with the first."""
     tried(host, ends=False)
     host.store.fork("w", 1, 2, submission(chain("a", "b", "c"), "copy", host.now))
     copied = host.store.steps("copy")
@@ -364,7 +356,7 @@ def test_a_copy_of_what_was_tried_and_ended(host: Host) -> None:
 
 
 def test_a_cancelled_workflow_goes_back_to_where_a_retry_waited(host: Host) -> None:
-    """The step is open again, and new."""
+    """A cancelled workflow goes back to a step between attempts, which is open again, and new."""
     waiting(host, chain("a"))
     host.ask("w", RequestKind.CANCEL)
     assert (host.status("w"), step_of(host).last_failure) == ("cancelled", None)
@@ -377,7 +369,7 @@ def test_a_cancelled_workflow_goes_back_to_where_a_retry_waited(host: Host) -> N
 
 
 def test_a_late_result_of_a_workflow_that_went_back(host: Host) -> None:
-    """What was under way when it was cancelled is no result of the attempt that is made now."""
+    """The result of an attempt from before a retry of the workflow is not taken for that of the attempt made now."""
     waiting(host, chain("a"), "no")
     host.advance(1)
     late = host.begin("a")
@@ -389,7 +381,7 @@ def test_a_late_result_of_a_workflow_that_went_back(host: Host) -> None:
 
 
 def test_resuming_meets_a_failing_disk(host: Host) -> None:
-    """What is not on disk has not happened: the workflow is suspended, and begins no attempt."""
+    """If the disk fails on a resume, the workflow stays suspended and begins no attempt."""
     waiting(host, chain("a"), "no")
     host.ask("w", RequestKind.SUSPEND)
     host.advance(60)
@@ -444,7 +436,7 @@ def test_time_runs_out_while_its_end_is_waited_for(host: Host) -> None:
 
 
 def test_the_process_dies_right_after_a_cancellation(host: Host) -> None:
-    """The next one does not wait for the retry to carry it out."""
+    """A cancellation found after a crash is carried out at once, without waiting for the retry."""
     waiting(host, tidy("wait"))
     host.store.crash_after = len(host.store.commits) + 1
     with pytest.raises(Crash):
@@ -470,7 +462,7 @@ def test_a_result_of_what_is_given_up_in_the_turn_that_resumes(host: Host) -> No
 
 
 def test_terminated_in_the_turn_of_the_cancellation(host: Host) -> None:
-    """It ends, whichever is asked first."""
+    """A workflow that is terminated and cancelled in one turn ends."""
     waiting(host, tidy("wait"))
     asked = [RequestReceived(host.request("w", kind), no_reply) for kind in (RequestKind.CANCEL, RequestKind.TERMINATE)]
     host.settle(*asked)
@@ -482,7 +474,7 @@ def test_terminated_in_the_turn_of_the_cancellation(host: Host) -> None:
 
 @pytest.mark.parametrize("failures", [0, 1, 3])
 def test_a_race_lost_at_the_moment_at_which_a_retry_is_due(host: Host, failures: int) -> None:
-    """Where the turn that ends the race cannot be written, nothing has been cancelled: it is ended again."""
+    """A race whose end cannot be written has cancelled nothing, and is ended again."""
 
     @workflow(registry=LAB.registry)
     def close_race() -> Flow[int]:

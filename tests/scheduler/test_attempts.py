@@ -1,15 +1,13 @@
-"""Activities that fail are tried again: when they are due, in order, as the same attempt after a crash."""
+"""Activities that fail are retried: when they are due, in order, as the same attempt after a crash."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.support.engine import SECOND, START, Host, history
-from tests.support.flaky import CALM, Flaky, failing, hosted, label_of, numbers, step_of
+from tests.support.flaky import Flaky, label_of, numbers, step_of
 from yieldflow import (
     ActivityError,
     Flow,
@@ -20,7 +18,6 @@ from yieldflow import (
     activity_context,
     continue_as_new,
     gather,
-    sleep,
     workflow,
 )
 from yieldflow.store import Current
@@ -53,23 +50,11 @@ def runs(number: int) -> Flow[str]:
     return "over"
 
 
-@workflow(registry=LAB.registry)
-def beside_a_sleep(seconds: float) -> Flow[tuple[str, None]]:
-    return (yield from gather(flaky("a"), sleep(seconds)))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    LAB.reset()
-    with hosted(request.param, tmp_path, LAB) as made:
-        yield made
-
-
 # ---------------------------------------------------------------------- tried again
 
 
 def test_a_failed_attempt_is_tried_again(host: Host) -> None:
-    """It comes again one second later, then two, then four, until it succeeds; the workflow sees the result."""
+    """A failed attempt is retried one second later, then two, then four, until it succeeds."""
     LAB.fails("a", "no", "still no", "never")
     host.submit(one(), "w")
     for wait in (1, 2, 4):
@@ -131,7 +116,7 @@ def test_a_failure_says_when(host: Host, after: float) -> None:
 
 
 def test_a_failure_asks_for_another_attempt_at_once(host: Host) -> None:
-    """`retry_after=0` is no time at all, and no endless turn either."""
+    """`retry_after=0` retries at once, without an endless turn."""
     LAB.fails("a", ActivityError("again", retry_after=0), ActivityError("again", retry_after=0))
     host.submit(one(), "w")
     host.work_off()
@@ -140,7 +125,7 @@ def test_a_failure_asks_for_another_attempt_at_once(host: Host) -> None:
 
 @pytest.mark.parametrize("after", [float("inf"), 10**400])
 def test_a_failure_asks_for_ever(host: Host, after: float) -> None:
-    """A wait longer than any clock ends nothing but the patience of whoever reads when it is due."""
+    """A `retry_after` longer than any clock becomes a wait of a hundred years, and breaks nothing."""
     LAB.fails("a", ActivityError("never again", retry_after=after))
     host.submit(one(), "w")
     host.work_off()
@@ -149,7 +134,7 @@ def test_a_failure_asks_for_ever(host: Host, after: float) -> None:
 
 
 def test_jitter_is_the_same_however_often_it_is_asked(host: Host) -> None:
-    """Waits differ between steps and attempts, and lie between half the interval and all of it."""
+    """Jittered waits differ between steps and attempts, and lie between half the interval and all of it."""
     for step in range(40):
         LAB.fails(f"{step}", "no")
     host.submit(fan(*map(str, range(40))), "w")
@@ -205,7 +190,7 @@ def test_nothing_of_earlier_failures_is_left_in_an_outcome(host: Host) -> None:
 
 
 def test_a_waiting_retry_holds_no_worker(host: Host) -> None:
-    """Nothing lies at the workers while it waits, nor is anything told to them."""
+    """While a retry waits, no attempt is handed to the workers."""
     LAB.fails("a", ActivityError("busy", retry_after=3600))
     host.submit(one(), "w")
     host.work_off()
@@ -215,7 +200,7 @@ def test_a_waiting_retry_holds_no_worker(host: Host) -> None:
 
 
 def test_attempts_of_a_crash_are_made_again_under_the_same_number(host: Host) -> None:
-    """The death of the process is no failure of the attempt: it is made again, and counts once."""
+    """An attempt under way in a crash is made again under the same number: a crash is no failure of it."""
     LAB.fails("a", "no")
     host.submit(one(retry=RetryPolicy(maximum_attempts=2, jitter=False)), "w")
     for _ in range(3):
@@ -250,7 +235,7 @@ def test_an_hour_of_downtime_loses_no_attempt(host: Host) -> None:
 
 
 def test_downtime_makes_no_due_retry_fail(host: Host) -> None:
-    """Time in which nothing is started counts for no `schedule_to_close_timeout`, however often that happens."""
+    """Downtime does not count for `schedule_to_close_timeout`, however often it happens."""
     LAB.fails("a", *["no"] * 4)
     policy = RetryPolicy(4, 1, jitter=False)
     host.submit(one(retry=policy, schedule_to_close_timeout=30), "w")
@@ -299,7 +284,7 @@ def test_a_failure_that_is_no_outcome_enters_no_workflow(host: Host) -> None:
 
 
 def test_waiting_attempts_go_in_the_order_in_which_they_came_due(host: Host) -> None:
-    """Also those that all came due while nothing ran."""
+    """Retries are made in the order in which they came due, even if all came due while no process ran."""
     order = [5, 2, 4, 1, 3]
     for wait in order:
         LAB.fails(str(wait), ActivityError("busy", retry_after=wait), ActivityError("busy", retry_after=wait))
@@ -316,7 +301,7 @@ def test_waiting_attempts_go_in_the_order_in_which_they_came_due(host: Host) -> 
 
 
 def test_each_run_counts_its_own_attempts(host: Host) -> None:
-    """The next run begins with the first attempt."""
+    """Each run counts its own attempts, from the first."""
     LAB.fails("a", "no", "no", "no")
     host.submit(runs(1), "w")
     while host.record("w").run == 1:
@@ -330,7 +315,7 @@ def test_each_run_counts_its_own_attempts(host: Host) -> None:
 
 
 def test_the_idempotency_key(host: Host) -> None:
-    """The same over attempts and crashes; another for another step, run and workflow."""
+    """The idempotency key is the same over attempts and crashes, and another for each step, run and workflow."""
     LAB.fails("a", "no", "no")
     keys: dict[tuple[str, int, int, str], set[str]] = {}
 
@@ -383,7 +368,7 @@ def test_the_idempotency_key_of_something_else(orchestrator: Orchestrator, regis
 
 
 def test_a_failed_commit_loses_and_doubles_nothing(host: Host) -> None:
-    """Where the turn that records a retry fails, the attempt is not made again, and counts once when the disk works."""
+    """If a retry cannot be recorded, its failed attempt is not repeated, and counts once when the disk works."""
     LAB.fails("a", "no")
     host.submit(one(retry=RetryPolicy(maximum_attempts=2, jitter=False)), "w")
     host.store.failing_commits = 3
@@ -395,132 +380,3 @@ def test_a_failed_commit_loses_and_doubles_nothing(host: Host) -> None:
     assert step_of(host).attempt == 2
     host.finish()
     assert (host.output("w"), len(LAB.performed)) == ("A", 2)
-
-
-# ---------------------------------------------------------------------- out of memory
-
-
-def resident(host: Host) -> bool:
-    return host.scheduler.live("w") is not None
-
-
-def test_who_waits_long_for_a_retry_leaves_memory(host: Host) -> None:
-    """After a minute in which nothing happens, if nothing is due for another; it is back when the retry is due."""
-    LAB.fails("a", ActivityError("busy", retry_after=3600))
-    host.submit(fan("a"), "w")
-    host.work_off()
-    for _ in range(8):
-        host.advance(10)
-    assert not resident(host)
-    host.now = START + 3600 * SECOND - 1
-    host.settle()
-    assert not resident(host)
-    host.now += 1
-    host.settle()
-    assert numbers(host) == [("a", 2)]
-    host.work_off()
-    assert host.output("w") == ["A"]
-
-
-def test_who_waits_shortly_stays(host: Host) -> None:
-    """One whose retry is due within the minute is not built anew for it; nor is one whose attempt is under way."""
-    LAB.fails("a", ActivityError("busy", retry_after=100))
-    host.submit(fan("a"), "w")
-    host.work_off()
-    for _ in range(20):
-        host.advance(10)
-        assert resident(host)
-    assert host.store.loads == []
-
-
-def test_a_recovered_workflow_leaves_memory_too(host: Host) -> None:
-    """An attempt that failed after a recovery has shown that the process survives it: nothing is held up by it."""
-    LAB.fails("a", ActivityError("busy", retry_after=3600))
-    host.submit(fan("a"), "w")
-    host.restart()
-    assert host.record("w").recovery_attempts == 1
-    host.work_off()
-    assert host.record("w").recovery_attempts == 0
-    for _ in range(8):
-        host.advance(10)
-    assert not resident(host)
-
-
-def test_retries_over_many_sessions_park_nobody(host: Host) -> None:
-    """A workflow that gets one failed attempt further in each session is not taken for one that kills the process."""
-    LAB.fails("a", *["no"] * 30)
-    host.submit(one(retry=RetryPolicy(1, 1, jitter=False)), "w")
-    for _ in range(30):
-        host.restart()
-        host.work_off()
-        host.advance(1)
-    assert (host.status("w"), step_of(host).attempt) == ("processing", 31)
-    host.work_off()
-    assert host.output("w") == "A"
-
-
-def test_an_attempt_that_kills_the_process_is_parked(host: Host) -> None:
-    """Also where it is a later one."""
-    LAB.fails("a", "no")
-    host.submit(one(), "w")
-    host.work_off()
-    for _ in range(20):
-        host.now += 3 * SECOND
-        host.restart()
-    assert host.status("w") == "stalled"
-    assert "the process died" in host.reason("w")
-
-
-def test_recovery_leaves_who_waits_for_a_retry_out_of_memory(host: Host) -> None:
-    """Until it is due, it costs nothing but a timer."""
-    LAB.fails("a", ActivityError("busy", retry_after=3600))
-    host.submit(one(), "w")
-    host.work_off()
-    host.advance(2)
-    host.restart()
-    host.store.loads.clear()
-    for _ in range(59):
-        host.advance(60)
-    assert (resident(host), host.store.loads, host.record("w").recovery_attempts) == (False, [], 0)
-    host.advance(58)
-    assert numbers(host) == [("a", 2)]
-
-
-def test_a_clock_that_was_set_back_loses_no_outcome(host: Host) -> None:
-    """An attempt under way keeps its workflow in memory, also where it seems to be due only later."""
-    LAB.fails("a", "no")
-    host.submit(fan("a"), "w")
-    host.work_off()
-    host.advance(1)
-    attempt = host.begin()
-    host.advance(-3600)
-    for _ in range(12):
-        host.advance(10)
-    host.end(attempt)
-    host.settle()
-    assert host.status("w") == "done"
-
-
-def test_beside_others(host: Host) -> None:
-    """A retry that waits holds up no other branch, and is held up by none."""
-    LAB.fails("a", *["no"] * 3)
-    host.submit(beside_a_sleep(2), "w")
-    host.work_off()
-    host.advance(2)
-    host.work_off()
-    assert step_of(host, 1).status == "done"
-    assert step_of(host).attempt == 3
-    host.finish()
-    assert host.output("w") == ["A", None]
-
-
-def test_a_policy_that_was_taken_away(host: Host) -> None:
-    """Options are the code's: a retry that is on disk is made, and its failure is final where the policy is gone."""
-    LAB.fails("a", "no", "final")
-    host.submit(one(retry=CALM), "w")
-    host.work_off()
-    host.advance(1)
-    attempt = host.begin()
-    object.__setattr__(attempt.options, "retry", None)
-    failing(host, attempt, "final")
-    assert host.output("w") == "ValueError: final"

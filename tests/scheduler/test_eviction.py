@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import GeneratorType
 
 import pytest
 
-from tests.support.engine import Host, Lab, WatchedStore, open_store
+from tests.support.engine import Host, Lab, WatchedStore
 from yieldflow import (
     Cancelled,
     Flow,
@@ -29,6 +28,7 @@ from yieldflow.store import RequestKind
 
 LAB = Lab()
 work = LAB.work
+
 
 #: The names of the generator functions below, by which they are found in memory.
 BODIES = {
@@ -140,14 +140,8 @@ def loop_over() -> Flow[list[object]]:
 
 @workflow(registry=LAB.registry)
 def busy(cancelled: bool) -> Flow[object]:
-    """Has an activity at work; with ``cancelled`` one that it no longer wants, and whose end it waits for."""
+    """Run an activity; with ``cancelled``, one that was cancelled and whose end is waited for."""
     return (yield from (race(pay("a"), sleep(1)) if cancelled else gather(work("a"), wait_signal("a"))))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -166,7 +160,7 @@ def in_memory() -> set[str]:
 
 
 def executions() -> int:
-    """How many workflows there are in memory."""
+    """Return the number of workflows in memory."""
     gc.collect()
     return sum(type(each) is Execution for each in gc.get_objects())
 
@@ -348,7 +342,7 @@ def test_disk_that_fails_as_it_comes_back(host: Host, store: WatchedStore) -> No
 
 
 def test_thousands_leave(host: Host) -> None:
-    """Also of thousands all leave in a few minutes, and each comes back for its own signal."""
+    """Thousands of waiting workflows leave memory in a few minutes, and each comes back for its own signal."""
     ids = [f"w{number}" for number in range(2500)]
     host.turn(host.asking(*(child() for _ in ids), ids=ids)[0])
     minutes(host, 5)

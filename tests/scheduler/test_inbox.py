@@ -25,7 +25,7 @@ def interrupted() -> Iterator[float]:
 
 
 def test_all_is_taken_in_the_order_put_in() -> None:
-    """What is there is taken at once, as much as is asked for, and the rest later."""
+    """Messages are taken at once and in order, up to the number asked for, the rest later."""
     inbox: Inbox[int] = Inbox()
     for number in range(5):
         inbox.put(number)
@@ -37,7 +37,7 @@ def test_all_is_taken_in_the_order_put_in() -> None:
 
 
 def test_of_what_many_put_in_nothing_is_missed() -> None:
-    """Whoever waits is woken, and finds all, in the order in which each thread put it in."""
+    """A waiting reader is woken, misses nothing, and finds each thread's messages in their order."""
     inbox: Inbox[tuple[int, int]] = Inbox()
 
     def put(thread: int) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.support.engine import CODEC, SECOND, Host, Lab, open_store
-from tests.support.flaky import CALM, failing, hosted, label_of
+from tests.support.flaky import CALM, failing, label_of
 from yieldflow import Cancelled, Flow, activity, gather, race, sleep, workflow
 from yieldflow._core.history import in_micros
 from yieldflow.scheduler.max_concurrent import ConcurrencyLimiter
@@ -60,14 +59,8 @@ def tidy(*labels: str) -> Flow[list[str]]:
         raise
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    with hosted(request.param, tmp_path, LAB) as made:
-        yield made
-
-
 def handed(host: Host) -> list[str]:
-    """What lies at the workers and is still waited for."""
+    """Return the dispatched attempts that are still waited for."""
     return [label_of(attempt) for attempt in host.tasks if not attempt.cancelled]
 
 
@@ -155,7 +148,7 @@ def test_a_cancelled_attempt_keeps_its_place_while_it_runs(host: Host) -> None:
 
 
 def test_what_waits_in_line_may_be_cancelled(host: Host) -> None:
-    """It never begins, and holds up nobody."""
+    """An attempt cancelled while it waits in the queue never begins, and holds up no other."""
     host.submit(fan("a", "b"), "busy")
     host.submit(tidy("c", "d"), "w")
     host.ask("w", RequestKind.CANCEL)

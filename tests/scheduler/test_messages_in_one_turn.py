@@ -1,13 +1,10 @@
-"""Messages that meet in one turn, and reads that fail in it: the order decides, and nobody else is concerned."""
+"""Messages that meet in one turn, and reads that fail in it: the order decides, and other workflows go on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, open_store, submission
+from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, sleep, wait_signal, workflow
 from yieldflow.scheduler.messages import Poll, RequestReceived
 from yieldflow.store import RequestKind
@@ -59,20 +56,6 @@ def sleeper() -> Flow[str]:
     return "slept"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def host(store: WatchedStore) -> Iterator[Host]:
-    LAB.performed.clear()
-    made = Host(store, LAB.registry)
-    yield made
-    made.close()
-
-
 def asked(
     host: Host, kind: RequestKind, value: object = None, name: str | None = None
 ) -> tuple[RequestReceived, Answer]:
@@ -89,7 +72,7 @@ def asked(
 def test_the_outcome_of_a_suspended_workflow_and_a_request(
     host: Host, kind: RequestKind, ends: tuple[str, object]
 ) -> None:
-    """What comes for a suspended workflow in the turn in which it goes on, or is ended, is applied once."""
+    """An outcome that meets a resume or an end in one turn is applied once."""
     host.submit(one_step(), "w")
     host.ask("w", SUSPEND)
     message, answer = asked(host, kind, "x")
@@ -130,7 +113,7 @@ def test_an_outcome_and_the_end_of_one_dropped_by_a_failed_commit(host: Host, st
 
 
 def test_what_began_before_a_rewind_is_not_taken_for_what_follows_it(host: Host, store: WatchedStore) -> None:
-    """An activity that is still under way for a step which was undone gives its outcome to nobody."""
+    """The outcome of an activity whose step was undone is dropped."""
     host.submit(chosen(), "w")
     host.settle(Completed(host.take("pick"), CODEC.encode("old")))
     before = host.take("old")
@@ -172,7 +155,7 @@ def test_a_clients_submission_of_an_id_that_the_owner_wants_in_the_same_turn(hos
 
 
 def test_a_clients_workflow_that_the_owner_wanted_too_is_known(host: Host, store: WatchedStore) -> None:
-    """Where it stalls, it goes on once that is asked for, and not with a signal; then it has what was kept for it."""
+    """A client's workflow that stalls goes on when resumed, not with a signal, and receives all that was kept."""
     host.turn()
     store.submit([submission(one_step(), "w")])
     host.settle(host.asking(one_step(), ids=["w"])[0])
@@ -193,7 +176,7 @@ def test_a_clients_workflow_that_the_owner_wanted_too_is_known(host: Host, store
 def test_a_read_that_fails_concerns_nobody_else(
     host: Host, store: WatchedStore, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the children of a workflow cannot be read, it is tried again, and others go on."""
+    """A workflow whose children cannot be read is loaded again later, and others go on."""
     host.submit(sleeper(), "other")
     host.submit(family(), "w")
     host.ask("w", SUSPEND)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.support.engine import SECOND, START, Host, Lab, WatchedStore, open_store, submission
+from tests.support.engine import SECOND, START, Host, Lab, open_store, submission
 from yieldflow import Flow, gather, now, race, sleep, sleep_until, wait_for, wait_signal, workflow
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.timers import Timer, Timers
@@ -25,23 +24,9 @@ def timer(due_at: Micros, step: int = 0, workflow_id: str = "w", run: int = 1) -
 
 
 def alive() -> int:
-    """How many timers are in memory."""
+    """Return the number of timers in memory."""
     gc.collect()
     return sum(isinstance(each, Timer) for each in gc.get_objects())
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WatchedStore]:
-    with open_store(request.param, tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def host(store: WatchedStore) -> Iterator[Host]:
-    LAB.performed.clear()
-    made = Host(store, LAB.registry)
-    yield made
-    made.close()
 
 
 # ---------------------------------------------------------------------- the timers themselves
@@ -81,7 +66,7 @@ def test_timer_is_replaced() -> None:
 
 
 def test_forgotten_timers_do_not_pile_up() -> None:
-    """Of thirty thousand timers that were set and taken out again, hardly any is kept."""
+    """Thirty thousand timers that were set and taken out again leave hardly any behind."""
     before, timers = alive(), Timers()
     timers.set(timer(10**9, -1))
     for step in range(30_000):
@@ -92,7 +77,7 @@ def test_forgotten_timers_do_not_pile_up() -> None:
 
 
 def test_replaced_timers_do_not_pile_up() -> None:
-    """Of a timer that is set again and again for the same thing, hardly any is kept."""
+    """A timer that is set again and again for the same thing leaves hardly any behind."""
     before, timers = alive(), Timers()
     for moment in range(10_000):
         timers.set(timer(10**6 + moment))
@@ -164,7 +149,7 @@ def test_any_length(host: Host, seconds: float) -> None:
 
 
 def test_sleep_until(host: Host) -> None:
-    """`sleep_until` ends at its moment; one that has passed, however long ago, ends at once."""
+    """`sleep_until` ends at its moment, or at once if that has passed."""
 
     @workflow(registry=LAB.registry)
     def until(*moments: datetime) -> Flow[list[str]]:

@@ -17,7 +17,7 @@
 | `disk_checks` | the disk against the books, and in the end each history against a replay |
 | `seeds` | runs one seed or many, and prints what happened |
 | `engine_internals` | all private names of the package that the simulation needs |
-| `breakages`, `breakages_elsewhere` | the engine broken on purpose: each has to be found |
+| `breakages`, `breakages_elsewhere`, `breakages_of_lifecycle` | the engine broken on purpose: each has to be found |
 | `found_plans` | plans that broke a promise once |
 
 Nothing here sleeps, reads a clock or draws from global randomness: the same seed gives the same trace, byte for byte.

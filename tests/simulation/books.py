@@ -149,6 +149,11 @@ class StepNote:
         self.last_failure = self.failed_at = None
 
     @property
+    def is_open(self) -> bool:
+        """It was neither applied nor dropped."""
+        return self.applied is None and self.dropped is None
+
+    @property
     def ended(self) -> bool:
         """No attempt of it may begin any more."""
         return self.outcome is not None or self.dropped is not None

@@ -15,45 +15,29 @@ import pytest
 from tests.support.engine import SECOND
 from yieldflow import StorageError
 from yieldflow._core.execution import Advance
-from yieldflow._core.history import (
-    CancelRequested,
-    Codec,
-    Micros,
-    Outcome,
-    StepEnded,
-    WorkflowStatus,
-)
+from yieldflow._core.history import CancelRequested, Codec, Micros, Outcome, StepEnded, WorkflowStatus
 from yieldflow._core.retry import next_delay
-from yieldflow.scheduler import (
-    applying,
-    attempts,
-    children,
-    committing,
-    dispatching,
-    eviction,
-    limits,
-    live,
-    requests,
-    residency,
-    scheduler,
-)
-from yieldflow.scheduler.live import LiveWorkflow, LiveWorkflows
-from yieldflow.scheduler.messages import Change, Registered, Submit, Turn, Unit
+from yieldflow.memory import MemoryStore
+from yieldflow.scheduler import applying, attempts, children, committing, requests, residency, scheduler
+from yieldflow.scheduler.lifecycle import TrackedWorkflow
+from yieldflow.scheduler.live import Driver, LiveWorkflow
+from yieldflow.scheduler.messages import Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
-from yieldflow.scheduler.state import State
+from yieldflow.scheduler.state import SchedulerState
 from yieldflow.scheduler.timers import Timer, Timers
-from yieldflow.store import Loaded, OpenAttempt, Request, RequestKind
+from yieldflow.scheduler.turn import Change, Turn, Unit
+from yieldflow.store import FOREVER, Arrivals, Loaded, OpenAttempt, Request, RequestKind, WorkflowRecord
 from yieldflow.workers import Attempt, Completed
 
 
 def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Activities are handed to the workers before the transaction that records them."""
 
-    def commit(state: State, units: list[Unit], turn: Turn) -> None:
+    def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
         for change in (change for unit in units for change in unit.changes):
-            resident = state.residents.get(change.workflow_id)
-            if resident is not None:
-                dispatching.dispatch(state, resident, change.issued, turn)
+            workflow = change.workflow or state.workflows.get(change.workflow_id)
+            if workflow is not None:
+                attempts.dispatch(state, workflow, change.issued, turn)
         for attempt in turn.attempts:
             state.workers.submit(attempt)
         turn.attempts.clear()
@@ -77,8 +61,16 @@ def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint applies the outcome of an activity that was retried twice."""
     apply = applying._apply_one
 
-    def twice(state: State, resident: LiveWorkflow, event: Any, turn: Turn, change: Change, **rest: Any) -> bool:
-        applied = apply(state, resident, event, turn, change, **rest)
+    def twice(
+        state: SchedulerState,
+        workflow: TrackedWorkflow,
+        live: LiveWorkflow,
+        event: Any,
+        turn: Turn,
+        change: Change,
+        **rest: Any,
+    ) -> bool:
+        applied = apply(state, workflow, live, event, turn, change, **rest)
         if applied and isinstance(event, StepEnded) and event.attempt > 1:
             change.events = [*change.events, event]
         return applied
@@ -98,14 +90,14 @@ def lost_timer(patch: pytest.MonkeyPatch) -> None:
 
 def retry_counter_reset(patch: pytest.MonkeyPatch) -> None:
     """A workflow that is loaded again begins its open activities at the first attempt."""
-    rebuild = LiveWorkflows.rebuild
+    rebuild = Driver.rebuild
 
-    def forgetful(self: LiveWorkflows, loaded: Loaded) -> LiveWorkflow:
-        resident = rebuild(self, loaded)
-        resident.attempts = {}
-        return resident
+    def forgetful(self: Driver, loaded: Loaded) -> LiveWorkflow:
+        live = rebuild(self, loaded)
+        live.open_attempts = {}
+        return live
 
-    patch.setattr(LiveWorkflows, "rebuild", forgetful)
+    patch.setattr(Driver, "rebuild", forgetful)
 
 
 def late_result_let_in(patch: pytest.MonkeyPatch) -> None:
@@ -113,7 +105,11 @@ def late_result_let_in(patch: pytest.MonkeyPatch) -> None:
     complete = Scheduler._complete
 
     def trusting(self: Scheduler, completed: Completed, turn: Turn) -> None:
-        self._state.under_way.setdefault(completed.attempt.key, completed.attempt)
+        attempt, state = completed.attempt, self._state
+        workflow = state.workflows.get(attempt.workflow_id)
+        if workflow is not None and attempt.key not in workflow.in_flight:
+            workflow.in_flight[attempt.key] = attempt
+            state.in_flight += 1
         complete(self, completed, turn)
 
     patch.setattr(Scheduler, "_complete", trusting)
@@ -121,16 +117,28 @@ def late_result_let_in(patch: pytest.MonkeyPatch) -> None:
 
 def cleanup_skipped(patch: pytest.MonkeyPatch) -> None:
     """A cancelled workflow ends without its code."""
-    patch.setitem(requests._CARRY_OUT, RequestKind.CANCEL, requests._terminate)
+
+    def abrupt(
+        state: SchedulerState,
+        request: Request,
+        workflow: TrackedWorkflow,
+        live: LiveWorkflow,
+        turn: Turn,
+        change: Change,
+    ) -> None:
+        requests._terminate(state, request, live, turn, change)
+        live.cancelled = CancelRequested(turn.now)
+
+    patch.setattr(requests, "_cancel", abrupt)
 
 
 def outcomes_lost_with_the_disk(patch: pytest.MonkeyPatch) -> None:
     """Outcomes that had arrived are forgotten if their commit fails."""
     failed = committing._failed
 
-    def forgetful(state: State, units: list[Unit], error: StorageError, turn: Turn) -> None:
+    def forgetful(state: SchedulerState, units: list[Unit], error: StorageError, turn: Turn) -> None:
         for change in (unit for unit in units if isinstance(unit, Change)):
-            change.causes = [cause for cause in change.causes if not isinstance(cause, Completed)]
+            change.triggers = [trigger for trigger in change.triggers if not isinstance(trigger, Completed)]
         failed(state, units, error, turn)
 
     patch.setattr(committing, "_failed", forgetful)
@@ -138,22 +146,28 @@ def outcomes_lost_with_the_disk(patch: pytest.MonkeyPatch) -> None:
 
 def memory_kept_after_a_failed_commit(patch: pytest.MonkeyPatch) -> None:
     """Memory is taken for right after a commit that failed."""
-    patch.setattr(committing, "_undo", lambda state, unit: None)
+    patch.setattr(committing, "_undo", lambda state, change: None)
 
 
 def evicted_at_work(patch: pytest.MonkeyPatch) -> None:
     """A workflow may leave memory while its activities are under way."""
-    patch.setattr(eviction, "_is_patient", lambda *given: True)
+
+    def careless(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
+        live = workflow.live
+        is_idle = live is not None and not live.execution.over and turn.changed(workflow.id) is None
+        return FOREVER if is_idle else None
+
+    patch.setattr(residency, "_may_rest_until", careless)
 
 
 def signals_of_the_suspended_lost(patch: pytest.MonkeyPatch) -> None:
     """Only the last signal is kept that came while a workflow was not in memory."""
-    sort = LiveWorkflows._sort_mail
+    match = Driver._match_signals
 
-    def last(self: LiveWorkflows, resident: LiveWorkflow, loaded: Loaded) -> None:
-        sort(self, resident, loaded._replace(signals=loaded.signals[-1:]))
+    def last(self: Driver, live: LiveWorkflow, loaded: Loaded) -> None:
+        match(self, live, loaded._replace(signals=loaded.signals[-1:]))
 
-    patch.setattr(live.LiveWorkflows, "_sort_mail", last)
+    patch.setattr(Driver, "_match_signals", last)
 
 
 def registration_unheard(patch: pytest.MonkeyPatch) -> None:
@@ -169,36 +183,50 @@ def registration_unheard(patch: pytest.MonkeyPatch) -> None:
 
 def heartbeats_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A retried attempt is not given the details of the last heartbeat."""
-    follow = attempts.follow
+    schedule = attempts.schedule_retry
 
-    def forgetful(state: State, resident: LiveWorkflow, step: int, following: OpenAttempt) -> None:
-        follow(state, resident, step, following._replace(details=None))
+    def forgetful(state: SchedulerState, live: LiveWorkflow, step: int, following: OpenAttempt) -> None:
+        schedule(state, live, step, following._replace(details=None))
 
-    patch.setattr(committing, "follow", forgetful)
+    patch.setattr(committing, "schedule_retry", forgetful)
 
 
 def payload_of_another_signal(patch: pytest.MonkeyPatch) -> None:
     """A workflow that is loaded again mixes up the payloads of its signals."""
-    sort = LiveWorkflows._sort_mail
+    match = Driver._match_signals
 
-    def mixed(self: LiveWorkflows, resident: LiveWorkflow, loaded: Loaded) -> None:
+    def mixed(self: Driver, live: LiveWorkflow, loaded: Loaded) -> None:
         signals = [*loaded.signals]
         payloads = [signal.payload for signal in reversed(signals)]
         mixed_up = [signal._replace(payload=payload) for signal, payload in zip(signals, payloads, strict=True)]
-        sort(self, resident, loaded._replace(signals=mixed_up))
+        match(self, live, loaded._replace(signals=mixed_up))
 
-    patch.setattr(LiveWorkflows, "_sort_mail", mixed)
+    patch.setattr(Driver, "_match_signals", mixed)
 
 
 def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
     """Requests of a kind are acknowledged and ignored."""
 
     def ignored(patch: pytest.MonkeyPatch) -> None:
-        patch.setitem(requests._CARRY_OUT, kind, nothing)
+        ask_live, ask_row = requests._ask_live, requests._ask_row
 
-    def nothing(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-        if resident is not None and kind is RequestKind.CANCEL:
-            resident.cancelled = CancelRequested(turn.now)
+        def deaf(
+            state: SchedulerState, message: RequestReceived, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn
+        ) -> None:
+            if message.request.kind is kind:
+                requests._done(message, turn.change(workflow.id, live.info.run))
+            else:
+                ask_live(state, message, workflow, live, turn)
+
+        def deaf_on_disk(state: SchedulerState, message: RequestReceived, turn: Turn) -> None:
+            brief = state.store.brief(message.request.workflow_id)
+            if message.request.kind is kind and brief is not None and not brief.status.ended:
+                requests._done(message, turn.change(brief.workflow_id, brief.run))
+            else:
+                ask_row(state, message, turn)
+
+        patch.setattr(requests, "_ask_live", deaf)
+        patch.setattr(requests, "_ask_row", deaf_on_disk)
 
     ignored.__name__ = f"{kind}_ignored"
     return ignored
@@ -206,24 +234,31 @@ def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
 
 def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
     """A suspended workflow goes on as long as it is in memory."""
-    suspend = requests._suspend
+    ask_live = requests._ask_live
 
-    def merely(state: State, request: Request, resident: LiveWorkflow | None, turn: Turn, change: Change) -> None:
-        suspend(state, request, resident, turn, change)
-        if resident is not None:
-            resident.status = WorkflowStatus.PROCESSING
+    def merely(
+        state: SchedulerState, message: RequestReceived, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn
+    ) -> None:
+        ask_live(state, message, workflow, live, turn)
+        if message.request.kind is RequestKind.SUSPEND:
+            live.status = WorkflowStatus.PROCESSING
 
-    patch.setitem(requests._CARRY_OUT, RequestKind.SUSPEND, merely)
+    patch.setattr(requests, "_ask_live", merely)
 
 
 def delay_ignored(patch: pytest.MonkeyPatch) -> None:
     """A workflow that a client submits with a delay starts at once."""
-    build = residency._build
+    arrivals, rests_until = MemoryStore.arrivals, residency._rests_until
 
-    def hasty(state: State, loaded: Loaded, turn: Turn) -> None:
-        build(state, loaded._replace(record=replace(loaded.record, starts_at=None)), turn)
+    def prompt(self: MemoryStore) -> Arrivals:
+        found = arrivals(self)
+        return found._replace(workflows=[(workflow_id, None) for workflow_id, _ in found.workflows])
 
-    patch.setattr(residency, "_build", hasty)
+    def hasty(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros) -> Micros | None:
+        return rests_until(workflow, replace(record, starts_at=None), now)
+
+    patch.setattr(MemoryStore, "arrivals", prompt)
+    patch.setattr(residency, "_rests_until", hasty)
 
 
 def deadline_two_seconds_early(patch: pytest.MonkeyPatch) -> None:
@@ -238,14 +273,14 @@ def deadline_two_seconds_early(patch: pytest.MonkeyPatch) -> None:
 
 def deadline_lost_on_rebuild(patch: pytest.MonkeyPatch) -> None:
     """A workflow that is loaded again, or begins its next run, has no deadline."""
-    rebuild = LiveWorkflows.rebuild
+    rebuild = Driver.rebuild
 
-    def timeless(self: LiveWorkflows, loaded: Loaded) -> LiveWorkflow:
-        resident = rebuild(self, loaded)
-        resident.deadline_at = None
-        return resident
+    def timeless(self: Driver, loaded: Loaded) -> LiveWorkflow:
+        live = rebuild(self, loaded)
+        live.deadline_at = None
+        return live
 
-    patch.setattr(LiveWorkflows, "rebuild", timeless)
+    patch.setattr(Driver, "rebuild", timeless)
 
 
 def cancelled_child_returns_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -268,13 +303,13 @@ def end_of_a_child_unheard(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_told(patch: pytest.MonkeyPatch) -> None:
     """The end of a workflow is told to nobody who waits for it."""
-    make = State.__init__
+    make = SchedulerState.__init__
 
-    def silent(self: State, *given: Any, **named: Any) -> None:
+    def silent(self: SchedulerState, *given: Any, **named: Any) -> None:
         make(self, *given, **named)
         self.tell = lambda news: None
 
-    patch.setattr(State, "__init__", silent)
+    patch.setattr(SchedulerState, "__init__", silent)
 
 
 def asker_unanswered(patch: pytest.MonkeyPatch) -> None:
@@ -293,23 +328,30 @@ def progress_lost(patch: pytest.MonkeyPatch) -> None:
     """The progress that a workflow sets is not written."""
     note = applying._note_rare
 
-    def silent(state: State, resident: LiveWorkflow, advance: Advance, turn: Turn, change: Change) -> None:
+    def silent(
+        state: SchedulerState,
+        workflow: TrackedWorkflow,
+        live: LiveWorkflow,
+        advance: Advance,
+        turn: Turn,
+        change: Change,
+    ) -> None:
         advance.progress = None
-        note(state, resident, advance, turn, change)
+        note(state, workflow, live, advance, turn, change)
 
     patch.setattr(applying, "_note_rare", silent)
 
 
 def time_runs_out_early(patch: pytest.MonkeyPatch) -> None:
     """An attempt has a third of the time that its timeout gives it."""
-    limits_of = limits.limits_of
+    limits_of = attempts.limits_of
 
     def early(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
         for moment, what, is_final in limits_of(attempt, now):
             begun_at = attempt.begun_at or now
             yield begun_at + (moment - begun_at) // 3 if "its timeout" in what else moment, what, is_final
 
-    patch.setattr(limits, "limits_of", early)
+    patch.setattr(attempts, "limits_of", early)
 
 
 def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -317,6 +359,19 @@ def retry_after_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         attempts, "next_delay", lambda policy, number, asked, chance: next_delay(policy, number, None, chance)
     )
+
+
+def abandoned_attempt_kept(patch: pytest.MonkeyPatch) -> None:
+    """An attempt that was abandoned stays among those in flight."""
+
+    def keep(
+        state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, turn: Turn, *, timed_out: bool
+    ) -> None:
+        attempts.abandon(state, workflow, attempt, turn, timed_out=timed_out)
+        workflow.in_flight[attempt.key] = attempt
+        state.in_flight += 1
+
+    patch.setattr(committing, "abandon", keep)
 
 
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
@@ -350,4 +405,5 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     progress_lost,
     time_runs_out_early,
     retry_after_ignored,
+    abandoned_attempt_kept,
 ]

@@ -6,6 +6,7 @@ Like those of the scheduler in `breakages`, each patches one place, and the simu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,6 @@ from yieldflow._core import execution
 from yieldflow._core.definitions import ActivityInvocation
 from yieldflow._core.errors import WorkflowNotEndedError
 from yieldflow._core.history import (
-    Micros,
     Signal,
     to_datetime,
 )
@@ -139,8 +139,8 @@ def wait_on_cancel_ignored(patch: pytest.MonkeyPatch) -> None:
 def deadline_written_wrong(patch: pytest.MonkeyPatch) -> None:
     """A deadline is a microsecond later in the file."""
 
-    def late(new: Submission, started_at: Micros | None) -> Row:
-        return wide_row(new._replace(deadline_at=new.deadline_at and new.deadline_at + 1), started_at)
+    def late(new: Submission, *rest: Any) -> Row:
+        return wide_row(new._replace(deadline_at=new.deadline_at and new.deadline_at + 1), *rest)
 
     patch.setattr(writing, "wide_row", late)
 

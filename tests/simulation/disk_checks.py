@@ -26,7 +26,8 @@ from yieldflow.store import Loaded, StepRecord, Store, WorkflowRecord
 from .books import NOTE, ROW, STEP, Books, FlowNote, Sent
 from .delivery_checks import TERMINATED, check_settled
 from .deployed_code import LATE, Code
-from .engine_internals import reader_of
+from .engine_internals import HAS_LIFECYCLE, reader_of, wake_at_of
+from .liveness_checks import check_wake_at
 from .plan import HARMLESS, Plan, purges
 from .promises import Promise, Violation
 
@@ -129,9 +130,23 @@ def _compare(books: Books, store: Store, workflow_ids: Iterable[str]) -> None:
         )
         if flow is not None and loaded is not None:
             _compare_flow(books, flow, loaded, store.steps(workflow_id))
+    if HAS_LIFECYCLE:
+        _compare_wake_at(books, store, set(workflow_ids))
     if isinstance(store, SqliteStore):
         check_file(books, store)
     books.changed.clear()
+
+
+def _compare_wake_at(books: Books, store: Store, workflow_ids: set[str]) -> None:
+    """Check when the rows of workflows are due, with those of their parents and children."""
+    for id, flow in books.flows.items():
+        parent = flow.row.parent
+        if parent is not None and {id, parent.workflow_id} & workflow_ids:
+            workflow_ids |= {id, parent.workflow_id}
+    for workflow_id in sorted(workflow_ids & books.flows.keys()):
+        record = store.record(workflow_id)
+        assert record is not None
+        check_wake_at(books, workflow_id, books.flows[workflow_id], wake_at_of(record))
 
 
 def _compare_flow(books: Books, flow: FlowNote, loaded: Loaded, steps: list[StepRecord]) -> None:

@@ -20,8 +20,12 @@ from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
 from yieldflow.scheduler.timers import NEVER
 from yieldflow.scheduler.turn import Turn
 from yieldflow.sqlite import SqliteStore
+from yieldflow.store import WorkflowRecord
 
 __all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
+
+#: The scheduler keeps `wake_at` and a table of phases: their checks and breakages are off as long as it does not.
+HAS_LIFECYCLE = True
 
 # ---------------------------------------------------------------------- the scheduler
 
@@ -54,7 +58,42 @@ def evict_idle(scheduler: Scheduler, now: Micros) -> None:
         residency.IDLE = before
 
 
+def kept_by(scheduler: Scheduler) -> dict[str, object]:
+    """Return all that a session keeps of workflows; nothing once all have ended."""
+    state = scheduler._state
+    kept = {
+        "tracked": state.workflows._by_id,
+        "in flight": state.in_flight,
+        "in the queue": state.unclaimed,
+        "held back by max_concurrent": state.limiter._by_name,
+        "timers": state.timers._live,
+    }
+    return {name: found for name, found in kept.items() if found}
+
+
+def phase_errors(scheduler: Scheduler) -> list[str]:
+    """Return the workflows that are in two phases, in none, or in another than they say; needs `HAS_LIFECYCLE`."""
+    workflows: Any = getattr(scheduler._state, "workflows")  # noqa: B009  # not there without the lifecycle
+    errors, places = [], dict[str, str]()
+    for phase, there in workflows.by_phase.items():
+        for workflow_id, workflow in there.items():
+            if workflow_id in places:
+                errors.append(f"{workflow_id} is {places[workflow_id]} and {phase}")
+            places[workflow_id] = phase
+            if workflow.phase is not phase or workflows.get(workflow_id) is not workflow:
+                errors.append(f"{workflow_id} is {phase} and says {workflow.phase}")
+            if (workflow.live is not None) != (phase == "live"):
+                errors.append(f"{workflow_id} is {phase} and {'has' if workflow.live else 'has no'} generator")
+    return errors + [f"{workflow_id} is in no phase" for workflow_id in workflows._by_id.keys() - places.keys()]
+
+
 # ---------------------------------------------------------------------- the stores
+
+
+def wake_at_of(record: WorkflowRecord) -> Micros | None:
+    """Return the moment until which a workflow rests on disk; needs `HAS_LIFECYCLE`."""
+    moment: Micros | None = getattr(record, "wake_at")  # noqa: B009  # not there without the lifecycle
+    return moment
 
 
 def reader_of(store: SqliteStore) -> sqlite3.Connection:

@@ -11,6 +11,9 @@ from .books import UNREGISTERED, Books, FlowNote, Status, StepNote
 from .delivery_checks import PAUSED, child_of, orphaned_at
 from .promises import Promise
 
+#: The `wake_at` of a workflow that only a message wakes.
+FOREVER: Micros = 2**63 - 1
+
 
 def check_start(books: Books, flow: FlowNote, id: str, event: Started) -> None:
     """Check that a workflow starts when its submitter said, or at once."""
@@ -50,6 +53,59 @@ def ends_by(books: Books, flow: FlowNote) -> Micros | None:
         return None
     moments = flow.row.deadline_at, orphaned_at(books, flow)
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def check_wake_at(books: Books, id: str, flow: FlowNote, wake_at: Micros | None) -> None:
+    """Check that the row of a workflow says a moment by which it is loaded in time, whatever process looks.
+
+    Args:
+        books: The books.
+        id: The workflow.
+        flow: Its note.
+        wake_at: The moment in its row; None where it must be in memory.
+    """
+    if flow.status.ended:
+        books.check(Promise.WAKES, wake_at == FOREVER, id, "has ended, and is due at", wake_at)
+        return
+    due_at = must_load_by(books, id, flow)
+    books.check(Promise.WAKES, wake_at is None or wake_at <= due_at, id, "rests until", wake_at, "not", due_at)
+
+
+def must_load_by(books: Books, id: str, flow: FlowNote) -> Micros:
+    """Return the moment by which an unfinished workflow must be loaded without any message; 0 for at once."""
+    if flow.status is Status.STALLED:
+        return FOREVER
+    if orphaned_at(books, flow) is not None and not flow.cancelled:
+        return 0
+    if flow.status is Status.SUSPENDED:
+        return FOREVER
+    if flow.row.started_at is None:
+        return flow.row.starts_at or 0
+    moments = [_due_at(books, id, flow, number, step) for number, step in flow.steps.items() if step.is_open]
+    if flow.row.deadline_at is not None and not flow.cancelled:
+        moments.append(flow.row.deadline_at)
+    return min(moments, default=FOREVER)
+
+
+def _due_at(books: Books, id: str, flow: FlowNote, number: int, step: StepNote) -> Micros:
+    """Return the moment at which an open step needs its workflow in memory; `FOREVER` where it waits for a message."""
+    if step.outcome is not None or step.kind is StepKind.TAKE_SIGNALS:
+        return 0
+    if step.kind is StepKind.WAIT_SIGNAL:
+        is_there = any(one.received is None and one.name == step.name for one in flow.signals.values())
+        return 0 if is_there else FOREVER
+    if step.kind is StepKind.CHILD:
+        child = child_of(books, id, flow.run, number)
+        return 0 if child is None or child.status.ended or _must_be_cancelled(step, child) else FOREVER
+    return step.due_at
+
+
+def _must_be_cancelled(step: StepNote, child: FlowNote) -> bool:
+    """Return whether a child is still to be asked to end, since its parent no longer waits for it."""
+    parent = child.row.parent
+    return (
+        step.cancelling is not None and not child.cancelled and parent is not None and parent.on_parent_end == "cancel"
+    )
 
 
 def check_waits(books: Books, id: str, flow: FlowNote, registered: bool) -> None:

@@ -150,7 +150,7 @@ def plan_of(seed: int) -> Plan:
     if random.random() < 0.3:
         calls = _together(calls, outside=random.random() < 0.5)
         # Half of them may be written before the fault.
-        faults.append(Fault(random.choice(AT_CLIENTS), random.choice([1, 2]), random.choice([2, 3])))
+        faults.append(Fault(random.choice(AT_CLIENTS), random.choice([1, 2]), random.choice([4, 3])))
     return Plan(
         seed,
         flows,

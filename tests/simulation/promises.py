@@ -31,6 +31,9 @@ class Promise(StrEnum):
     IDS = "a fork draws what is its own, and so does whoever has an id again"
     STALLED = "a workflow stalls only for a reason that the world gave"
     RECOVERIES = "a recovery that got nowhere is counted once, and a workflow parked after as many as are allowed"
+    PHASES = "a workflow is in one phase, and its generator in memory in the right one only"
+    WAKES = "the row of a workflow is due by the moment at which it must be loaded"
+    FORGOTTEN = "nothing is kept in memory of workflows that have ended"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
     # Activities
     EFFECTS = "an activity's effect happens at least once, and never again after its checkpoint"
@@ -48,6 +51,10 @@ class Promise(StrEnum):
     ROWS = "the rows fit together"
     INTEGRITY = "the file is whole"
     DEFECT = "the scheduler survives whatever happens"
+
+
+#: Checked only where the scheduler has its table of phases and keeps `wake_at`.
+OF_LIFECYCLE = frozenset({Promise.PHASES, Promise.WAKES})
 
 
 class Violation(AssertionError):

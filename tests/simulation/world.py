@@ -25,7 +25,17 @@ from .books import Status
 from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
-from .engine_internals import LONGEST_PAUSE, NEVER, POLL_INTERVAL, evict_idle, is_recovering, next_turn_at
+from .engine_internals import (
+    HAS_LIFECYCLE,
+    LONGEST_PAUSE,
+    NEVER,
+    POLL_INTERVAL,
+    evict_idle,
+    is_recovering,
+    kept_by,
+    next_turn_at,
+    phase_errors,
+)
 from .faulty_store import FaultyStore
 from .ledger import Ledger
 from .liveness_checks import check_waits
@@ -220,6 +230,8 @@ class World:
             while self._visits and not self._unended() and self._visit():
                 self._live_until_quiet()
             if not self._unended():
+                kept = kept_by(self.scheduler)
+                self.ledger.check(Promise.FORGOTTEN, not kept, "the session keeps", kept)
                 # Another process must find all as it was left, and nothing to do.
                 self.disk.heal()
                 self.crash()
@@ -263,7 +275,7 @@ class World:
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
-                self._guarded(lambda: evict_idle(self.scheduler, self.wall()))
+                self._guarded(self._evict)
                 self.count("evict after each turn")
         return True
 
@@ -318,6 +330,9 @@ class World:
             raise Violation(Promise.DEFECT, repr(error)) from error
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
+        if HAS_LIFECYCLE:
+            errors = phase_errors(self.scheduler)
+            self.ledger.check(Promise.PHASES, not errors, *errors)
         failed = self.disk.tried - self.disk.committed - failed
         if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()
@@ -339,7 +354,7 @@ class World:
         elif fault.kind == "stop":
             self.stop(TIMEOUTS[fault.size % len(TIMEOUTS)])
         elif fault.kind == "evict":
-            evict_idle(self.scheduler, self.wall())
+            self._evict()
         elif fault.kind == "clock forward":
             self.offset += 10**fault.size * SECOND
             self._leaps += 10**fault.size * SECOND
@@ -352,6 +367,9 @@ class World:
             self._disturb()
             # At its next poll the engine sees the new time.
             self.after(POLL_INTERVAL / SECOND, lambda: None)
+
+    def _evict(self) -> None:
+        evict_idle(self.scheduler, self.wall())
 
     # ------------------------------------------------------------------ in the end
 

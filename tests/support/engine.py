@@ -480,3 +480,7 @@ class Lab:
 
         self.work: Callable[[str], ActivityInvocation[str]] = work
         self.fail: Callable[[str], ActivityInvocation[str]] = fail
+
+    def reset(self) -> None:
+        """Forget what was performed."""
+        self.performed.clear()

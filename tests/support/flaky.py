@@ -46,7 +46,7 @@ class Flaky(Lab):
         self._one = one
 
     def reset(self) -> None:
-        self.performed.clear()
+        super().reset()
         self.failures.clear()
 
     def fails(self, label: str, *how: BaseException | str) -> None:

@@ -76,7 +76,7 @@ def check_workflows(client: Orchestrator, acknowledged: list[list[str]]) -> None
 
 
 def item_of(workflow_id: str) -> list[object]:
-    """What a workflow is sent with its submission."""
+    """Return the item that a workflow is sent with its submission."""
     name, _, number = workflow_id.rpartition("-")
     return [name, int(number)]
 

@@ -47,13 +47,13 @@ FOUND = [266]
 
 @pytest.mark.parametrize("seed", FOUND)
 def test_seeds_that_once_failed(seed: int, folder: Path) -> None:
-    """What was found once is not broken again."""
+    """Seeds that broke a promise once break none any more."""
     check(seed, 1, folder)
 
 
 @pytest.mark.slow
 def test_fresh_seeds(folder: Path) -> None:
-    """The same of seeds that are drawn anew each time."""
+    """Seeds that are drawn anew each time break no promise either."""
     first = int.from_bytes(os.urandom(4), "big")
     print(f"seeds from {first}")
     check(first, 150, folder)
@@ -78,7 +78,7 @@ def test_what_is_not_synced_breaks_the_file(setup: Setup, folder: Path) -> None:
 
 
 def test_a_drive_keeps_what_was_synced() -> None:
-    """What was synced survives; of what was not, any sectors may; and a file vanishes whose folder was not synced."""
+    """Synced writes survive, any sectors of the rest may, and a file vanishes if its folder was not synced."""
     remains: list[dict[str, bytes]] = []
     for seed in range(50):
         drive = Drive({}, Random(seed))

@@ -1,18 +1,21 @@
 """The policy by which workflows that a session finds unfinished are let into memory.
 
-A workflow may take the process down with it, in its own code or in an activity, and again at each restart. So each
-recovered workflow is on trial until its first checkpoint of the session, and before it is loaded, that it is about to
-be is written down (`recovery_attempts`, one more each time). Progress or a clean stop sets the count back
-to 0. A count that reaches the maximum means: that many sessions in a row took it up and died, and it was never seen to
-get anywhere.
+A workflow may take the process down with it, in its own code, by a stored value, or in an activity, and again at each
+restart. So each recovered workflow is on trial until its first checkpoint of the session, or until it is found that
+nothing of it is at work. That it is about to be loaded is written down before (`recovery_attempts`, one more each
+time). Progress or a clean stop sets the count back to 0. A count that reaches the maximum means: that many sessions in
+a row loaded it and died, and it was never seen to get anywhere.
 
-Bystanders must not be counted with the culprit. So the more often a workflow was there, the fewer others that were
-there too are taken up beside it, those that were there least often first: with a count of 0 all at once; from 1 on,
-only as many as there are workers, so that each of them really runs; from half the maximum on, each alone. A bystander
-alone makes progress; the culprit is found alone, though others may have to wait for one that is slow. Those with a
-count of 0 are not held up by it, and nobody is blamed for what one of them does: it is counted itself then, and comes
-first, without the others, the next time. Where the maximum is 1, there is no second time, and all are taken up one by
-one. A workflow that has reached the maximum is parked without being built, and waits for nobody.
+Bystanders must not be counted with the culprit. So recovered workflows are let in by slices, and no more of them than
+make a slice wait for a worker at any time: the suspects of a crash are the slice that was being loaded, those that
+waited for a worker, and those that were with one; however many others wait to be let in, they are not counted. And the
+more often a workflow was there, the fewer others that were there too are let in beside it, those that were there least
+often first: with a count of 0 slice by slice; from 1 on, only as many as there are workers, so that each of them really
+runs; from half the maximum on, each alone. A bystander alone makes progress; the culprit is found alone, though others
+may have to wait for one that is slow. Those with a count of 0 are not held up by it, and nobody is blamed for what one
+of them does: it is counted itself then, and comes first, without the others, the next time. Where the maximum is 1,
+there is no second time, and all are let in one by one. A workflow that has reached the maximum is parked without being
+built, and waits for nobody.
 
 A new workflow that comes meanwhile is put on disk before its code is run, so that it can be counted too.
 
@@ -23,12 +26,16 @@ one that waits for it.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Container
 
 from .._core.history import Micros
+from ..workers import Key
 from .lifecycle import Phase, TrackedWorkflow
 
 #: For how long a workflow on trial may hold up others.
 TRIAL: Micros = 300_000_000
+#: So many are let in at once, and so many on trial wait for a worker at most.
+SLICE = 128
 
 
 class AdmissionControl:
@@ -37,25 +44,34 @@ class AdmissionControl:
     Args:
         workers: How many activities run at once.
         maximum: The count at which a workflow is parked.
+        unclaimed: The attempts that no worker has begun.
     """
 
-    def __init__(self, workers: int, maximum: int) -> None:
+    def __init__(self, workers: int, maximum: int, unclaimed: Container[Key]) -> None:
         self._workers = workers
         self.maximum = maximum
+        self._unclaimed = unclaimed
         #: (rank, order of arrival, workflow): those counted least come first, but for those that are to be parked.
         self._waiting: list[tuple[int, int, TrackedWorkflow]] = []
         self._arrivals = 0
         #: From this count on, each is let in alone.
         self._alone_from = maximum // 2
-        #: How many are on trial.
-        self._on_trial = 0
+        #: Those on trial.
+        self._trials: dict[str, TrackedWorkflow] = {}
         #: Those on trial beside which others are not let in at will: their count, and until when.
         self._suspects: dict[str, tuple[int, Micros]] = {}
 
     @property
     def over(self) -> bool:
         """Whether nothing waits to be let in and nothing is on trial."""
-        return not self._on_trial and not self._first()
+        return not self._trials and not self._first()
+
+    @property
+    def room(self) -> int:
+        """How many may be let in now. Those on trial that only wait for a worker are few: all of them are suspects."""
+        unclaimed = self._unclaimed
+        waiting = sum(any(key in unclaimed for key in workflow.in_flight) for workflow in self._trials.values())
+        return SLICE - waiting
 
     def add(self, workflow: TrackedWorkflow) -> None:
         """Have a workflow in the phase of admission wait until it is let in."""
@@ -73,16 +89,17 @@ class AdmissionControl:
     def ready(self, now: Micros) -> bool:
         """Whether `admit` would return any."""
         first = self._first()
-        return first is not None and self._may_follow(first.recovery_attempts, now)
+        return first is not None and self._may_follow(first.recovery_attempts, now) and self.room > 0
 
-    def admit(self, now: Micros, limit: int) -> list[TrackedWorkflow]:
-        """Let in what may be loaded now, at most so many; from here on they are on trial."""
+    def admit(self, now: Micros) -> list[TrackedWorkflow]:
+        """Let in a slice of what may be loaded now; from here on they are on trial."""
         admitted: list[TrackedWorkflow] = []
-        while len(admitted) < limit and self.ready(now):
+        room = self.room if self._first() else 0
+        while len(admitted) < room and (first := self._first()) and self._may_follow(first.recovery_attempts, now):
             workflow = heapq.heappop(self._waiting)[2]
             admitted.append(workflow)
             workflow.on_trial = True
-            self._on_trial += 1
+            self._trials[workflow.id] = workflow
             if self._is_suspect(workflow.recovery_attempts):
                 self._suspects[workflow.id] = (workflow.recovery_attempts, now + TRIAL)
         return admitted
@@ -114,7 +131,7 @@ class AdmissionControl:
         """Note that a workflow made progress, or cannot go on for another reason, and that this is on disk."""
         if workflow.on_trial:
             workflow.on_trial = False
-            self._on_trial -= 1
+            del self._trials[workflow.id]
             self._suspects.pop(workflow.id, None)
         workflow.recovery_attempts = 0
 

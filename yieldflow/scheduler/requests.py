@@ -175,7 +175,8 @@ def _ask_row(state: SchedulerState, message: RequestReceived, turn: Turn) -> Non
     is_stalled = brief.status is WorkflowStatus.STALLED and not is_tried
     if is_stalled and kind in (RequestKind.CANCEL, RequestKind.SUSPEND) and not _is_parents(message):
         raise cannot_clean_up(workflow_id)
-    if kind is RequestKind.CANCEL and brief.started:
+    waits_for_trial = kind is RequestKind.SUSPEND and is_tried and brief.status is WorkflowStatus.STALLED
+    if waits_for_trial or (kind is RequestKind.CANCEL and brief.started):
         _wait_for_code(state, message, brief, is_stalled)
         return
     change = turn.change(workflow_id, brief.run)

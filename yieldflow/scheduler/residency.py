@@ -18,6 +18,7 @@ from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import FOREVER, Checkpoint, Loaded, RequestKind, WorkflowRecord
+from .admission import SLICE
 from .applying import apply, begin_child, note_end, receive, stall
 from .attempts import dispatch
 from .children import cancel_by_parent, cancel_orphan, outcome_for_parent
@@ -27,8 +28,6 @@ from .state import SchedulerState
 from .timers import DEADLINE, Timer
 from .turn import Turn
 
-#: So many are loaded in one turn, so that others get in between.
-SLICE = 256
 #: For how long nothing has happened in a workflow before its row says until when it rests.
 REST: Micros = 1_000_000
 #: For how long nothing has happened, and nothing is due, before it leaves memory though there is room.
@@ -83,16 +82,16 @@ def load_pending(state: SchedulerState, turn: Turn) -> None:
 
 def _admit(state: SchedulerState, turn: Turn) -> None:
     """Let in what may be loaded; where that cannot be written down, it waits on."""
-    room = SLICE - len(state.workflows.loading)
-    admitted = state.admission.admit(turn.now, room) if room > 0 else []
+    admission = state.admission
+    admitted = admission.admit(turn.now) if len(state.workflows.loading) < SLICE else []
     try:
-        _mark(state, [workflow for workflow in admitted if not state.admission.is_spent(workflow)])
+        _mark(state, [workflow for workflow in admitted if not admission.is_spent(workflow)])
     except DatabaseLostError:
         raise
     except StorageError as error:
         state.storage_backoff.failed(error, turn.now)
         for workflow in admitted:
-            state.admission.postpone(workflow)
+            admission.postpone(workflow)
     else:
         for workflow in admitted:
             state.load(workflow)
@@ -309,9 +308,13 @@ def resume_open_steps(
         if not receive(state, workflow, turn, change):
             return
     for leaf in parents:
-        asked = invocation_of(leaf).options.on_parent_end == "cancel"
-        if leaf.cancelled and asked and leaf.step.number in waiting:
+        if leaf.cancelled and goes_with_parent(leaf) and leaf.step.number in waiting:
             state.follow_ups.append(cancel_by_parent(state.codec, info, leaf, turn.now))
+
+
+def goes_with_parent(leaf: Leaf) -> bool:
+    """Whether a child is asked to end once its parent no longer waits for it."""
+    return invocation_of(leaf).options.on_parent_end == "cancel"
 
 
 def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
@@ -393,6 +396,9 @@ def rests_until(live: LiveWorkflow) -> Micros | None:
             due_at = following.due_at if following is not None else None
             if due_at is None:
                 return None
+        elif leaf.cancelled and leaf.step.kind is StepKind.CHILD and goes_with_parent(leaf):
+            # Whoever loads it asks the child to end, which may not have heard of it.
+            return None
         if due_at is not None and due_at < until:
             until = due_at
     return until

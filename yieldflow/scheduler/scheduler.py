@@ -154,7 +154,12 @@ class Scheduler:
         choose_leaving(state, turn)
         if turn.units:
             prepare(state, turn)
-            commit(state, turn.units, turn)
+            try:
+                commit(state, turn.units, turn)
+            except BaseException:
+                # Nothing goes on in this session, which does not track the new ones yet.
+                turn.close_created()
+                raise
         close_leaving(state, turn)
         # Last, since from here on the workers' threads compete with this one.
         for attempt in turn.attempts:

@@ -68,12 +68,12 @@ class SchedulerState:
         self.driver = Driver(codec, registry)
         self.timers = Timers()
         self.wakeups = Wakeups(self.timers)
-        self.admission = AdmissionControl(limits.max_workers, limits.max_recovery_attempts)
         #: How many attempts are in flight.
         self.in_flight = 0
         #: Of these, the ones that no worker has begun. A worker takes its attempt's key out, and so may the scheduler:
         #: whoever gets it has it, since `dict.pop` is one step.
         self.unclaimed: dict[Key, Attempt] = {}
+        self.admission = AdmissionControl(limits.max_workers, limits.max_recovery_attempts, self.unclaimed)
         #: What comes in the next turn, once the workflows have been loaded.
         self.follow_ups: list[FollowUp] = []
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.

@@ -142,6 +142,12 @@ class Turn:
         change = self._by_workflow.get(workflow_id)
         return set() if change is None else {step.number for step in change.issued}
 
+    def close_created(self) -> None:
+        """Close the generators of workflows that are new in this turn."""
+        for change in (change for unit in self.units if isinstance(unit, Creation) for change in unit.changes):
+            if change.workflow is not None and change.workflow.live is not None:
+                change.workflow.live.execution.close()
+
     def creating(self, workflow_id: str) -> Creation | None:
         """Return the creation of a workflow in this turn."""
         new = (unit for unit in self.units if isinstance(unit, Creation))

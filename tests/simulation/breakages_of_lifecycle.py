@@ -1,0 +1,104 @@
+"""Deliberate breakages of phases and of `wake_at`, for a scheduler that has both (`engine_internals.HAS_LIFECYCLE`).
+
+They patch by name, since the names are not there without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from tests.support.engine import SECOND
+from yieldflow._core.history import Micros
+
+from .liveness_checks import FOREVER
+
+
+def in_two_phases(patch: pytest.MonkeyPatch) -> None:
+    """A live workflow that leaves memory stays among the live ones."""
+    workflows: Any = import_module("yieldflow.scheduler.lifecycle").Workflows
+    move = workflows.move
+
+    def leave(self: Any, workflow: Any, phase: Any) -> None:
+        before = workflow.phase
+        move(self, workflow, phase)
+        if before == "live" and phase is None:
+            self.by_phase[before][workflow.id] = workflow
+
+    patch.setattr(workflows, "move", leave)
+
+
+def sleeper_not_due(patch: pytest.MonkeyPatch) -> None:
+    """The row of a sleeper is due two seconds late."""
+    rests_until = import_module("yieldflow.scheduler.residency").rests_until
+
+    def late(live: Any) -> Micros | None:
+        until: Micros | None = rests_until(live)
+        return until if until is None or until == FOREVER else until + 2 * SECOND
+
+    for module in ("residency", "scheduler"):
+        patch.setattr(f"yieldflow.scheduler.{module}.rests_until", late)
+
+
+def deadline_not_due(patch: pytest.MonkeyPatch) -> None:
+    """The row of a workflow that waits for messages says nothing of its deadline."""
+    rests_until = import_module("yieldflow.scheduler.residency").rests_until
+
+    def late(live: Any) -> Micros | None:
+        until: Micros | None = rests_until(live)
+        return FOREVER if until is not None and until == live.deadline_at else until
+
+    for module in ("residency", "scheduler"):
+        patch.setattr(f"yieldflow.scheduler.{module}.rests_until", late)
+
+
+def wake_not_written(patch: pytest.MonkeyPatch) -> None:
+    """A commit does not wake the workflows that a child's end or a signal concerns."""
+    commit = import_module("yieldflow.scheduler.committing").commit
+
+    def silent(state: Any, units: Any, turn: Any) -> None:
+        for change in (change for unit in units for change in unit.changes):
+            if change.wakes:
+                change.wakes = ()
+        commit(state, units, turn)
+
+    patch.setattr("yieldflow.scheduler.scheduler.commit", silent)
+
+
+def orphans_not_woken(patch: pytest.MonkeyPatch) -> None:
+    """The commit that terminates a parent does not wake the children that end with it."""
+    commit = import_module("yieldflow.scheduler.committing").commit
+
+    def silent(state: Any, units: Any, turn: Any) -> None:
+        for change in (change for unit in units for change in unit.changes):
+            if change.orphans:
+                change.orphans = False
+        commit(state, units, turn)
+
+    patch.setattr("yieldflow.scheduler.scheduler.commit", silent)
+
+
+def resting_row_kept(patch: pytest.MonkeyPatch) -> None:
+    """A workflow that goes on keeps the row of one that rests."""
+    prepare = import_module("yieldflow.scheduler.committing").prepare
+
+    def stale(state: Any, turn: Any) -> None:
+        before = {id(change): change.wake_at for unit in turn.units for change in unit.changes}
+        prepare(state, turn)
+        for change in (change for unit in turn.units for change in unit.changes):
+            change.wake_at = before.get(id(change), change.wake_at)
+
+    patch.setattr("yieldflow.scheduler.scheduler.prepare", stale)
+
+
+BREAKAGES_OF_LIFECYCLE: list[Callable[[pytest.MonkeyPatch], None]] = [
+    in_two_phases,
+    sleeper_not_due,
+    deadline_not_due,
+    wake_not_written,
+    orphans_not_woken,
+    resting_row_kept,
+]
