@@ -46,8 +46,16 @@ CLOCK = {"now", "today", "utcnow"}
 OPENINGS = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "Of ")
 #: Parts of the package some docstrings of which still do.
 INDIRECT = {
-    *("__main__", "_core", "codec", "filter", "history_checks", "log", "memory", "scheduler", "sqlite", "store"),
-    *("testing", "workers", "workflow_logger"),
+    "_core",
+    "filter",
+    "history_checks",
+    "log",
+    "memory",
+    "scheduler",
+    "sqlite",
+    "store",
+    "testing",
+    "workflow_logger",
 }
 
 MAX_FILE_LINES = 500
