@@ -199,7 +199,7 @@ class PoweredDisk(FaultyStore):
             raise Violation(Promise.INTEGRITY, str(error)) from error
         written = None
         if found != before:
-            # Of what failed, whether it fits is seen when the ledger is compared with the disk.
+            # A failed write is checked when the ledger is compared with the disk.
             written = under_way[0] if under_way is not None and found == under_way[2] else self._unsure
         self.ledger.check(
             Promise.POWER, found == before or written is not None, "the rows are not those that were there"

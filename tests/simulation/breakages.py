@@ -18,7 +18,7 @@ from yieldflow._core.execution import Advance
 from yieldflow._core.history import CancelRequested, Codec, Micros, Outcome, StepEnded, WorkflowStatus
 from yieldflow._core.retry import next_delay
 from yieldflow.memory import MemoryStore
-from yieldflow.scheduler import applying, attempts, children, committing, requests, residency, scheduler
+from yieldflow.scheduler import applying, attempts, children, committing, requests, residency, scheduler, submitting
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
 from yieldflow.scheduler.live import Driver, LiveWorkflow
 from yieldflow.scheduler.messages import Registered, RequestReceived, Submit
@@ -48,13 +48,12 @@ def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
 
 def answer_before_commit(patch: pytest.MonkeyPatch) -> None:
     """A submitter hears that the workflow is on disk before it is."""
-    submit = Scheduler._submit
 
-    def hasty(self: Scheduler, message: Submit, turn: Turn) -> None:
+    def hasty(state: SchedulerState, message: Submit, turn: Turn) -> None:
         message.reply(None)
-        submit(self, message._replace(reply=lambda error: None), turn)
+        submitting.submit(state, message._replace(reply=lambda error: None), turn)
 
-    patch.setattr(Scheduler, "_submit", hasty)
+    patch.setattr(scheduler, "submit", hasty)
 
 
 def outcome_applied_twice(patch: pytest.MonkeyPatch) -> None:

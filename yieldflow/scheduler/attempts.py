@@ -11,10 +11,11 @@ from hashlib import blake2b
 
 from .._core.commands import show_seconds
 from .._core.definitions import ActivityInvocation
-from .._core.errors import ActivityTimeoutError, Cancelled
+from .._core.errors import ActivityTimeoutError
 from .._core.history import Failure, Micros, Step, StepKind, WorkflowStatus, in_micros, seed_at
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
+from .._core.steps import unbegun_outcome
 from ..store import OpenAttempt, Retried
 from ..workers import Attempt, Completed, failed
 from .children import cancel_by_parent
@@ -247,7 +248,7 @@ def release_slot(state: SchedulerState, attempt: Attempt, turn: Turn, *, timed_o
 def _end_cancelled(state: SchedulerState, attempt: Attempt) -> None:
     """End an activity as cancelled that never began."""
     attempt.cancelled = True
-    state.follow_ups.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
+    state.follow_ups.append(Completed(attempt, unbegun_outcome(state.codec), retryable=False))
 
 
 def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, number: int, turn: Turn) -> None:
