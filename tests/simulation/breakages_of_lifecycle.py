@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.engine import SECOND
 from yieldflow._core.history import Micros
+from yieldflow.scheduler.turn import changes_of
 
 from .liveness_checks import FOREVER
 
