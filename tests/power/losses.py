@@ -17,7 +17,7 @@ from tests.simulation.plan import Fault, Plan, plan_of
 from tests.simulation.promises import Promise, Violation
 from tests.simulation.seeds import Report, compared, live
 from tests.support.engine import Crash
-from yieldflow import StorageError
+from yieldflow import DatabaseLostError, StorageError
 from yieldflow._core.errors import YieldflowError
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Checkpoint, Store
@@ -195,7 +195,7 @@ class PoweredDisk(FaultyStore):
             with closing(opened_plainly(self._path, left)) as store:
                 check_file(self.ledger, store)
                 found = contents(store)
-        except (StorageError, sqlite3.Error) as error:
+        except (StorageError, DatabaseLostError, sqlite3.Error) as error:
             raise Violation(Promise.INTEGRITY, str(error)) from error
         written = None
         if found != before:

@@ -25,7 +25,7 @@ from yieldflow.scheduler.messages import Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import SchedulerState
 from yieldflow.scheduler.timers import Timer, Timers
-from yieldflow.scheduler.turn import Change, Turn, Unit
+from yieldflow.scheduler.turn import Change, Turn, Unit, changes_of
 from yieldflow.store import FOREVER, Arrivals, Loaded, OpenAttempt, Request, RequestKind, WorkflowRecord
 from yieldflow.workers import Attempt, Completed
 
@@ -34,7 +34,7 @@ def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Activities are handed to the workers before the transaction that records them."""
 
     def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
-        for change in (change for unit in units for change in unit.changes):
+        for change in changes_of(units):
             workflow = change.workflow or state.workflows.get(change.workflow_id)
             if workflow is not None:
                 attempts.dispatch(state, workflow, change.issued, turn)

@@ -500,7 +500,8 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
     foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
     with closing(SqliteStore(path)) as store:
         runs, over = store.load("runs"), store.load("over")
-        pending = [(each.workflow_id, each.started, list(each.sleeps)) for each in store.unfinished()]
+        awake = [each.workflow_id for each in store.pending(0, 9)]
+        resting = [(each.workflow_id, each.wake_at) for each in store.sleepers((0, 0), 9000, 9)]
         assert runs is not None
         assert over is not None
         assert (runs.record.input, runs.record.recovery_attempts, runs.record.submitted[0]) == ('{"a": 1}', 2, "order")
@@ -512,7 +513,7 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
         ]
         assert over.history.dropped == {2}
         assert ids(store) == ["later", "over", "runs"]
-        assert pending == [("runs", True, [(1, 9000)]), ("later", False, [])]
+        assert (awake, resting) == (["runs"], [("later", 9000)])
         store.rewind("over", 1, 2, reapply=False, at=5000)
         assert [(step.step, step.status) for step in store.steps("over")] == [
             (0, "done"),
@@ -682,9 +683,6 @@ def test_listing_goes_by_an_index(
 
 
 READINGS: dict[str, tuple[str, Sequence[object], str]] = {
-    "recovery": (statements.SELECT_UNFINISHED, (), "workflows_wake_at"),
-    "open steps": (statements.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
-    "waiting signals": (statements.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
     "arrivals": (statements.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
     "arrivals before": (statements.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
     "arrivals after a deletion": (statements.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
@@ -915,7 +913,6 @@ def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
         with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged"):
             store.load("w")
         database.execute("update workflows set status = 'running'")
-        assert [pending.status for pending in store.unfinished()] == ["stalled"]
         with pytest.raises(StorageError, match="'w' in table workflows is damaged: there is no status 'running'"):
             store.load("w")
 
@@ -933,7 +930,7 @@ def test_damage_to_one_workflow_is_nobody_else_s(path: Path, store: SqliteStore)
         database.execute("update activity_executions set status = 'done'")
         with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged.*holds no outcome"):
             store.load("w")
-    assert [pending.workflow_id for pending in store.unfinished()] == ["w", "c"]
+    assert [found.workflow_id for found in store.pending(0, 9)] == ["w", "c"]
 
 
 def test_a_closed_store_says_so(store: SqliteStore) -> None:
@@ -953,7 +950,10 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
         lambda: store.ended_children("w", 1),
         lambda: store.open_children("w", 1),
         store.records,
-        store.unfinished,
+        lambda: store.pending(0, 1),
+        lambda: store.sleepers((0, 0), 1, 1),
+        lambda: store.brief("w"),
+        store.wake_stalled,
         store.arrivals,
     ]
     for call in calls:

@@ -28,7 +28,6 @@ from yieldflow.store import (
     Checkpoint,
     Found,
     Loaded,
-    Pending,
     Request,
     RequestKind,
     Rewind,
@@ -106,9 +105,6 @@ class WatchedStore:
             self.failing_looks -= 1
             raise StorageError("disk gone")
         return self.inner.arrivals()
-
-    def unfinished(self) -> list[Pending]:
-        return self.inner.unfinished()
 
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         return self.inner.brief(workflow_id)

@@ -23,12 +23,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from inspect import cleandoc
-from types import ModuleType
 from typing import Any
-
-import yieldflow
 
 from .reference import fields
 
@@ -124,19 +121,23 @@ def _floors() -> str:
 def modules() -> str:
     """The page of every module: its name, and the first line of its docstring."""
     lines = ["Every module of yieldflow, with the first line of its docstring.", ""]
-    lines += [_line(f"yieldflow.{name}") for name, is_package in _inside(yieldflow) if not is_package]
+    lines += [_line(found.name) for found in _inside("yieldflow") if not found.ispkg]
     for name in [name for floor in FLOORS for name in sorted(floor) if name != "__init__"]:
-        package = importlib.import_module(f"yieldflow.{name}")
-        inside = [_line(f"{package.__name__}.{found}") for found, _ in _inside(package)]
+        package = f"yieldflow.{name}"
+        inside = [_entry(found.name.removeprefix(f"{package}."), _first_line(found.name)) for found in _inside(package)]
         if inside:
-            lines += ["", f"{name}: {_first_line(package.__name__)}", textwrap.indent("\n".join(inside), "  ")]
+            lines += ["", f"{name}: {_first_line(package)}", textwrap.indent("\n".join(inside), "  ")]
     return "\n".join(lines)
 
 
-def _inside(package: ModuleType) -> list[tuple[str, bool]]:
-    """The modules and packages in a package, each with whether it is a package."""
-    found = pkgutil.iter_modules(getattr(package, "__path__", ()))
-    return [(one.name, one.ispkg) for one in found if one.name != "__main__"]
+def _inside(package: str) -> Iterator[pkgutil.ModuleInfo]:
+    """The modules and packages in a package, and in those of a package of yieldflow what is in them too."""
+    path = getattr(importlib.import_module(package), "__path__", ())
+    for found in pkgutil.iter_modules(path, f"{package}."):
+        if found.name != "yieldflow.__main__":
+            yield found
+        if found.ispkg and package != "yieldflow":
+            yield from _inside(found.name)
 
 
 def _line(module: str) -> str:

@@ -173,7 +173,8 @@ class Driver:
             advance = live.execution.apply(event)
         finally:
             self.driven = None
-        if advance.rare or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+        unusual = advance.unyielded or advance.continuation is not None
+        if unusual or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
             self._hooks.applied(live.info, advance)
         return advance
 

@@ -367,7 +367,7 @@ class Scheduler:
             return
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
-            change.note_begun(attempt)
+            change.begun_by[step] = attempt.begun_at, attempt.worker or ""
         self._end_step(workflow, event, turn, change)
 
     def _resolve(self, resolved: StepResolved, turn: Turn) -> None:
@@ -399,9 +399,10 @@ class Scheduler:
         live, attempt = workflow.live, completed.attempt
         if live is None:
             return True
-        leaf = live.execution.open.get(attempt.step)
+        step = attempt.key[2]
+        leaf = live.execution.open.get(step)
         unwritten = change.issued[0].number if change.issued else live.execution.next_step
-        if attempt.step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
+        if step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
             # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
             forget(self._state, workflow, attempt)
             if completed.timed_out:

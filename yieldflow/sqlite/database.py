@@ -22,10 +22,10 @@ from .row_checks import tolerantly
 
 T = TypeVar("T")
 
-#: What is done in a transaction.
+#: Statements to be carried out in a transaction.
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
 
-#: How a transaction begins: by the first read, or with the lock of whoever writes.
+#: The beginning of a transaction: by the first read, or with the lock of whoever writes.
 BEGIN = {"reading": "begin deferred", "writing": "begin immediate"}
 
 #: SQLite works, but this value or row cannot be stored.
@@ -77,7 +77,7 @@ class Database:
         self._lost: str | None = None
         self._lock = threading.Lock()
         _open[id(self)] = self.path, os.getpid()
-        # A store that nobody closed is closed with its object; at the exit of the interpreter it is left alone.
+        # A store that was not closed is closed with its object; at the exit of the interpreter it is left alone.
         self._forget = weakref.finalize(self, _close_all, id(self), (self._reader, self._writer))
         self._forget.atexit = False
         #: The disk was full when something was last to be written, and the log could not be begun anew.
@@ -169,7 +169,7 @@ class Database:
         SQLite does so once the log is long: it may be the log that fills a small disk, and it gives nothing back.
         """
         with suppress(sqlite3.Error):
-            # Emptied, and not cut off to a length: of that nobody could tell whether it was SQLite.
+            # Emptied, and not cut off to a length, which could not be told from damage.
             _, pages, moved = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
             return bool(pages == moved)
         return False

@@ -1,4 +1,4 @@
-"""Reading workflows: what the scheduler asks, and what the row of a workflow says."""
+"""Reading workflows: the scheduler's questions, and the row of a workflow."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
 
 from .._core.errors import DamagedRowError
-from .._core.history import Micros, WorkflowStatus
+from .._core.history import Micros
 from ..store import (
     Arrivals,
     Found,
     Loaded,
-    Pending,
     Request,
     Sleeper,
     StepRecord,
@@ -21,23 +20,7 @@ from ..store import (
     WorkflowRecord,
 )
 from . import statements as sql
-from .row_checks import ANYTHING, TEXT, WHOLE, Columns, shown
-from .rows import WORKFLOW_STATUSES, loaded, request, step_record, stored_text, workflow_brief, workflow_record
-
-#: What `SELECT_UNFINISHED` gives. Here it is enough that numbers are numbers: `load` knows their bounds.
-PENDING = Columns(
-    "workflows",
-    lambda row: f"workflow {shown(row[0])}",
-    id=TEXT,
-    status=ANYTHING,
-    run=WHOLE,
-    starts_at=WHOLE.or_null,
-    started_at=WHOLE.or_null,
-    recovery_attempts=WHOLE,
-    deadline_at=WHOLE.or_null,
-    mail=WHOLE,
-    orphan_of=TEXT.or_null,
-)
+from .rows import loaded, request, step_record, stored_text, workflow_brief, workflow_record
 
 
 def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
@@ -87,66 +70,12 @@ def sleepers(connection: sqlite3.Connection, after: tuple[Micros, int], until: M
     return list(islice((Sleeper(*row) for row in found if isinstance(row[2], str)), limit))
 
 
-def unfinished(connection: sqlite3.Connection) -> list[Pending]:
-    """Every workflow that has not ended, oldest first.
-
-    A damaged row keeps nobody else from going on: `load` tells what is wrong with it. One that cannot even be asked
-    for by its id is passed over.
-    """
-    sleeps: dict[str, list[tuple[int, Micros]]] = {}
-    busy: set[str] = set()
-    listening: set[str] = set()
-    for workflow_id, step, due_at, kind, status in connection.execute(sql.SELECT_OPEN_STEPS):
-        if status != "scheduled":
-            # Its outcome is on disk, to be applied.
-            busy.add(workflow_id)
-        elif type(due_at) is int and type(step) is int:
-            sleeps.setdefault(workflow_id, []).append((step, due_at))
-        elif kind == "wait_signal" and due_at is None:
-            listening.add(workflow_id)
-        else:
-            busy.add(workflow_id)
-    found: list[Pending] = []
-    for row in connection.execute(sql.SELECT_UNFINISHED):
-        workflow_id, status, run, starts_at, started_at, attempts, deadline_at, mail, orphan_of = row
-        try:
-            PENDING.check(row)
-        except DamagedRowError:
-            if isinstance(workflow_id, str):
-                found.append(_damaged(workflow_id))
-            continue
-        waits = workflow_id in sleeps or workflow_id in listening
-        active = workflow_id in busy or not waits or (bool(mail) and workflow_id in listening)
-        found.append(
-            Pending(
-                workflow_id=workflow_id,
-                status=WORKFLOW_STATUSES.get(status, WorkflowStatus.STALLED),
-                run=run,
-                starts_at=None if started_at is not None else starts_at,
-                started=started_at is not None,
-                active=started_at is not None and active,
-                sleeps=sleeps.get(workflow_id, ()),
-                recovery_attempts=attempts,
-                deadline_at=deadline_at,
-                orphan_of=orphan_of,
-            )
-        )
-    return found
-
-
-def _damaged(workflow_id: str) -> Pending:
-    """What has a workflow be built at once, to find what is wrong with its row."""
-    return Pending(
-        workflow_id, WorkflowStatus.STALLED, 1, None, started=True, active=True, sleeps=(), recovery_attempts=0
-    )
-
-
 #: Number, id and seed of a workflow, by which its row is known again: a number may be used twice.
 Anchor: TypeAlias = tuple[int, str, bytes]
 
 
 class Look(NamedTuple):
-    """What `arrivals` found."""
+    """The result of `arrivals`."""
 
     #: The last workflow that was there.
     last: Anchor
@@ -177,7 +106,7 @@ def arrivals(connection: sqlite3.Connection, last: Anchor, first: bool) -> Look:
     else:
         found = connection.execute(sql.SELECT_WAITING_ARRIVALS, (number,)).fetchall() if first else []
         found += connection.execute(sql.SELECT_ARRIVALS, (number,))
-    # One that cannot be asked for by its id is passed over.
+    # A row that cannot be asked for by its id is passed over.
     workflows = [(row[0], row[1]) for row in found if isinstance(row[0], str)]
     return Look(last_workflow(connection), Arrivals(workflows, _requests(connection)))
 

@@ -1,4 +1,4 @@
-"""What clients change of workflows that have ended or stalled, and what they ask of others. Each in a transaction."""
+"""Changes by clients: to go back, copy and delete, and requests to the owner. Each runs in a transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between rows and values: how a failure, a text and a step stand in the tables."""
+"""Conversion between rows and values: failures, texts, steps and workflows as they stand in the tables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ON_PARENT_END: dict[str, OnParentEnd] = {
     RELEASED: "abandon",
 }
 
-#: What `SELECT_WORKFLOWS` gives.
+#: The columns of `SELECT_WORKFLOWS`.
 WORKFLOW = Columns(
     "workflows",
     lambda row: f"workflow {shown(row[0])}",
@@ -98,7 +98,7 @@ WORKFLOW = Columns(
     },
     wake_at=WAKE_AT.or_null,
 )
-#: What `SELECT_BRIEF` gives.
+#: The columns of `SELECT_BRIEF`.
 BRIEF = Columns(
     "workflows",
     lambda row: f"workflow {shown(row[0])}",
@@ -115,7 +115,7 @@ BRIEF = Columns(
     parent_step=NUMBER.or_null,
     on_parent_end=TEXT.or_null,
 )
-#: What `SELECT_STEPS` gives.
+#: The columns of `SELECT_STEPS`.
 STEP = Columns(
     "activity_executions",
     lambda row: f"step {shown(row[0])} ({row[2]}) of workflow {shown(row[21])}",
@@ -142,7 +142,7 @@ STEP = Columns(
     worker=ANY_TEXT.or_null,
     workflow_id=TEXT,
 )
-#: What `SELECT_APPLIED` gives.
+#: The columns of `SELECT_APPLIED`.
 APPLIED = Columns(
     "workflow_inputs",
     lambda row: f"a cancellation of workflow {shown(row[4])}",
@@ -152,7 +152,7 @@ APPLIED = Columns(
     timeout=SECONDS.or_null,
     workflow_id=TEXT,
 )
-#: What `SELECT_SIGNALS` gives.
+#: The columns of `SELECT_SIGNALS`.
 SIGNAL = Columns(
     "signals",
     lambda row: f"signal {shown(row[0])} of workflow {shown(row[4])}",
@@ -162,9 +162,9 @@ SIGNAL = Columns(
     sent_at=TIME,
     workflow_id=TEXT,
 )
-#: What `SELECT_LAST_SIGNAL` gives.
+#: The columns of `SELECT_LAST_SIGNAL`.
 LAST_SIGNAL = Columns("signals", lambda row: f"a signal of workflow {shown(row[1])}", number=NUMBER, workflow_id=TEXT)
-#: What `SELECT_REQUESTS` gives.
+#: The columns of `SELECT_REQUESTS`.
 REQUEST = Columns(
     "workflow_inputs",
     lambda row: f"request {row[0]}",
@@ -189,7 +189,7 @@ def stored_text(text: str) -> StoredText:
 
 
 def restored_text(text: StoredText) -> str:
-    """What `stored_text` was given."""
+    """Return the text that `stored_text` was given."""
     return text if isinstance(text, str) else text.decode("utf-8", "surrogatepass")
 
 

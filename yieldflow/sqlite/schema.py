@@ -67,7 +67,7 @@ create table workflows (
 )
 """
 
-#: Which workflows have not ended, as version 1 said it.
+#: The condition for workflows that have not ended, in version 1.
 _UNFINISHED_1 = "status <> 'done' and status <> 'failed' and status <> 'cancelled'"
 
 # One index serves recovery, which reads all unfinished workflows, and arrivals, which are those not started yet.
@@ -224,7 +224,7 @@ TURN_ERRORS = (f"update workflows {TURN_ARGUMENTS}", f"update activity_execution
 
 # ---------------------------------------------------------------------- version 4
 
-# Of an unfinished workflow: null while it must be in memory; the moment until which it rests; or the largest integer,
+# For an unfinished workflow: null while it must be in memory; the moment until which it rests; or the largest integer,
 # where only a message wakes it. Rows that are there have that, by its default: they are not written anew.
 ADD_WAKE_AT = f"alter table workflows add column wake_at integer default {FOREVER}"
 SET_WAKE_AT = """
@@ -236,7 +236,7 @@ ADD_BEGUN_AT = "alter table activity_executions add column begun_at integer"
 ADD_WORKER = "alter table activity_executions add column worker text"
 
 # One index serves the start of a session, which reads those that must be in memory, the clock, and whoever looks for
-# the few workflows that failed among many that are done. Of those that are done it holds nothing.
+# the few workflows that failed among many that are done. It holds none of those that are done.
 CREATE_BY_WAKE_AT = f"create index workflows_wake_at on workflows (wake_at) where {NOT_DONE}"
 # A registration wakes what stalled for want of it.
 STALLED = "status = 'stalled'"

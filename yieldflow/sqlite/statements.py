@@ -11,7 +11,7 @@ from .schema import NOT_DONE, RELEASED, STALLED, UNFINISHED
 
 # ---------------------------------------------------------------------- reading a workflow
 
-# What is derived from the steps stands last: how many outcomes were applied, when one last changed, and which activity
+# Facts derived from the steps stand last: how many outcomes were applied, when one last changed, and which activity
 # is awaited.
 _COLUMNS = """
 select w.id, w.name, w.status, w.run, w.seed, w.input, w.progress, w.output, w.error, w.error_type, w.error_traceback,
@@ -75,7 +75,7 @@ select number, id, recovery_attempts from workflows indexed by workflows_wake_at
 where {UNFINISHED} and wake_at is null and number > ?
 order by number
 """
-# What is no number stands behind all numbers in the index.
+# A value that is no number stands behind all numbers in the index.
 SELECT_DAMAGED = f"""
 select number, id, recovery_attempts from workflows indexed by workflows_wake_at
 where {UNFINISHED} and wake_at > {FOREVER} and number > ?
@@ -92,24 +92,6 @@ SELECT_SLEEPERS = f"""
 select wake_at, number, id from workflows indexed by workflows_wake_at
 where {UNFINISHED} and wake_at > ? and wake_at <= ?
 order by wake_at, number
-"""
-
-# Left to itself SQLite takes the index that gives the order, which knows every workflow that ever was.
-SELECT_UNFINISHED = f"""
-select id, status, run, starts_at, started_at, recovery_attempts, deadline_at,
-       exists (select 1 from signals as s indexed by signals_waiting
-               where s.workflow_id = w.id and s.received is null),
-       (select p.id from workflows as p where p.id = w.parent and w.on_parent_end = 'cancel' and not (p.{UNFINISHED}))
-from workflows as w indexed by workflows_wake_at
-where {UNFINISHED}
-order by created_at, number
-"""
-# `cross join` has SQLite begin with the workflows, of which the index knows those that are not done.
-SELECT_OPEN_STEPS = f"""
-select id, step, due_at, kind, s.status
-from (select id, run from workflows indexed by workflows_wake_at where {UNFINISHED}) as w
-cross join activity_executions as s on s.workflow_id = w.id and s.run = w.run
-where s.applied is null and s.status <> 'cancelled'
 """
 
 _SELECT_ARRIVALS = "select id, wake_at from workflows {by} where status = 'processing' and started_at is null"
@@ -140,7 +122,7 @@ select id from workflows where parent = ? and parent_run = ? and {UNFINISHED} or
 
 # ---------------------------------------------------------------------- writing checkpoints
 
-# What every workflow and step goes through has statements of its own: to bind a parameter costs as much as to write it.
+# The common changes have statements of their own: to bind a parameter costs as much as to write it.
 INSERT_WORKFLOW = """
 insert into workflows (id, name, status, created_at, starts_at, started_at, wake_at, seed, input)
 values (?, ?, 'processing', ?, ?, ?, ?, ?, ?)
@@ -206,7 +188,7 @@ update activity_executions set status = 'failed', output = ?, error = ?, error_t
                                finished_at = ?, attempt = ?, applied = ?, begun_at = ?, worker = ?
 where workflow_id = ? and run = ? and step = ? and applied is null
 """
-# What the attempts before left is told no longer.
+# The failure of the attempt before is cleared.
 END_LATER_ATTEMPT = """
 update activity_executions set status = 'done', output = ?, finished_at = ?, attempt = ?, applied = ?,
                                begun_at = ?, worker = ?, error = null, error_type = null, error_traceback = null
@@ -283,7 +265,7 @@ BLOCKS = {
     for insert in (INSERT_WORKFLOW, INSERT_SUBMISSION, INSERT_ACTIVITY, INSERT_STEP)
 }
 
-#: What only some checkpoints have, in the order in which it has to be carried out.
+#: The statements that only some checkpoints need, in the order in which they have to be carried out.
 RARE = (
     CANCEL_STEP,
     RETRY_STEP,
@@ -318,7 +300,7 @@ STATEMENTS = {
 # ---------------------------------------------------------------------- what clients change
 
 SELECT_STATUS = "select status, run from workflows where id = ?"
-# Of an earlier run of its parent nobody waits for it any more.
+# A later run of the parent does not wait for it.
 SELECT_PARENT = """
 select p.id, p.status from workflows as w join workflows as p on p.id = w.parent
 where w.id = ? and not p.run > w.parent_run
@@ -332,7 +314,7 @@ insert into workflow_inputs (workflow_id, kind, received_at, name, payload) valu
 # ---------------------------------------------------------------------- rewinding
 
 DELETE_LATER_STEPS = "delete from activity_executions where workflow_id = ? and run = ? and turn >= ?"
-# What gave a signal to the workflow is not kept: the signal waits again.
+# The outcome that gave a signal to the workflow is not kept: the signal waits again.
 KEEP_RECORDED = """
 update activity_executions set applied = null
 where workflow_id = ? and run = ? and applied = ? and kind <> 'wait_signal' and kind <> 'take_signals'

@@ -13,7 +13,6 @@ from ..store import (
     Checkpoint,
     Found,
     Loaded,
-    Pending,
     Request,
     Rewind,
     Sleeper,
@@ -37,7 +36,7 @@ class SqliteStore(Database):
         busy_timeout: float = 5.0,
     ) -> None:
         super().__init__(path, durability, busy_timeout=busy_timeout)
-        #: What `_data_version` gave when `arrivals` last looked.
+        #: The `_data_version` when `arrivals` last looked.
         self._seen_version: int | None = None
         #: The last workflow that was there when `arrivals` last looked, or the store was opened.
         self._last_seen = self._read(reading.last_workflow)
@@ -53,10 +52,6 @@ class SqliteStore(Database):
     def load(self, workflow_id: str) -> Loaded | None:
         """All that a workflow is built from, of its current run; None where there is no such workflow."""
         return self._read(lambda connection: reading.load(connection, workflow_id), by_scheduler=True)
-
-    def unfinished(self) -> list[Pending]:
-        """Every workflow that has not ended, oldest first."""
-        return self._read(reading.unfinished, by_scheduler=True)
 
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         """Read the row of a workflow, and none of its steps; None where there is no such workflow."""
@@ -78,7 +73,7 @@ class SqliteStore(Database):
         return found
 
     def arrivals(self) -> Arrivals:
-        """What clients added since the last call, and what was asked and not carried out yet."""
+        """Find what clients added since the last call, and what was asked and not carried out yet."""
         if self._presence.log.is_quiet:
             return Arrivals([], [])
         version = self._data_version()

@@ -112,12 +112,12 @@ def wake_stalled(connection: sqlite3.Connection, name: str | None) -> None:
 
 
 def submitted(submissions: Sequence[Submission]) -> Writes:
-    """What adds workflows that no turn has driven."""
+    """Return the statements that add workflows that no turn has driven."""
     return _inserts([(new, None, UNCHANGED) for new in submissions])
 
 
 def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """What carries out checkpoints."""
+    """Return the statements that carry out checkpoints."""
     created: list[New] = []
     started: list[Row] = []
     changed: list[Checkpoint] = []
@@ -141,7 +141,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _steps(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """What adds the steps that were issued."""
+    """Return the statements that add the steps that were issued."""
     activities: list[Row] = []
     others: list[Row] = []
     for checkpoint in checkpoints:
@@ -156,7 +156,7 @@ def _steps(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """What writes down the events that were applied."""
+    """Return the statements for the events that were applied."""
     ended: list[Row] = []
     ended_later: list[Row] = []
     failed: list[Row] = []
@@ -186,7 +186,7 @@ def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _beginning(begun_by: Mapping[int, tuple[Micros, str]], step: int) -> Row:
-    """When the attempt at a step that ends began, and on which worker."""
+    """Return when the attempt at a step that ends began, and on which worker."""
     begun = begun_by.get(step)
     if begun is None or begun[1].isascii():
         return begun or UNKNOWN
@@ -194,7 +194,7 @@ def _beginning(begun_by: Mapping[int, tuple[Micros, str]], step: int) -> Row:
 
 
 def _inserts(created: list[New]) -> Writes:
-    """What adds workflows: one statement for all, since the order in which they are added shows."""
+    """Return the statements that add workflows: one for all of them, since the order in which they are added shows."""
     wide = [
         new
         for new, _, _ in created
@@ -208,7 +208,7 @@ def _inserts(created: list[New]) -> Writes:
 
 
 def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """Where workflows stand from now on, and when they wake."""
+    """Return the statements for statuses, recovery counts, and when workflows wake."""
     done = WorkflowStatus.DONE
     completed: list[Row] = [(each.at, each.outcome, each.workflow_id) for each in checkpoints if each.status is done]
     statuses: dict[str, list[Row]] = {}
@@ -233,44 +233,59 @@ def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """What most checkpoints leave alone."""
+    """Return the statements that only some checkpoints need."""
     found = [each for each in checkpoints if each.rare]
     if not found:
         return []
     writes: dict[str, list[Row]] = {statement: [] for statement in sql.RARE}
     for checkpoint in found:
-        workflow_id, run = checkpoint.workflow_id, checkpoint.run
-        writes[sql.CANCEL_STEP] += [
-            (checkpoint.at, dropped, workflow_id, run, number) for number, dropped in checkpoint.cancelled
-        ]
-        for number, failure, at, following in checkpoint.retried:
-            _, error, kind, trace = failure_columns(failure)
-            next_one = following.number, following.due_at, following.details, following.counted_from
-            begun = _beginning(checkpoint.begun_by, number)
-            writes[sql.RETRY_STEP].append((error, kind, trace, at, *next_one, *begun, workflow_id, run, number))
-        for number, details in checkpoint.heartbeats:
-            writes[sql.SET_HEARTBEAT].append((details, workflow_id, run, number))
-        for number, begun_at, worker in checkpoint.begun:
-            writes[sql.SET_BEGUN].append((begun_at, stored_text(worker), workflow_id, run, number))
-        writes[sql.INSERT_SIGNAL] += [signal_row(workflow_id, signal) for signal in checkpoint.signals]
-        writes[sql.RECEIVE_SIGNAL] += [(place, workflow_id, number) for number, place in checkpoint.received]
-        writes[sql.DELETE_REQUEST] += [(number,) for number in checkpoint.handled]
-        if checkpoint.progress is not None:
-            writes[sql.SET_PROGRESS].append((checkpoint.progress, workflow_id))
-        if checkpoint.patches:
-            writes[sql.ADD_PATCHES].append((quoted(checkpoint.patches), workflow_id))
-        for number, outcome, at, attempt in checkpoint.recorded:
-            status = StepStatus.FAILED if isinstance(outcome, Failure) else StepStatus.DONE
-            columns = outcome_columns(outcome)
-            begun = _beginning(checkpoint.begun_by, number)
-            writes[sql.RECORD_OUTCOME].append((status.value, *columns, at, attempt, *begun, workflow_id, run, number))
-        if checkpoint.continued is not None:
-            name, arguments, seed, version = checkpoint.continued
-            for statement in (sql.DELETE_STEPS, sql.DELETE_APPLIED, sql.DELETE_RECEIVED):
-                writes[statement].append((workflow_id,))
-            next_run = name, arguments, seed, version and stored_text(version), workflow_id, run
-            writes[sql.CONTINUE_WORKFLOW].append(next_run)
-        writes[sql.WAKE] += [(other,) for other in checkpoint.wakes]
-        if checkpoint.orphans:
-            writes[sql.WAKE_ORPHANS].append((workflow_id, run))
+        _add_steps(checkpoint, writes)
+        _add_messages(checkpoint, writes)
+        _add_changes(checkpoint, writes)
     return list(writes.items())
+
+
+def _add_steps(checkpoint: Checkpoint, writes: dict[str, list[Row]]) -> None:
+    """Add the rows for steps that did not end, or whose outcome is kept for later."""
+    workflow_id, run, begun_by = checkpoint.workflow_id, checkpoint.run, checkpoint.begun_by
+    for number, dropped in checkpoint.cancelled:
+        writes[sql.CANCEL_STEP].append((checkpoint.at, dropped, workflow_id, run, number))
+    for number, failure, at, following in checkpoint.retried:
+        _, error, kind, trace = failure_columns(failure)
+        next_one = following.number, following.due_at, following.details, following.counted_from
+        begun = _beginning(begun_by, number)
+        writes[sql.RETRY_STEP].append((error, kind, trace, at, *next_one, *begun, workflow_id, run, number))
+    for number, details in checkpoint.heartbeats:
+        writes[sql.SET_HEARTBEAT].append((details, workflow_id, run, number))
+    for number, begun_at, worker in checkpoint.begun:
+        writes[sql.SET_BEGUN].append((begun_at, stored_text(worker), workflow_id, run, number))
+    for number, outcome, at, attempt in checkpoint.recorded:
+        status = StepStatus.FAILED if isinstance(outcome, Failure) else StepStatus.DONE
+        row = status.value, *outcome_columns(outcome), at, attempt, *_beginning(begun_by, number)
+        writes[sql.RECORD_OUTCOME].append((*row, workflow_id, run, number))
+
+
+def _add_messages(checkpoint: Checkpoint, writes: dict[str, list[Row]]) -> None:
+    """Add the rows for signals and requests, and for whom the checkpoint wakes."""
+    workflow_id = checkpoint.workflow_id
+    writes[sql.INSERT_SIGNAL] += [signal_row(workflow_id, signal) for signal in checkpoint.signals]
+    writes[sql.RECEIVE_SIGNAL] += [(place, workflow_id, number) for number, place in checkpoint.received]
+    writes[sql.DELETE_REQUEST] += [(number,) for number in checkpoint.handled]
+    writes[sql.WAKE] += [(other,) for other in checkpoint.wakes]
+    if checkpoint.orphans:
+        writes[sql.WAKE_ORPHANS].append((workflow_id, checkpoint.run))
+
+
+def _add_changes(checkpoint: Checkpoint, writes: dict[str, list[Row]]) -> None:
+    """Add the rows for progress, patches, and the next run."""
+    workflow_id = checkpoint.workflow_id
+    if checkpoint.progress is not None:
+        writes[sql.SET_PROGRESS].append((checkpoint.progress, workflow_id))
+    if checkpoint.patches:
+        writes[sql.ADD_PATCHES].append((quoted(checkpoint.patches), workflow_id))
+    if checkpoint.continued is not None:
+        name, arguments, seed, version = checkpoint.continued
+        for statement in (sql.DELETE_STEPS, sql.DELETE_APPLIED, sql.DELETE_RECEIVED):
+            writes[statement].append((workflow_id,))
+        next_run = name, arguments, seed, version and stored_text(version)
+        writes[sql.CONTINUE_WORKFLOW].append((*next_run, workflow_id, checkpoint.run))
