@@ -195,7 +195,7 @@ def _settle_wakes(state: SchedulerState, change: Change) -> None:
         there = state.workflows.get(woken)
         if there is not None and there.live is not None:
             there.live.wake_at = None
-        elif woken == change.workflow_id:
+        elif woken == change.workflow_id and not (change.status is not None and change.status.ended):
             state.wake(woken)
 
 
