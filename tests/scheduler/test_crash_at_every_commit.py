@@ -112,7 +112,7 @@ def _columns(step: StepRecord) -> dict[str, object]:
 def _needed(store: WatchedStore) -> Counter[str]:
     """The activities whose results count, by label."""
     steps = [step for record in store.records() for step in store.steps(record.id)]
-    # Of what is cancelled at work, or hangs, nobody waits for the end.
+    # The end of an activity that hangs, or is cancelled while it runs, is not waited for.
     made = [step for step in steps if step.kind == "activity" and step.name not in ("pay", "hang")]
     applied = [step for step in made if step.applied is not None]
     return Counter(str(step.input).split('"')[3] for step in applied)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .._core.children import has_given_id
 from .._core.context import WorkflowInfo
-from .._core.errors import Cancelled, EncodingError, StorageError
+from .._core.errors import EncodingError, StorageError
 from .._core.execution import Advance, End
 from .._core.history import (
     CancelRequested,
@@ -131,7 +131,7 @@ def _note_cancelling(
         if following is None and (info.workflow_id, info.run, number) not in workflow.in_flight:
             following = live.open_attempts.get(number)
         if following is not None:
-            ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
+            ended = live.execution.end_unbegun(number, turn.now, following.number)
             change.recorded = extended(change.recorded, [ended])
 
 

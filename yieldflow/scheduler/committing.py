@@ -20,7 +20,7 @@ from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
 from .residency import close, forget_timers, set_deadline
 from .state import SchedulerState
-from .turn import Change, Creation, Turn, Unit
+from .turn import Change, Creation, Turn, Unit, changes_of
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
 _PROCESSING = WorkflowStatus.PROCESSING
@@ -31,20 +31,19 @@ ENDED_BADLY = "workflow %r (%s) %s: %s"
 
 def prepare(state: SchedulerState, turn: Turn) -> None:
     """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
-    for unit in turn.units:
-        for change in unit.changes:
-            workflow = change.workflow or state.workflows.get(change.workflow_id)
-            if workflow is None:
-                continue
-            change.workflow = workflow
-            live = workflow.live
-            if live is None:
-                continue
-            if live.wake_at is not None and change.events:
-                change.wake_at = None
-            parent, status = live.parent, change.status
-            if parent is not None and status is not None and status.ended:
-                change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
+    for change in changes_of(turn.units):
+        workflow = change.workflow or state.workflows.get(change.workflow_id)
+        if workflow is None:
+            continue
+        change.workflow = workflow
+        live = workflow.live
+        if live is None:
+            continue
+        if live.wake_at is not None and change.events:
+            change.wake_at = None
+        parent, status = live.parent, change.status
+        if parent is not None and status is not None and status.ended:
+            change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
 
 
 def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
@@ -58,7 +57,7 @@ def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
 def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     """Write ``units`` in one transaction; where one of them cannot be written, the others still are."""
     try:
-        state.store.commit([change for unit in units for change in unit.changes])
+        state.store.commit(changes_of(units))
     except (RefusedValueError, WorkflowAlreadyExistsError) as error:
         if len(units) > 1:
             middle = len(units) // 2
@@ -95,8 +94,9 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
                 settle(state, workflow, trigger, turn)
         _settle(state, unit, turn, ended)
     # Last, as on disk: what came to rest in this turn may have been woken in it.
-    for change in (change for unit in units for change in unit.changes if change.rare):
-        _settle_wakes(state, change)
+    for change in changes_of(units):
+        if change.rare:
+            _settle_wakes(state, change)
     if ended:
         state.tell(ended)
 
@@ -337,7 +337,7 @@ def _failed(state: SchedulerState, units: list[Unit], error: StorageError, turn:
     """Drop what is in memory, which is wrong since the disk failed; it is loaded again when the disk works."""
     state.storage_backoff.failed(error, turn.now)
     for unit in units:
-        for change in unit.changes:
+        for change in changes_of([unit]):
             _undo(state, change)
         turn.replies += unit.answers(error)
         if isinstance(unit, Change):
@@ -385,7 +385,7 @@ def _undo(state: SchedulerState, change: Change) -> None:
 
 def _trace(state: SchedulerState, tracing: Tracing, units: Sequence[Unit]) -> None:
     """Tell of the runs that began and ended, and of the attempts whose time ran out."""
-    for change in (change for unit in units for change in unit.changes):
+    for change in changes_of(units):
         for trigger in change.triggers:
             if isinstance(trigger, Completed) and trigger.timed_out:
                 tracing.completed(trigger)

@@ -172,7 +172,7 @@ class Driver:
             advance = live.execution.apply(event)
         finally:
             self.driven = None
-        if advance.rare or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+        if advance.unyielded or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
             _warn(live.info, advance)
         return advance
 

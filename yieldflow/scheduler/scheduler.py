@@ -15,17 +15,16 @@ scheduler knows at all, and in which phases they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from .._core.context import WorkflowInfo
 from .._core.definitions import ActivityInvocation
-from .._core.errors import DatabaseLostError, EncodingError, StorageError, UnknownWorkflowError
-from .._core.history import CancelRequested, Codec, Failure, Micros, Started, StepEnded, WorkflowStatus
+from .._core.errors import DatabaseLostError, StorageError
+from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
-from ..store import Checkpoint, Store, Submission, id_taken_error
+from ..store import Checkpoint, Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
-from .applying import apply, stall
+from .applying import apply
 from .attempts import (
     arm_timeout,
     begin_attempt,
@@ -40,7 +39,7 @@ from .attempts import (
 from .children import outcome_for_parent
 from .committing import commit, prepare
 from .lifecycle import Phase, TrackedWorkflow
-from .live import LiveWorkflow, stall_reason
+from .live import LiveWorkflow
 from .messages import (
     ChildCommitted,
     ChildEnded,
@@ -62,10 +61,10 @@ from .residency import (
     load_pending,
     note_rest,
     rests_until,
-    set_deadline,
 )
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
+from .submitting import begin_committed, submit
 from .timers import DEADLINE, WAKE, Timer
 from .turn import Change, Turn, extended
 
@@ -275,7 +274,7 @@ class Scheduler:
 
     def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
         if isinstance(message, Submit):
-            self._submit(message, turn)
+            submit(self._state, message, turn)
         elif isinstance(message, RequestReceived):
             self._ask(message, turn)
         elif isinstance(message, Registered):
@@ -288,18 +287,14 @@ class Scheduler:
     def _ask(self, message: RequestReceived, turn: Turn) -> None:
         """Carry out what is asked, behind what clients asked of the same workflow before."""
         problem = self._poll(turn)
-        workflow_id = message.request.workflow_id
+        workflow_id, queued = message.request.workflow_id, self._state.follow_ups
         if problem is not None:
             # It is not known what it would be behind.
             turn.replies.append((message.reply, problem))
-        elif any(isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in self._queued):
-            self._state.follow_ups.append(message)
+        elif any(isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in queued):
+            queued.append(message)
         else:
             handle(self._state, message, turn)
-
-    @property
-    def _queued(self) -> Sequence[FollowUp]:
-        return self._state.follow_ups
 
     def _retry_stalled(self, message: Registered, turn: Turn) -> None:
         """Try those again that stalled before a workflow of that name was registered."""
@@ -322,66 +317,11 @@ class Scheduler:
         elif isinstance(message, RequestReceived):
             handle(self._state, message, turn)
         elif isinstance(message, ChildCommitted):
-            self._begin_committed(message.submission, turn)
+            begin_committed(self._state, message.submission, turn)
         elif isinstance(message, Registered):
             self._retry_stalled(message, turn)
         else:
             self._end_child(message, turn)
-
-    # ------------------------------------------------------------------ new workflows
-
-    def _submit(self, submit: Submit, turn: Turn) -> None:
-        state = self._state
-        wanted = self._first_taken(submit.submissions, turn)
-        if wanted is not None:
-            first = turn.creating(wanted)
-            if first is not None:
-                first.rivals += ((submit, wanted),)
-            else:
-                turn.replies.append((submit.reply, id_taken_error(wanted)))
-            return
-        creation = turn.creation(submit)
-        started, recovering = Started(turn.now), not state.admission.over
-        for new in submit.submissions:
-            change = Change(new.workflow_id, 1, new, turn.now)
-            creation.changes.append(change)
-            turn.created.add(new.workflow_id)
-            if new.starts_at is not None and new.starts_at > turn.now:
-                continue
-            workflow = change.workflow = TrackedWorkflow(new.workflow_id)
-            if not recovering and self._begin(workflow, new, turn, change):
-                apply(state, workflow, started, turn, change)
-
-    def _first_taken(self, submissions: Sequence[Submission], turn: Turn) -> str | None:
-        """Return the first id that is taken in memory; whether one is taken on disk, the insertion tells."""
-        seen: set[str] = set()
-        for new in submissions:
-            id = new.workflow_id
-            if id in seen or id in self._state.workflows or id in turn.created:
-                return id
-            seen.add(id)
-        return None
-
-    def _begin_committed(self, new: Submission, turn: Turn) -> None:
-        """Start a workflow that was put on disk and not driven yet."""
-        workflow = self._state.workflows.get(new.workflow_id)
-        if workflow is None or workflow.phase is not Phase.CREATED or workflow.live is not None:
-            return
-        change = turn.change(new.workflow_id, 1)
-        if change.status is None and self._begin(workflow, new, turn, change):
-            assert workflow.live is not None
-            set_deadline(self._state, workflow.live)
-            apply(self._state, workflow, Started(turn.now), turn, change)
-
-    def _begin(self, workflow: TrackedWorkflow, new: Submission, turn: Turn, change: Change) -> bool:
-        """Build a new workflow; False where it stalls at once."""
-        try:
-            workflow.live = self._state.driver.begin(new)
-        except (UnknownWorkflowError, EncodingError) as error:
-            info = WorkflowInfo(new.workflow_id, new.name, 1)
-            stall(self._state, workflow, info, stall_reason(error), turn, change)
-            return False
-        return True
 
     # ------------------------------------------------------------------ what workflows waited for
 
@@ -408,7 +348,7 @@ class Scheduler:
             return
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
-            change.note_begun(attempt)
+            change.begun_by[step] = attempt.begun_at, attempt.worker or ""
         live = workflow.live
         if live is not None:
             if live.open_attempts:
@@ -427,9 +367,10 @@ class Scheduler:
         live, attempt = workflow.live, completed.attempt
         if live is None:
             return True
-        leaf = live.execution.open.get(attempt.step)
+        step = attempt.key[2]
+        leaf = live.execution.open.get(step)
         unwritten = change.issued[0].number if change.issued else live.execution.next_step
-        if attempt.step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
+        if step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
             # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
             forget(self._state, workflow, attempt)
             if completed.timed_out:
@@ -480,7 +421,9 @@ class Scheduler:
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
-            state.wake(workflow_id)
+            # The workflow of that id may have been deleted, and another be submitted in this very turn.
+            if workflow_id not in turn.created:
+                state.wake(workflow_id)
             return
         if workflow is None:
             return

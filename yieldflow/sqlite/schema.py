@@ -9,10 +9,14 @@ where that is possible. ``PRAGMA user_version`` is the version of the schema.
 The tables, with the columns to know:
 
 workflows: one row for each workflow
-    id, name, status, run, input, output, error, error_traceback, reason, created_at, started_at, finished_at
+    id, name, status, run, input, output, error, error_traceback, reason, created_at, started_at, finished_at, wake_at
+    (of an unfinished one: when it is due, null while it is in memory, and the largest integer where only a message
+    wakes it)
 activity_executions: one row for each step
     workflow_id, run, step, kind, name, status, attempt, input, output, error (of an open step: of the attempt before),
-    source (file:line), applied (its place in the order applied), due_at (of a sleep or of the next attempt), heartbeat
+    source (file:line), applied (its place in the order applied), due_at (of a sleep or of the next attempt), heartbeat,
+    begun_at and worker (when an attempt began, and on which worker: written with its end, or once it has run for over
+    a second)
 workflow_inputs: one row for each cancellation, and for each request of a client that is not carried out yet
     workflow_id, kind, applied
 signals: one row for each signal

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._core.errors import RetryRefusedError, WorkflowAlreadyExistsError, WorkflowNotEndedError
@@ -45,10 +44,6 @@ class Continued(NamedTuple):
     input: Payload
     seed: bytes
     version: str | None = None
-
-
-#: Nothing is known of any attempt.
-_NO_ATTEMPTS: Mapping[int, tuple[Micros, str]] = MappingProxyType({})
 
 
 class Checkpoint:
@@ -137,7 +132,7 @@ class Checkpoint:
         #: `FOREVER`, and one that is continued None, whatever is said here.
         self.wake_at: Micros | None = UNCHANGED
         #: By step, when each attempt that ends with this checkpoint began, and on which worker.
-        self.begun_by: Mapping[int, tuple[Micros, str]] = _NO_ATTEMPTS
+        self.begun_by: dict[int, tuple[Micros, str]] = {}
         self.rare: RareFields = NONE
 
     @property
