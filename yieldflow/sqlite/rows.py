@@ -226,7 +226,7 @@ def outcome(
 
 
 def workflow_row(new: Submission, started_at: Micros | None = None, wake_at: Micros | None = UNCHANGED) -> Row:
-    """The row that `INSERT_WORKFLOW` takes; without a ``wake_at`` of its own the workflow rests until it starts."""
+    """The row that `INSERT_RESTING` takes; without a ``wake_at`` of its own the workflow rests until it starts."""
     if wake_at == UNCHANGED:
         wake_at = new.starts_at
     return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, wake_at, new.seed, new.input

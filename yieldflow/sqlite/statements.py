@@ -122,8 +122,12 @@ select id from workflows where parent = ? and parent_run = ? and {UNFINISHED} or
 
 # ---------------------------------------------------------------------- writing checkpoints
 
-# The common changes have statements of their own: to bind a parameter costs as much as to write it.
+# The common changes have statements of their own: to bind a parameter costs as much as to write it, and None far more.
 INSERT_WORKFLOW = """
+insert into workflows (id, name, status, created_at, started_at, wake_at, seed, input)
+values (?, ?, 'processing', ?, ?, null, ?, ?)
+"""
+INSERT_RESTING = """
 insert into workflows (id, name, status, created_at, starts_at, started_at, wake_at, seed, input)
 values (?, ?, 'processing', ?, ?, ?, ?, ?, ?)
 """
@@ -181,6 +185,12 @@ values (?, ?, ?, ?, ?, 'scheduled', ?, ?, ?, ?, ?)
 END_STEP = """
 update activity_executions set status = 'done', output = ?, finished_at = ?, attempt = 1, applied = ?, begun_at = ?,
                                worker = ?
+where workflow_id = ? and run = ? and step = ? and applied is null
+"""
+# The same for a step of which no beginning is known.
+END_PLAIN_STEP = """
+update activity_executions set status = 'done', output = ?, finished_at = ?, attempt = 1, applied = ?, begun_at = null,
+                               worker = null
 where workflow_id = ? and run = ? and step = ? and applied is null
 """
 FAIL_STEP = """
@@ -255,14 +265,14 @@ LENIENT = frozenset(
     }
 )
 #: Statements whose rows begin with the id of a new workflow.
-CREATING = frozenset({INSERT_WORKFLOW, INSERT_SUBMISSION})
+CREATING = frozenset({INSERT_WORKFLOW, INSERT_RESTING, INSERT_SUBMISSION})
 
 #: So many rows are inserted by one statement, as far as they go: a quarter of what a row costs is the statement's.
 BLOCK = 20
 #: The statements that do so, by those for one row.
 BLOCKS = {
     insert: insert.rstrip() + f", {insert.partition('values')[2].strip()}" * (BLOCK - 1)
-    for insert in (INSERT_WORKFLOW, INSERT_SUBMISSION, INSERT_ACTIVITY, INSERT_STEP)
+    for insert in (INSERT_WORKFLOW, INSERT_RESTING, INSERT_SUBMISSION, INSERT_ACTIVITY, INSERT_STEP)
 }
 
 #: The statements that only some checkpoints need, in the order in which they have to be carried out.
@@ -291,9 +301,9 @@ RARE = (
 STATEMENTS = {
     statement: statement
     for statement in (
-        *(INSERT_WORKFLOW, INSERT_SUBMISSION, START_WORKFLOW, SET_WAKE_AT, COUNT_RECOVERY),
+        *(INSERT_WORKFLOW, INSERT_RESTING, INSERT_SUBMISSION, START_WORKFLOW, SET_WAKE_AT, COUNT_RECOVERY),
         *(COMPLETE_WORKFLOW, *CHANGE_STATUS.values()),
-        *(INSERT_ACTIVITY, INSERT_STEP, END_STEP, END_LATER_ATTEMPT, FAIL_STEP, INSERT_CANCEL, *RARE),
+        *(INSERT_ACTIVITY, INSERT_STEP, END_STEP, END_PLAIN_STEP, END_LATER_ATTEMPT, FAIL_STEP, INSERT_CANCEL, *RARE),
     )
 }
 

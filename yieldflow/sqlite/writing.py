@@ -158,6 +158,7 @@ def _steps(checkpoints: Sequence[Checkpoint]) -> Writes:
 def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
     """Return the statements for the events that were applied."""
     ended: list[Row] = []
+    plain: list[Row] = []
     ended_later: list[Row] = []
     failed: list[Row] = []
     cancels: list[Row] = []
@@ -170,15 +171,18 @@ def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
                 if isinstance(outcome, Failure):
                     columns = failure_columns(outcome)
                     failed.append((*columns, at, attempt, place, began, worker, workflow_id, run, number))
-                elif attempt == 1:
-                    ended.append((outcome, at, place, began, worker, workflow_id, run, number))
-                else:
+                elif attempt > 1:
                     ended_later.append((outcome, at, attempt, place, began, worker, workflow_id, run, number))
+                elif began is None:
+                    plain.append((outcome, at, place, workflow_id, run, number))
+                else:
+                    ended.append((outcome, at, place, began, worker, workflow_id, run, number))
             elif isinstance(event, CancelRequested):
                 reason = event.reason and stored_text(event.reason)
                 cancels.append((workflow_id, run, event.at, place, event.timeout, reason))
     return [
         (sql.END_STEP, ended),
+        (sql.END_PLAIN_STEP, plain),
         (sql.END_LATER_ATTEMPT, ended_later),
         (sql.FAIL_STEP, failed),
         (sql.INSERT_CANCEL, cancels),
@@ -200,8 +204,15 @@ def _inserts(created: list[New]) -> Writes:
         for new, _, _ in created
         if new.parent is not None or new.version is not None or new.deadline_at is not None or new.signals
     ]
+    if not wide and all(new.starts_at is None and wake_at in (None, UNCHANGED) for new, _, wake_at in created):
+        return [
+            (
+                sql.INSERT_WORKFLOW,
+                [(new.workflow_id, new.name, new.created_at, at, new.seed, new.input) for new, at, _ in created],
+            )
+        ]
     if not wide:
-        return [(sql.INSERT_WORKFLOW, [workflow_row(*each) for each in created])]
+        return [(sql.INSERT_RESTING, [workflow_row(*each) for each in created])]
     signals = [signal_row(new.workflow_id, signal) for new in wide for signal in new.signals]
     rows = [wide_row(*each) for each in created]
     return [(sql.INSERT_SUBMISSION, rows), (sql.INSERT_SIGNAL, signals)]
