@@ -37,6 +37,20 @@ def apply(state: SchedulerState, workflow: TrackedWorkflow, event: Event, turn: 
     return live.signals is None or receive(state, workflow, turn, change)
 
 
+def apply_cancel(
+    state: SchedulerState, workflow: TrackedWorkflow, request: CancelRequested, turn: Turn, change: Change
+) -> None:
+    """Apply a request to end."""
+    live = workflow.live
+    assert live is not None
+    # First, since what follows may be the end, which says why.
+    live.cancelled = request
+    if not _apply_one(state, workflow, live, request, turn, change):
+        live.cancelled = None
+    elif live.signals is not None:
+        receive(state, workflow, turn, change)
+
+
 def receive(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, change: Change) -> bool:
     """Let a workflow receive what lies there for it, as long as it waits for any of it."""
     live = workflow.live
@@ -69,9 +83,7 @@ def _apply_one(
     try:
         advance = state.driver.apply(live, event)
     except BaseException as error:  # whatever it is, it is one workflow's
-        if isinstance(event, StepEnded) and keep:
-            change.recorded = extended(change.recorded, [event])
-        stall(state, workflow, live.info, stall_reason(error), turn, change)
+        _stall_at(state, workflow, event if keep else None, error, turn, change)
         return False
     live.touched = turn.now
     if not change.events:
@@ -91,11 +103,24 @@ def _apply_one(
         _note_rare(state, workflow, live, advance, turn, change)
     if workflow.on_trial:
         change.recovery_attempts = 0
-    if isinstance(event, CancelRequested):
-        live.cancelled = event
     if advance.end is not None:
         note_end(live, advance.end, change)
     return True
+
+
+def _stall_at(
+    state: SchedulerState,
+    workflow: TrackedWorkflow,
+    event: Event | None,
+    error: BaseException,
+    turn: Turn,
+    change: Change,
+) -> None:
+    """Set a workflow aside that cannot apply an event; where it is an outcome, that is kept."""
+    if isinstance(event, StepEnded):
+        change.recorded = extended(change.recorded, [event])
+    assert workflow.live is not None
+    stall(state, workflow, workflow.live.info, stall_reason(error), turn, change)
 
 
 def _note_rare(
@@ -201,9 +226,7 @@ def stall(
     Args:
         before: Why it is stalled already.
     """
-    if workflow.live is not None:
-        workflow.live.execution.close()
-        workflow.live = None
+    state.drop(workflow)
     change = change or turn.change(workflow.id, info.run)
     change.wake_at = FOREVER
     if workflow.on_trial and not state.admission.is_spent(workflow):

@@ -18,7 +18,7 @@ from .children import has_derived_id
 from .lifecycle import Phase, TrackedWorkflow
 from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
-from .residency import close, forget_timers, set_deadline
+from .residency import set_deadline
 from .state import SchedulerState
 from .turn import Change, Creation, Turn, Unit, changes_of
 
@@ -83,12 +83,7 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
                 _created(state, change, turn)
                 _settle(state, change, turn, ended)
             continue
-        workflow = unit.workflow
-        for trigger in unit.triggers:
-            if not isinstance(trigger, Completed):
-                turn.replies.append((trigger.reply, None))
-            elif workflow is not None:
-                settle(state, workflow, trigger, turn)
+        _settle_triggers(state, unit, turn)
         _settle(state, unit, turn, ended)
     # Last, as on disk: what came to rest in this turn may have been woken in it.
     for change in changes_of(units):
@@ -96,6 +91,16 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
             _settle_wakes(state, change)
     if ended:
         state.tell(ended)
+
+
+def _settle_triggers(state: SchedulerState, change: Change, turn: Turn) -> None:
+    """Answer those that asked for a change, and forget the attempts that led to it."""
+    workflow = change.workflow
+    for trigger in change.triggers:
+        if not isinstance(trigger, Completed):
+            turn.replies.append((trigger.reply, None))
+        elif workflow is not None:
+            settle(state, workflow, trigger, turn)
 
 
 def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
@@ -116,29 +121,32 @@ def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
 def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended]) -> None:
     """Have memory follow what is on disk now."""
     workflow, status, has_rare = change.workflow, change.status, bool(change.rare)
-    if workflow is not None:
-        if change.recovery_attempts == 0:
-            state.admission.passed(workflow)
-        if workflow.live is not None and change.wake_at != UNCHANGED:
-            workflow.live.wake_at = change.wake_at
+    if workflow is not None and (change.recovery_attempts == 0 or change.wake_at != UNCHANGED):
+        _settle_row(state, workflow, change)
     if has_rare:
         _settle_rare(state, change, turn)
     if status is not None and status is not _PROCESSING:
         _settle_status(state, change, status, turn, ended)
+    elif has_rare and change.continued is not None:
+        _continued(state, change)
     elif has_rare and change.still_stalled is not None:
         ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
         _stalled(state, workflow)
-    elif has_rare and change.continued is not None:
-        _continued(state, change)
     elif workflow is not None and workflow.live is not None:
-        if workflow.phase is Phase.CREATED:
-            state.workflows.move(workflow, Phase.LIVE)
-        elif change.events and change.created is None:
+        if change.events and change.created is None:
             state.workflows.touch(workflow)
         if change.issued and workflow.live.status is _PROCESSING:
             dispatch(state, workflow, change.issued, turn)
     if has_rare:
         _follow(state, change, turn)
+
+
+def _settle_row(state: SchedulerState, workflow: TrackedWorkflow, change: Change) -> None:
+    """Have memory follow the columns of a row that are known here too."""
+    if change.recovery_attempts == 0:
+        state.admission.passed(workflow)
+    if workflow.live is not None and change.wake_at != UNCHANGED:
+        workflow.live.wake_at = change.wake_at
 
 
 def _settle_status(
@@ -148,8 +156,13 @@ def _settle_status(
     workflow = change.workflow
     if status is WorkflowStatus.SUSPENDED:
         live = workflow.live if workflow is not None else None
-        if workflow is not None and live is not None and live.execution.closes_silently(gc.get_referents):
-            close(state, workflow, live)
+        if workflow is None or live is None:
+            state.forget_wakeup(change.workflow_id)
+        elif live.execution.closes_silently(gc.get_referents):
+            state.drop(workflow)
+            state.release(workflow)
+        else:
+            state.forget_timers(workflow, live)
         return
     ended.append(Ended(change.workflow_id, status, change.outcome, change.reason))
     if status is WorkflowStatus.STALLED:
@@ -176,6 +189,8 @@ def _waits_for_code(request: RequestReceived) -> bool:
 def _settle_rare(state: SchedulerState, change: Change, turn: Turn) -> None:
     """Have memory follow what few changes have."""
     workflow = change.workflow
+    if change.rests and workflow is not None:
+        state.release(workflow)
     for step, _ in change.cancelled:
         key = (change.workflow_id, change.run, step)
         attempt = workflow.in_flight.get(key) if workflow is not None else None
@@ -214,9 +229,7 @@ def _continued(state: SchedulerState, change: Change) -> None:
     """Have the next run of a workflow be loaded."""
     workflow = change.workflow
     assert workflow is not None
-    assert workflow.live is not None
-    forget_timers(state, workflow, workflow.live)
-    workflow.live = None
+    state.drop(workflow)
     state.load(workflow)
 
 
@@ -230,14 +243,11 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
     if parent is not None:
         outcome, reason = change.outcome, change.reason
         state.follow_ups.append(ChildEnded(parent[:3], change.workflow_id, status, outcome, reason))
+    if workflow is None:
+        state.forget_wakeup(change.workflow_id)
     if workflow is None or workflow.phase is None:
         return
-    if live is not None:
-        forget_timers(state, workflow, live)
-    if live is not None and not live.execution.over:
-        # It was terminated, and is still at its yields.
-        live.execution.close()
-    workflow.live = None
+    state.drop(workflow)
     state.follow_ups += workflow.requests
     workflow.requests = []
     workflow.kept = []
@@ -269,29 +279,26 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
         for change in unit.changes:
             _undo(state, change)
         turn.replies += unit.answers(error)
-        return
-    if isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, unit):
+    elif isinstance(error, WorkflowAlreadyExistsError) and _has_taken_id(state, unit):
         # A client was faster: its workflow is there when the parent is driven again, and the parent hears of it.
         _undo(state, unit)
         state.follow_ups[:0] = unit.triggers
-        return
-    alone = Turn(turn.now)
-    workflow = unit.workflow
+    else:
+        _stall_alone(state, unit, error, turn)
+
+
+def _stall_alone(state: SchedulerState, unit: Change, error: Exception, turn: Turn) -> None:
+    """Stall the workflow whose change the store refuses, by a commit of its own."""
+    alone, workflow = Turn(turn.now), unit.workflow
     if workflow is not None and workflow.live is not None:
-        stall(state, workflow, workflow.live.info, stall_reason(error), alone)
+        info = workflow.live.info
+        _drop(state, workflow, unit)
+        stall(state, workflow, info, stall_reason(error), alone)
     elif unit.events or unit.issued:
         # It stalled in this very turn, after what is refused.
         change = alone.change(unit.workflow_id, unit.run)
         change.status, change.reason, change.wake_at = unit.status, unit.reason, FOREVER
-    again: list[RequestReceived] = []
-    for trigger in unit.triggers:
-        if isinstance(trigger, Completed):
-            _keep(state, workflow, trigger, turn)
-        elif trigger.reply is no_reply and unit.events:
-            # It may have been what the workflow did next that is refused.
-            again.append(trigger)
-        elif trigger.request.number is not None:
-            state.requests_taken_in.discard(trigger.request.number)
+    again = _keep_triggers(state, unit, turn)
     if workflow is not None and workflow.live is None and unit.status is WorkflowStatus.STALLED and not alone.units:
         # Its row is so damaged that not even this can be written there: the next session tries it again.
         _stalled(state, workflow)
@@ -301,6 +308,20 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
     if alone.units:
         prepare(state, alone)
         commit(state, alone.units, turn)
+
+
+def _keep_triggers(state: SchedulerState, unit: Change, turn: Turn) -> list[RequestReceived]:
+    """Keep the outcomes behind a change that is refused; return the requests that are to be carried out again."""
+    again: list[RequestReceived] = []
+    for trigger in unit.triggers:
+        if isinstance(trigger, Completed):
+            _keep(state, unit.workflow, trigger, turn)
+        elif trigger.reply is no_reply and unit.events:
+            # It may have been what the workflow did next that is refused.
+            again.append(trigger)
+        elif trigger.request.number is not None:
+            state.requests_taken_in.discard(trigger.request.number)
+    return again
 
 
 def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Completed, turn: Turn) -> None:
@@ -353,19 +374,21 @@ def _attempt(change: Change, step: int) -> Attempt | None:
     return None if workflow is None else workflow.in_flight.get((change.workflow_id, change.run, step))
 
 
+def _drop(state: SchedulerState, workflow: TrackedWorkflow, change: Change) -> None:
+    """Close the generator of a workflow that is not as the disk says, with timers of steps that it had given up."""
+    state.drop(workflow)
+    for step, _ in change.cancelled:
+        state.timers.forget(change.workflow_id, change.run, step)
+
+
 def _undo(state: SchedulerState, change: Change) -> None:
     """Forget what a change did to memory."""
     workflow = change.workflow
     if workflow is None:
         return
-    live, workflow.live = workflow.live, None
-    if live is not None:
-        live.execution.close()
+    _drop(state, workflow, change)
     if workflow.phase in (Phase.LIVE, Phase.CREATED):
         state.load(workflow)
-    elif workflow.phase is Phase.DRAINING and workflow.kept:
-        state.follow_ups += workflow.kept
-        workflow.kept = []
 
 
 # ---------------------------------------------------------------------- told to the tracer

@@ -37,13 +37,17 @@ class Phase(StrEnum):
 PHASES: Mapping[Phase | None, frozenset[Phase | None]] = MappingProxyType(
     {
         None: frozenset({Phase.CREATED, Phase.ADMISSION, Phase.LOADING, Phase.LIVE, Phase.DRAINING}),
-        Phase.CREATED: frozenset({Phase.LIVE, Phase.LOADING, Phase.DRAINING, None}),
+        Phase.CREATED: frozenset({Phase.LIVE, Phase.LOADING, None}),
         Phase.ADMISSION: frozenset({Phase.LOADING, None}),
         Phase.LOADING: frozenset({Phase.LIVE, Phase.ADMISSION, Phase.DRAINING, None}),
         Phase.LIVE: frozenset({Phase.LOADING, Phase.DRAINING, None}),
-        Phase.DRAINING: frozenset({Phase.LOADING, Phase.ADMISSION, None}),
+        Phase.DRAINING: frozenset({Phase.LOADING, None}),
     }
 )
+
+
+# Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
+_LIVE = Phase.LIVE
 
 
 class TrackedWorkflow:
@@ -123,7 +127,11 @@ class Workflows:
         return workflow
 
     def touch(self, workflow: TrackedWorkflow) -> None:
-        """Note that something happened in a live workflow: among those that may rest or leave memory it comes last."""
+        """Note that something happened in a workflow in memory: among those that may rest or leave it comes last."""
+        if workflow.phase is not _LIVE:
+            # Its first turn is on disk.
+            self.move(workflow, _LIVE)
+            return
         workflow_id, live, active = workflow.id, self.live, self.active
         del live[workflow_id]
         live[workflow_id] = workflow

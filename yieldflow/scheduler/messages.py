@@ -75,6 +75,17 @@ Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatRec
 FollowUp: TypeAlias = Completed | RequestReceived | Registered | ChildCommitted | ChildEnded
 
 
+def recipient(message: FollowUp) -> str | None:
+    """Return the id of the workflow that a follow-up is for, if it is for a single one."""
+    if isinstance(message, Completed):
+        return message.attempt.workflow_id
+    if isinstance(message, RequestReceived):
+        return message.request.workflow_id
+    if isinstance(message, ChildCommitted):
+        return message.submission.workflow_id
+    return message.key[0] if isinstance(message, ChildEnded) else None
+
+
 def no_reply(error: Exception | None) -> None:
     """Do nothing: the reply to a request for which nobody waits."""
 

@@ -19,7 +19,7 @@ from .._core.errors import (
 from .._core.history import CancelRequested, Signal, StepEnded, WorkflowStatus
 from ..log import logger
 from ..store import FOREVER, Parent, Request, RequestKind, WorkflowBrief
-from .applying import apply, receive
+from .applying import apply_cancel, receive
 from .children import cancel_orphan
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
@@ -132,7 +132,7 @@ def _cancel(
         _resume(state, workflow, live, turn, change)
     goes_on = workflow.live is live and not live.execution.over
     if goes_on and live.cancelled is None:
-        apply(state, workflow, CancelRequested(turn.now, _reason(state, request)), turn, change)
+        apply_cancel(state, workflow, CancelRequested(turn.now, _reason(state, request)), turn, change)
 
 
 def _resume(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn, change: Change) -> None:

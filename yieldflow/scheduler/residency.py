@@ -189,7 +189,7 @@ def _rests_until(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros)
         cancelled = any(waiting.request.kind is RequestKind.CANCEL for waiting in workflow.requests)
         # To be cancelled it has to be in memory.
         return None if begun and cancelled else FOREVER
-    if not begun and record.starts_at is not None and record.starts_at > now:
+    if not begun and record.run == 1 and record.starts_at is not None and record.starts_at > now:
         return record.starts_at
     return None
 
@@ -198,14 +198,15 @@ def _leave_at_rest(
     state: SchedulerState, workflow: TrackedWorkflow, record: WorkflowRecord, until: Micros, turn: Turn
 ) -> None:
     """Leave a workflow on disk that turns out to rest: nothing of it is at work that could take the process down."""
-    if not record.status.ended and (record.wake_at != until or workflow.on_trial):
-        change = turn.change(workflow.id, record.run)
-        change.wake_at = until
-        if workflow.on_trial:
-            change.recovery_attempts = 0
+    _pass_on_requests(state, workflow)
     if not record.status.ended:
         state.wakeups.note(workflow.id, until)
-    _pass_on_requests(state, workflow)
+        if record.wake_at != until or workflow.on_trial:
+            change = turn.change(workflow.id, record.run)
+            change.wake_at, change.rests = until, True
+            if workflow.on_trial:
+                change.recovery_attempts = 0
+            return
     state.release(workflow)
 
 
@@ -410,25 +411,7 @@ def close_leaving(state: SchedulerState, turn: Turn) -> None:
         live = workflow.live
         if workflow.phase is Phase.LIVE and live is not None:
             until = rests_until(live)
-            close(state, workflow, live)
+            state.drop(workflow)
+            state.release(workflow)
             if live.status is WorkflowStatus.PROCESSING and until is not None:
                 state.wakeups.note(workflow.id, until)
-
-
-def close(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
-    """Close the generator of a workflow whose row says all that is to be known of it."""
-    forget_timers(state, workflow, live)
-    live.execution.close()
-    workflow.live = None
-    state.release(workflow)
-
-
-def forget_timers(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
-    """Expect nothing more of the time, but for attempts that still run."""
-    info = live.info
-    if live.deadline_at is not None:
-        state.timers.forget(info.workflow_id, info.run, DEADLINE)
-    for number, leaf in live.execution.open.items():
-        key = (info.workflow_id, info.run, number)
-        if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
-            state.timers.forget(*key)

@@ -24,7 +24,7 @@ from .._core.registry import Registry
 from ..store import Checkpoint, Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
-from .applying import apply
+from .applying import apply, apply_cancel
 from .attempts import (
     arm_timeout,
     begin_attempt,
@@ -54,6 +54,7 @@ from .messages import (
     StepResolved,
     Submit,
     no_reply,
+    recipient,
 )
 from .requests import handle
 from .residency import (
@@ -236,13 +237,16 @@ class Scheduler:
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
         state, checkpoints = self._state, []
+        # For these something is on its way, which the next session has to look for.
+        expecting = {recipient(message) for message in state.follow_ups}
         for phase in Phase:
             for workflow in state.workflows.by_phase[phase].values():
                 checkpoint = Checkpoint(workflow.id)
                 if state.admission.is_counted(workflow):
                     checkpoint.recovery_attempts = 0
                 live = workflow.live
-                until = None if live is None or workflow.in_flight else rests_until(live)
+                at_work = live is None or workflow.in_flight or workflow.id in expecting
+                until = None if live is None or at_work else rests_until(live)
                 if live is not None and until is not None and until != live.wake_at:
                     checkpoint.wake_at = until
                 if not checkpoint.empty:
@@ -470,7 +474,12 @@ class Scheduler:
             return
         if step == DEADLINE:
             self._end_in_time(workflow, live, timer, turn)
-            return
+        else:
+            self._fire_step(workflow, live, timer, turn)
+
+    def _fire_step(self, workflow: TrackedWorkflow, live: LiveWorkflow, timer: Timer, turn: Turn) -> None:
+        """Let a sleep end, or the next attempt at an activity begin."""
+        state, workflow_id, step = self._state, timer.workflow_id, timer.step
         leaf = live.execution.open.get(step)
         if leaf is not None and isinstance(leaf.command, ActivityInvocation):
             if turn.resumes(workflow_id):
@@ -489,4 +498,4 @@ class Scheduler:
         in_force = live.deadline_at == timer.due_at
         if in_force and live.cancelled is None and not live.execution.over:
             out_of_time = CancelRequested(turn.now, None, live.timeout)
-            apply(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))
+            apply_cancel(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))

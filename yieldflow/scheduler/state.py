@@ -13,11 +13,11 @@ from ..workers import Attempt, Key, Workers
 from .admission import AdmissionControl
 from .hooks import Hooks
 from .lifecycle import Phase, TrackedWorkflow, Workflows
-from .live import Driver
+from .live import Driver, LiveWorkflow
 from .max_concurrent import ConcurrencyLimiter
 from .messages import Ended, FollowUp
 from .storage_backoff import StorageBackoff
-from .timers import Timers, Wakeups
+from .timers import DEADLINE, WAKE, Timers, Wakeups
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ class SchedulerState:
         """Have a workflow that is not in memory be loaded, where it is not on its way there already."""
         workflow = self.workflows.get(workflow_id)
         if workflow is None:
+            self.forget_wakeup(workflow_id)
             phase = Phase.ADMISSION if recovery_attempts else Phase.LOADING
             workflow = self.workflows.track(workflow_id, phase, recovery_attempts)
             if recovery_attempts:
@@ -107,6 +108,29 @@ class SchedulerState:
         elif workflow.phase is Phase.DRAINING:
             self.load(workflow)
         return workflow
+
+    def forget_wakeup(self, workflow_id: str) -> None:
+        """Wake a workflow no more that rested: it is loaded already, or its row says otherwise now."""
+        self.timers.forget(workflow_id, 0, WAKE)
+
+    def drop(self, workflow: TrackedWorkflow) -> None:
+        """Close a workflow's generator, if it is in memory, and expect nothing of the time that it waited for."""
+        live = workflow.live
+        if live is not None:
+            self.forget_timers(workflow, live)
+            workflow.live = None
+            if not live.execution.over:
+                live.execution.close()
+
+    def forget_timers(self, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
+        """Expect nothing more of the time, but for attempts that still run."""
+        info = live.info
+        if live.deadline_at is not None:
+            self.timers.forget(info.workflow_id, info.run, DEADLINE)
+        for number, leaf in live.execution.open.items():
+            key = (info.workflow_id, info.run, number)
+            if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
+                self.timers.forget(*key)
 
     def release(self, workflow: TrackedWorkflow) -> None:
         """Track a workflow no longer that left memory, but for what of it still drains."""

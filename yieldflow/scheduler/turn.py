@@ -32,6 +32,8 @@ class Change(Checkpoint):
     cancelling = Rare[Sequence[int]](())
     #: What follows for other workflows, once it is on disk.
     follow_ups = Rare[Sequence[FollowUp]](())
+    #: It was to be loaded, and turns out to rest on disk.
+    rests = Rare[bool](False)
     #: Why it is stalled still, where it was tried again and that is on disk already.
     still_stalled = Rare[str | None](None)
 
