@@ -50,7 +50,7 @@ class Racers:
         """Race once for every file; which of the two won each.
 
         Raises:
-            AssertionError: Of a file, not exactly one of them became the owner, or the other was not refused.
+            AssertionError: A file has not exactly one owner, or the other start was not refused.
         """
         for racer in self._racers:
             racer.tell(f"start {time.monotonic() + NOTICE}")

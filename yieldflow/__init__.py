@@ -16,13 +16,13 @@ from ._core.commands import (
     wait_signal,
 )
 from ._core.context import WorkflowInfo
-from ._core.continuing import continue_as_new
 from ._core.decorators import activity, workflow
 from ._core.definitions import (
     Activity,
     ActivityInvocation,
     Workflow,
     WorkflowInvocation,
+    continue_as_new,
 )
 from ._core.errors import (
     ActivityError,

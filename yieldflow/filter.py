@@ -1,4 +1,4 @@
-"""`Filter`: which workflows are asked for, and in which order."""
+"""`Filter`: the workflows to be listed, and their order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ._core.history import Micros, WorkflowStatus
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which workflows are listed, and in which order."""
+    """The workflows to be listed, and their order."""
 
     name: str | None = None
     #: Any of these.

@@ -1,4 +1,4 @@
-"""Whether what was read fits together. Each row may hold what belongs there, and yet one be lost or changed by hand."""
+"""Checks that rows fit together: each may be sound by itself, and yet one be lost or changed by hand."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from .store import Loaded
 
 
 def damaged(what: str, why: str) -> DamagedRowError:
-    """The error that tells what is wrong with rows, and what to do."""
+    """Make the error that tells what is wrong with rows, and what to do."""
     return DamagedRowError(
         f"{what} is damaged: {why}; put that right with an SQLite tool, or restore a backup of the file"
     )
 
 
 def checked(loaded: Loaded) -> Loaded:
-    """The same, where steps and events fit together.
+    """Return ``loaded`` if its steps and events fit together.
 
     Raises:
         DamagedRowError: They do not: rows of it were changed by hand, or lost.
@@ -27,7 +27,7 @@ def checked(loaded: Loaded) -> Loaded:
 
 
 def end_of(workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) -> Outcome:
-    """The outcome of a workflow that returned or failed.
+    """Return the outcome of a workflow that returned or failed.
 
     Raises:
         DamagedRowError: There is none that goes with the status: columns of it were changed by hand, or lost.
@@ -38,7 +38,7 @@ def end_of(workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) ->
 
 
 def malformed(history: History) -> str | None:
-    """What is wrong with the form of a history; None where it could be one. Replay tells whether it fits the code."""
+    """Say what is wrong with the form of a history; None where nothing is. Replay tells whether it fits the code."""
     events, steps = history.events, history.steps
     if any(isinstance(event, Started) is not (place == 0) for place, event in enumerate(events)):
         return "the first event, and no other, is the start"

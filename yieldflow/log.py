@@ -1,4 +1,4 @@
-"""What yieldflow says of itself, through `logging`."""
+"""The logger that yieldflow itself uses."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Notices:
             self._logger.log(level, message, *values, stacklevel=3, **more)
 
     def info(self, message: str, *values: object) -> None:
-        """What is as it should be."""
+        """Log what is as it should be."""
         self.log(logging.INFO, message, *values)
 
     def warning(self, message: str, *values: object) -> None:
-        """What somebody may want to look at."""
+        """Log what may be worth a look."""
         self.log(logging.WARNING, message, *values)
 
     def error(self, message: str, *values: object, **more: Any) -> None:
-        """What somebody has to look at."""
+        """Log what needs a look."""
         self.log(logging.ERROR, message, *values, **more)
 
     def critical(self, message: str, *values: object, **more: Any) -> None:
-        """What stops everything."""
+        """Log what stops everything."""
         self.log(logging.CRITICAL, message, *values, **more)
 
 
@@ -43,12 +43,12 @@ class Notices:
 logger = Notices()
 
 
-#: Seconds between two looks of whoever watches a thread, and the number of looks after which it is blocked.
+#: Seconds between two looks of a watchdog at a thread, and the number of looks after which it is blocked.
 LOOK = 0.25
 TOO_LONG = 4
 
 
 def stack_of(thread: threading.Thread) -> str:
-    """Where a thread is now, as text: for a warning that it is blocked."""
+    """Show where a thread is now, for a warning that it is blocked."""
     frame = sys._current_frames().get(thread.ident or 0)
     return "".join(traceback.format_stack(frame)) if frame is not None else "unknown\n"

@@ -18,7 +18,7 @@ class WorkflowLogger(_Adapter):
     """A logger that is silent while a workflow is being replayed, and adds the workflow to each record."""
 
     def isEnabledFor(self, level: int) -> bool:
-        """Whether a message of ``level`` would be logged now."""
+        """Tell whether a message of ``level`` would be logged now."""
         current = driving()
         return not (current is not None and current.silent) and self.logger.isEnabledFor(level)
 
@@ -32,7 +32,7 @@ class WorkflowLogger(_Adapter):
 
 
 def get_logger(name: str) -> WorkflowLogger:
-    """The logger of that name, for use in workflows: silent while replaying.
+    """Get the logger of that name, for use in workflows: silent while replaying.
 
     In activities and elsewhere it does what `logging.getLogger` does.
 

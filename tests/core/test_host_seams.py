@@ -9,8 +9,9 @@ import pytest
 
 from tests.core.driver import START, Driver, fetch, pay, ship
 from yieldflow import Flow, get_logger, patched, race, sleep, uuid4, wait_signal
-from yieldflow._core.execution import Execution
-from yieldflow._core.history import Started, StepEnded
+from yieldflow._core.errors import InternalError
+from yieldflow._core.execution import Advance, Execution
+from yieldflow._core.history import Failure, Started, StepEnded
 
 log = get_logger("tests.core.seams")
 
@@ -32,6 +33,17 @@ def run() -> Iterator[Driver]:
     driver = Driver(logging_body)
     yield driver
     driver.close()
+
+
+# ---------------------------------------------------------------------- what few events lead to
+
+
+def test_an_advance_says_whether_there_is_more_than_steps(run: Driver) -> None:
+    """A host looks at the rest only where there is any."""
+    more, plain = Advance(), Advance()
+    more.cancelled = [1]
+
+    assert (more.rare, plain.rare, run.advance.rare) == (True, False, False)
 
 
 # ---------------------------------------------------------------------- patches
@@ -80,6 +92,38 @@ def test_a_host_hears_what_it_is_to_end_and_what_to_leave_alone() -> None:
     assert [shown[number] for number in advance.abandoned] == ["child ship b"]
     assert [shown[number] for number in advance.cancelling] == ["child ship c", "pay d"]
     run.close()
+
+
+def test_a_cancelled_step_that_never_began_is_ended_by_the_host() -> None:
+    """Its branch goes on as if it had ended while it was being cancelled, and the failure says that it was."""
+    journal: list[str] = []
+
+    def paying() -> Flow[None]:
+        try:
+            yield pay("d")
+        finally:
+            journal.append("cleaned up")
+
+    def racing() -> Flow[tuple[int, object]]:
+        return (yield from race(fetch("a"), paying()))
+
+    run = Driver(racing)
+    run.resolve("fetch a", "won")
+    event = run.execution.end_unbegun(1, run.now, 3)
+
+    assert (event.step, event.at, event.attempt) == (1, run.now, 3)
+    assert isinstance(event.outcome, Failure)
+    assert event.outcome.summary == "Cancelled"
+    run.apply(event)
+    assert (run.result, journal) == ((0, "won"), ["cleaned up"])
+    run.check_every_prefix()
+    run.close()
+
+
+def test_a_step_that_is_waited_for_is_not_ended_as_cancelled(run: Driver) -> None:
+    """A host that ends a step which nothing cancelled has lost count: that is a defect, and found at once."""
+    with pytest.raises(InternalError, match="step 0 of workflow w-1"):
+        run.execution.end_unbegun(0, run.now)
 
 
 # ---------------------------------------------------------------------- seeds

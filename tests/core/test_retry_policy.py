@@ -282,3 +282,28 @@ def test_what_a_failure_asks_for_is_a_time_that_can_be_waited(
     assert ("which is no number of seconds: its retry policy decides" in caplog.text) == (
         given is not None and asked is None
     )
+
+
+# ---------------------------------------------------------------------- in another program
+
+
+def test_a_policy_travels_as_plain_values() -> None:
+    """Another program gets the seconds, the counts, and the names of the exceptions that are final."""
+    policy = RetryPolicy(timedelta(minutes=1), 3, None, 5, (ValueError, Declined), jitter=False)
+
+    values = 60.0, 3.0, 60.0, 5, False, ("builtins.ValueError", f"{__name__}.Declined"), True
+    assert policy.portable == values
+
+
+def test_the_names_are_those_that_failures_have() -> None:
+    """So that the other program finds a failure's type among those that are final."""
+    failure = codec_named("json").encode_failure(Declined())
+
+    assert RetryPolicy(non_retryable=Declined).portable.non_retryable == (failure.type_name,)
+
+
+def test_a_function_that_judges_failures_does_not_travel() -> None:
+    """The policy says that something of it stays behind, and the rest goes."""
+    portable = RetryPolicy(maximum_attempts=5, non_retryable=lambda error: True).portable
+
+    assert (portable.maximum_attempts, portable.non_retryable, portable.complete) == (5, (), False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import importlib
+import importlib.util
 import re
 import sqlite3
 import subprocess
@@ -16,10 +16,8 @@ import pytest
 
 import yieldflow
 from yieldflow.__main__ import main
-from yieldflow._core.history import TRANSITIONS
 from yieldflow.docs import architecture
 from yieldflow.docs.topics import TOPICS, Topic
-from yieldflow.scheduler.lifecycle import PHASES
 
 PACKAGE = Path(yieldflow.__file__).parent
 #: A name of a module's file, as in ``scheduler/turn.py``.
@@ -63,6 +61,8 @@ def test_what_a_topic_names_exists(topic: Topic) -> None:
     assert set(re.findall(r": see `([a-z-]+)`", text)) <= known | set(yieldflow.__all__)
     files = [name for name in FILE.findall(text) if not name.startswith("examples/")]
     assert [name for name in files if not (PACKAGE / name).is_file()] == []
+    commands = re.findall(r"python -m (tests[\w.]*\w)", text)
+    assert [name for name in commands if importlib.util.find_spec(name) is None] == []
     for source in blocks_of_code(text):
         exec(compile(source, topic.name, "exec"), {})
 
@@ -128,15 +128,21 @@ def test_the_reference_needs_no_pytest() -> None:
     assert printed == "['pytest']\n"
 
 
-def test_the_architecture_shows_the_tables_of_the_code() -> None:
-    """The diagrams say of each status and of each phase what may follow it, as the tables do by which the code goes."""
-    drawn = re.findall(r"^ +(\(none\)|\w+) +->  (.*)$", architecture.page(), flags=re.MULTILINE)
-    shown = {before: set(after.split(", ")) - {"(nothing)"} for before, after in drawn}
+@pytest.mark.parametrize(("module", "states", "table"), [tables[1:] for tables in architecture.TABLES])
+def test_the_architecture_shows_the_tables_of_the_code(module: str, states: str, table: str) -> None:
+    """The diagrams say of each state what it means and what may follow it, as the tables do by which the code goes."""
+    page = architecture.page()
+    code = importlib.import_module(module)
+    shown = {
+        before: set(after.split(", ")) - {"(nothing)"}
+        for before, after in re.findall(r"^ +(\S+) +->  (.*)$", page, flags=re.MULTILINE)
+    }
 
-    statuses = {before.value: {after.value for after in following} for before, following in TRANSITIONS.items()}
-    phases = {before or "(none)": {after or "(none)" for after in following} for before, following in PHASES.items()}
-    assert shown == statuses | phases
-    assert len(drawn) == len(statuses) + len(phases)
+    for state, following in getattr(code, table).items():
+        names = {"(none)" if after is None else after.value for after in following}
+        assert shown["(none)" if state is None else state.value] == names
+    for state in getattr(code, states):
+        assert re.search(rf"^    {state.value} +[A-Z].*", page, flags=re.MULTILINE)
 
 
 def test_a_diagram_shows_every_state_of_a_table() -> None:
@@ -148,20 +154,19 @@ def test_a_diagram_shows_every_state_of_a_table() -> None:
     assert drawn == "(none)   ->  loading, live\nloading  ->  (none), live"
 
 
-def test_the_architecture_names_every_package() -> None:
-    """The floors are the packages that there are, and `store`, and each has a line on the page."""
+def test_the_architecture_names_every_floor() -> None:
+    """Each package, and each module beside the packages, has a line on the page."""
     floors = {name for floor in architecture.FLOORS for name in floor}
 
-    assert floors == {path.parent.name for path in PACKAGE.glob("*/__init__.py")} | {"store"}
     assert floors <= set(re.findall(r"^    (\w+) {2,}\S", architecture.page(), flags=re.MULTILINE))
 
 
 def test_the_modules_are_all_listed() -> None:
     """Each module of the package has a line on the page of modules."""
-    page = architecture.modules()
-    modules = {path.stem for path in PACKAGE.glob("**/*.py") if "pages" not in path.parts} - {"__init__", "__main__"}
+    listed = set(re.findall(r"^ *([\w.]+)", architecture.modules(), flags=re.MULTILINE))
+    files = [path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.glob("**/*.py")]
 
-    assert modules <= set(re.findall(r"^ *(\w+)", page, flags=re.MULTILINE))
+    assert {".".join(parts[1:] or parts) for parts in files if parts[-1] not in {"__init__", "__main__"}} <= listed
 
 
 def test_the_file_topic_names_columns_that_exist(tmp_path: Path) -> None:
@@ -178,5 +183,5 @@ def test_the_file_topic_names_columns_that_exist(tmp_path: Path) -> None:
     assert {table for table, _ in described} == tables - {"sqlite_sequence"}
     for table, listed in described:
         if table != "meta":
-            names = re.sub(r"\([^)]*\)", "", " ".join(listed.split())).replace(" ", "").split(",")
+            names = re.sub(r"\([^)]*\)", "", " ".join(listed.split())).replace(" and ", ",").replace(" ", "").split(",")
             assert set(names) <= columns[table]

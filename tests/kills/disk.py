@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.files import copy_as_left
-from yieldflow.sqlite.invariants import INVARIANTS, broken
+from tests.support.invariants import INVARIANTS, broken
 
 ENDED = ("done", "failed", "cancelled")
 

@@ -128,18 +128,6 @@ def test_a_start_that_fails_leaves_nothing_open(database: Path) -> None:
         assert len(os.listdir("/dev/fd")) <= before
 
 
-def test_of_many_that_start_at_once_one_owns(database: Path) -> None:
-    """If several processes start on one new file together, exactly one becomes its owner."""
-    programs = [Program("owner", database) for _ in range(5)]
-    try:
-        said = sorted(program.line().partition(":")[0] for program in programs)
-    finally:
-        for program in programs:
-            program.kill()
-
-    assert said == ["in use"] * 4 + ["started"]
-
-
 def test_ownership_dies_with_the_process(database: Path, client: Orchestrator) -> None:
     """When the owner is killed, another can start at once, and goes on where the checkpoints end."""
     with Program("owner", database) as first:

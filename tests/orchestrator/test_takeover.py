@@ -21,7 +21,7 @@ RACES = 100
 
 
 def test_of_two_that_start_in_a_race_one_owns(tmp_path: Path) -> None:
-    """Two processes start on one file at the same moment, a hundred times: one wins, and the other is refused."""
+    """Two processes start on one file at the same moment, new or not, a hundred times: one wins, one is refused."""
     with Racers([tmp_path / f"{number}.db" for number in range(FILES)]) as racers:
         winners = [winner for _ in range(RACES // FILES) for winner in racers.race()]
 

@@ -17,7 +17,7 @@ from tests.simulation.plan import Fault, Plan, plan_of
 from tests.simulation.promises import Promise, Violation
 from tests.simulation.seeds import Report, compared, live
 from tests.support.engine import Crash
-from yieldflow import StorageError
+from yieldflow import DatabaseLostError, StorageError
 from yieldflow._core.errors import YieldflowError
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Checkpoint, Store
@@ -195,11 +195,11 @@ class PoweredDisk(FaultyStore):
             with closing(opened_plainly(self._path, left)) as store:
                 check_file(self.ledger, store)
                 found = contents(store)
-        except (StorageError, sqlite3.Error) as error:
+        except (StorageError, DatabaseLostError, sqlite3.Error) as error:
             raise Violation(Promise.INTEGRITY, str(error)) from error
         written = None
         if found != before:
-            # Of what failed, whether it fits is seen when the ledger is compared with the disk.
+            # A failed write is checked when the ledger is compared with the disk.
             written = under_way[0] if under_way is not None and found == under_way[2] else self._unsure
         self.ledger.check(
             Promise.POWER, found == before or written is not None, "the rows are not those that were there"

@@ -8,23 +8,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from tests.support.source import FILES, PACKAGE, imported, own_module, tree, where
-
-#: The floors of the package, ground first: its packages, and the modules beside them. Each imports only from floors
-#: below its own, not from its neighbours.
-FLOORS: list[set[str]] = [
-    {"_core", "inbox", "log"},
-    {"codec", "filter", "workflow_logger"},
-    {"store"},
-    {"history_checks"},
-    {"memory", "sqlite", "workers"},
-    {"tracing"},
-    {"scheduler"},
-    {"orchestrator"},
-    {"testing"},
-    {"__init__"},
-    {"docs"},
-    {"__main__"},
-]
+from yieldflow.docs.architecture import FLOORS
 
 #: All that the core may take from the standard library: nothing here starts a thread, opens a file or a socket, reads a
 #: clock, draws at random or logs. A dotted name allows ``from module import name`` and not the rest of the module.
@@ -57,6 +41,22 @@ PURE = {
 
 #: Calls of `datetime` and `date` that read the clock.
 CLOCK = {"now", "today", "utcnow"}
+
+#: Words by which no docstring begins.
+OPENINGS = ("What ", "Whether ", "How ", "Where ", "Which ", "Who ", "Of ")
+#: Parts of the package some docstrings of which still do.
+INDIRECT = {
+    "_core",
+    "filter",
+    "history_checks",
+    "log",
+    "memory",
+    "scheduler",
+    "sqlite",
+    "store",
+    "testing",
+    "workflow_logger",
+}
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 50
@@ -193,6 +193,20 @@ def test_no_function_is_long() -> None:
                     long[f"{where(module, node.lineno)}: {node.name}"] = lines
 
     assert long == {}
+
+
+def test_docstrings_begin_with_a_verb_or_name_the_thing() -> None:
+    """A docstring says in its first words what is done: the verb does not come at the end of a clause."""
+    indirect = [
+        f"{where(module, getattr(node, 'lineno', 1))}: {text.splitlines()[0]}"
+        for module in FILES
+        if part_of(module) not in INDIRECT
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node) or "").startswith(OPENINGS)
+    ]
+
+    assert indirect == []
 
 
 def test_the_package_never_prints() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from yieldflow.docs.architecture import FLOORS
 from yieldflow.docs.pages import glossary
 from yieldflow.docs.topics import TOPICS
 
@@ -81,17 +83,29 @@ def test_every_path_of_the_guide_exists() -> None:
     assert [path for path in paths if not (ROOT / path).exists() and not (ROOT / "yieldflow" / path).exists()] == []
 
 
+def test_the_guide_has_the_floors_in_their_order() -> None:
+    """The packages stand in the guide's table of floors as in the list by which imports are checked."""
+    section = text_of(GUIDE).partition("## The floors")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| \d \| (.*?) \|", section, flags=re.MULTILINE)
+    shown = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    order = [floor & set().union(*shown) for floor in FLOORS]
+
+    assert [floor for floor in order if floor] == shown
+
+
 def test_the_guide_is_short() -> None:
     """CONTRIBUTING.md has less than 150 lines."""
     assert len(text_of(GUIDE).splitlines()) < 150
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name + "/" + page.name)
-def test_a_page_sends_to_topics_that_exist(page: Path) -> None:
-    """Each topic of the reference that a page names can be shown."""
+def test_a_page_sends_to_topics_and_commands_that_exist(page: Path) -> None:
+    """Each topic of the reference that a page names can be shown, and each command of the tests can be run."""
     named = re.findall(r"python -m yieldflow docs ([a-z-]+)", text_of(page))
+    commands = re.findall(r"python -m (tests[\w.]*\w)", text_of(page))
 
     assert set(named) <= {topic.name for topic in TOPICS}
+    assert [name for name in commands if importlib.util.find_spec(name) is None] == []
 
 
 def test_the_readme_gives_words_the_meaning_that_they_have_everywhere() -> None:

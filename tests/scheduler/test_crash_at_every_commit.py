@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.engine import CODEC, SECOND, START, Crash, Host, WatchedStore, open_store, submission
 from tests.support.every_command import CASES, REGISTRY, Case, child, making, performed
+from tests.support.storage import unfinished
 from yieldflow._core.history import Failure, Outcome
 from yieldflow.store import Request, RequestKind, StepRecord
 from yieldflow.workers import Attempt, perform
@@ -42,7 +43,7 @@ class Life:
                 self.store.reopen()
                 self.host.start()
         else:
-            raise AssertionError(f"it does not end: {self.store.unfinished()}")
+            raise AssertionError(f"it does not end: {unfinished(self.store)}")
         self.host.close()
 
     def _go_on(self) -> bool:
@@ -65,7 +66,7 @@ class Life:
             host.settle(perform(ready, CODEC))
             return False
         host.now += SECOND
-        return not self._asked and not self.store.unfinished()
+        return not self._asked and not unfinished(self.store)
 
     @property
     def result(self) -> dict[tuple[object, ...], object]:
@@ -111,7 +112,7 @@ def _columns(step: StepRecord) -> dict[str, object]:
 def _needed(store: WatchedStore) -> Counter[str]:
     """The activities whose results count, by label."""
     steps = [step for record in store.records() for step in store.steps(record.id)]
-    # Of what is cancelled at work, or hangs, nobody waits for the end.
+    # The end of an activity that hangs, or is cancelled while it runs, is not waited for.
     made = [step for step in steps if step.kind == "activity" and step.name not in ("pay", "hang")]
     applied = [step for step in made if step.applied is not None]
     return Counter(str(step.input).split('"')[3] for step in applied)

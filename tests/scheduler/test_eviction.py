@@ -362,3 +362,66 @@ def test_clock_that_is_set_back(host: Host) -> None:
     host.advance(1)
     assert host.output("w") == "rested"
     assert [step.applied for step in host.store.steps("w")] == [1]
+
+
+# ---------------------------------------------------------------------- when memory is wanted
+
+
+def small(store: WatchedStore) -> Host:
+    """A session with room for three workflows."""
+    gc.collect()
+    LAB.performed.clear()
+    return Host(store, LAB.registry, max_live=3)
+
+
+def test_those_that_wait_longest_leave_where_there_is_no_room(store: WatchedStore) -> None:
+    """Of more workflows than may be in memory those that wait longest leave with the next turn, not after a minute."""
+    host = small(store)
+    for number in range(10):
+        host.submit(child(), f"w{number}")
+        host.advance(0.01)
+    assert executions() == 3
+    assert [host.scheduler.live(f"w{number}") is not None for number in range(10)] == [False] * 7 + [True] * 3
+    for number in range(10):
+        host.signal(f"w{number}", "a", number)
+    assert [host.output(f"w{number}") for number in range(10)] == list(range(10))
+    host.close()
+
+
+def test_a_row_says_that_it_rests_once_its_workflow_has_left(store: WatchedStore) -> None:
+    """What has left memory for want of room is not loaded by the next session, which finds it when it is due."""
+    host = small(store)
+    for number in range(10):
+        host.submit(naps(60 + number), f"w{number}")
+        host.advance(0.01)
+    store.loads.clear()
+    host.crash()
+    assert sorted(store.loads) == ["w7", "w8", "w9"]
+    host.advance(70)
+    assert [host.output(f"w{number}") for number in range(10)] == ["rested"] * 10
+    host.close()
+
+
+def test_what_cannot_leave_stays_beyond_the_limit(store: WatchedStore) -> None:
+    """A workflow stays in memory, however many there are, if leaving would run its code, or activities are at work."""
+    host = small(store)
+    for number in range(4):
+        host.submit(guarded("here"), f"guarded{number}")
+        host.submit(busy(False), f"busy{number}")
+    for _ in range(5):
+        host.advance(0.1)
+    assert executions() == 8
+    assert LAB.performed == []
+    host.close()
+
+
+def test_a_child_does_not_wait_for_room(store: WatchedStore) -> None:
+    """A parent that may not leave starts its children though there are too many workflows in memory."""
+    host = small(store)
+    for number in range(4):
+        host.submit(parent(), f"w{number}")
+    for number in range(4):
+        host.signal(f"w{number}:1:0", "a", number)
+    host.settle()
+    assert [host.output(f"w{number}") for number in range(4)] == [0, 1, 2, 3]
+    host.close()

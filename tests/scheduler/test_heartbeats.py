@@ -183,6 +183,15 @@ def test_details_of_a_timed_out_attempt(host: Host) -> None:
     assert CODEC.decode(host.begin().details or "") == "on time"
 
 
+def test_a_heartbeat_of_an_attempt_that_is_over_is_dropped(host: Host) -> None:
+    """An attempt that lives on after its time is over writes nothing by its first heartbeat."""
+    attempt = in_progress(host, timeout=5, retry=RetryPolicy(maximum_attempts=1))
+    host.advance(5)
+    commits = len(host.store.commits)
+    host.beat(attempt, "late")
+    assert (details_of(host), len(host.store.commits)) == (None, commits)
+
+
 def test_heartbeats_of_a_failing_disk(host: Host) -> None:
     """A heartbeat that could not be written is written when the disk works, and the attempt is not made again."""
     attempt = in_progress(host)

@@ -7,7 +7,7 @@ import pytest
 from tests.support.engine import CODEC, SECOND, Answer, Host, Lab, WatchedStore, submission
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, sleep, wait_signal, workflow
 from yieldflow.scheduler.messages import Poll, RequestReceived
-from yieldflow.store import RequestKind
+from yieldflow.store import FOREVER, RequestKind
 from yieldflow.workers import Completed, perform
 
 LAB = Lab()
@@ -167,6 +167,16 @@ def test_a_clients_workflow_that_the_owner_wanted_too_is_known(host: Host, store
     assert host.status("w") == "stalled"
     host.ask("w", RESUME)
     assert (host.output("w"), LAB.performed) == ("ONE", ["one"])
+
+
+def test_a_signal_in_the_turn_of_a_termination_wakes_nothing(host: Host) -> None:
+    """A workflow out of memory that gets a signal and is terminated in one turn is not loaded any more."""
+    host.submit(numbers(1), "w")
+    host.advance(2)
+    host.restart()
+    signal, end = asked(host, SIGNAL, 1, "other")[0], asked(host, TERMINATE, "x")[0]
+    host.turn(signal, end)
+    assert (host.status("w"), host.scheduler.is_loading("w"), host.record("w").wake_at) == ("cancelled", False, FOREVER)
 
 
 # ---------------------------------------------------------------------- reads that fail

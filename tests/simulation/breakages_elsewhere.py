@@ -24,7 +24,7 @@ from yieldflow.memory import MemoryStore
 from yieldflow.memory import rows as memory_rows
 from yieldflow.memory import store as memory_store
 from yieldflow.orchestrator import handle, retry_plan
-from yieldflow.sqlite import writing
+from yieldflow.sqlite import statements, writing
 from yieldflow.sqlite.row_checks import Row
 from yieldflow.sqlite.rows import wide_row
 from yieldflow.store import Arrivals, Checkpoint, StepRecord, Submission
@@ -147,7 +147,7 @@ def deadline_written_wrong(patch: pytest.MonkeyPatch) -> None:
 
 def progress_not_written(patch: pytest.MonkeyPatch) -> None:
     """The file knows nothing of a workflow's progress."""
-    rare, skipped = writing._rare, writing.SET_PROGRESS
+    rare, skipped = writing._rare, statements.SET_PROGRESS
     patch.setattr(writing, "_rare", lambda checkpoints: [one for one in rare(checkpoints) if one[0] is not skipped])
 
 
@@ -157,7 +157,7 @@ def counted_from_forgotten(patch: pytest.MonkeyPatch) -> None:
 
     def forgetful(checkpoints: Sequence[Checkpoint]) -> writing.Writes:
         return [
-            (what, [(*row[:7], None, *row[8:]) for row in rows] if what is writing.RETRY_STEP else rows)
+            (what, [(*row[:7], None, *row[8:]) for row in rows] if what is statements.RETRY_STEP else rows)
             for what, rows in rare(checkpoints)
         ]
 

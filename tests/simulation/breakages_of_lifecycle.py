@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.engine import SECOND
 from yieldflow._core.history import Micros
+from yieldflow.scheduler.turn import changes_of
 
 from .liveness_checks import FOREVER
 
@@ -60,7 +61,7 @@ def wake_not_written(patch: pytest.MonkeyPatch) -> None:
     commit = import_module("yieldflow.scheduler.committing").commit
 
     def silent(state: Any, units: Any, turn: Any) -> None:
-        for change in (change for unit in units for change in unit.changes):
+        for change in changes_of(units):
             if change.wakes:
                 change.wakes = ()
         commit(state, units, turn)
@@ -73,7 +74,7 @@ def orphans_not_woken(patch: pytest.MonkeyPatch) -> None:
     commit = import_module("yieldflow.scheduler.committing").commit
 
     def silent(state: Any, units: Any, turn: Any) -> None:
-        for change in (change for unit in units for change in unit.changes):
+        for change in changes_of(units):
             if change.orphans:
                 change.orphans = False
         commit(state, units, turn)
@@ -86,9 +87,9 @@ def resting_row_kept(patch: pytest.MonkeyPatch) -> None:
     prepare = import_module("yieldflow.scheduler.committing").prepare
 
     def stale(state: Any, turn: Any) -> None:
-        before = {id(change): change.wake_at for unit in turn.units for change in unit.changes}
+        before = {id(change): change.wake_at for change in changes_of(turn.units)}
         prepare(state, turn)
-        for change in (change for unit in turn.units for change in unit.changes):
+        for change in changes_of(turn.units):
             change.wake_at = before.get(id(change), change.wake_at)
 
     patch.setattr("yieldflow.scheduler.scheduler.prepare", stale)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from tests.support.engine import CODEC
+from tests.support.invariants import INVARIANTS, broken
 from yieldflow._core.context import WorkflowInfo
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import (
@@ -20,7 +21,6 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.sqlite import SqliteStore
-from yieldflow.sqlite.invariants import INVARIANTS, broken
 from yieldflow.store import Loaded, StepRecord, Store, WorkflowRecord
 
 from .books import NOTE, ROW, STEP, Books, FlowNote, Sent
@@ -89,6 +89,16 @@ ELSEWHERE = {
     "signals are received by steps": "the ledger looks as they are received",
     "signals are received in order": "the ledger looks as they are received",
     "one signal for each wait": "the ledger looks as they are received",
+    **dict.fromkeys(
+        (
+            "what has ended rests forever",
+            "what begins is awake",
+            "what is at work is awake",
+            "a sleeper wakes when it is due",
+            "what came wakes",
+        ),
+        "`check_wake_at` looks, which knows all workflows",
+    ),
 }
 
 

@@ -357,4 +357,46 @@ FOUND: dict[str, Plan] = {
         recoveries=3,
         visits=2,
     ),
+    "a parent whose child is still to be asked to end rests until a message comes, and forgets that": Plan(
+        210,
+        flows=(
+            Flow(
+                "w1",
+                [
+                    *("child", 1, "cancel", None, None),
+                    [
+                        *("task", ["gather", [["signal", 4, "bell"], ["act", 5, "timed", 0]], 2, False]),
+                        *(["act", 3, "queued", 0], "cancel and yield"),
+                    ],
+                    False,
+                ],
+                False,
+            ),
+        ),
+        calls=(Call(0, "submit", "w1", timeout=100),),
+        faults=(Fault("refused value", 7), Fault("code missing", 3)),
+        workers=3,
+        recoveries=3,
+    ),
+    "a workflow that is tried again after it stalled is said to be suspended, and is not": Plan(
+        429,
+        flows=(Flow("w3", ["sequence"], False, late=True),),
+        calls=(Call(0, "submit", "w3"), Call(30, "suspend", "w3", value=69)),
+        faults=(),
+        workers=2,
+        recoveries=3,
+        registered_at=30,
+    ),
+    "an id that is submitted anew is woken by the timer of the delayed workflow that had it before": Plan(
+        20_063,
+        flows=(Flow("w0", ["sequence"], False),),
+        calls=(
+            Call(0, "submit", "w0", delay=3),
+            Call(2, "delete", "w0", value=15),
+            Call(0, "terminate", "w0", value=50),
+        ),
+        faults=(Fault("crash during", 2),),
+        workers=2,
+        recoveries=1,
+    ),
 }

@@ -12,10 +12,10 @@ import pytest
 
 from tests.simulation.disk_checks import ELSEWHERE, RUN_RULES, STEP_RULES, WORKFLOW_RULES, unsound
 from tests.support.engine import Host, Lab, open_store
+from tests.support.invariants import INVARIANTS, broken
 from yieldflow import Flow, continue_as_new, gather, race, sleep, wait_signal, workflow
 from yieldflow._core.errors import DamagedRowError
 from yieldflow.sqlite import SqliteStore
-from yieldflow.sqlite.invariants import INVARIANTS, broken
 from yieldflow.store import RequestKind
 
 LAB = Lab()
@@ -46,6 +46,34 @@ def loop(turns: int) -> Flow[None]:
     yield sleep(3600)
 
 
+#: A workflow "w" that nothing wrote but a test, and what may be there beside it.
+ROW = (
+    "insert into workflows (id, name, status, created_at, started_at, seed, input, wake_at) "
+    "values ('w', 'w', 'processing', 1, {started_at}, zeroblob(16), '[]', {wake_at});"
+)
+LATER = ROW.format(wake_at="{wake_at}", started_at="null") + "update workflows set starts_at = 9000 where id = 'w';"
+TIMED = ROW.format(wake_at="{wake_at}", started_at=1) + "update workflows set deadline_at = 7000 where id = 'w';"
+PAUSED = (
+    ROW.format(wake_at=9223372036854775807, started_at=1) + "update workflows set status = 'suspended' where id = 'w';"
+)
+STEP = (
+    "insert into activity_executions (workflow_id, run, step, kind, name, status, turn, due_at, scheduled_at, source, "
+    "input) values ('w', 1, 0, '{kind}', 'a', 'scheduled', 0, {due_at}, 1, '', '[]');"
+)
+AGAIN = STEP.format(kind="activity", due_at="{due_at}") + (
+    "update activity_executions set attempt = 2 where workflow_id = 'w';"
+)
+ENDED_STEP = STEP.format(kind="activity", due_at="null") + (
+    "update activity_executions set status = 'done', output = '1', finished_at = 2 where workflow_id = 'w';"
+)
+CHILD_STEP = STEP.format(kind="child", due_at="null")
+CHILD = (
+    "insert into workflows (id, name, status, created_at, started_at, finished_at, seed, input, output, parent, "
+    "parent_run, parent_step) values ('c', 'c', '{}', 1, 1, 2, zeroblob(16), '[]', '1', 'w', 1, 0);"
+)
+CANCEL = "insert into workflow_inputs (workflow_id, run, kind, received_at, applied) values ('w', 1, 'cancel', 1, 1);"
+SLEEPER, AT_WORK, CAME = "a sleeper wakes when it is due", "what is at work is awake", "what came wakes"
+
 #: For each invariant, what breaks it.
 DAMAGE = {
     "known statuses": "update workflows set status = 'waiting' where id = 'parent'",
@@ -69,7 +97,32 @@ DAMAGE = {
     "signals are received by steps": "update signals set received = 1 where received is not null",
     "signals are received in order": "update signals set received = null where number = 1",
     "one signal for each wait": "update signals set received = (select min(received) from signals)",
+    "what has ended rests forever": "update workflows set wake_at = null where id = 'parent'",
+    "what begins is awake": ROW.format(wake_at=5000, started_at="null"),
+    "what is at work is awake": ROW.format(wake_at=5000, started_at=1) + STEP.format(kind="activity", due_at="null"),
+    "a sleeper wakes when it is due": ROW.format(wake_at=5000, started_at=1) + STEP.format(kind="sleep", due_at=4999),
+    "what came wakes": ROW.format(wake_at=5000, started_at=1)
+    + STEP.format(kind="wait_signal", due_at="null")
+    + "insert into signals (workflow_id, number, name, sent_at, payload) values ('w', 1, 'a', 1, '1');",
 }
+
+#: Rows by hand of a workflow that rests, and the invariant that they break; None where it may rest so.
+RESTING: list[tuple[str, str, str | None]] = [
+    ("until its sleep is over", ROW.format(wake_at=5000, started_at=1) + STEP.format(kind="sleep", due_at=5000), None),
+    ("longer", ROW.format(wake_at=5001, started_at=1) + STEP.format(kind="sleep", due_at=5000), SLEEPER),
+    ("awake with a sleep", ROW.format(wake_at="null", started_at=1) + STEP.format(kind="sleep", due_at=1), None),
+    ("until it starts", LATER.format(wake_at=9000), None),
+    ("beyond its start", LATER.format(wake_at=9001), "what begins is awake"),
+    ("until its time is over", TIMED.format(wake_at=7000), None),
+    ("beyond its time", TIMED.format(wake_at=7001), SLEEPER),
+    ("beyond its time, when it is cancelled", TIMED.format(wake_at=7001) + CANCEL, None),
+    ("until the next attempt", ROW.format(wake_at=5000, started_at=1) + AGAIN.format(due_at=5000), None),
+    ("beyond the next attempt", ROW.format(wake_at=5001, started_at=1) + AGAIN.format(due_at=5000), AT_WORK),
+    ("while it is paused", PAUSED + STEP.format(kind="activity", due_at="null"), None),
+    ("with an outcome", ROW.format(wake_at=5000, started_at=1) + ENDED_STEP, CAME),
+    ("with a child at work", ROW.format(wake_at=5000, started_at=1) + CHILD_STEP + CHILD.format("processing"), None),
+    ("with a child that ended", ROW.format(wake_at=5000, started_at=1) + CHILD_STEP + CHILD.format("done"), CAME),
+]
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +158,28 @@ def test_hold_in_a_file_of_ours(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
 def test_finds_what_breaks_it(connection: sqlite3.Connection, name: str) -> None:
     """A row that is changed by hand is found by the invariant that says why that is wrong."""
-    connection.execute(DAMAGE[name])
-    found = [invariant.name for invariant, _ in broken(connection)]
-    connection.rollback()
-    assert name in found
+    assert name in found_after(connection, DAMAGE[name])
+
+
+@pytest.mark.parametrize(("rows", "expected"), [case[1:] for case in RESTING], ids=[case[0] for case in RESTING])
+def test_finds_who_rests_and_should_not(connection: sqlite3.Connection, rows: str, expected: str | None) -> None:
+    """A workflow may rest until anything of it is due, and not while anything of it is at work or has come."""
+    found = found_after(connection, rows)
+    of_waking = found & {SLEEPER, AT_WORK, CAME, "what begins is awake"}
+
+    assert of_waking == ({expected} if expected else set())
+
+
+def found_after(connection: sqlite3.Connection, change: str) -> set[str]:
+    """Return the names of the invariants that a change breaks, which is undone then."""
+    connection.isolation_level = None
+    connection.execute("begin")
+    try:
+        for statement in change.split(";"):
+            connection.execute(statement)
+        return {invariant.name for invariant, _ in broken(connection)}
+    finally:
+        connection.execute("rollback")
 
 
 @pytest.mark.parametrize("name", [*WORKFLOW_RULES, *STEP_RULES, *RUN_RULES])

@@ -11,9 +11,9 @@ import pytest
 
 from tests import older
 from tests.older.left import PERFORMED, REGISTRY, make
+from tests.support.invariants import broken
 from yieldflow import Orchestrator, WorkflowHandle, WorkflowHistory
 from yieldflow.sqlite import SqliteStore, schema
-from yieldflow.sqlite.invariants import broken
 from yieldflow.testing import replay
 
 

@@ -33,7 +33,7 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.sqlite import SqliteStore, connections, listing, reading, rewind, schema, writing
+from yieldflow.sqlite import SqliteStore, connections, listing, schema, statements
 from yieldflow.store import (
     Checkpoint,
     Current,
@@ -500,7 +500,8 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
     foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
     with closing(SqliteStore(path)) as store:
         runs, over = store.load("runs"), store.load("over")
-        pending = [(each.workflow_id, each.started, list(each.sleeps)) for each in store.unfinished()]
+        awake = [each.workflow_id for each in store.pending(0, 9)]
+        resting = [(each.workflow_id, each.wake_at) for each in store.sleepers((0, 0), 9000, 9)]
         assert runs is not None
         assert over is not None
         assert (runs.record.input, runs.record.recovery_attempts, runs.record.submitted[0]) == ('{"a": 1}', 2, "order")
@@ -512,7 +513,7 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
         ]
         assert over.history.dropped == {2}
         assert ids(store) == ["later", "over", "runs"]
-        assert pending == [("runs", True, [(1, 9000)]), ("later", False, [])]
+        assert (awake, resting) == (["runs"], [("later", 9000)])
         store.rewind("over", 1, 2, reapply=False, at=5000)
         assert [(step.step, step.status) for step in store.steps("over")] == [
             (0, "done"),
@@ -682,31 +683,28 @@ def test_listing_goes_by_an_index(
 
 
 READINGS: dict[str, tuple[str, Sequence[object], str]] = {
-    "recovery": (reading.SELECT_UNFINISHED, (), "workflows_wake_at"),
-    "open steps": (reading.SELECT_OPEN_STEPS, (), "workflows_wake_at"),
-    "waiting signals": (reading.SELECT_UNFINISHED, (), "signals_waiting (workflow_id=?)"),
-    "arrivals": (reading.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
-    "arrivals before": (reading.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
-    "arrivals after a deletion": (reading.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
-    "must be in memory": (reading.SELECT_PENDING, (5,), "workflows_wake_at (wake_at=? AND rowid>?)"),
-    "a damaged moment": (reading.SELECT_DAMAGED, (5,), "workflows_wake_at (wake_at>?"),
-    "sleepers of a moment": (reading.SELECT_SLEEPERS_OF, (5, 5, 9), "workflows_wake_at (wake_at=? AND rowid>?"),
-    "sleepers": (reading.SELECT_SLEEPERS, (5, 9), "workflows_wake_at (wake_at>? AND wake_at<?)"),
-    "a brief": (reading.SELECT_BRIEF, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
-    "an orphan's parent": (reading.SELECT_ENDED_PARENT, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
-    "orphans": (writing.WAKE_ORPHANS, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
-    "the stalled": (writing.WAKE_STALLED, (), "workflows_stalled"),
-    "the stalled of a name": (writing.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
-    "requests": (reading.SELECT_REQUESTS, (), "workflow_requests"),
-    "a workflow's signals": (reading.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
-    "a workflow's events": (reading.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
+    "arrivals": (statements.SELECT_ARRIVALS, (5,), "USING INTEGER PRIMARY KEY (rowid>?)"),
+    "arrivals before": (statements.SELECT_WAITING_ARRIVALS, (5,), "workflows_wake_at (wake_at=? AND rowid<?)"),
+    "arrivals after a deletion": (statements.SELECT_ALL_ARRIVALS, (), "workflows_wake_at"),
+    "must be in memory": (statements.SELECT_PENDING, (5,), "workflows_wake_at (wake_at=? AND rowid>?)"),
+    "a damaged moment": (statements.SELECT_DAMAGED, (5,), "workflows_wake_at (wake_at>?"),
+    "sleepers of a moment": (statements.SELECT_SLEEPERS_OF, (5, 5, 9), "workflows_wake_at (wake_at=? AND rowid>?"),
+    "sleepers": (statements.SELECT_SLEEPERS, (5, 9), "workflows_wake_at (wake_at>? AND wake_at<?)"),
+    "a brief": (statements.SELECT_BRIEF, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "an orphan's parent": (statements.SELECT_ENDED_PARENT, ("w",), "sqlite_autoindex_workflows_1 (id=?)"),
+    "orphans": (statements.WAKE_ORPHANS, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "the stalled": (statements.WAKE_STALLED, (), "workflows_stalled"),
+    "the stalled of a name": (statements.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
+    "requests": (statements.SELECT_REQUESTS, (), "workflow_requests"),
+    "a workflow's signals": (statements.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
+    "a workflow's events": (statements.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
     "ended children": (
-        reading.SELECT_ENDED_CHILDREN,
+        statements.SELECT_ENDED_CHILDREN,
         ("w", 1),
         "workflows_by_parent (parent=? AND parent_run=?)",
     ),
-    "open children": (reading.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
-    "descendants": (rewind.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
+    "open children": (statements.SELECT_OPEN_CHILDREN, ("w", 1), "workflows_by_parent (parent=? AND parent_run=?)"),
+    "descendants": (statements.SELECT_CHILDREN, ("w",), "workflows_by_parent (parent=?)"),
 }
 
 
@@ -915,7 +913,6 @@ def test_a_damaged_row_is_named(path: Path, store: SqliteStore) -> None:
         with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged"):
             store.load("w")
         database.execute("update workflows set status = 'running'")
-        assert [pending.status for pending in store.unfinished()] == ["stalled"]
         with pytest.raises(StorageError, match="'w' in table workflows is damaged: there is no status 'running'"):
             store.load("w")
 
@@ -933,7 +930,7 @@ def test_damage_to_one_workflow_is_nobody_else_s(path: Path, store: SqliteStore)
         database.execute("update activity_executions set status = 'done'")
         with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged.*holds no outcome"):
             store.load("w")
-    assert [pending.workflow_id for pending in store.unfinished()] == ["w", "c"]
+    assert [found.workflow_id for found in store.pending(0, 9)] == ["w", "c"]
 
 
 def test_a_closed_store_says_so(store: SqliteStore) -> None:
@@ -953,7 +950,10 @@ def test_a_closed_store_says_so(store: SqliteStore) -> None:
         lambda: store.ended_children("w", 1),
         lambda: store.open_children("w", 1),
         store.records,
-        store.unfinished,
+        lambda: store.pending(0, 1),
+        lambda: store.sleepers((0, 0), 1, 1),
+        lambda: store.brief("w"),
+        store.wake_stalled,
         store.arrivals,
     ]
     for call in calls:

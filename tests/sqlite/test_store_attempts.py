@@ -154,16 +154,6 @@ def test_given_up(store: Store) -> None:
     assert (step.status, step.last_failure, step.outcome, step.finished_at) == ("cancelled", None, None, 2000)
 
 
-def test_waiting_for_retries_is_rest(store: Store) -> None:
-    """A workflow whose open steps all have a due time need not be in memory: that is told of each."""
-    assert [each.active for each in store.unfinished()] == [True]
-    store.commit([retried()])
-    assert [each.active for each in store.unfinished()] == [True]
-    store.commit([retried(step=1, due_at=3000)])
-    (pending,) = store.unfinished()
-    assert (pending.active, sorted(pending.sleeps)) == (False, [(0, 2500), (1, 3000), (2, 9000)])
-
-
 @pytest.mark.parametrize("reapply", [False, True])
 def test_going_back(store: Store, reapply: bool) -> None:
     """What is open again is at its first attempt; an outcome that is to be applied again is as it was."""

@@ -38,7 +38,7 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.store import Arrivals, Checkpoint, Loaded, Pending, Store, WorkflowRecord
+from yieldflow.store import Arrivals, Checkpoint, Loaded, Store, WorkflowRecord
 
 FAILURES = [
     FAILURE,
@@ -65,7 +65,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 def test_an_empty_store_holds_nothing(store: Store) -> None:
     """Asked for what is not there, a store says so and raises nothing."""
     nothing: object = (None, None, None, None, [], ([], []), ([], []))
-    assert seen(store, "w", "no \ud800 text") == [[], [], [], [], nothing, nothing]
+    assert seen(store, "w", "no \ud800 text") == [[], [], [], nothing, nothing]
     assert store.arrivals() == ([], [])
     assert store.purgeable(None, frozenset(WorkflowStatus)) == []
 
@@ -206,7 +206,6 @@ def test_only_the_current_run_is_read(store: Store) -> None:
     assert record_of(store).run == 2
     assert history_of(store) == History([Started(3000)], [act(0, "renew")])
     assert [step.name for step in store.steps("w")] == ["renew"]
-    assert [(pending.run, pending.active, list(pending.sleeps)) for pending in store.unfinished()] == [(2, True, [])]
 
 
 # ---------------------------------------------------------------------- every store: changes
@@ -354,46 +353,6 @@ def test_closing_twice_does_no_harm(store: Store) -> None:
 
 
 # ---------------------------------------------------------------------- every store: recovery, arrivals, listing
-
-
-def test_recovery_learns_of_every_unfinished_workflow(store: Store) -> None:
-    """A new session is told of each workflow that has not ended, oldest first, and whether it can rest."""
-    store.submit([submission("delayed", 3000, starts_at=9000), submission("arrived", 2000)])
-    store.submit([submission("was delayed", 1500, starts_at=1600)])
-    store.commit(
-        [
-            begun("runs", 1000, act(0), nap(1, 5000)),
-            begun("sleeps", 900, nap(0, 8000), act(1), nap(2, 7000), nap(3, 6000)),
-            begun("between", 900),
-            begun("stalled", 800, nap(0, 4000)),
-            begun("suspended", 700, act(0)),
-            *(begun(f"over{number}", 600, act(0)) for number in range(3)),
-        ]
-    )
-    store.commit(
-        [
-            checkpoint("sleeps", place=1, events=[ended(1, 950)], cancelled=[(3, 1)], recovery_attempts=2),
-            checkpoint("stalled", status=WorkflowStatus.STALLED, reason="mismatch"),
-            checkpoint("was delayed", events=[Started(1600)], issued=[nap(0, 7000)], at=1600),
-            checkpoint("suspended", status=WorkflowStatus.SUSPENDED, place=1, events=[ended(0, 800)]),
-            checkpoint("over0", status=WorkflowStatus.DONE, outcome="1", at=700),
-            checkpoint("over1", status=WorkflowStatus.FAILED, outcome=FAILURE, at=700),
-            checkpoint("over2", status=WorkflowStatus.CANCELLED, at=700, cancelled=[(0, 0)]),
-        ]
-    )
-
-    found = [pending._replace(sleeps=sorted(pending.sleeps)) for pending in store.unfinished()]
-    processing = WorkflowStatus.PROCESSING
-    assert found == [
-        Pending("suspended", WorkflowStatus.SUSPENDED, 1, None, True, True, [], 0),
-        Pending("stalled", WorkflowStatus.STALLED, 1, None, True, False, [(0, 4000)], 0),
-        Pending("sleeps", processing, 1, None, True, False, [(0, 8000), (2, 7000)], 2),
-        Pending("between", processing, 1, None, True, True, [], 0),
-        Pending("runs", processing, 1, None, True, True, [(1, 5000)], 0),
-        Pending("was delayed", processing, 1, None, True, False, [(0, 7000)], 0),
-        Pending("arrived", processing, 1, None, False, False, [], 0),
-        Pending("delayed", processing, 1, 9000, False, False, [], 0),
-    ]
 
 
 def test_arrivals_are_what_clients_added(store: Store) -> None:

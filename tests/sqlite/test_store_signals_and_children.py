@@ -12,6 +12,7 @@ from tests.support.storage import (
     FAILURE,
     STORES,
     act,
+    awake,
     begun,
     checkpoint,
     child,
@@ -19,7 +20,7 @@ from tests.support.storage import (
     history_of,
     loaded,
     make_store,
-    nap,
+    orphans,
     record_of,
     seen,
     signal,
@@ -66,7 +67,7 @@ def test_all_of_a_submission_is_kept(store: Store) -> None:
         assert (record.deadline_at, record.version, record.parent) == (9000, "v \udcff", parent)
         assert loaded(store, each).signals[:2] == signals
     assert [kept.number for kept in loaded(store).signals] == [1, 2, 3]
-    assert [pending.deadline_at for pending in store.unfinished()] == [None, 9000, None, 9000]
+    assert [record_of(store, each).deadline_at for each in ("p", "w", "plain", "x")] == [None, 9000, None, 9000]
     assert [record.id for record in store.records()] == ["x", "plain", "w", "p"]
 
 
@@ -234,45 +235,9 @@ def test_the_next_run_begins_without_a_history(store: Store) -> None:
     assert found.last_signal == 2
     assert (record_of(store).run, record_of(store).submitted) == (3, ("order", "[1]"))
     assert (record_of(store).version, store.steps("w")) == (None, [])
-    assert [(pending.run, pending.started) for pending in store.unfinished()] == [(3, False)]
-
-
-def test_a_workflow_rests_while_it_waits_for_time_or_signals(store: Store) -> None:
-    """Recovery is told which workflows need not be built: those that wait for time, or for signals not there yet."""
-    take = wait(0, kind=StepKind.TAKE_SIGNALS)
-    store.commit(
-        [
-            begun("listens", 1, wait(0)),
-            begun("listens and sleeps", 2, wait(0), nap(1, 9000)),
-            begun("takes", 3, take),
-            begun("has mail", 4, wait(0, "a")),
-            begun("sleeps with mail", 5, nap(0, 9000)),
-            begun("has a child", 6, Step(0, StepKind.CHILD, "order", "{}", 0, "shop.py:3"), nap(1, 9000)),
-            begun("has news", 7, nap(0, 9000), act(1)),
-            begun("had mail", 8, wait(0), wait(1)),
-        ]
-    )
-    store.commit(
-        [
-            checkpoint("has mail", signals=[signal(0, "a")]),
-            checkpoint("sleeps with mail", signals=[signal(0, "a")]),
-            checkpoint("has news", recorded=[ended(1, 100)]),
-            checkpoint("had mail", signals=[signal(1)], place=1, events=[ended(0, 100)], received=[(1, 1)]),
-        ]
-    )
-
-    active = {pending.workflow_id: pending.active for pending in store.unfinished()}
-    assert active == {
-        "listens": False,
-        "listens and sleeps": False,
-        "takes": True,
-        "has mail": True,
-        "sleeps with mail": False,
-        "has a child": True,
-        "has news": True,
-        "had mail": False,
-    }
-    assert [len(pending.sleeps) for pending in store.unfinished()] == [0, 1, 0, 0, 1, 1, 1, 0]
+    brief = store.brief("w")
+    assert brief is not None
+    assert (brief.run, brief.started, awake(store)) == (3, False, ["w"])
 
 
 def test_recovery_learns_whose_parent_has_ended(store: Store) -> None:
@@ -286,8 +251,12 @@ def test_recovery_learns_whose_parent_has_ended(store: Store) -> None:
     store.commit([checkpoint("w", children=children[:2]), checkpoint("alive", children=children[2:])])
     store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2000)])
 
-    orphans = {pending.workflow_id: pending.orphan_of for pending in store.unfinished()}
-    assert orphans == {"alive": None, "orphan": "w", "free": None, "awaited": None}
+    assert orphans(store, "alive", "orphan", "free", "awaited") == {
+        "alive": None,
+        "orphan": "w",
+        "free": None,
+        "awaited": None,
+    }
 
 
 def refused_extras() -> list[tuple[str, Checkpoint]]:

@@ -28,7 +28,6 @@ from yieldflow.store import (
     Checkpoint,
     Found,
     Loaded,
-    Pending,
     Request,
     RequestKind,
     Rewind,
@@ -106,9 +105,6 @@ class WatchedStore:
             self.failing_looks -= 1
             raise StorageError("disk gone")
         return self.inner.arrivals()
-
-    def unfinished(self) -> list[Pending]:
-        return self.inner.unfinished()
 
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         return self.inner.brief(workflow_id)
@@ -259,12 +255,19 @@ class Host:
     """
 
     def __init__(
-        self, store: WatchedStore, registry: Registry, *, max_workers: int = 5, max_recovery_attempts: int = 10
+        self,
+        store: WatchedStore,
+        registry: Registry,
+        *,
+        max_workers: int = 5,
+        max_recovery_attempts: int = 10,
+        max_live: int = 10_000,
     ) -> None:
         self.store = store
         self.registry = registry
         self.max_workers = max_workers
         self.max_recovery_attempts = max_recovery_attempts
+        self.max_live = max_live
         self.now = START
         #: Ends and stalls that were told.
         self.told: list[Ended] = []
@@ -286,7 +289,7 @@ class Host:
             CODEC,
             self.registry,
             self._tell,
-            limits=Limits(self.max_workers, self.max_recovery_attempts),
+            limits=Limits(self.max_workers, self.max_recovery_attempts, self.max_live),
         )
         self._sessions.append(self.scheduler)
         self.scheduler.recover(self.now)

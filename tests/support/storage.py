@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.files import new_store
 from yieldflow._core.history import (
+    ENDED,
     Failure,
     History,
     Micros,
@@ -126,7 +127,6 @@ def seen(store: Store, *ids: str) -> list[object]:
     """All that can be read of a store."""
     return [
         store.records(),
-        store.unfinished(),
         # Numbers are a store's own.
         [found[1:] for found in store.pending(0, 100)],
         [(sleeper.wake_at, sleeper.workflow_id) for sleeper in store.sleepers((0, 0), FOREVER - 1, 100)],
@@ -172,6 +172,21 @@ def told(requests: Sequence[Request]) -> list[tuple[str, str]]:
 def arrived(store: Store) -> list[str]:
     """The ids of the workflows that a look finds."""
     return [workflow_id for workflow_id, _ in store.arrivals().workflows]
+
+
+def awake(store: Store) -> list[str]:
+    """The ids of the workflows that must be in memory, in the order added."""
+    return [found.workflow_id for found in store.pending(0, 1000)]
+
+
+def unfinished(store: Store) -> list[str]:
+    """The ids of the workflows that have not ended."""
+    return ids(store, statuses=frozenset(WorkflowStatus) - ENDED)
+
+
+def orphans(store: Store, *workflow_ids: str) -> dict[str, str | None]:
+    """Of each workflow, the parent with which it was to end and that has ended."""
+    return {each: loaded(store, each).orphan_of for each in workflow_ids}
 
 
 def ids(store: Store, **which: Any) -> list[str]:

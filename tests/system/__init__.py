@@ -20,4 +20,27 @@ that can prove it; a plan that the simulation finds goes to `tests/simulation/fo
 | one owner at a time, and always one | kills of owners, races | `orchestrator/test_takeover.py`, `takeover.py` |
 | damage concerns its own workflow only | bytes changed from outside | `sqlite/test_damaged_rows.py`, `damage.py` |
 | every workflow ends under load | bad activities, a stop in their midst | `load.py`, `system/test_load.py` |
+
+The laws of the design and what users are promised beside them are proved here first, and elsewhere only as far as
+another layer adds to them.
+
+| promise | proved in |
+|---|---|
+| nothing leaves before its commit; many changes cost one commit | `scheduler/test_turn.py` |
+| the core is pure, imports lead downwards | `project/test_layout.py` |
+| a mismatch stalls, and never ends | `core/test_replay_mismatch.py`, `scheduler/test_stalled_*.py` |
+| a forgotten or wrong `yield` is reported with its line | `core/test_unyielded.py`, `core/test_refused_yields.py` |
+| a cancelled workflow cleans up, once | `core/test_cancelling.py`, `orchestrator/test_cancelling_workflows.py` |
+| a request reaches a workflow wherever it is, from owner or client | `scheduler/test_requests.py` |
+| a signal is received once, in the order sent | `scheduler/test_signal_delivery.py`, `orchestrator/test_signals.py` |
+| ends of children and of parents reach each other | `scheduler/test_children.py`, `scheduler/test_parent_*.py` |
+| retries and time limits go by the options | `scheduler/test_attempts.py`, `scheduler/test_*_timeouts.py` |
+| a retry and a fork keep the past alone | `orchestrator/test_retrying.py`, `orchestrator/test_forking.py` |
+| an activity's bad habits hurt its workflow alone | `orchestrator/test_misbehaving_activities.py`, `workers/` |
+| values come back as they were, or are refused | `codec/`, `sqlite/test_untrusted_files.py` |
+| both stores do the same; SQLite's rows fit together | `sqlite/test_store_agreement.py`, `sqlite/test_invariants.py` |
+| files of older versions go on | `sqlite/test_older_schema_versions.py` |
+| code may change under unfinished workflows | `orchestrator/test_versions.py`, `orchestrator/test_replay_check.py` |
+| a stepped workflow does what the engine does | `testing/test_stepper.py`, `testing/test_run_workflow.py` |
+| public names, types and examples are as documented | `project/`, `docs/` |
 """

@@ -77,7 +77,7 @@ def test_killed_while_it_checkpoints_it_goes_on(tmp_path: Path) -> None:
     client = Orchestrator(whole, registry=registry)
     handles = client.submit_many(keep("x" * 3000) for _ in range(200))
     copy_as_left(whole, torn)
-    # The last to close a database moves the log. Of all that this writes, the kill let through only the first page.
+    # The last to close a database moves the log. The kill let only the first page of that through.
     client.stop()
     with open(torn, "r+b") as file:
         file.write(whole.read_bytes()[:4096])

@@ -339,3 +339,37 @@ def test_a_value_that_cannot_be_stored_is_refused() -> None:
 
     flow.resolve("heard")
     assert flow.pending == [sleep(60)]
+
+
+class Unreadable:
+    """Can be stored, and not be read back."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+def test_a_value_that_cannot_be_read_back_changes_nothing() -> None:
+    """Where a workflow cannot read an outcome, the test is told, and the step is pending as before."""
+
+    @workflow(registry=registry)
+    def telling() -> Flow[Any]:
+        return (yield tell("ann"))
+
+    flow = Stepper(telling())
+    with pytest.raises(EncodingError, match="no number"):
+        flow.resolve(Unreadable())
+    assert (flow.status, flow.pending) == (WorkflowStatus.PROCESSING, [tell("ann")])
+
+    flow.resolve("heard")
+    assert flow.result == "heard"
+
+
+def test_arguments_that_cannot_be_read_back_are_refused() -> None:
+    """A workflow whose arguments cannot be read back does not begin."""
+
+    @workflow(registry=registry)
+    def given(value: Any) -> Flow[Any]:
+        return (yield tell(value))
+
+    with pytest.raises(EncodingError, match="no number"):
+        Stepper(given(Unreadable()))

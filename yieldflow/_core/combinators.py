@@ -1,4 +1,4 @@
-"""What a workflow may yield to do several things at once: `gather`, `race`, `wait_for`, `start`, `cancel`."""
+"""The commands that do several things at once: `gather`, `race`, `wait_for`, `start`, `cancel`."""
 
 from __future__ import annotations
 
@@ -323,8 +323,8 @@ class Start(Command[Task[Any]]):
 def start(command: Yieldable[R]) -> Command[Task[R]]:
     """Begin something in the background and go on at once.
 
-    A branch or workflow that returns waits for the tasks that it started, and a failure that nobody saw, because
-    nobody waited for the task, fails it. One that raises or is cancelled cancels them and waits for their cleanup.
+    A branch or workflow that returns waits for the tasks that it started. The failure of a task that was never waited
+    for fails it. A branch that raises or is cancelled cancels its tasks and waits for their cleanup.
 
     Args:
         command: A command; or a generator, which becomes a branch.

@@ -1,4 +1,4 @@
-"""What a workflow may yield, beside invocations (see `definitions`), generators, and several at once (`concurrency`).
+"""The commands that a workflow may yield, beside invocations (see `definitions`) and several at once (`combinators`).
 
 A command is an immutable value that says what is wanted and does nothing by itself. Yielding it hands it to the host;
 the ``yield`` resumes with the result.
@@ -74,7 +74,7 @@ class Delegated(Command[R_co]):
         self.resumed = False
 
     def __getattr__(self, name: str) -> NoReturn:
-        # Nobody but a loop over the command holds one of these.
+        # Only a loop over the command holds one of these.
         raise _iterated(self.command)
 
     def __reduce__(self) -> NoReturn:
@@ -157,7 +157,7 @@ def sleep_until(when: datetime) -> Command[None]:
 
     Raises:
         TypeError: ``when`` is no `datetime`.
-        ValueError: It is naive, so that nobody knows which moment is meant.
+        ValueError: It is naive, so that it is not known which moment is meant.
 
     Example:
         >>> sleep_until(datetime(2030, 1, 1, tzinfo=UTC))
@@ -179,7 +179,7 @@ def sleep_until(when: datetime) -> Command[None]:
 
 
 def seconds_of(who: str, duration: object) -> float:
-    """A length of time in seconds.
+    """Return a length of time in seconds.
 
     Raises:
         TypeError: ``duration`` is neither a number nor a `timedelta`.
@@ -195,7 +195,7 @@ def seconds_of(who: str, duration: object) -> float:
 
 
 def show_seconds(seconds: float) -> str:
-    """Whole seconds without a fraction."""
+    """Show seconds, whole ones without a fraction."""
     return str(int(seconds) if seconds.is_integer() else seconds)
 
 
@@ -278,7 +278,7 @@ def check_text(name: str) -> None:
     """Refuse a name that no database takes for text.
 
     Raises:
-        ValueError: It is one.
+        ValueError: No database takes it.
     """
     try:
         name.encode()
@@ -300,7 +300,7 @@ class Instant(Command[R_co]):
 
 
 def now() -> Command[datetime]:
-    """The time of what the workflow is going on from, in UTC: the same on replay, unlike ``datetime.now()``.
+    """Get the time of the event that the workflow goes on from, in UTC: the same on replay, unlike ``datetime.now()``.
 
     Example:
         >>> ordered_at = yield from now()
@@ -311,7 +311,7 @@ def now() -> Command[datetime]:
 
 
 def uuid4() -> Command[UUID]:
-    """A random UUID that is the same on replay, unlike ``uuid.uuid4()``.
+    """Draw a random UUID that is the same on replay, unlike ``uuid.uuid4()``.
 
     Example:
         >>> order_id = yield from uuid4()
@@ -322,7 +322,7 @@ def uuid4() -> Command[UUID]:
 
 
 def random() -> Command[float]:
-    """A random number, 0 or more and less than 1, that is the same on replay, unlike ``random.random()``.
+    """Draw a random number, 0 or more and less than 1, that is the same on replay, unlike ``random.random()``.
 
     Example:
         >>> if (yield from random()) < 0.1: ...
@@ -333,7 +333,7 @@ def random() -> Command[float]:
 
 
 def info() -> Command[WorkflowInfo]:
-    """What the workflow may know of itself: its id, name, run and parent.
+    """Get the workflow's own id, name, run and parent.
 
     Example:
         >>> me = yield from info()
@@ -355,7 +355,7 @@ class Patched(Command[bool]):
 
 
 def patched(name: str) -> Command[bool]:
-    """Whether this run takes the changed way: what lets code change under workflows that have begun.
+    """Decide whether this run takes the changed way, so that code can change under workflows that have begun.
 
     The run's first call decides for the rest of it: True where that turn is new, False where it is on disk already
     and was driven by the code before the change.

@@ -1,7 +1,7 @@
-"""What the code being driven shares with whoever drives it, without either being handed to the other.
+"""The execution that is driven now, so that commands and loggers find it without being handed it.
 
 While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note
-themselves there when they are made, so that one that is never yielded can be reported with the line that made it; the
+themselves there when they are made, so that a forgotten one can be reported with the line that made it; the
 workflow's logger asks there whether it is a replay. Each thread has its own: in those of workers it is None.
 """
 
@@ -19,7 +19,7 @@ from types import CodeType
 
 @dataclass(frozen=True, slots=True, init=False)
 class WorkflowInfo:
-    """What a workflow may know of itself: what ``yield info()`` resumes with."""
+    """A workflow's own id, name, run and parent: what ``yield info()`` resumes with."""
 
     workflow_id: str
     name: str
@@ -42,29 +42,29 @@ _set_workflow_id, _set_name, _set_run, _set_parent = (
 
 
 class Driving:
-    """One execution's side of the conversation."""
+    """The part of an execution that commands and loggers see."""
 
-    __slots__ = ("fruitful", "handed", "info", "made", "silent")
+    __slots__ = ("handed", "info", "made", "silent", "used_call_sites")
 
     # Set by the execution, which is one.
 
     info: WorkflowInfo
-    #: Whether what happens now has happened before, so that it is not to be logged again.
+    #: True where what happens now has happened before, so that it is not to be logged again.
     silent: bool
     #: Commands made and not used yet, by identity: the command, the code that made it, the instruction in that.
     made: dict[int, tuple[object, CodeType, int]]
     #: The instructions that made commands which were used. (Of the code the identity: to hash it is to hash all
     #: that is in it.)
-    fruitful: set[tuple[int, int]]
+    used_call_sites: set[tuple[int, int]]
     #: What `made` had of the commands that were handed on inside of something else in this turn, for the error where
     #: that was a slip; None where there are none.
     handed: dict[int, tuple[object, CodeType, int]] | None
 
     def use(self, command: object) -> tuple[object, CodeType, int] | None:
-        """Note that somebody has ``command`` now; what was known of its making."""
+        """Note that ``command`` was used; return what was known of its making."""
         made = self.made.pop(id(command), None)
         if made is not None:
-            self.fruitful.add((id(made[1]), made[2]))
+            self.used_call_sites.add((id(made[1]), made[2]))
         return made
 
 
@@ -126,7 +126,7 @@ def note_made(command: object, holds: object = None) -> None:
 
 
 def note_used(value: object) -> None:
-    """Note that somebody has every command in ``value`` now, also inside lists, tuples, sets and dictionaries."""
+    """Note that every command in ``value`` was used, also inside lists, tuples, sets and dictionaries."""
     current = driving()
     if current is not None and current.made:
         pending = [value]
@@ -144,35 +144,35 @@ def note_used(value: object) -> None:
 
 
 def place_made(command: object) -> str:
-    """Where a command was made that was handed on in this turn: `` at file:line``; empty where that is not known."""
+    """Return `` at file:line`` for a command that was handed on in this turn; "" where its making is not known."""
     current = driving()
     made = None if current is None or current.handed is None else current.handed.get(id(command))
     return "" if made is None else f" at {line_of(made[1], made[2])}"
 
 
 def _references(entry: tuple[object, ...]) -> int:
-    """How many references there are to the first of ``entry``, the entry's own and the call's counted."""
+    """Count the references to the first of ``entry``, the entry's own and the call's included."""
     return sys.getrefcount(entry[0])
 
 
-#: What `_references` says of a command that only `Driving.made` still refers to; None where references are not counted
-#: (other interpreters than CPython).
+#: The count that `_references` gives for a command that only `Driving.made` still refers to; None where references are
+#: not counted (other interpreters than CPython).
 _ALONE = _references((object(),)) if hasattr(sys, "getrefcount") else None
 #: How many commands are looked at in a turn: a workflow may keep thousands for later.
 _LOOKS = 100
 
 
 def unyielded(current: Driving, *, ended: bool) -> Iterator[tuple[object, str]]:
-    """Commands that can no longer be yielded, each with ``file:line`` of where it was made; they are forgotten.
+    """Take out the commands that can no longer be yielded, each with ``file:line`` of the place that made it.
 
-    While the workflow goes on, that is known of those that nothing refers to any more. Where references are not
-    counted, all are judged when the workflow ends. One of several made in one place is no slip where another of them
-    was used: a workflow may go through a list of commands and stop half-way.
+    While the workflow goes on, these are the ones that nothing refers to any more. Where references are not counted,
+    all are judged when the workflow ends. A command is no slip where another of the same call site was used: a
+    workflow may go through a list of commands and stop half-way.
     """
     for key in list(current.made if ended else islice(current.made, _LOOKS)):
         entry = current.made.pop(key)
         if ended or (_ALONE is not None and _references(entry) <= _ALONE):
-            if (id(entry[1]), entry[2]) not in current.fruitful:
+            if (id(entry[1]), entry[2]) not in current.used_call_sites:
                 yield entry[0], line_of(entry[1], entry[2])
         else:
             # Behind the others, whose turn it is next.
@@ -180,6 +180,6 @@ def unyielded(current: Driving, *, ended: bool) -> Iterator[tuple[object, str]]:
 
 
 def line_of(code: CodeType, instruction: int) -> str:
-    """``file:line`` of an instruction."""
+    """Return ``file:line`` of an instruction."""
     lines = (line for start, end, line in code.co_lines() if start <= instruction < end)
     return f"{code.co_filename}:{next(lines, None) or code.co_firstlineno}"

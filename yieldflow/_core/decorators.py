@@ -1,4 +1,4 @@
-"""`activity` and `workflow`: what makes definitions of functions."""
+"""The decorators `activity` and `workflow`, which make definitions of functions."""
 
 from __future__ import annotations
 

@@ -1,23 +1,23 @@
-"""What `workflow` and `activity` make of a function, and what calling that makes."""
+"""Definitions, which `workflow` and `activity` make of functions, and the invocations that calling these makes."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, overload
 
-from .commands import Command, show_values
-from .context import note_made
+from .commands import Command, show, show_values
+from .context import note_made, note_used
 from .errors import EncodingError
 from .history import Codec, OnParentEnd, Payload
 from .options import ASYNC, THREAD, ActivityOptions, CallOptions, WorkflowOptions
 from .retry import duration
 
-# Whoever needs a definition of either kind finds it here.
+# The base of both kinds is found here too.
 from .signatures import Definition as Definition
 
 P = ParamSpec("P")
@@ -28,7 +28,7 @@ R_co = TypeVar("R_co", covariant=True)
 class Activity(Definition[P, R_co]):
     """A function that does the work: it may do anything, and runs outside the workflow. Made by `activity`.
 
-    Of an ``async def`` the type says that it returns a coroutine; its invocations resume with what that returns.
+    The type of an ``async def`` says that it returns a coroutine; its invocations resume with what that returns.
     """
 
     kind = "activity"
@@ -72,11 +72,11 @@ class Activity(Definition[P, R_co]):
 
 
 def is_async(fn: object) -> bool:
-    """Whether calling ``fn`` makes a coroutine: an ``async def``, an object whose ``__call__`` is one."""
+    """Tell whether calling ``fn`` makes a coroutine: an ``async def``, an object whose ``__call__`` is async."""
     while isinstance(fn, functools.partial):
         fn = fn.func
     plain = inspect.unwrap(fn) if callable(fn) else fn
-    # Of a wrapper either may be the async one: itself, or what it wraps and whose coroutine it returns.
+    # A wrapper may be async itself, or return the coroutine of the function that it wraps.
     candidates = (fn, plain, getattr(plain, "__call__", None))  # noqa: B004  # of an instance
     return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
 
@@ -124,7 +124,7 @@ _set = object.__setattr__
 
 
 class Invocation(Command[R_co]):
-    """Which activity or workflow, with which arguments: an immutable value that is equal by value."""
+    """An activity or workflow with its arguments: an immutable value that is equal by value."""
 
     __slots__ = ("_arguments", "definition")
 
@@ -271,3 +271,47 @@ class WorkflowInvocation(Invocation[R_co]):
         _set(made, "_options", options)
         note_made(made, self)
         return made
+
+
+# ---------------------------------------------------------------------- the next run
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueAsNew(Command[Never]):
+    """Made by `continue_as_new`."""
+
+    invocation: WorkflowInvocation[Any]
+
+    def __repr__(self) -> str:
+        return f"continue_as_new({self.invocation})"
+
+
+def continue_as_new(invocation: WorkflowInvocation[Any]) -> Command[Never]:
+    """End this run and begin the next one under the same workflow id, with an empty history.
+
+    So an endless workflow's history stays bounded. The run's tasks are waited for, as at a return. Signals that were
+    not received stay. The ``yield`` never resumes: plain Python in a ``finally`` around it runs, commands in it do not.
+
+    Args:
+        invocation: The workflow of the next run with its arguments, most often the same workflow.
+
+    Raises:
+        TypeError: ``invocation`` is no workflow called with its arguments.
+        CommandError: At the yield: it is not the workflow itself that yields it, but a branch.
+
+    Example:
+        >>> @workflow
+        ... def monitor(url: str, seen: int) -> Flow[None]:
+        ...     seen += yield from poll(url)
+        ...     yield from sleep(60)
+        ...     return (yield from continue_as_new(monitor(url, seen)))
+    """
+    if not isinstance(invocation, WorkflowInvocation):
+        note_used(invocation)
+        raise TypeError(
+            "continue_as_new() takes a workflow called with its arguments, as in continue_as_new(monitor(url)), "
+            f"not {show(invocation)}"
+        )
+    command = ContinueAsNew(invocation)
+    note_made(command, invocation)
+    return command

@@ -145,7 +145,7 @@ class WorkflowTimeoutError(YieldflowError, TimeoutError):
 
 
 class WaitTimeoutError(YieldflowError, TimeoutError):
-    """What `wait_for` waited for did not come in time; it was cancelled."""
+    """The command that `wait_for` waited for did not end in time; it was cancelled."""
 
 
 class TaskCancelledError(YieldflowError):
@@ -164,7 +164,7 @@ class Cancelled(BaseException):
 
 
 class WorkflowStalledError(YieldflowError):
-    """The workflow cannot go on until somebody acts; nothing of it is lost. The message holds the reason."""
+    """The workflow cannot go on until it is helped; nothing of it is lost. The message holds the reason."""
 
 
 class ReplayMismatchError(YieldflowError):

@@ -3,8 +3,8 @@
 Theory of operation. `Execution.apply` takes one event: the start, the end of a step, or a request to cancel. The node
 that waited for it tells its parent, up to the branch that is waiting; that branch becomes runnable. Then every runnable
 branch is driven, first in first out, until all wait. What a branch yields becomes a node: a leaf is a step with the
-next number, a gather begins its members, a generator in a gather is a new branch, and so is one that is started: a task
-goes on beside the branch that started it, which ends only when its tasks have. That is one turn. Nothing but the events
+next number, a gather begins its members, and a generator in a gather is a new branch. A task goes on beside the branch
+that started it, which ends only when its tasks have. That is one turn. Nothing but the events
 decides what happens, so applying the same events again (replay) leads to the same steps (see `steps`).
 
 After an exception from `apply` the execution is of no use: build another from the history. `close` always works.
@@ -32,8 +32,7 @@ from .commands import (
     show,
 )
 from .context import WorkflowInfo, current_execution, note_used, undriven, unyielded
-from .continuing import ContinueAsNew
-from .definitions import ActivityInvocation, Workflow, WorkflowInvocation
+from .definitions import ActivityInvocation, ContinueAsNew, Workflow, WorkflowInvocation
 from .errors import (
     Cancelled,
     CommandError,
@@ -127,7 +126,7 @@ class Execution(Steps):
         self._history = history
         self.comparing = self.silent = False
         self.made = {}
-        self.fruitful = set()
+        self.used_call_sites = set()
         self.handed = None
         self._root = None
         self._runnable = []
@@ -146,7 +145,7 @@ class Execution(Steps):
 
     @property
     def started(self) -> bool:
-        """Whether the start was applied."""
+        """True once the start was applied."""
         return self.applied > 0 or self._root is not None
 
     # ------------------------------------------------------------------ the two verbs, and their undoing
@@ -204,7 +203,7 @@ class Execution(Steps):
                 if not self._later:
                     break
                 self._runnable.clear()
-                self._tell()
+                self._report_tasks()
             if self.made:
                 found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
@@ -232,7 +231,7 @@ class Execution(Steps):
         return self._seed
 
     def close(self) -> None:
-        """Let go of the generators: plain code in a ``finally`` runs, commands are not heard."""
+        """Close the generators: plain code in a ``finally`` runs, commands are not heard."""
         # The garbage collector may come here in the midst of another workflow, whose commands these are not.
         with undriven():
             for node in from_below(self._root, into_cancelled=True) if self._root is not None else ():
@@ -242,7 +241,7 @@ class Execution(Steps):
         self._runnable.clear()
 
     def closes_silently(self, referents: Referents) -> bool:
-        """Whether `close` would run no code of the user's; see `suspension`, which says what ``referents`` is."""
+        """Tell whether `close` would run no code of the user's; `generator_safety` says what ``referents`` is."""
         nodes = from_below(self._root, into_cancelled=True) if self._root is not None else ()
         bodies = (body for node in nodes if isinstance(node, Branch) for body in node.stack)
         return all(closes_silently(body, referents) for body in bodies)
@@ -311,8 +310,7 @@ class Execution(Steps):
                 continue
             except BaseException as raised:
                 stack.pop()
-                if raised is not error:
-                    note_slip(raised)
+                note_slip(raised, error)
                 value, error = None, raised
                 continue
             if isinstance(yielded, Delegated):
@@ -333,7 +331,7 @@ class Execution(Steps):
             self._end_branch(branch, (value, error))
 
     def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
-        """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
+        """Turn what was yielded into a node that is waited for, or into its result where that is there at once."""
         self.use(yielded)
         begin = _BEGIN.get(type(yielded))
         try:
@@ -350,7 +348,7 @@ class Execution(Steps):
         return group.outcome() if group.complete else group
 
     def _is_new(self, body: Body) -> bool:
-        """Whether a generator can be driven."""
+        """Tell whether a generator can be driven."""
         return is_fresh(body) and (self._taken is None or body not in self._taken) and not is_expression(body)
 
     def _begin_branch(self, body: Body, parent: Node, slot: int, yielder: Yielder) -> Node:
@@ -406,7 +404,7 @@ class Execution(Steps):
         with undriven():
             root.close()
         self._end_branch(root, NOTHING)
-        # What nothing ever ends.
+        # A node that nothing ever ends.
         return Node(root, 0)
 
     # ------------------------------------------------------------------ the end
@@ -430,7 +428,7 @@ class Execution(Steps):
         self._advance.end = self.end
 
     def _cancelled(self, error: Cancelled) -> tuple[WorkflowStatus, BaseException]:
-        """What a workflow that ended with `Cancelled` is, and what is recorded."""
+        """Return the status of a workflow that ended with `Cancelled`, and the error to be recorded."""
         request = self._request
         if request is not None and request.timeout is not None:
             timeout = WorkflowTimeoutError(f"workflow {self.info.name!r} did not end within {request.timeout} s")
@@ -443,7 +441,7 @@ class Execution(Steps):
         return WorkflowStatus.CANCELLED, error
 
 
-#: What begins each kind of command.
+#: The method that begins each kind of command.
 _BEGIN: dict[type, Callable[[Execution, Any, Node, int, Yielder], Node | Settled]] = {
     ActivityInvocation: Execution._begin_activity,
     WorkflowInvocation: Execution._begin_child,

@@ -1,4 +1,4 @@
-"""Whether a suspended generator can be closed without anybody noticing.
+"""Tells whether closing a suspended generator would run any code of the user's.
 
 Closing a generator raises `GeneratorExit` at its ``yield``. Which handler that meets stands in the code's exception
 table (CPython 3.11 and later). A handler of the user's, for an ``except``, a ``finally`` or a ``with``, begins by
@@ -57,7 +57,7 @@ class Entry(NamedTuple):
 
 
 def closes_silently(generator: GeneratorType[Any, Any, Any], referents: Referents | None = None) -> bool:
-    """Whether closing a generator that is not running would run no code of the user's.
+    """Tell whether closing a generator that is not running would run no code of the user's.
 
     That is so where neither it, nor a generator that it delegates to by ``yield from``, that it loops over, or that it
     holds in a local variable, is suspended where an ``except``, a ``finally`` or a ``with`` would see it. The body of
@@ -109,7 +109,7 @@ def closes_silently(generator: GeneratorType[Any, Any, Any], referents: Referent
 
 
 def _inside(held: object, referents: Referents | None) -> Iterable[object] | None:
-    """What is closed along with ``held``; None where that may run code of the user's."""
+    """Return what is closed along with ``held``; None where that may run code of the user's."""
     kind = type(held)
     if kind in INERT:
         return ()
@@ -136,7 +136,7 @@ def _inside_generator(generator: GeneratorType[Any, Any, Any], referents: Refere
     delegate = generator.gi_yieldfrom
     if generator.gi_suspended:
         depth = _silent_yields(generator.gi_code).get(frame.f_lasti)
-        # Of its own it has on the stack what it yields, and what it delegates to.
+        # The stack holds what it yields itself, and what it delegates to.
         if depth is None or (referents is None and depth != (1 if delegate is None else 2)):
             return None
     return (*(frame.f_locals.values() if referents is None else referents(generator)), delegate)
@@ -209,7 +209,7 @@ def _numbers(table: bytes) -> Iterator[tuple[bool, int]]:
 
 
 def _is_unseen(instructions: bytes, entries: list[Entry], offset: int) -> bool:
-    """Whether a `GeneratorExit` raised there leaves the code without meeting a handler of the user's."""
+    """Tell whether a `GeneratorExit` raised there leaves the code without meeting a handler of the user's."""
     met = set()
     while True:
         handler = next((entry.handler for entry in entries if entry.start <= offset < entry.end), None)

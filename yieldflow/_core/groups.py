@@ -27,27 +27,27 @@ class Group(Node):
         self.next = 0
         self.failure: BaseException | None = None
         self.cancelled = False
-        #: Why, where somebody said so.
+        #: The reason given for the cancellation, if there was one.
         self.reason: str | None = None
 
     @property
     def below(self) -> Iterable[Node]:
-        """What it waits for itself."""
+        """The members under way."""
         return self.running.values()
 
     @property
     def closing(self) -> bool:
-        """Whether it begins no more members and only waits for those that run."""
+        """True where it begins no more members and only waits for those that run."""
         return self.cancelled or self.failure is not None
 
     @property
     def hungry(self) -> bool:
-        """Whether another member may begin now."""
+        """True where another member may begin now."""
         return self.next < len(self.members) and len(self.running) < self.limit and not self.closing
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to wait for."""
+        """True where nothing is left to wait for."""
         return not self.running and (self.closing or self.next == len(self.members))
 
     def take(self, slot: int, settled: Settled) -> bool:
@@ -55,11 +55,11 @@ class Group(Node):
         raise NotImplementedError
 
     def value(self) -> Any:
-        """What it resumes with where nothing failed."""
+        """Return the value that it resumes with where nothing failed."""
         raise NotImplementedError
 
     def outcome(self) -> Settled:
-        """What it resumes with, once complete."""
+        """Return the result that it resumes with, once complete."""
         if self.cancelled:
             cancelled = cancelled_because(self.reason)
             cancelled.__cause__ = self.failure
@@ -105,7 +105,7 @@ class Gathering(Group):
         return False
 
     def value(self) -> list[Any]:
-        """What the members came to, in their order."""
+        """Return the members' values, in their order."""
         return self.results
 
 
@@ -122,12 +122,12 @@ class Racing(Group):
 
     @property
     def optional(self) -> bool:
-        """Whether it may complete though a member of it does not."""
+        """True: it may complete though a member of it does not."""
         return True
 
     @property
     def closing(self) -> bool:
-        """Whether it begins no more members and only waits for those that run."""
+        """True where it begins no more members and only waits for those that run."""
         return self.winner is not None or self.failure is not None or self.cancelled
 
     def take(self, slot: int, settled: Settled) -> bool:
@@ -144,7 +144,7 @@ class Racing(Group):
         return True
 
     def value(self) -> Any:
-        """Which member was the first, and what it came to."""
+        """Return the index of the first member, and its value."""
         return self.winner
 
 
@@ -168,18 +168,18 @@ class Waiting(Racing):
         return super().take(slot, settled)
 
     def value(self) -> Any:
-        """What the command came to."""
+        """Return the command's value."""
         assert self.winner is not None
         return self.winner[1]
 
 
 def cancelled_because(reason: str | None) -> Cancelled:
-    """What is thrown into a branch."""
+    """Make the exception that is thrown into a branch."""
     return Cancelled() if reason is None else Cancelled(reason)
 
 
 def failure_beneath(error: BaseException | None) -> BaseException | None:
-    """``error`` itself; of a `Cancelled` what failed in the cleanup below, which is its cause; or None."""
+    """Return ``error``; for a `Cancelled` its cause, what failed in the cleanup below; or None."""
     seen: list[BaseException] = []
     while isinstance(error, Cancelled) and error not in seen:
         seen.append(error)

@@ -25,17 +25,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(duration: timedelta) -> Micros:
-    """``duration`` in whole microseconds, without the rounding of floating point."""
+    """Turn a duration into whole microseconds, without the rounding of floating point."""
     return duration // _MICROSECOND
 
 
 def in_micros(seconds: float) -> Micros:
-    """``seconds`` in whole microseconds."""
+    """Turn seconds into whole microseconds."""
     return to_micros(timedelta(seconds=seconds))
 
 
 def to_datetime(moment: Micros) -> datetime:
-    """``moment`` as an aware `datetime` in UTC, exactly."""
+    """Turn a moment into an aware `datetime` in UTC, exactly."""
     return EPOCH + timedelta(microseconds=moment)
 
 
@@ -43,7 +43,7 @@ def to_datetime(moment: Micros) -> datetime:
 
 
 class WorkflowStatus(StrEnum):
-    """Where a workflow stands."""
+    """The status of a workflow."""
 
     #: It runs, waits, or is due to start later.
     PROCESSING = "processing"
@@ -53,14 +53,14 @@ class WorkflowStatus(StrEnum):
     FAILED = "failed"
     #: It was cancelled or terminated.
     CANCELLED = "cancelled"
-    #: Somebody asked it to pause.
+    #: It was asked to pause.
     SUSPENDED = "suspended"
-    #: It cannot go on until somebody acts; the reason says why.
+    #: It cannot go on until it is helped; the reason says why.
     STALLED = "stalled"
 
     @property
     def ended(self) -> bool:
-        """Whether the workflow has come to its end."""
+        """True for a workflow that has ended."""
         return self in ENDED
 
 
@@ -92,7 +92,7 @@ def check_transition(before: WorkflowStatus, after: WorkflowStatus) -> None:
 
 
 class StepStatus(StrEnum):
-    """What is known of a step."""
+    """The status of a step."""
 
     #: Issued; no outcome is recorded.
     SCHEDULED = "scheduled"
@@ -105,7 +105,7 @@ class StepStatus(StrEnum):
 
 
 class StepKind(StrEnum):
-    """Which kind of command a step is."""
+    """The kind of command that a step is."""
 
     ACTIVITY = "activity"
     #: `sleep` and `sleep_until`.
@@ -177,7 +177,7 @@ class StepEnded(NamedTuple):
 
 
 class CancelRequested(NamedTuple):
-    """The event that somebody asked a workflow to end, or that its time ran out."""
+    """The event that a workflow was asked to end, or that its time ran out."""
 
     at: Micros
     reason: str | None = None
@@ -200,18 +200,18 @@ class History(NamedTuple):
     dropped: frozenset[int] = frozenset()
 
 
-def dropped_before(place: int, dropped: Mapping[int, int]) -> frozenset[int]:
-    """The steps that the workflow itself ceased to wait for: a termination drops the others, behind all events.
+def dropped_before(count: int, dropped: Mapping[int, int]) -> frozenset[int]:
+    """Return the steps that the workflow itself ceased to wait for: a termination drops the others, behind all events.
 
     Args:
-        place: How many events there are.
-        dropped: Steps, each with the place of the event with which it was dropped.
+        count: How many events there are.
+        dropped: Steps, each with the position of the event with which it was dropped.
     """
-    return frozenset(step for step, at in dropped.items() if at < place)
+    return frozenset(step for step, position in dropped.items() if position < count)
 
 
 class Continuation(NamedTuple):
-    """What `continue_as_new` asks for: the workflow and the arguments of the next run."""
+    """The workflow and the arguments of the next run, as `continue_as_new` asks for them."""
 
     name: str
     input: Payload
@@ -232,7 +232,7 @@ SEED_LENGTH = 16
 
 
 def seed_at(seed: bytes, turn: int) -> bytes:
-    """The seed that holds in a turn. A fork keeps the first one for what it copied, and has others from then on."""
+    """Return the seed that holds in a turn. A fork keeps the first for what it copied, and has others from then on."""
     current, ahead = seed[:SEED_LENGTH], seed[SEED_LENGTH:]
     while ahead and int.from_bytes(ahead[:8], "big") <= turn:
         current, ahead = ahead[8 : 8 + SEED_LENGTH], ahead[8 + SEED_LENGTH :]
@@ -240,7 +240,7 @@ def seed_at(seed: bytes, turn: int) -> bytes:
 
 
 def reseeded(seed: bytes, turn: int, new: bytes) -> bytes:
-    """``seed`` up to ``turn``, and from there on ``new``."""
+    """Return a seed that is ``seed`` up to ``turn``, and ``new`` from there on."""
     kept, ahead = seed[:SEED_LENGTH], seed[SEED_LENGTH:]
     while ahead and int.from_bytes(ahead[:8], "big") < turn:
         kept, ahead = kept + ahead[: 8 + SEED_LENGTH], ahead[8 + SEED_LENGTH :]
@@ -248,7 +248,7 @@ def reseeded(seed: bytes, turn: int, new: bytes) -> bytes:
 
 
 class Codec(Protocol):
-    """How the core turns values into payloads and back; nothing passes into or out of a workflow without it."""
+    """Turns values into payloads and back; nothing passes into or out of a workflow without it."""
 
     def encode(self, value: object) -> Payload:
         """``value`` as a payload; `EncodingError` where it cannot be stored."""

@@ -1,8 +1,8 @@
-"""What a workflow waits for, as a tree: leaves (steps), groups, tasks, and the branches that wait for them.
+"""The tree of what a workflow waits for: leaves (steps), groups, tasks, and the branches that wait for them.
 
 A node completes once and tells its parent. A branch is a generator with the helpers that it is waiting in; the root
-of the tree is the branch of the workflow itself. A task hangs below the branch that started it; whoever waits for it
-has a node of his own. Nodes hold state; `tree` moves it.
+of the tree is the branch of the workflow itself. A task hangs below the branch that started it; each place that waits
+for it is a node too. Nodes hold state; `tree` moves it.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Node:
 
     @property
     def below(self) -> Iterable[Node]:
-        """What it waits for itself."""
+        """The nodes that it waits for."""
         return ()
 
     @property
     def optional(self) -> bool:
-        """Whether it may complete though a member of it does not."""
+        """True where it may complete though a member of it does not."""
         return False
 
 
@@ -98,7 +98,7 @@ class Branch(Node):
         self.resume_with = NOTHING
         self.delegated: Delegated[Any] | None = None
         self.cancelled = False
-        #: Why, where somebody said so.
+        #: The reason given for the cancellation, if there was one.
         self.reason: str | None = None
         self.ended = False
         #: How it came out, while its tasks are still waited for.
@@ -108,7 +108,7 @@ class Branch(Node):
 
     @property
     def below(self) -> Iterable[Node]:
-        """What it waits for itself, and the tasks that it started."""
+        """The node that it waits for, and the tasks that it started."""
         waiting_for = () if self.waiting_for is None else (self.waiting_for,)
         return waiting_for if self.tasks is None else (*waiting_for, *self.tasks.running)
 
@@ -119,7 +119,7 @@ class Branch(Node):
 
     @property
     def fresh(self) -> bool:
-        """Whether it has run nothing yet."""
+        """True where it has run nothing yet."""
         return len(self.stack) == 1 and is_fresh(self.stack[0])
 
     @property
@@ -134,31 +134,41 @@ class Branch(Node):
     def source(self) -> str:
         """``file:line`` of the yield at which it is."""
         frame = self.innermost.gi_frame
-        return _line_of(frame.f_code, frame.f_lasti) if frame is not None else ""
+        if frame is None:
+            return ""
+        # Remembered, and not asked of a function: this is at every step.
+        code, instruction = frame.f_code, frame.f_lasti
+        known = _lines.get(id(code))
+        if known is None or known[0] is not code:
+            known = _new_lines(code)
+        line = known[1].get(instruction)
+        if line is None:
+            line = known[1][instruction] = line_of(code, instruction)
+        return line
 
     def close(self) -> None:
         """End the generators without a command being heard; what their ``finally`` raises is dropped."""
         self.ended = True
         while self.stack:
-            # User code on its way out; nobody is left to tell.
+            # User code on its way out: what it raises has no receiver.
             with suppress(BaseException):
                 self.stack.pop().close()
 
 
 class Tasks:
-    """What a branch has started."""
+    """The tasks that a branch has started."""
 
     __slots__ = ("failed", "running")
 
     def __init__(self) -> None:
         #: Those that have not ended, in the order started.
         self.running: dict[TaskNode, None] = {}
-        #: Those that failed, in the order in which they did, as long as nobody has seen it.
+        #: Those that failed, in the order in which they did, until their failure is seen.
         self.failed: dict[TaskNode, None] = {}
 
 
 class TaskNode(Node):
-    """What was started in the background, with those that wait for it. Its parent is the branch that started it."""
+    """A task with those that wait for it. Its parent is the branch that started it."""
 
     __slots__ = ("branch", "cancelled", "command", "member", "settled", "source", "told", "waits")
 
@@ -177,11 +187,11 @@ class TaskNode(Node):
 
     @property
     def below(self) -> Iterable[Node]:
-        """What it waits for itself."""
+        """The nodes that it waits for."""
         return () if self.member is None else (self.member,)
 
     def holds(self, node: Node | None) -> bool:
-        """Whether ``node`` is a part of it."""
+        """Tell whether ``node`` is a part of it."""
         while node is not None and node is not self:
             node = node.parent
         return node is not None
@@ -202,7 +212,7 @@ Yielder: TypeAlias = Branch | TaskNode
 
 
 def would_wait_for_itself(task: TaskNode, node: Node) -> bool:
-    """Whether ``task`` can end only once ``node`` has completed, so that ``node`` must not wait for it.
+    """Tell whether ``task`` can end only once ``node`` has completed, so that ``node`` must not wait for it.
 
     Looked for from both sides, a step here and a step there: either side may be very large.
     """
@@ -284,7 +294,7 @@ def from_below(node: Node, *, into_cancelled: bool) -> list[Node]:
 
 
 def is_fresh(body: Body) -> bool:
-    """Whether a generator has not been started."""
+    """Tell whether a generator has not been started."""
     return body.gi_frame is not None and not body.gi_suspended and not body.gi_running
 
 
@@ -292,17 +302,12 @@ def is_fresh(body: Body) -> bool:
 _DELEGATION = Command.__iter__.__code__
 
 
-def _line_of(code: CodeType, instruction: int) -> str:
-    """`line_of`, remembered: each yield of a program has one text, however often it is a step."""
-    known = _lines.get(id(code))
-    if known is None or known[0] is not code:
-        if len(_lines) == _MOST_CODES:
-            _lines.clear()
-        known = _lines[id(code)] = code, {}
-    line = known[1].get(instruction)
-    if line is None:
-        line = known[1][instruction] = line_of(code, instruction)
-    return line
+def _new_lines(code: CodeType) -> tuple[CodeType, dict[int, str]]:
+    """Begin to remember the lines of a code's yields: each has one text, however often it is a step."""
+    if len(_lines) == _MOST_CODES:
+        _lines.clear()
+    known = _lines[id(code)] = code, {}
+    return known
 
 
 #: By identity, since to hash a code object is to hash all that is in it.

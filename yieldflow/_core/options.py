@@ -1,4 +1,4 @@
-"""What may be said of one activity or workflow beside its arguments: on its decorator, or for one call.
+"""The options of activities and workflows: on a decorator, or for one call.
 
 Options take no part in equality or in replay's comparison.
 """
@@ -23,7 +23,7 @@ THREAD, PROCESS, ASYNC = "thread", "process", "async"
 
 
 class CallOptions(TypedDict, total=False):
-    """What may be said of one call of an activity. See `activity` for the meaning of each."""
+    """The options of one call of an activity. See `activity` for the meaning of each."""
 
     retry: RetryPolicy | None
     timeout: float | timedelta | None
@@ -34,7 +34,7 @@ class CallOptions(TypedDict, total=False):
 
 
 class ActivityKeywords(CallOptions, total=False):
-    """What may be said of an activity where it is defined. See `activity` for the meaning of each."""
+    """The options of an activity where it is defined. See `activity` for the meaning of each."""
 
     executor: str
     max_concurrent: int | None
@@ -50,11 +50,11 @@ class ActivityOptions:
 
     on_cancel: OnCancel = "abandon"
     retry: RetryPolicy | None = None
-    #: Of one attempt, from when a worker begins it.
+    #: For one attempt, from when a worker begins it.
     timeout: float | None = None
-    #: Of all attempts together, the waits between them included.
+    #: For all attempts together, the waits between them included.
     schedule_to_close_timeout: float | None = None
-    #: Of waiting for a worker.
+    #: For waiting until a worker begins.
     schedule_to_start_timeout: float | None = None
     #: Between two heartbeats of an attempt.
     heartbeat_timeout: float | None = None
@@ -121,6 +121,6 @@ def check_known(who: str, known: Iterable[str], given: Iterable[str]) -> None:
 
 
 def check_choice(option: str, given: object, choices: Sequence[str]) -> None:
-    """Refuse what is none of the choices."""
+    """Raise `ValueError` unless the value is one of the choices."""
     if given not in choices:
         raise ValueError(f"{option}= is {' or '.join(map(repr, choices))}, not {show(given)}")

@@ -1,4 +1,4 @@
-"""Where definitions are found by name."""
+"""Registries, which find definitions by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _may_replace(there: Definition[..., Any], new: Definition[..., Any]) -> bool
 
 
 class Registry:
-    """Where definitions are found by name.
+    """Finds definitions by name.
 
     Most programs need only the default one, which `workflow` and `activity` fill.
 

@@ -1,4 +1,4 @@
-"""Whether the code does again what the history records, and what to say where it does not."""
+"""Compares the steps of a replay with the recorded ones, and says how they differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .history import Codec, Payload, Step, StepKind
 
 
 def same_step(recorded: Step, yielded: Step, definition: Definition[..., Any] | None, codec: Codec) -> bool:
-    """Whether ``yielded`` is the step that was recorded: kind, name, turn, and arguments."""
+    """Tell whether ``yielded`` is the step that was recorded: kind, name, turn, and arguments."""
     if recorded[1:3] != yielded[1:3] or recorded.turn != yielded.turn:
         return False
     if recorded.input == yielded.input:
@@ -33,7 +33,7 @@ def same_step(recorded: Step, yielded: Step, definition: Definition[..., Any] | 
 
 
 def same_value(one: object, other: object) -> bool:
-    """Whether two decoded values are to be taken for the same.
+    """Tell whether two decoded values are to be taken for the same.
 
     Where equality raises, is no bool, or is mere identity, nothing is known of them and they count as the same.
     """

@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another, and when. The policy decides; hosts wait and act."""
+"""Retry policies: they decide whether and when a failed attempt is followed by another; hosts wait and act."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .commands import LONGEST_SLEEP, seconds_of, show
 from .errors import ActivityError
@@ -15,9 +15,23 @@ from .errors import ActivityError
 NonRetryable: TypeAlias = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 
 
+class PortablePolicy(NamedTuple):
+    """The part of a `RetryPolicy` that can be sent to another program: plain values. Times are in seconds."""
+
+    initial_interval: float
+    backoff_coefficient: float
+    maximum_interval: float
+    maximum_attempts: int | None
+    jitter: bool
+    #: Names of exception types, as `Failure.type_name` has them. Subclasses are not among them.
+    non_retryable: tuple[str, ...]
+    #: False where ``non_retryable`` is a function: it cannot be sent, so the failure is to be judged where it is.
+    complete: bool
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a failing activity is tried again, and how long after each failure.
+    """Says how often a failing activity is tried again, and how long after each failure.
 
     The first wait is ``initial_interval``; each further one is ``backoff_coefficient`` times as long as the one before,
     and none is longer than ``maximum_interval``. The names are those of Temporal.
@@ -75,7 +89,7 @@ class RetryPolicy:
         object.__setattr__(self, "non_retryable", _kinds(self.non_retryable))
 
     def interval(self, attempt: int, chance: float) -> float:
-        """Seconds to wait after an attempt that failed.
+        """Return the seconds to wait after an attempt that failed.
 
         Args:
             attempt: Which one failed, from 1.
@@ -88,8 +102,23 @@ class RetryPolicy:
             wait = longest
         return wait * (1 - chance / 2) if self.jitter else wait
 
+    @property
+    def portable(self) -> PortablePolicy:
+        """The part of the policy that another program can be given."""
+        refused = self.non_retryable
+        kinds = refused if isinstance(refused, tuple) else ()
+        return PortablePolicy(
+            seconds_of("", self.initial_interval),
+            self.backoff_coefficient,
+            seconds_of("", self.maximum_interval),
+            self.maximum_attempts,
+            self.jitter,
+            tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds),
+            complete=isinstance(refused, tuple),
+        )
+
     def is_final(self, error: BaseException) -> bool:
-        """Whether ``non_retryable`` says that ``error`` is final. What a function given there raises passes through."""
+        """Tell whether ``error`` is final by ``non_retryable``. What a function given there raises passes through."""
         refused = self.non_retryable
         if isinstance(refused, tuple):
             return isinstance(error, refused)
@@ -98,14 +127,14 @@ class RetryPolicy:
 
 
 def may_retry(policy: RetryPolicy | None, error: BaseException) -> bool:
-    """Whether anything forbids another attempt after ``error``: the exception itself, or the policy."""
+    """Tell whether another attempt may follow ``error``: neither the exception itself nor the policy forbids it."""
     if isinstance(error, ActivityError) and not error.retryable:
         return False
     return policy is not None and not policy.is_final(error)
 
 
 def next_delay(policy: RetryPolicy | None, attempt: int, asked: float | None, chance: float) -> float | None:
-    """Seconds until the next attempt; None where that was the last.
+    """Return the seconds until the next attempt; None where that was the last.
 
     Args:
         policy: The activity's; without one there is a single attempt.
@@ -119,7 +148,7 @@ def next_delay(policy: RetryPolicy | None, attempt: int, asked: float | None, ch
 
 
 def duration(name: str, given: object) -> float:
-    """A parameter that is a length of time, in seconds.
+    """Return a parameter that is a length of time, in seconds.
 
     Raises:
         TypeError: It is neither a number nor a `timedelta`.
@@ -132,7 +161,7 @@ def duration(name: str, given: object) -> float:
 
 
 def check_count(name: str, given: object) -> None:
-    """Refuse what is no count.
+    """Refuse a value that is no count.
 
     Raises:
         TypeError: It is no whole number.

@@ -1,4 +1,4 @@
-"""What a definition knows of its function: its name, its place, and which arguments it takes."""
+"""The base of definitions: a function's name, its place, and the arguments that it takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Bare(str):
 
 
 def _shown(signature: inspect.Signature) -> str:
-    """The arguments that it takes, as they were written. What it returns says nothing of them, and may be long."""
+    """Show the arguments that it takes, as they were written, without what it returns, which may be long."""
 
     def bare(annotation: object) -> object:
         return _Bare(annotation) if isinstance(annotation, str) else annotation
@@ -95,7 +95,7 @@ class Definition(Generic[P, R_co]):
 
     @property
     def place(self) -> str:
-        """Where it was defined, for messages: ``shop.charge (shop.py:12)``."""
+        """The place of its definition, for messages: ``shop.charge (shop.py:12)``."""
         qualified = f"{self.__module__}.{self.__qualname__}"
         code = getattr(inspect.unwrap(self.fn), "__code__", None)
         return f"{qualified} ({code.co_filename}:{code.co_firstlineno})" if code is not None else qualified
@@ -139,7 +139,7 @@ class Definition(Generic[P, R_co]):
         return self.fn(*bound.args, **bound.kwargs)
 
     def takes(self, arguments: object) -> bool:
-        """Whether the function can be called with stored arguments, which somebody may have changed."""
+        """Tell whether the function can be called with stored arguments, which may have been changed on disk."""
         stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         needed = {
             name

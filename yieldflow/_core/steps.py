@@ -1,4 +1,4 @@
-"""How commands become steps, and steps outcomes: numbered and issued, or, while replaying, compared with the recorded.
+"""The steps of an execution: numbered and issued, or, while replaying, compared with the recorded ones.
 
 Nothing but the events decides what happens, so applying the same events again leads to the same steps; while recorded
 ones are at hand, each step is compared with its own, and a difference is a `ReplayMismatchError`.
@@ -10,7 +10,7 @@ from typing import Any
 
 from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
 from .definitions import ActivityInvocation, Definition, WorkflowInvocation
-from .errors import ActivityError, EncodingError, ReplayMismatchError
+from .errors import ActivityError, Cancelled, EncodingError, InternalError, ReplayMismatchError
 from .groups import cancelled_because
 from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
 from .nodes import Branch, Leaf, Node, Settled, Yielder, add_note
@@ -19,7 +19,7 @@ from .tree import End, Tree, added
 
 #: Kept here, since to ask the enum for a member is a call, and this one is asked for at nearly every step.
 _ACTIVITY = StepKind.ACTIVITY
-#: What a named tuple's own call comes to, in half the time.
+#: Makes a named tuple in half the time that its own call takes.
 _tuple = tuple.__new__
 
 
@@ -30,9 +30,9 @@ class Steps(Tree):
 
     #: How many events were applied.
     applied: int
-    #: Whether each step is compared with the recorded one, and issued to no host.
+    #: True where each step is compared with the recorded one, and issued to no host.
     comparing: bool
-    #: Whether nothing more can be applied: the run has ended, or the next one is to begin.
+    #: True where nothing more can be applied: the run has ended, or the next one is to begin.
     over: bool
     #: How the workflow ended; None also where it continues as a new run.
     end: End | None
@@ -95,6 +95,22 @@ class Steps(Tree):
         add_note(error, f"in {_place(leaf)}")
         return None, error
 
+    def end_unbegun(self, number: int, at: Micros, attempt: int = 1) -> StepEnded:
+        """Make the event that ends a step which is cancelled, is waited for nevertheless, and never began.
+
+        Args:
+            number: The step; `Advance.cancelling` named it.
+            at: The time of the event.
+            attempt: Which attempt at it never began.
+
+        Raises:
+            InternalError: It is not such a step.
+        """
+        leaf = self.open.get(number)
+        if leaf is None or not leaf.cancelled:
+            raise InternalError(f"step {number} of workflow {self.info.workflow_id} is not one that is being cancelled")
+        return StepEnded(number, unbegun_outcome(self._codec), at, attempt)
+
     # ------------------------------------------------------------------ issuing, and what is recorded of it
 
     @property
@@ -103,7 +119,7 @@ class Steps(Tree):
         return self._next_step
 
     def _stays(self, leaf: Leaf) -> bool:
-        """Whether the end of a step that is cancelled is waited for."""
+        """Tell whether the end of a step that is cancelled is waited for."""
         command, asked = leaf.command, True
         if isinstance(command, ActivityInvocation):
             stays = command.options.on_cancel == "wait"
@@ -147,10 +163,10 @@ class Steps(Tree):
 
     def _check_turn(self) -> None:
         """The recorded steps of this turn were all issued again."""
-        missing = self._recorded(self._next_step)
-        if missing is not None and missing.turn <= self.applied:
+        steps, number = self._history.steps, self._next_step
+        if number < len(steps) and steps[number].turn <= self.applied:
             hint = self._ending("here") if self.over else "Nothing was yielded here."
-            raise self._mismatch(self._next_step, missing, None, hint)
+            raise self._mismatch(number, steps[number], None, hint)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""
@@ -176,7 +192,12 @@ class Steps(Tree):
         return error
 
 
+def unbegun_outcome(codec: Codec) -> Failure:
+    """Make the outcome of a step that was cancelled before it began."""
+    return codec.encode_failure(Cancelled())
+
+
 def _place(leaf: Leaf) -> str:
-    """Which step it is, for messages."""
+    """Name a step for messages."""
     what = "child " if leaf.step.kind is StepKind.CHILD else ""
     return f"step {leaf.step.number}, {what}{leaf.command}"

@@ -1,9 +1,9 @@
-"""How nodes complete and are cancelled, up and down the tree.
+"""Completes and cancels nodes, up and down the tree.
 
 A node that completes tells its parent, and so on upwards as long as that completes too; the branch that this reaches
 becomes runnable. Cancelling goes from the inside out. Both are loops, so that no depth of nesting is too deep. What a
 task's end means for others is told when every runnable branch has been driven, since it may reach any part of the
-tree, also the one that is just being built.
+tree, also the part that is just being built.
 """
 
 from __future__ import annotations
@@ -31,50 +31,64 @@ from .nodes import (
     from_below,
     would_wait_for_itself,
 )
-from .rare import NONE, Rare, RareFields
 
 T = TypeVar("T")
 
 
 class End(NamedTuple):
-    """How a workflow ended."""
+    """The end of a workflow."""
 
     status: WorkflowStatus
     outcome: Outcome
 
 
 class Advance:
-    """What one event led to."""
+    """The consequences of one event, for the host."""
 
-    __slots__ = ("end", "issued", "rare")
-
-    #: Numbers of steps that are no longer waited for. The host is to end them,
-    cancelled = Rare[Sequence[int]](())
-    #: but for those among them that are to be left alone: children that outlive their parent.
-    abandoned = Rare[Sequence[int]](())
-    #: Numbers of steps that are to end early, and whose end is waited for.
-    cancelling = Rare[Sequence[int]](())
-    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-    unyielded = Rare[Sequence[tuple[str, str]]](())
-    #: What `set_progress` was given last.
-    progress = Rare[Payload | None](None)
-    #: Names for which `patched` was True for the first time.
-    patches = Rare[Sequence[str]](())
-    #: The next run, where the workflow asked for one. Then there is no end.
-    continuation = Rare[Continuation | None](None)
+    __slots__ = (
+        "abandoned",
+        "cancelled",
+        "cancelling",
+        "continuation",
+        "end",
+        "issued",
+        "patches",
+        "progress",
+        "unyielded",
+    )
 
     def __init__(self) -> None:
         #: New steps, in the order issued.
         self.issued: Sequence[Step] = ()
+        #: How the workflow ended, if it did.
         self.end: End | None = None
-        self.rare: RareFields = NONE
+        #: Numbers of steps that are no longer waited for. The host is to end them,
+        self.cancelled: Sequence[int] = ()
+        #: but for those among them that are to be left alone: children that outlive their parent.
+        self.abandoned: Sequence[int] = ()
+        #: Numbers of steps that are to end early, and whose end is waited for.
+        self.cancelling: Sequence[int] = ()
+        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+        self.unyielded: Sequence[tuple[str, str]] = ()
+        #: What `set_progress` was given last.
+        self.progress: Payload | None = None
+        #: Names for which `patched` was True for the first time.
+        self.patches: Sequence[str] = ()
+        #: The next run, where the workflow asked for one. Then there is no end.
+        self.continuation: Continuation | None = None
+
+    @property
+    def rare(self) -> bool:
+        """True where there is more than new steps and an end."""
+        some = self.cancelled or self.cancelling or self.unyielded or self.patches
+        return bool(some) or self.progress is not None or self.continuation is not None
 
 
 NO_ADVANCE = Advance()
 
 
 def added(some: Sequence[T], one: T) -> Sequence[T]:
-    """``some``, which nobody else has yet, with one more."""
+    """Add one to ``some``, which is no other's yet."""
     if isinstance(some, list):
         some.append(one)
         return some
@@ -95,22 +109,22 @@ class Tree(Driving):
     _runnable: list[Branch]
     #: Tasks that have ended, or are to be cancelled, once every runnable branch has been driven.
     _later: Sequence[TaskNode]
-    #: What the event being applied has led to so far.
+    #: The consequences of the event being applied, as far as they are known.
     _advance: Advance
 
     @property
     def root(self) -> Branch | None:
-        """The branch of the workflow itself; None before its start, and once it was let go."""
+        """The branch of the workflow itself; None before its start, and once it is closed."""
         return self._root
 
     # ------------------------------------------------------------------ what an execution adds
 
     def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
-        """Turn what was yielded into a node that is waited for, or into what it comes to at once."""
+        """Turn what was yielded into a node that is waited for, or into its result where that is there at once."""
         raise NotImplementedError
 
     def _stays(self, leaf: Leaf) -> bool:
-        """Whether the end of a step that is cancelled is waited for."""
+        """Tell whether the end of a step that is cancelled is waited for."""
         raise NotImplementedError
 
     def _finish(self, settled: Settled) -> None:
@@ -146,7 +160,7 @@ class Tree(Driving):
                 self._cancel_members(group)
 
     def _yielder(self, group: Group) -> Yielder:
-        """What yielded ``group``."""
+        """Find the branch or task that yielded ``group``."""
         node: Node | None = group
         while node is not None:
             if isinstance(node, (Branch, TaskNode)):
@@ -157,7 +171,7 @@ class Tree(Driving):
     # ------------------------------------------------------------------ completing
 
     def _settle(self, node: Node, settled: Settled) -> None:
-        """Tell whoever waits for ``node`` how it came out, and so on upwards while that completes them too."""
+        """Hand a node's result to the node that waits for it, and so on upwards while that completes them too."""
         while True:
             parent = node.parent
             if isinstance(parent, Branch):
@@ -185,7 +199,7 @@ class Tree(Driving):
         self._runnable.append(branch)
 
     def _end_branch(self, branch: Branch, settled: Settled) -> None:
-        """Settle a branch once the tasks that it started have ended; one that failed cancels them."""
+        """Settle a branch once the tasks that it started have ended; a branch that failed cancels them."""
         if branch.tasks is None:
             self._settle(branch, settled)
             return
@@ -193,10 +207,10 @@ class Tree(Driving):
         if settled[1] is not None:
             for task in list(branch.tasks.running):
                 self._cancel(task)
-        self._settle_alone(branch)
+        self._settle_branch(branch)
 
-    def _settle_alone(self, branch: Branch) -> None:
-        """Settle a branch if its tasks have ended: what nobody saw of their failures is its own."""
+    def _settle_branch(self, branch: Branch) -> None:
+        """Settle a branch if its tasks have ended: a failure of theirs that was not seen is its own."""
         tasks = branch.tasks
         # Those that wait for a task may be about to see its failure.
         if tasks is None or branch.outcome is None or tasks.running or not all(task.told for task in tasks.failed):
@@ -283,20 +297,20 @@ class Tree(Driving):
         task.settled = settled
         self._later = added(self._later, task)
 
-    def _tell(self) -> None:
-        """Tell of the tasks that have ended, and cancel those that asked for it themselves."""
+    def _report_tasks(self) -> None:
+        """Report the tasks that have ended, and cancel those that asked for it themselves."""
         # It grows meanwhile.
         for task in self._later:
             if task.settled is None:
                 self._cancel(task)
             elif not task.told:
-                self._tell_waits(task, task.settled)
+                self._settle_waits(task, task.settled)
         branches = dict.fromkeys(task.branch for task in self._later)
         self._later = ()
         for branch in branches:
-            self._settle_alone(branch)
+            self._settle_branch(branch)
 
-    def _tell_waits(self, task: TaskNode, settled: Settled) -> None:
+    def _settle_waits(self, task: TaskNode, settled: Settled) -> None:
         task.told = True
         if task.waits and task.branch.tasks is not None:
             task.branch.tasks.failed.pop(task, None)
@@ -311,7 +325,7 @@ class Tree(Driving):
         """Have ``node`` end early; True where it is over at once, False where its end is waited for."""
         over = False
         for one in from_below(node, into_cancelled=False):
-            over = self._cancel_alone(one, reason)
+            over = self._cancel_node(one, reason)
             if over and one is not node:
                 if isinstance(one.parent, Group):
                     del one.parent.running[one.slot]
@@ -321,8 +335,8 @@ class Tree(Driving):
                     self._resume(one.parent, (None, cancelled_because(reason)))
         return over
 
-    def _cancel_alone(self, node: Node, reason: str | None) -> bool:
-        """The same for ``node`` after all below it."""
+    def _cancel_node(self, node: Node, reason: str | None) -> bool:
+        """Have ``node`` end early, after all below it."""
         if isinstance(node, Leaf):
             return self._cancel_leaf(node)
         if isinstance(node, Wait):
@@ -334,17 +348,18 @@ class Tree(Driving):
             return node.complete
         if isinstance(node, TaskNode):
             node.cancelled = True
-        if not isinstance(node, Branch) or node.cancelled:
-            return False
-        node.cancelled, node.reason = True, reason
-        if node.outcome is not None:
-            if node.outcome[1] is None:
-                node.outcome = None, cancelled_because(reason)
-        elif node.fresh:
-            node.close()
+        return isinstance(node, Branch) and not node.cancelled and self._cancel_branch(node, reason)
+
+    def _cancel_branch(self, branch: Branch, reason: str | None) -> bool:
+        branch.cancelled, branch.reason = True, reason
+        if branch.outcome is not None:
+            if branch.outcome[1] is None:
+                branch.outcome = None, cancelled_because(reason)
+        elif branch.fresh:
+            branch.close()
             return True
-        elif node.waiting_for is None:
-            node.resume_with = None, cancelled_because(reason)
+        elif branch.waiting_for is None:
+            branch.resume_with = None, cancelled_because(reason)
         return False
 
     def _cancel_leaf(self, leaf: Leaf) -> bool:

@@ -1,4 +1,4 @@
-"""What may not be yielded, or not in that way, and what to write instead."""
+"""The errors for what may not be yielded, or not in that way, with what to write instead."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from .commands import Command, show
 from .definitions import Definition
 
-#: How deep helpers that yield one another may be nested: one that calls itself for ever would take all memory.
+#: How deep helpers that yield one another may be nested: a helper that calls itself for ever would take all memory.
 DEEPEST = 20_000
 
 
 def refusal(yielded: object) -> str:
-    """Why ``yielded`` is refused, with the line to write in its place."""
+    """Say why ``yielded`` is refused, with the line to write in its place."""
     if isinstance(yielded, Definition):
         return (
             f"{yielded.kind} {yielded.name!r} was yielded without being called. Write:\n    yield {yielded.name}(...)"
@@ -57,21 +57,28 @@ def refusal(yielded: object) -> str:
 
 
 def is_expression(body: GeneratorType[Any, Any, Any]) -> bool:
-    """Whether a generator comes of ``(... for ... in ...)``: what it yields gets no results, so it is no helper."""
+    """Tell whether a generator comes of ``(... for ... in ...)``: its yields get no results, so it is no helper."""
     return body.gi_code.co_name == "<genexpr>"
 
 
 def too_deep(helper: GeneratorType[Any, Any, Any]) -> RecursionError:
-    """Why ``helper`` is not entered."""
+    """Make the error that says why ``helper`` is not entered."""
     return RecursionError(
         f"{helper.__qualname__} was yielded inside of {DEEPEST:,} helpers that yielded one another: "
         "is there one that calls itself without an end?"
     )
 
 
-def note_slip(error: BaseException) -> None:
-    """Note on an error of Python's own what to write instead: on that of ``yield from`` over a list of commands."""
-    if type(error) is AttributeError and error.name == "send" and isinstance(error.obj, Iterator):
+def note_slip(error: BaseException, thrown: BaseException | None) -> None:
+    """Note on Python's own error about ``yield from`` over a list of commands what to write instead.
+
+    Args:
+        error: What the workflow raised.
+        thrown: What was thrown into it: if it is the same, it was raised elsewhere.
+    """
+    if error is thrown or type(error) is not AttributeError:
+        return
+    if error.name == "send" and isinstance(error.obj, Iterator):
         error.add_note(
             "`yield from` goes through a list, but has no way to hand on results. Write:\n"
             "    results = yield gather(*commands)",
@@ -79,7 +86,7 @@ def note_slip(error: BaseException) -> None:
 
 
 def no_generator(name: str, made: object) -> str:
-    """What is wrong with a workflow of which a call made something else."""
+    """Say what is wrong with a workflow whose call made no generator."""
     return (
         f"a call of workflow {name!r} made {show(made)}, which is no generator: "
         "a decorator under @workflow hands back what the function that it wraps does"
@@ -87,6 +94,6 @@ def no_generator(name: str, made: object) -> str:
 
 
 def failing(error: BaseException) -> Any:
-    """The generator of a workflow that fails before it has one."""
+    """Make the generator of a workflow that fails before it has its own."""
     raise error
     yield

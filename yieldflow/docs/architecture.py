@@ -1,33 +1,21 @@
-"""The architecture: a turn, where to look, the floors, and the tables that the code goes by.
+"""The architecture: where to look, the floors, a turn, a workflow, and the tables that the code goes by.
 
-A turn
-
-    One thread, the scheduler's, drives all workflows. Each of its turns does this, in this order:
-
-    1. load workflows that are to go on and are not in memory, by replay;
-    2. apply what arrived (outcomes, requests, submissions) and the timers that are due, each to its workflow: its
-       generator is driven until all its branches wait again;
-    3. write one transaction with all that changed;
-    4. only then dispatch activities, answer callers, and tell those who wait for an end.
-
-    A turn is a function of (inbox, time): store, clock and workers are handed in, so that tests drive it without its
-    thread. If the transaction fails, memory is wrong and the disk is right: the workflows of the turn are dropped, to
-    be built again by replay, and the outcomes that had arrived are kept for a later turn.
-
-    Replay is the live path: one code turns outcomes into commands, in recovery, in a stepper and in the simulation.
+Replay is the live path: one code turns outcomes into commands, in recovery, in a stepper and in the simulation.
 
 Where to look
 
     who decides that a workflow is loaded now
-        scheduler/residency.py; after a crash, scheduler/admission.py decides which are admitted
+        scheduler/residency.py; after a crash, scheduler/admission.py says which may be. The phases are in
+        scheduler/lifecycle.py
     where an activity's timeout is enforced
-        scheduler/attempts.py: `check_timeouts`
+        scheduler/attempts.py
     where "suspended" is kept
-        in the column `status` of the workflow's row: sqlite/writing.py writes it, scheduler/requests.py asks for it
+        in the column `status` of the workflow's row, which scheduler/requests.py changes. A live workflow has it in its
+        `status` too (scheduler/live.py)
     where a signal meets its waiter
         _core/signals.py
     who wakes `result()`
-        orchestrator/watches.py, told by the scheduler after the commit
+        orchestrator/watches.py, told by the scheduler after the commit; the waiting is in orchestrator/results.py
 """
 
 from __future__ import annotations
@@ -35,31 +23,47 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from inspect import cleandoc
-from types import ModuleType
 from typing import Any
 
-import yieldflow
+from .reference import fields
 
-#: The packages, and `store`, ground floor first: each imports only from those above it in this list.
+#: The floors, ground first: the packages, and the modules beside them. Each imports only from floors below its own.
 FLOORS = [
-    ("_core",),
-    ("codec",),
-    ("store",),
-    ("memory", "sqlite", "workers"),
-    ("scheduler",),
-    ("orchestrator",),
-    ("testing",),
-    ("docs",),
+    {"_core", "inbox", "log"},
+    {"codec", "filter", "workflow_logger"},
+    {"store"},
+    {"history_checks"},
+    {"memory", "sqlite", "workers"},
+    {"tracing"},
+    {"scheduler"},
+    {"orchestrator"},
+    {"testing"},
+    {"__init__"},
+    {"docs"},
+    {"__main__"},
 ]
 
-#: The tables of transitions that the page shows: a heading, the module, and the table's name there.
+#: The modules whose docstrings say how things go, each with its heading.
+THEORY = [
+    ("A turn", "yieldflow.scheduler.scheduler"),
+    ("A workflow in memory", "yieldflow._core.execution"),
+    ("A workflow in a session", "yieldflow.scheduler.lifecycle"),
+]
+
+#: The tables of transitions on the page: a heading, the module, and the names of the states and the table there.
 TABLES = [
-    ("The status of a workflow on disk, and what each may become", "yieldflow._core.history", "TRANSITIONS"),
     (
-        "The phase of a workflow in a session, and those that may follow: (none) where nothing of it is in memory",
+        "The status of a workflow, on disk, and what may follow it",
+        "yieldflow._core.history",
+        "WorkflowStatus",
+        "TRANSITIONS",
+    ),
+    (
+        "The phase of a workflow, in a session, and what may follow it",
         "yieldflow.scheduler.lifecycle",
+        "Phase",
         "PHASES",
     ),
 ]
@@ -67,7 +71,8 @@ TABLES = [
 
 def page() -> str:
     """The page, with the floors and the tables that the code itself goes by."""
-    return "\n\n".join([cleandoc(__doc__ or ""), _floors(), *(_table(*table) for table in TABLES)])
+    theory = [_section(heading, cleandoc(importlib.import_module(module).__doc__ or "")) for heading, module in THEORY]
+    return "\n\n".join([cleandoc(__doc__ or ""), _floors(), *theory, *(_table(*table) for table in TABLES)])
 
 
 def diagram(transitions: Mapping[Any, Collection[Any]]) -> str:
@@ -93,48 +98,56 @@ def _state(state: Any) -> str:
     return state.value if isinstance(state.value, str) else state.name.lower()
 
 
-def _table(heading: str, module: str, name: str) -> str:
-    drawn = diagram(getattr(importlib.import_module(module), name))
-    return f"{heading}\n\n{textwrap.indent(drawn, '    ')}"
+def _table(heading: str, module: str, states: str, table: str) -> str:
+    found = importlib.import_module(module)
+    meanings = [_entry(name, meaning) for name, meaning in fields(getattr(found, states)).items()]
+    return _section(heading, "\n".join([diagram(getattr(found, table)), "", *meanings]))
+
+
+def _section(heading: str, text: str) -> str:
+    return f"{heading}\n\n{textwrap.indent(text, '    ')}"
 
 
 def _floors() -> str:
-    lines = [_line(f"yieldflow.{name}") for floor in FLOORS for name in floor]
-    return "\n".join(
-        [
-            "Floors",
-            "",
-            "    A package imports only from those above it in this list, and inside of one there is no circle:",
-            "",
-            textwrap.indent("\n".join(lines), "    "),
-            "",
-            "    `python -m yieldflow docs modules` lists every module.",
-        ]
-    )
+    lines = [
+        "Each floor imports only from those above it in this list, and inside of a package there is no circle:",
+        "",
+    ]
+    for floor in FLOORS:
+        lines += [*(_line(f"yieldflow.{name}") for name in sorted(floor)), ""]
+    return _section("Floors", "\n".join([*lines, "`python -m yieldflow docs modules` lists every module."]))
 
 
 def modules() -> str:
     """The page of every module: its name, and the first line of its docstring."""
     lines = ["Every module of yieldflow, with the first line of its docstring.", ""]
-    lines += [_line(f"yieldflow.{name}") for name, is_package in _inside(yieldflow) if not is_package]
-    for name in [name for floor in FLOORS for name in floor]:
-        package = importlib.import_module(f"yieldflow.{name}")
-        inside = [_line(f"{package.__name__}.{found}") for found, _ in _inside(package)]
+    lines += [_line(found.name) for found in _inside("yieldflow") if not found.ispkg]
+    for name in [name for floor in FLOORS for name in sorted(floor) if name != "__init__"]:
+        package = f"yieldflow.{name}"
+        inside = [_entry(found.name.removeprefix(f"{package}."), _first_line(found.name)) for found in _inside(package)]
         if inside:
-            lines += ["", f"{name}: {_first_line(package.__name__)}", textwrap.indent("\n".join(inside), "  ")]
+            lines += ["", f"{name}: {_first_line(package)}", textwrap.indent("\n".join(inside), "  ")]
     return "\n".join(lines)
 
 
-def _inside(package: ModuleType) -> list[tuple[str, bool]]:
-    """The modules and packages in a package, each with whether it is a package."""
-    found = pkgutil.iter_modules(getattr(package, "__path__", ()))
-    return [(one.name, one.ispkg) for one in found if one.name != "__main__"]
+def _inside(package: str) -> Iterator[pkgutil.ModuleInfo]:
+    """The modules and packages in a package, and in those of a package of yieldflow what is in them too."""
+    path = getattr(importlib.import_module(package), "__path__", ())
+    for found in pkgutil.iter_modules(path, f"{package}."):
+        if found.name != "yieldflow.__main__":
+            yield found
+        if found.ispkg and package != "yieldflow":
+            yield from _inside(found.name)
 
 
 def _line(module: str) -> str:
-    line = f"{module.rpartition('.')[2]:<22}  {_first_line(module)}"
-    return textwrap.fill(line, 114, subsequent_indent=26 * " ")
+    return _entry(module.rpartition(".")[2], _first_line(module))
+
+
+def _entry(name: str, text: str) -> str:
+    return textwrap.fill(f"{name:<22}  {text}", 114, subsequent_indent=26 * " ")
 
 
 def _first_line(module: str) -> str:
-    return (importlib.import_module(module).__doc__ or "").strip().partition("\n")[0]
+    found = importlib.import_module(module.removesuffix(".__init__"))
+    return (found.__doc__ or "").strip().partition("\n")[0]

@@ -106,7 +106,7 @@ def _is_called_by_users(cls: type) -> bool:
 
 def _members(cls: type) -> Iterator[str]:
     """The public fields, properties and methods of a class, with the first paragraph of each docstring."""
-    yield from (_entry(f".{name}", text) for name, text in _fields(cls).items())
+    yield from (_entry(f".{name}", textwrap.fill(text, 110)) for name, text in fields(cls).items())
     for name, value in _methods(cls).items():
         first = (inspect.getdoc(value) or "").partition("\n\n")[0]
         yield _entry(f".{name}{_parameters(value)}", first)
@@ -124,7 +124,7 @@ def _methods(cls: type) -> dict[str, Any]:
     }
 
 
-def _fields(cls: type) -> dict[str, str]:
+def fields(cls: type) -> dict[str, str]:
     """The public fields of a class, each with its comment for readers, which may be empty."""
     said = {name: " ".join(re.findall("#: (.*)", lines)) for lines, name in _FIELD.findall(inspect.getsource(cls))}
     if issubclass(cls, enum.Enum):

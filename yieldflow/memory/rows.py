@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -27,7 +27,6 @@ from ..store import (
     Current,
     Loaded,
     OpenAttempt,
-    Pending,
     Retried,
     StepRecord,
     Submission,
@@ -49,7 +48,7 @@ class Kept(NamedTuple):
 
 
 def is_open(step: StepRecord) -> bool:
-    """Whether the workflow has still to receive the step's outcome."""
+    """Return whether the workflow has still to receive the step's outcome."""
     return step.applied is None and step.status is not StepStatus.CANCELLED
 
 
@@ -81,8 +80,13 @@ def with_beginning(step: StepRecord, begun: Beginning | None) -> StepRecord:
 
 def ended_step(before: StepRecord, event: StepEnded, place: int | None, begun: Beginning | None) -> StepRecord:
     """The row of a step whose outcome was recorded, and applied at ``place``."""
+    begun_at, worker = begun or (None, None)
     return replace(
-        with_beginning(_without_last_failure(before), begun),
+        before,
+        begun_at=begun_at,
+        worker=worker,
+        last_failure=None,
+        failed_at=None,
         status=StepStatus.FAILED if isinstance(event.outcome, Failure) else StepStatus.DONE,
         attempt=event.attempt,
         outcome=event.outcome,
@@ -144,7 +148,7 @@ def rewound_workflow(row: WorkflowRecord, place: int, parent: WorkflowRecord | N
 
 
 def is_of_earlier_run(row: WorkflowRecord, parent: WorkflowRecord) -> bool:
-    """Whether the run of its parent that started a workflow was followed by another."""
+    """Return whether the run of its parent that started a workflow was followed by another."""
     return row.parent is not None and parent.run > row.parent.run
 
 
@@ -164,7 +168,7 @@ def returned(signals: Mapping[int, Kept], place: int) -> dict[int, Kept]:
 
 
 def before_place(events: Mapping[int, T], place: int) -> dict[int, T]:
-    """What was applied before ``place``."""
+    """Return what was applied before ``place``."""
     return {there: event for there, event in events.items() if there < place}
 
 
@@ -175,7 +179,7 @@ def loaded(
     patches: frozenset[str],
     signals: Sequence[Signal],
     last_signal: int,
-    orphan_of: str | None,
+    orphan_of: str | None = None,
 ) -> Loaded:
     """All that a workflow is built from."""
     placed: list[tuple[int, Event]] = list(cancels.items())
@@ -211,30 +215,8 @@ def _issued(step: StepRecord) -> Step:
     return Step(step.step, step.kind, step.name, step.input, step.turn, step.source, due_at)
 
 
-def pending(row: WorkflowRecord, steps: Iterable[StepRecord], mail: bool, parent: WorkflowRecord | None) -> Pending:
-    """What a new session must know of an unfinished workflow; ``mail``: whether signals wait for it."""
-    waits = [step for step in steps if is_open(step)]
-    unended = [step for step in waits if step.status is StepStatus.SCHEDULED]
-    sleeps = [(step.step, step.due_at) for step in unended if step.due_at is not None]
-    listening = sum(step.kind is StepKind.WAIT_SIGNAL for step in unended)
-    rests = bool(waits) and len(sleeps) + listening == len(waits) and not (mail and listening)
-    started = row.started_at is not None
-    return Pending(
-        workflow_id=row.id,
-        status=row.status,
-        run=row.run,
-        starts_at=None if started else row.starts_at,
-        started=started,
-        active=started and not rests,
-        sleeps=sleeps,
-        recovery_attempts=row.recovery_attempts,
-        deadline_at=row.deadline_at,
-        orphan_of=orphan_of(row, parent),
-    )
-
-
 def ends_with_parent(row: WorkflowRecord) -> bool:
-    """Whether a child is to end with its parent."""
+    """Return whether a child is to end with its parent."""
     return row.parent is not None and row.parent.on_parent_end == "cancel"
 
 
@@ -305,7 +287,7 @@ def _current(step: StepRecord) -> Current:
 
 
 def is_wanted(row: WorkflowRecord, which: Filter) -> bool:
-    """Whether a filter lets a workflow through; order, limit and page left out."""
+    """Return whether a filter lets a workflow through; order, limit and page left out."""
     return (
         (which.name is None or row.name == which.name)
         and (which.statuses is None or row.status in which.statuses)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from .._core.errors import (
     RefusedValueError,
@@ -28,7 +29,6 @@ from ..store import (
     Continued,
     Found,
     Loaded,
-    Pending,
     Request,
     RequestKind,
     Rewind,
@@ -55,7 +55,6 @@ from .rows import (
     new_step,
     new_workflow,
     orphan_of,
-    pending,
     retried_step,
     returned,
     rewound_step,
@@ -105,15 +104,6 @@ class MemoryStore(Tables):
                 orphan_of(record, self._parent_of(record)),
             )
 
-    def unfinished(self) -> list[Pending]:
-        """Every workflow that has not ended, oldest first."""
-        with self._lock:
-            return [
-                pending(row, self._sorted_steps(row), bool(self._waiting(row.id)), self._parent_of(row))
-                for row in self._oldest_first()
-                if not row.status.ended
-            ]
-
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         """Read the row of a workflow, and none of its steps; None where there is no such workflow."""
         with self._lock:
@@ -150,7 +140,7 @@ class MemoryStore(Tables):
         return [row.id for row in found]
 
     def arrivals(self) -> Arrivals:
-        """What clients added since the last call, and what was asked and not carried out yet."""
+        """Find what clients added since the last call, and what was asked and not carried out yet."""
         with self._lock:
             if not self._others_wrote:
                 return Arrivals([], [])
@@ -288,7 +278,7 @@ class MemoryStore(Tables):
             return [] if row is None else self._sorted_steps(row)
 
     def close(self) -> None:
-        """Nothing to let go of: what was written stays."""
+        """Do nothing: what was written stays, for the next session."""
 
     # ------------------------------------------------------------------ writing
 
@@ -349,7 +339,54 @@ class MemoryStore(Tables):
                 return
             raise RefusedValueError(f"there is no workflow with the id {workflow_id!r}")
         self._change(checkpoint)
-        self._change_steps(checkpoint)
+        steps = self._steps.setdefault((workflow_id, checkpoint.run), {})
+        self._issue(checkpoint, steps)
+        self._apply_events(checkpoint, steps)
+        if checkpoint.rare:
+            self._change_open_steps(checkpoint, steps)
+            self._change_signals(checkpoint)
+        if checkpoint.continued is not None:
+            self._continue(checkpoint, checkpoint.continued)
+
+    def _issue(self, checkpoint: Checkpoint, steps: dict[int, StepRecord]) -> None:
+        for new in checkpoint.issued:
+            if new.number in steps:
+                raise RefusedValueError(f"step {new.number} of workflow {checkpoint.workflow_id!r} is there already")
+            self._put(steps, new.number, new_step(new, checkpoint.at))
+
+    def _apply_events(self, checkpoint: Checkpoint, steps: dict[int, StepRecord]) -> None:
+        workflow_id = checkpoint.workflow_id
+        for place, event in enumerate(checkpoint.events, checkpoint.place):
+            if isinstance(event, StepEnded):
+                step = steps.get(event.step)
+                if step is None or step.applied is not None:
+                    raise self._not_open(workflow_id, event.step)
+                self._put(steps, step.step, ended_step(step, event, place, checkpoint.begun_by.get(step.step)))
+            elif isinstance(event, CancelRequested):
+                self._put(self._cancels.setdefault(workflow_id, {}), place, event)
+
+    def _change_open_steps(self, checkpoint: Checkpoint, steps: dict[int, StepRecord]) -> None:
+        """Change steps whose outcome is not applied: what is refused where they are not open, and what is not."""
+        workflow_id, begun_by = checkpoint.workflow_id, checkpoint.begun_by
+        for number, place in checkpoint.cancelled:
+            self._put(steps, number, dropped_step(self._open_step(workflow_id, steps, number), place, checkpoint.at))
+        for retried in checkpoint.retried:
+            number = retried.step
+            if not _is_scheduled(steps, number):
+                raise self._not_open(workflow_id, number)
+            self._put(steps, number, retried_step(steps[number], retried, begun_by.get(number)))
+        for number, details in checkpoint.heartbeats:
+            if _is_scheduled(steps, number):
+                self._put(steps, number, replace(steps[number], heartbeat=details))
+        for number, begun_at, worker in checkpoint.begun:
+            if _is_scheduled(steps, number):
+                self._put(steps, number, with_beginning(steps[number], (begun_at, worker)))
+        for event in checkpoint.recorded:
+            step = self._open_step(workflow_id, steps, event.step)
+            self._put(steps, event.step, ended_step(step, event, None, begun_by.get(event.step)))
+
+    def _change_signals(self, checkpoint: Checkpoint) -> None:
+        workflow_id = checkpoint.workflow_id
         for signal in checkpoint.signals:
             self._keep(workflow_id, signal)
         for number, place in checkpoint.received:
@@ -357,46 +394,12 @@ class MemoryStore(Tables):
             if kept is None or kept.received is not None:
                 raise RefusedValueError(f"signal {number} of workflow {workflow_id!r} is not there, or was received")
             self._put(self._signals[workflow_id], number, kept._replace(received=place))
-        for place, event in enumerate(checkpoint.events, checkpoint.place):
-            if isinstance(event, CancelRequested):
-                self._put(self._cancels.setdefault(workflow_id, {}), place, event)
-        if checkpoint.patches:
-            self._put(self._patches, workflow_id, self._patches.get(workflow_id, frozenset()).union(checkpoint.patches))
-        if checkpoint.continued is not None:
-            self._continue(checkpoint, checkpoint.continued)
 
-    def _change_steps(self, checkpoint: Checkpoint) -> None:
-        workflow_id, run = checkpoint.workflow_id, checkpoint.run
-        steps, begun_by = self._steps.setdefault((workflow_id, run), {}), checkpoint.begun_by
-        for new in checkpoint.issued:
-            if new.number in steps:
-                raise RefusedValueError(f"step {new.number} of workflow {workflow_id!r} is there already")
-            self._put(steps, new.number, new_step(new, checkpoint.at))
-        for place, event in enumerate(checkpoint.events, checkpoint.place):
-            if isinstance(event, StepEnded):
-                step = steps.get(event.step)
-                if step is None or step.applied is not None:
-                    raise self._not_open(workflow_id, event.step)
-                self._put(steps, step.step, ended_step(step, event, place, begun_by.get(step.step)))
-        for number, place in checkpoint.cancelled:
-            if number not in steps or not is_open(steps[number]):
-                raise self._not_open(workflow_id, number)
-            self._put(steps, number, dropped_step(steps[number], place, checkpoint.at))
-        for retried in checkpoint.retried:
-            number = retried.step
-            if number not in steps or steps[number].status is not StepStatus.SCHEDULED:
-                raise self._not_open(workflow_id, number)
-            self._put(steps, number, retried_step(steps[number], retried, begun_by.get(number)))
-        for number, details in checkpoint.heartbeats:
-            if number in steps and steps[number].status is StepStatus.SCHEDULED:
-                self._put(steps, number, replace(steps[number], heartbeat=details))
-        for number, begun_at, worker in checkpoint.begun:
-            if number in steps and steps[number].status is StepStatus.SCHEDULED:
-                self._put(steps, number, with_beginning(steps[number], (begun_at, worker)))
-        for event in checkpoint.recorded:
-            if event.step not in steps or not is_open(steps[event.step]):
-                raise self._not_open(workflow_id, event.step)
-            self._put(steps, event.step, ended_step(steps[event.step], event, None, begun_by.get(event.step)))
+    def _open_step(self, workflow_id: str, steps: dict[int, StepRecord], number: int) -> StepRecord:
+        step = steps.get(number)
+        if step is None or not is_open(step):
+            raise self._not_open(workflow_id, number)
+        return step
 
     def _not_open(self, workflow_id: str, number: int) -> RefusedValueError:
         return RefusedValueError(f"step {number} of workflow {workflow_id!r} is not there, or has ended")
@@ -409,26 +412,31 @@ class MemoryStore(Tables):
         self._put(signals, number, Kept(signal._replace(number=number)))
 
     def _change(self, checkpoint: Checkpoint) -> None:
-        row = self._workflows[checkpoint.workflow_id]
+        row, status = self._workflows[checkpoint.workflow_id], checkpoint.status
+        changes: dict[str, Any] = {}
         if checkpoint.started_at is not None:
-            row = replace(row, started_at=checkpoint.started_at, run=checkpoint.run)
+            changes.update(started_at=checkpoint.started_at, run=checkpoint.run)
         if checkpoint.wake_at != UNCHANGED:
-            row = replace(row, wake_at=checkpoint.wake_at)
-        if checkpoint.status is not None:
-            _check_status(row, checkpoint.status)
-            row = replace(
-                row,
-                wake_at=FOREVER if checkpoint.status.ended else row.wake_at,
-                status=checkpoint.status,
+            changes["wake_at"] = checkpoint.wake_at
+        if status is not None:
+            _check_status(row, status)
+            changes.update(
+                status=status,
                 outcome=checkpoint.outcome,
                 finished_at=checkpoint.finished_at,
                 reason=checkpoint.reason,
             )
+            if status.ended:
+                changes["wake_at"] = FOREVER
         if checkpoint.recovery_attempts is not None:
-            row = replace(row, recovery_attempts=checkpoint.recovery_attempts)
+            changes["recovery_attempts"] = checkpoint.recovery_attempts
         if checkpoint.progress is not None:
-            row = replace(row, progress=checkpoint.progress)
-        self._put(self._workflows, row.id, row)
+            changes["progress"] = checkpoint.progress
+        if checkpoint.patches:
+            self._put(self._patches, row.id, self._patches.get(row.id, frozenset()).union(checkpoint.patches))
+        if changes:
+            # One copy, since there is a change of each workflow in each commit of it.
+            self._put(self._workflows, row.id, replace(row, **changes))
 
     def _wake_others(self, checkpoint: Checkpoint) -> None:
         """Have be in memory whom a checkpoint wakes, and the children that it leaves behind."""
@@ -472,3 +480,7 @@ class MemoryStore(Tables):
 def _check_status(row: WorkflowRecord, after: WorkflowStatus) -> None:
     if row.status not in statuses_before(after):
         raise RefusedValueError(f"workflow {row.id!r} is {row.status}, and may not become {after}")
+
+
+def _is_scheduled(steps: dict[int, StepRecord], number: int) -> bool:
+    return number in steps and steps[number].status is StepStatus.SCHEDULED

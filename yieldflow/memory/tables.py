@@ -30,12 +30,12 @@ class Tables:
         self._patches: dict[str, frozenset[str]] = {}
         self._requests: dict[int, Request] = {}
         self._last_request = self._last_number = 0
-        #: What a failing change has to put back: the table, the key, and the value before (None where none was).
+        #: To be put back where a change fails: the table, the key, and the value before (None where none was).
         self._undo: list[tuple[dict[Any, Any], object, object | None]] = []
         self._others_wrote = True
-        #: Of children that were rewound by themselves: how they were to end with their parents.
+        #: The parents of children that were rewound by themselves, with which these were to end.
         self._released: dict[str, Parent] = {}
-        #: What `arrivals` told of.
+        #: The workflows that `arrivals` told of.
         self._told_of: set[str] = set()
 
     # ------------------------------------------------------------------ reading
@@ -58,7 +58,7 @@ class Tables:
         return None if row.parent is None else self._workflows.get(row.parent.workflow_id)
 
     def _awaited(self, row: WorkflowRecord) -> bool:
-        """Whether the run that started a workflow has not ended."""
+        """Return whether the run that started a workflow has not ended."""
         parent = self._parent_of(row)
         return parent is not None and not parent.status.ended and not is_of_earlier_run(row, parent)
 

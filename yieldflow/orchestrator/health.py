@@ -30,8 +30,7 @@ class StorageTrouble:
     failures: int
     #: False where a write failed, True where only reading did.
     writable: bool
-    #: The number of workflows that wait for the disk. They go on by themselves: it is tried at least every five
-    #: seconds.
+    #: The number of workflows that wait for the disk, which is tried again at least every five seconds.
     waiting: int
 
 

@@ -51,6 +51,9 @@ class Orchestrator:
             death of the process, but a loss of power may take the latest commits.
         max_recovery_attempts: A workflow that was at work when the process died, this many starts in a row without any
             progress in between, is set aside as stalled. 10 by default.
+        max_live: The number of workflows in memory, 10,000 by default: beyond it those that wait longest leave, and are
+            read again when they are due. More may be in memory at a time: those whose activities are at work, and those
+            that wait inside a ``try`` or ``with`` whose code would run if they left.
         executors: Further executors for activities, by name: ``@activity(executor="gpu")`` runs in
             ``executors={"gpu": ...}``, which may be any `concurrent.futures.Executor`. They stay yours: they are not
             shut down here. An activity there that waits for a workflow keeps its worker meanwhile.
@@ -76,6 +79,7 @@ class Orchestrator:
         codec: Literal["pickle", "json"] = "pickle",
         durability: Literal["full", "normal"] = "full",
         max_recovery_attempts: int = 10,
+        max_live: int = 10_000,
         executors: Mapping[str, Executor] | None = None,
         max_processes: int | None = None,
         tracer: Tracer | None = None,
@@ -87,6 +91,7 @@ class Orchestrator:
             codec_name=codec,
             durability=durability,
             max_recovery_attempts=max_recovery_attempts,
+            max_live=max_live,
             given_executors=executors,
             given_processes=max_processes,
             tracer=tracer,

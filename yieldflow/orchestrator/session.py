@@ -58,7 +58,7 @@ class Session:
                 settings.codec,
                 settings.registry,
                 watches.announce,
-                limits=Limits(settings.max_workers, settings.max_recovery_attempts),
+                limits=Limits(settings.max_workers, settings.max_recovery_attempts, settings.max_live),
                 tracing=self._tracing,
             )
             self._now = settings.clock

@@ -33,6 +33,7 @@ class Settings:
     codec_name: str
     durability: Literal["full", "normal"]
     max_recovery_attempts: int
+    max_live: int
     given_executors: Mapping[str, Executor] | None = None
     given_processes: int | None = None
     tracer: Tracer | None = None
@@ -52,6 +53,7 @@ class Settings:
         codec_named(self.codec_name)
         check_count("max_workers", self.max_workers)
         check_count("max_recovery_attempts", self.max_recovery_attempts)
+        check_count("max_live", self.max_live)
         if self.given_processes is not None:
             check_count("max_processes", self.given_processes)
         if self.tracer is not None and not isinstance(self.tracer, Tracer):

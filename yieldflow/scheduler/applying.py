@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .._core.children import has_given_id
 from .._core.context import WorkflowInfo
-from .._core.errors import Cancelled, EncodingError, StorageError
+from .._core.errors import EncodingError, StorageError
 from .._core.execution import Advance, End
 from .._core.history import (
     CancelRequested,
@@ -17,7 +17,6 @@ from .._core.history import (
     WorkflowStatus,
     check_transition,
 )
-from ..log import logger
 from ..store import FOREVER, id_taken_error
 from .children import next_run, submission_of
 from .lifecycle import TrackedWorkflow
@@ -156,7 +155,7 @@ def _note_cancelling(
         if following is None and (info.workflow_id, info.run, number) not in workflow.in_flight:
             following = live.open_attempts.get(number)
         if following is not None:
-            ended = StepEnded(number, state.codec.encode_failure(Cancelled()), turn.now, following.number)
+            ended = live.execution.end_unbegun(number, turn.now, following.number)
             change.recorded = extended(change.recorded, [ended])
 
 
@@ -190,7 +189,7 @@ def _note_issued(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Tu
 def begin_child(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Turn, change: Change) -> None:
     """Have a child be put on disk; where its id is taken, the step ends with that."""
     leaf = live.execution.open.get(step.number)
-    if leaf is None:
+    if leaf is None or not state.hooks.starts_children:
         return
     child = submission_of(live.info, live.seed, leaf, turn.now)
     # An id that was made of the parent's can be nobody else's.
@@ -235,5 +234,5 @@ def stall(
     if reason == before:
         change.still_stalled = reason
     else:
-        logger.error("workflow %r (%s) is stalled: %s", info.name, workflow.id, reason)
+        state.hooks.stalled(info, reason)
         change.status, change.reason = WorkflowStatus.STALLED, reason

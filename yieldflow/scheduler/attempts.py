@@ -11,10 +11,11 @@ from hashlib import blake2b
 
 from .._core.commands import show_seconds
 from .._core.definitions import ActivityInvocation
-from .._core.errors import ActivityTimeoutError, Cancelled
+from .._core.errors import ActivityTimeoutError
 from .._core.history import Failure, Micros, Step, StepKind, WorkflowStatus, in_micros, seed_at
 from .._core.nodes import Leaf
 from .._core.retry import next_delay
+from .._core.steps import unbegun_outcome
 from ..store import OpenAttempt, Retried
 from ..workers import Attempt, Completed, failed
 from .children import cancel_by_parent
@@ -37,41 +38,41 @@ def dispatch(state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[S
     live = workflow.live
     if live is None:
         return
-    info, waiting = live.info, live.execution.open
+    waiting, resumes = live.execution.open, turn.resumes(workflow.id)
     for step in steps:
-        number = step.number
-        leaf = waiting.get(number)
+        leaf = waiting.get(step.number)
         if leaf is None:
             continue
-        key = (info.workflow_id, info.run, number)
         command = leaf.command
-        there = workflow.in_flight.get(key)
-        if there is not None and is_stale(there, live, leaf):
-            abandon(state, workflow, there, turn, timed_out=False)
-            there = None
+        if workflow.in_flight and _is_in_flight(state, workflow, live, leaf, turn):
+            continue
         if isinstance(command, ActivityInvocation):
-            if there is not None:
-                # Nobody has looked at it while its workflow was not in memory.
-                arm_timeout(state, there, turn.now)
-            elif state.dispatching:
-                due_at = None if leaf.cancelled else _due_at(live, number, turn)
-                if due_at is None:
-                    begin_attempt(state, workflow, leaf, command, turn)
-                else:
-                    # Those that came due while nothing ran are begun in the order in which they did.
-                    state.timers.set(Timer(due_at, *key))
+            if not state.dispatching:
+                continue
+            # That a workflow goes on is on disk with the next turn; and those that came due while nothing ran are begun
+            # in the order in which they did.
+            due_at = turn.now if resumes else None
+            if live.open_attempts:
+                there = live.open_attempts.get(step.number)
+                due_at = there.due_at if there is not None and there.due_at is not None else due_at
+            if due_at is None or leaf.cancelled:
+                begin_attempt(state, workflow, leaf, command, turn)
+            else:
+                state.timers.set(Timer(due_at, workflow.id, live.info.run, step.number))
         elif step.kind is StepKind.SLEEP:
-            state.timers.set(Timer(step.due_at or 0, *key))
+            state.timers.set(Timer(step.due_at or 0, workflow.id, live.info.run, step.number))
 
 
-def _due_at(live: LiveWorkflow, number: int, turn: Turn) -> Micros | None:
-    """Return when the attempt is due that an activity is at; None for one that may begin at once."""
-    there = live.open_attempts.get(number) if live.open_attempts else None
-    if turn.resumes(live.info.workflow_id):
-        # That the workflow goes on is on disk with the next turn.
-        there = live.open_attempts.setdefault(number, OpenAttempt(1))
-        return there.due_at or turn.now
-    return None if there is None else there.due_at
+def _is_in_flight(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, leaf: Leaf, turn: Turn) -> bool:
+    """Whether an attempt at a step is under way already; nobody looked at it while its workflow was not in memory."""
+    attempt = workflow.in_flight.get((workflow.id, live.info.run, leaf.step.number))
+    if attempt is None:
+        return False
+    if is_stale(attempt, live, leaf):
+        abandon(state, workflow, attempt, turn, timed_out=False)
+        return False
+    arm_timeout(state, attempt, turn.now)
+    return True
 
 
 def begin_attempt(
@@ -99,7 +100,8 @@ def begin_attempt(
         if options.schedule_to_close_timeout is not None:
             attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
         arm_timeout(state, attempt, now)
-    if options.max_concurrent is None or state.limiter.enter(attempt, options.max_concurrent):
+    limit = options.max_concurrent if state.hooks.limits_concurrency else None
+    if limit is None or state.limiter.enter(attempt, limit):
         turn.attempts.append(attempt)
 
 
@@ -246,7 +248,7 @@ def release_slot(state: SchedulerState, attempt: Attempt, turn: Turn, *, timed_o
 def _end_cancelled(state: SchedulerState, attempt: Attempt) -> None:
     """End an activity as cancelled that never began."""
     attempt.cancelled = True
-    state.follow_ups.append(Completed(attempt, state.codec.encode_failure(Cancelled()), retryable=False))
+    state.follow_ups.append(Completed(attempt, unbegun_outcome(state.codec), retryable=False))
 
 
 def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, number: int, turn: Turn) -> None:

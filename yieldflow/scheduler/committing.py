@@ -20,31 +20,27 @@ from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
 from .residency import set_deadline
 from .state import SchedulerState
-from .turn import Change, Creation, Turn, Unit
+from .turn import Change, Creation, Turn, Unit, changes_of
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
 _PROCESSING = WorkflowStatus.PROCESSING
 
-#: The log's line of a workflow that failed or was cancelled.
-ENDED_BADLY = "workflow %r (%s) %s: %s"
-
 
 def prepare(state: SchedulerState, turn: Turn) -> None:
     """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
-    for unit in turn.units:
-        for change in unit.changes:
-            workflow = change.workflow or state.workflows.get(change.workflow_id)
-            if workflow is None:
-                continue
-            change.workflow = workflow
-            live = workflow.live
-            if live is None:
-                continue
-            if live.wake_at is not None and (change.events or change.retried):
-                change.wake_at = None
-            parent, status = live.parent, change.status
-            if parent is not None and status is not None and status.ended:
-                change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
+    for change in changes_of(turn.units):
+        workflow = change.workflow or state.workflows.get(change.workflow_id)
+        if workflow is None:
+            continue
+        change.workflow = workflow
+        live = workflow.live
+        if live is None:
+            continue
+        if live.wake_at is not None and (change.events or change.retried):
+            change.wake_at = None
+        parent, status = live.parent, change.status
+        if parent is not None and status is not None and status.ended:
+            change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
 
 
 def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
@@ -58,7 +54,7 @@ def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
 def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     """Write ``units`` in one transaction; where one of them cannot be written, the others still are."""
     try:
-        state.store.commit([change for unit in units for change in unit.changes])
+        state.store.commit(changes_of(units))
     except (RefusedValueError, WorkflowAlreadyExistsError) as error:
         if len(units) > 1:
             middle = len(units) // 2
@@ -87,18 +83,24 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
                 _created(state, change, turn)
                 _settle(state, change, turn, ended)
             continue
-        workflow = unit.workflow
-        for trigger in unit.triggers:
-            if not isinstance(trigger, Completed):
-                turn.replies.append((trigger.reply, None))
-            elif workflow is not None:
-                settle(state, workflow, trigger, turn)
+        _settle_triggers(state, unit, turn)
         _settle(state, unit, turn, ended)
     # Last, as on disk: what came to rest in this turn may have been woken in it.
-    for change in (change for unit in units for change in unit.changes if change.rare):
-        _settle_wakes(state, change)
+    for change in changes_of(units):
+        if change.rare:
+            _settle_wakes(state, change)
     if ended:
         state.tell(ended)
+
+
+def _settle_triggers(state: SchedulerState, change: Change, turn: Turn) -> None:
+    """Answer those that asked for a change, and forget the attempts that led to it."""
+    workflow = change.workflow
+    for trigger in change.triggers:
+        if not isinstance(trigger, Completed):
+            turn.replies.append((trigger.reply, None))
+        elif workflow is not None:
+            settle(state, workflow, trigger, turn)
 
 
 def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
@@ -187,6 +189,8 @@ def _waits_for_code(request: RequestReceived) -> bool:
 def _settle_rare(state: SchedulerState, change: Change, turn: Turn) -> None:
     """Have memory follow what few changes have."""
     workflow = change.workflow
+    if change.rests and workflow is not None:
+        state.release(workflow)
     for step, _ in change.cancelled:
         key = (change.workflow_id, change.run, step)
         attempt = workflow.in_flight.get(key) if workflow is not None else None
@@ -206,7 +210,7 @@ def _settle_wakes(state: SchedulerState, change: Change) -> None:
         there = state.workflows.get(woken)
         if there is not None and there.live is not None:
             there.live.wake_at = None
-        elif woken == change.workflow_id:
+        elif woken == change.workflow_id and not (change.status is not None and change.status.ended):
             state.wake(woken)
 
 
@@ -234,7 +238,7 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
     workflow = change.workflow
     live = workflow.live if workflow is not None else None
     if live is not None:
-        _log_failure(change, live.info)
+        state.hooks.ended(live.info, change)
     parent = live.parent if live is not None else _parent_of(state, change.workflow_id)
     if parent is not None:
         outcome, reason = change.outcome, change.reason
@@ -251,15 +255,6 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
         abandon(state, workflow, attempt, turn, timed_out=False)
     if workflow.phase is not None:
         state.release(workflow)
-
-
-def _log_failure(change: Change, info: WorkflowInfo) -> None:
-    """Say that a workflow failed, if it did: perhaps nobody waits for its result."""
-    if isinstance(change.outcome, Failure):
-        failure = change.outcome
-        asked = change.status is WorkflowStatus.CANCELLED
-        reason = (failure.message or "no reason was given") if asked else failure.summary
-        logger.warning(ENDED_BADLY, info.name, change.workflow_id, change.status, reason)
 
 
 def _parent_of(state: SchedulerState, workflow_id: str) -> Parent | None:
@@ -351,7 +346,7 @@ def _failed(state: SchedulerState, units: list[Unit], error: StorageError, turn:
     """Drop what is in memory, which is wrong since the disk failed; it is loaded again when the disk works."""
     state.storage_backoff.failed(error, turn.now)
     for unit in units:
-        for change in unit.changes:
+        for change in changes_of([unit]):
             _undo(state, change)
         turn.replies += unit.answers(error)
         if isinstance(unit, Change):
@@ -394,9 +389,6 @@ def _undo(state: SchedulerState, change: Change) -> None:
     _drop(state, workflow, change)
     if workflow.phase in (Phase.LIVE, Phase.CREATED):
         state.load(workflow)
-    elif workflow.phase is Phase.DRAINING and workflow.kept:
-        state.follow_ups += workflow.kept
-        workflow.kept = []
 
 
 # ---------------------------------------------------------------------- told to the tracer
@@ -404,7 +396,7 @@ def _undo(state: SchedulerState, change: Change) -> None:
 
 def _trace(state: SchedulerState, tracing: Tracing, units: Sequence[Unit]) -> None:
     """Tell of the runs that began and ended, and of the attempts whose time ran out."""
-    for change in (change for unit in units for change in unit.changes):
+    for change in changes_of(units):
         for trigger in change.triggers:
             if isinstance(trigger, Completed) and trigger.timed_out:
                 tracing.completed(trigger)

@@ -132,9 +132,11 @@ class Workflows:
             # Its first turn is on disk.
             self.move(workflow, _LIVE)
             return
-        self.postpone(workflow)
-        self.active.pop(workflow.id, None)
-        self.active[workflow.id] = workflow
+        workflow_id, live, active = workflow.id, self.live, self.active
+        del live[workflow_id]
+        live[workflow_id] = workflow
+        active.pop(workflow_id, None)
+        active[workflow_id] = workflow
 
     def postpone(self, workflow: TrackedWorkflow) -> None:
         """Put a live workflow behind all others that may leave memory."""

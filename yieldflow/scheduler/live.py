@@ -19,11 +19,10 @@ from .._core.signals import RECEIVING, SignalQueue
 from ..history_checks import checked
 from ..log import logger
 from ..store import Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
+from .hooks import DEFAULT, LONG_HISTORY, Hooks
 
 #: The history of a workflow that has just begun.
 NO_HISTORY = History()
-#: A run with more steps than this is warned about, once.
-LONG_HISTORY = 10_000
 
 
 class LiveWorkflow:
@@ -88,11 +87,13 @@ class Driver:
     Args:
         codec: How values are stored.
         registry: Where workflows are found by name.
+        hooks: Hear of what events lead to.
     """
 
-    def __init__(self, codec: Codec, registry: Registry) -> None:
+    def __init__(self, codec: Codec, registry: Registry, hooks: Hooks = DEFAULT) -> None:
         self._codec = codec
         self._registry = registry
+        self._hooks = hooks
         self._drives = 0
         #: The workflow that is driven now: a number for each drive, and its id. Any thread may look.
         self.driven: tuple[int, str] | None = None
@@ -172,8 +173,9 @@ class Driver:
             advance = live.execution.apply(event)
         finally:
             self.driven = None
-        if advance.rare or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
-            _warn(live.info, advance)
+        unusual = advance.unyielded or advance.continuation is not None
+        if unusual or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+            self._hooks.applied(live.info, advance)
         return advance
 
     def _execution(self, info: WorkflowInfo, input: Payload, seed: bytes, history: History) -> Execution:
@@ -201,14 +203,3 @@ def stall_reason(error: BaseException) -> str:
         return f"a child cannot start: {error}, and it is not this one's child: delete that workflow, and call retry()"
     logger.error("a defect of yieldflow, please report it", exc_info=error)
     return f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
-
-
-def _warn(info: WorkflowInfo, advance: Advance) -> None:
-    """Log what is allowed and hardly meant."""
-    who = f"workflow {info.name!r} ({info.workflow_id})"
-    for command, line in advance.unyielded:
-        logger.warning(
-            "%s made %s at %s and never yielded it, so it does not run: write `yield %s`", who, command, line, command
-        )
-    if any(step.number == LONG_HISTORY for step in advance.issued):
-        logger.warning("%s has passed %d steps in one run: each recovery replays them all", who, LONG_HISTORY)

@@ -43,6 +43,15 @@ class HeartbeatReceived(NamedTuple):
     attempt: Attempt
 
 
+class StepResolved(NamedTuple):
+    """An open step has ended that the scheduler does not carry out itself: a child of another host, say."""
+
+    key: Key
+    outcome: Outcome
+    #: The number of the attempt, of an activity.
+    attempt: int = 1
+
+
 class ChildCommitted(NamedTuple):
     """A workflow is on disk that was not driven yet: a child, or one that was submitted during a recovery."""
 
@@ -61,9 +70,20 @@ class ChildEnded(NamedTuple):
 
 
 #: What the inbox holds.
-Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatReceived | Completed
+Message: TypeAlias = Submit | RequestReceived | Registered | Poll | HeartbeatReceived | StepResolved | Completed
 #: What one turn leaves for the next.
 FollowUp: TypeAlias = Completed | RequestReceived | Registered | ChildCommitted | ChildEnded
+
+
+def recipient(message: FollowUp) -> str | None:
+    """Return the id of the workflow that a follow-up is for, if it is for a single one."""
+    if isinstance(message, Completed):
+        return message.attempt.workflow_id
+    if isinstance(message, RequestReceived):
+        return message.request.workflow_id
+    if isinstance(message, ChildCommitted):
+        return message.submission.workflow_id
+    return message.key[0] if isinstance(message, ChildEnded) else None
 
 
 def no_reply(error: Exception | None) -> None:

@@ -189,7 +189,7 @@ def _rests_until(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros)
         cancelled = any(waiting.request.kind is RequestKind.CANCEL for waiting in workflow.requests)
         # To be cancelled it has to be in memory.
         return None if begun and cancelled else FOREVER
-    if not begun and record.starts_at is not None and record.starts_at > now:
+    if not begun and record.run == 1 and record.starts_at is not None and record.starts_at > now:
         return record.starts_at
     return None
 
@@ -198,14 +198,15 @@ def _leave_at_rest(
     state: SchedulerState, workflow: TrackedWorkflow, record: WorkflowRecord, until: Micros, turn: Turn
 ) -> None:
     """Leave a workflow on disk that turns out to rest: nothing of it is at work that could take the process down."""
-    if not record.status.ended and (record.wake_at != until or workflow.on_trial):
-        change = turn.change(workflow.id, record.run)
-        change.wake_at = until
-        if workflow.on_trial:
-            change.recovery_attempts = 0
+    _pass_on_requests(state, workflow)
     if not record.status.ended:
         state.wakeups.note(workflow.id, until)
-    _pass_on_requests(state, workflow)
+        if record.wake_at != until or workflow.on_trial:
+            change = turn.change(workflow.id, record.run)
+            change.wake_at, change.rests = until, True
+            if workflow.on_trial:
+                change.recovery_attempts = 0
+            return
     state.release(workflow)
 
 
@@ -328,7 +329,7 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 
 def note_rest(state: SchedulerState, turn: Turn) -> None:
     """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
-    active = state.workflows.active
+    active, expecting = state.workflows.active, state.expecting
     for workflow in list(islice(active.values(), LOOKS)):
         live = workflow.live
         if live is not None and live.touched + REST > turn.now:
@@ -337,7 +338,7 @@ def note_rest(state: SchedulerState, turn: Turn) -> None:
         until = _may_rest_until(workflow, turn)
         if live is None or until is None or until <= turn.now + REST or until == live.wake_at:
             continue
-        if not state.has_news_for(workflow):
+        if workflow.id not in expecting:
             turn.change(workflow.id, live.info.run).wake_at = until
 
 
@@ -353,7 +354,7 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many."""
     live = state.workflows.live
     excess = len(live) + len(turn.created) - state.max_live
-    looks = max(excess, 0) + LOOKS
+    looks, expecting = max(excess, 0) + LOOKS, state.expecting
     stay: list[TrackedWorkflow] = []
     for workflow in live.values():
         generator = workflow.live
@@ -362,7 +363,7 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
         if looks <= 0 or not (is_wanted or has_waited):
             break
         looks -= 1
-        if not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
+        if workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             stay.append(workflow)
     for workflow in stay:
         if workflow.live is not None:
@@ -376,7 +377,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     live, until = workflow.live, _may_rest_until(workflow, turn)
     if live is None or until is None or until <= turn.now + at_least:
         return False
-    if state.has_news_for(workflow) or not live.execution.closes_silently(gc.get_referents):
+    if not live.execution.closes_silently(gc.get_referents):
         return False
     if live.wake_at != until:
         turn.change(workflow.id, live.info.run).wake_at = until

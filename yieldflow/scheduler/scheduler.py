@@ -15,7 +15,7 @@ scheduler knows at all, and in which phases they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from .._core.definitions import ActivityInvocation
 from .._core.errors import DatabaseLostError, StorageError
@@ -36,9 +36,9 @@ from .attempts import (
     record_long_running,
     release_slot,
 )
-from .beginning import begin_committed, submit
 from .children import outcome_for_parent
 from .committing import commit, prepare
+from .hooks import DEFAULT, Hooks
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
 from .messages import (
@@ -51,6 +51,7 @@ from .messages import (
     Poll,
     Registered,
     RequestReceived,
+    StepResolved,
     Submit,
     no_reply,
 )
@@ -65,6 +66,7 @@ from .residency import (
 )
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
+from .submitting import begin_committed, submit
 from .timers import DEADLINE, WAKE, Timer
 from .turn import Change, Turn, extended
 
@@ -90,6 +92,7 @@ class Scheduler:
         tell: Called after each commit with the workflows that ended or stalled in it.
         limits: How much there may be at once.
         tracing: Hears of starts and ends.
+        hooks: What a host does otherwise than the orchestrator.
     """
 
     def __init__(
@@ -102,8 +105,9 @@ class Scheduler:
         *,
         limits: Limits = Limits(),  # noqa: B008  # immutable
         tracing: Tracing | None = None,
+        hooks: Hooks = DEFAULT,
     ) -> None:
-        self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing)
+        self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing, hooks)
         self._nothing = codec.encode(None)
         self._next_poll: Micros = 0
         self._next_long_running: Micros = 0
@@ -120,8 +124,14 @@ class Scheduler:
         """
         find_unfinished(self._state, now)
 
-    def turn(self, inbox: Iterable[Message], now: Micros) -> None:
-        """Take in what has arrived by ``now``, commit, dispatch."""
+    def turn(self, inbox: Iterable[Message], now: Micros, *, timers: bool = True) -> None:
+        """Take in what has arrived by ``now``, commit, dispatch.
+
+        Args:
+            inbox: The messages.
+            now: The time.
+            timers: False leaves the timers alone that are due; a test decides on that by itself.
+        """
         state, turn = self._state, Turn(now)
         if now < state.latest:
             # The clock was set back: what was due soon is not to wait until that time comes again.
@@ -139,7 +149,7 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        for timer in state.timers.due(now):
+        for timer in state.timers.due(now) if timers else ():
             self._fire(timer, turn)
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
@@ -178,6 +188,11 @@ class Scheduler:
     def next_timer(self) -> Micros:
         """When the next timer is due; without any, a time that does not come. Any thread may ask."""
         return min(self._state.timers.next_due, self._state.wakeups.next_page)
+
+    @property
+    def has_follow_ups(self) -> bool:
+        """Whether the next turn has something to do without any message or timer."""
+        return self._state.waits_to_go_on
 
     @property
     def dispatching(self) -> bool:
@@ -221,14 +236,15 @@ class Scheduler:
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
         state, checkpoints = self._state, []
+        expecting = state.expecting
         for phase in Phase:
             for workflow in state.workflows.by_phase[phase].values():
                 checkpoint = Checkpoint(workflow.id)
                 if state.admission.is_counted(workflow):
                     checkpoint.recovery_attempts = 0
                 live = workflow.live
-                is_at_work = live is None or workflow.in_flight or state.has_news_for(workflow)
-                until = None if live is None or is_at_work else rests_until(live)
+                at_work = live is None or workflow.in_flight or workflow.id in expecting
+                until = None if live is None or at_work else rests_until(live)
                 if live is not None and until is not None and until != live.wake_at:
                     checkpoint.wake_at = until
                 if not checkpoint.empty:
@@ -273,7 +289,9 @@ class Scheduler:
                 state.follow_ups.append(RequestReceived(request, no_reply))
         return None
 
-    def _take_in(self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived, turn: Turn) -> None:
+    def _take_in(
+        self, message: Submit | RequestReceived | Registered | Poll | HeartbeatReceived | StepResolved, turn: Turn
+    ) -> None:
         if isinstance(message, Submit):
             submit(self._state, message, turn)
         elif isinstance(message, RequestReceived):
@@ -282,24 +300,22 @@ class Scheduler:
             self._retry_stalled(message, turn)
         elif isinstance(message, Poll):
             self._poll(turn)
+        elif isinstance(message, StepResolved):
+            self._resolve(message, turn)
         else:
             self._note_heartbeat(message.attempt, turn)
 
     def _ask(self, message: RequestReceived, turn: Turn) -> None:
         """Carry out what is asked, behind what clients asked of the same workflow before."""
         problem = self._poll(turn)
-        workflow_id = message.request.workflow_id
+        workflow_id, queued = message.request.workflow_id, self._state.follow_ups
         if problem is not None:
             # It is not known what it would be behind.
             turn.replies.append((message.reply, problem))
-        elif any(isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in self._queued):
-            self._state.follow_ups.append(message)
+        elif any(isinstance(one, RequestReceived) and one.request.workflow_id == workflow_id for one in queued):
+            queued.append(message)
         else:
             handle(self._state, message, turn)
-
-    @property
-    def _queued(self) -> Sequence[FollowUp]:
-        return self._state.follow_ups
 
     def _retry_stalled(self, message: Registered, turn: Turn) -> None:
         """Try those again that stalled before a workflow of that name was registered."""
@@ -353,19 +369,27 @@ class Scheduler:
             return
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
-            change.note_begun(attempt)
-        live = workflow.live
-        if live is None or live.status is not _PROCESSING:
-            self._record(live, event, turn, change)
-            return
-        if live.open_attempts:
-            live.open_attempts.pop(step, None)
-        apply(state, workflow, event, turn, change)
+            change.begun_by[step] = attempt.begun_at, attempt.worker or ""
+        self._end_step(workflow, event, turn, change)
 
-    def _record(self, live: LiveWorkflow | None, event: StepEnded, turn: Turn, change: Change) -> None:
-        """Keep the outcome of a workflow that is suspended, stalled or not in memory until it can be applied."""
-        if live is not None:
-            live.open_attempts.pop(event.step, None)
+    def _resolve(self, resolved: StepResolved, turn: Turn) -> None:
+        """Have a step end as its host says; a workflow that rests on disk is loaded for that."""
+        (workflow_id, run, step), outcome, attempt = resolved
+        event, change = StepEnded(step, outcome, turn.now, attempt), turn.change(workflow_id, run)
+        workflow = self._state.workflows.get(workflow_id)
+        self._end_step(workflow, event, turn, change)
+        if workflow is None:
+            self._state.wake(workflow_id)
+
+    def _end_step(self, workflow: TrackedWorkflow | None, event: StepEnded, turn: Turn, change: Change) -> None:
+        """Give a workflow the outcome of a step, or keep it until the workflow can receive it."""
+        live = None if workflow is None else workflow.live
+        if workflow is not None and live is not None:
+            if live.open_attempts:
+                live.open_attempts.pop(event.step, None)
+            if live.status is _PROCESSING:
+                apply(self._state, workflow, event, turn, change)
+                return
         if turn.ends(change.workflow_id):
             return
         change.recorded = extended(change.recorded, [event])
@@ -377,9 +401,10 @@ class Scheduler:
         live, attempt = workflow.live, completed.attempt
         if live is None:
             return True
-        leaf = live.execution.open.get(attempt.step)
+        step = attempt.key[2]
+        leaf = live.execution.open.get(step)
         unwritten = change.issued[0].number if change.issued else live.execution.next_step
-        if attempt.step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
+        if step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
             # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
             forget(self._state, workflow, attempt)
             if completed.timed_out:
@@ -430,7 +455,9 @@ class Scheduler:
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
-            state.wake(workflow_id)
+            # The workflow of that id may have been deleted, and another be submitted in this very turn.
+            if workflow_id not in turn.created:
+                state.wake(workflow_id)
             return
         if workflow is None:
             return

@@ -11,10 +11,11 @@ from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
 from .admission import AdmissionControl
+from .hooks import Hooks
 from .lifecycle import Phase, TrackedWorkflow, Workflows
 from .live import Driver, LiveWorkflow
 from .max_concurrent import ConcurrencyLimiter
-from .messages import ChildEnded, Ended, FollowUp
+from .messages import Ended, FollowUp, recipient
 from .storage_backoff import StorageBackoff
 from .timers import DEADLINE, WAKE, Timers, Wakeups
 
@@ -45,6 +46,7 @@ class SchedulerState:
         tell: Called after each commit with the workflows that ended or stalled in it.
         limits: How much there may be at once.
         tracing: Hears of starts and ends.
+        hooks: What a host does otherwise.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class SchedulerState:
         tell: Callable[[list[Ended]], None],
         limits: Limits,
         tracing: Tracing | None,
+        hooks: Hooks,
     ) -> None:
         self.store = store
         self.workers = workers
@@ -65,7 +68,8 @@ class SchedulerState:
         self.tracing = tracing
         self.max_live = limits.max_live
         self.workflows = Workflows()
-        self.driver = Driver(codec, registry)
+        self.hooks = hooks
+        self.driver = Driver(codec, registry, hooks)
         self.timers = Timers()
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
@@ -128,9 +132,10 @@ class SchedulerState:
             if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
                 self.timers.forget(*key)
 
-    def has_news_for(self, workflow: TrackedWorkflow) -> bool:
-        """Whether a child's end, which is on disk, is to be given to a workflow in the next turn."""
-        return any(isinstance(message, ChildEnded) and message.key[0] == workflow.id for message in self.follow_ups)
+    @property
+    def expecting(self) -> set[str | None]:
+        """The workflows for which something comes in the next turn: until then they are at work."""
+        return {recipient(message) for message in self.follow_ups}
 
     def release(self, workflow: TrackedWorkflow) -> None:
         """Track a workflow no longer that left memory, but for what of it still drains."""

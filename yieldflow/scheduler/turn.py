@@ -32,6 +32,8 @@ class Change(Checkpoint):
     cancelling = Rare[Sequence[int]](())
     #: What follows for other workflows, once it is on disk.
     follow_ups = Rare[Sequence[FollowUp]](())
+    #: It was to be loaded, and turns out to rest on disk.
+    rests = Rare[bool](False)
     #: Why it is stalled still, where it was tried again and that is on disk already.
     still_stalled = Rare[str | None](None)
 
@@ -43,22 +45,9 @@ class Change(Checkpoint):
         self.workflow: TrackedWorkflow | None = None
 
     @property
-    def changes(self) -> Sequence[Change]:
-        """It alone."""
-        return (self,)
-
-    @property
     def changes_status(self) -> bool:
         """Whether the workflow has another status, or begins another run, once this is on disk."""
         return self.status is not None or (bool(self.rare) and self.continued is not None)
-
-    def note_begun(self, attempt: Attempt) -> None:
-        """Note when an attempt that has ended began, and on which worker."""
-        begun_by = self.begun_by
-        if not isinstance(begun_by, dict):
-            begun_by = self.begun_by = {}
-        if attempt.begun_at is not None:
-            begun_by[attempt.step] = attempt.begun_at, attempt.worker or ""
 
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
         """Return the answers to the callers once it is on disk, or has failed with ``error``."""
@@ -83,6 +72,17 @@ class Creation:
 
 #: What stands or falls together in a commit.
 Unit: TypeAlias = Change | Creation
+
+
+def changes_of(units: Sequence[Unit]) -> list[Change]:
+    """Return all changes of units, in their order."""
+    found: list[Change] = []
+    for unit in units:
+        if isinstance(unit, Creation):
+            found += unit.changes
+        else:
+            found.append(unit)
+    return found
 
 
 class Turn:

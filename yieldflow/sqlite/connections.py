@@ -1,4 +1,4 @@
-"""Opening a database file: whether it may be used, with which settings, and at which version of the schema.
+"""Opening a database file: its checks, its settings, and the migration to this version of the schema.
 
 A file that is refused is left as it was, byte for byte. So nothing is opened for writing before it is known to be
 ours, and the mark that says so is in the main file from its first transaction on, never only in the WAL.
@@ -25,15 +25,15 @@ from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 T = TypeVar("T")
 
 #: Seconds for which SQLite itself waits for a lock. It looks ever more rarely, at last ten times a second: where others
-#: take the lock in turn without a pause, it may find it taken each time. The rest is waited for by `patiently`.
+#: take the lock in turn without a pause, it may find it taken each time. The rest is waited for by `retry_busy`.
 AT_ONCE = 0.02
-#: How durable a commit is.
+#: The durability of a commit.
 SYNCHRONOUS = {"full": "pragma synchronous = full", "normal": "pragma synchronous = normal"}
 READ_MARK = "pragma application_id"
 READ_VERSION = "pragma user_version"
 WRITE_VERSION = {number: f"pragma user_version = {number}" for number in range(1, SCHEMA_VERSION + 1)}
 
-#: What a rollback journal begins with that holds anything.
+#: The first bytes of a rollback journal that holds anything.
 JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
 # Making a file means closing a descriptor of it, which must not happen while another thread has it open by SQLite.
@@ -98,7 +98,7 @@ def prepare(path: str, busy_timeout: float) -> None:
 
 
 def unmigrated(path: str, folder: str, busy_timeout: float = 5.0) -> str:
-    """What to open in order to read ``path`` and leave it as it is: a copy in ``folder`` where the schema is older.
+    """Return the file to open in order to leave ``path`` as it is: a copy in ``folder`` where the schema is older.
 
     Raises:
         DatabaseOpenError: It cannot be used.
@@ -141,9 +141,9 @@ def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connecti
                 connection.execute("pragma fullfsync = on")
                 connection.execute("pragma checkpoint_fullfsync = on")
             connection.execute("pragma temp_store = memory")
-            # The SQLite of macOS has a limit, and cuts its log off to that, as somebody would who damages it.
+            # The SQLite of macOS has a limit, and cuts its log off to that, which looks like damage.
             connection.execute("pragma journal_size_limit = -1")
-            patiently(busy_timeout, lambda: _use_wal(connection))
+            retry_busy(busy_timeout, lambda: _use_wal(connection))
         except BaseException:
             connection.close()
             raise
@@ -211,7 +211,7 @@ def _check_content(path: str) -> None:
 
 
 def _begun_in_vain(path: str) -> bool:
-    """Whether the first transaction of the file was cut short, so that SQLite makes it an empty one again."""
+    """Return whether the first transaction of the file was cut short, so that SQLite makes it an empty one again."""
     try:
         with open(f"{path}-journal", "rb") as journal:
             head = journal.read(20)
@@ -264,12 +264,12 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError(f"its journal mode stays {mode!r}, where it has to be 'wal'")
 
 
-def patiently(busy_timeout: float, call: Callable[[], T]) -> T:
-    """What a call comes to that changes nothing where another connection's lock is in its way.
+def retry_busy(busy_timeout: float, call: Callable[[], T]) -> T:
+    """Run ``call``, and retry while another connection holds the lock.
 
     Args:
-        busy_timeout: For how long it is made again and again, in seconds.
-        call: The call.
+        busy_timeout: For how long to retry, in seconds.
+        call: The call; it changes nothing where a lock is in its way.
     """
     deadline = time.monotonic() + busy_timeout
     while True:
@@ -293,18 +293,18 @@ def keep_log_short(connection: sqlite3.Connection) -> None:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection holds the lock that was wanted."""
+    """Return whether another connection holds the lock that was wanted."""
     # The low byte is the kind of error; the rest, where it is set, says more of it. Python's own errors have no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether there was no room on the disk."""
+    """Return whether there was no room on the disk."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file, or its log, holds what SQLite did not write, or less than that."""
+    """Return whether the file, or its log, holds what SQLite did not write, or less than that."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
@@ -319,5 +319,5 @@ def leave_alone(connection: sqlite3.Connection) -> None:
 
 
 def advice(error: sqlite3.Error) -> str:
-    """What to do about ``error``, to be put after it."""
+    """Return what to do about ``error``, to be put after its message."""
     return ": another program holds its lock: wait for it, or end it" if is_busy(error) else ""

@@ -1,7 +1,7 @@
-"""Whether the files under an open database are still those that were opened.
+"""A guard over the files of an open database: they have to stay those that were opened.
 
 SQLite goes on with a file that has no name any more. What it writes then is gone with the process, so no caller is told
-that something was written before somebody looked. What nobody waits for is looked after now and then.
+that something was written before the files were checked. Where no caller waits, they are checked now and then.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .connections import is_damage, uri
 from .schema import APPLICATION_ID
 from .wal import Log
 
-#: Seconds after which it is looked again where nobody is told that anything was written.
+#: Seconds between two checks where no caller waits.
 LATELY = 0.025
 #: Seconds for which the header has to look wrong: while another process moves the log into the file, it may.
 SUSPICION = 1.0
-#: What is wrong where the log is not what SQLite wrote.
+#: The problem of a log that is not as SQLite wrote it.
 DAMAGED_LOG = "its log was cut off or overwritten"
-#: What to do where the owner's lock file is gone.
+#: The remedy for a lost lock file.
 SEE_OTHERS = "see that no other orchestrator has the database started, as one may have been started meanwhile"
 
 
@@ -45,7 +45,7 @@ class Presence:
         self._state: tuple[int, int] | None = None
         self._suspicious_since: float | None = None
         self._checked_at = 0.0
-        #: Whether somebody else has written to the database.
+        #: Another program has written to the database.
         self.damaged = False
 
     def guard(self, lock: str) -> None:
@@ -67,7 +67,7 @@ class Presence:
 
     @property
     def moved(self) -> bool:
-        """Whether the path names the database no more."""
+        """The path no longer names the database."""
         try:
             self._find(self._path)
         except DatabaseLostError:
@@ -80,10 +80,10 @@ class Presence:
             self.check()
 
     def check(self) -> None:
-        """See that all files are there, and that nobody but SQLite has written to the database.
+        """See that all files are there, and that only SQLite has written to the database.
 
         Raises:
-            DatabaseLostError: They are not, or somebody has.
+            DatabaseLostError: They are not, or another program has.
         """
         self._checked_at = time.monotonic()
         found = self._find(self._path)
@@ -126,7 +126,7 @@ class Presence:
         )
 
     def _look_into(self, state: tuple[int, int]) -> None:
-        """The file was written to: by SQLite, or by somebody else?"""
+        """Find out whether SQLite wrote to the file, or another program did."""
         if header_is_ours(self._path):
             self._state, self._suspicious_since = state, None
         elif self._suspicious_since is None:
@@ -149,7 +149,7 @@ class Presence:
 
 
 def header_is_ours(path: str) -> bool:
-    """Whether the file by itself, without its log, begins as a database of ours does and is long enough.
+    """Return whether the file by itself, without its log, begins as a database of ours does and is long enough.
 
     So it is taken to where it cannot be opened: that says nothing of what it holds.
     """
@@ -162,7 +162,7 @@ def header_is_ours(path: str) -> bool:
 
 
 def problem_of(path: str) -> str | None:
-    """What is wrong with the database, as SQLite sees it with its log; None where nothing is known to be."""
+    """Return what is wrong with the database and its log, as SQLite sees it; None where nothing is known to be."""
     try:
         with closing(sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None)) as connection:
             if connection.execute("pragma application_id").fetchone()[0] != APPLICATION_ID:

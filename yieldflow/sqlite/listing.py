@@ -9,13 +9,13 @@ from .._core.errors import WorkflowNotFoundError
 from .._core.history import ENDED, Micros, WorkflowStatus
 from ..filter import Filter
 from ..store import WorkflowRecord
-from .reading import SELECT_WORKFLOWS, selecting
 from .row_checks import FROM_ONE, TEXT, TIME, Columns, Row, shown
 from .rows import legible_record, stored_text
 from .schema import NOT_DONE, UNFINISHED
+from .statements import SELECT_WORKFLOWS, selecting
 
 SELECT_PLACE = "select created_at, number from workflows where id = ?"
-#: What it gives, and the id.
+#: Its columns, and the id.
 PLACE = Columns("workflows", lambda row: f"workflow {shown(row[2])}", created_at=TIME, number=FROM_ONE, id=TEXT)
 
 #: The indexes that workflows are listed by: that of parents, of ids, of those not done, and of times, which alone gives
@@ -24,7 +24,7 @@ BY_PARENT, BY_ID = "workflows_by_parent", "sqlite_autoindex_workflows_1"
 NOT_DONE_FIRST, BY_TIME = "workflows_wake_at", "workflows_by_time"
 INDEXES = (BY_PARENT, BY_ID, NOT_DONE_FIRST, BY_TIME)
 SELECTING = {index: f"{selecting(index)}where true" for index in INDEXES}
-#: What has to be sorted is sorted by number alone, before anything is derived from the steps.
+#: Rows that have to be sorted are sorted by number alone, before anything is derived from the steps.
 SELECTING_SORTED = {
     index: f"{SELECT_WORKFLOWS}where w.number in (select w.number from workflows as w indexed by {index} where true"
     for index in INDEXES
@@ -64,7 +64,7 @@ class Query:
         self.parameters += values
 
     def rows(self, connection: sqlite3.Connection) -> Iterator[Row]:
-        """What it finds."""
+        """Return the rows that it finds."""
         return iter(connection.execute(self.statement, self.parameters))
 
 
@@ -99,7 +99,7 @@ def purgeable(connection: sqlite3.Connection, before: Micros | None, statuses: f
 
 
 def query(which: Filter, after: tuple[int, int] | None = None) -> Query:
-    """What lists the workflows asked for.
+    """Return the query for the workflows asked for.
 
     Args:
         which: What is asked for.

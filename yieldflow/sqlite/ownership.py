@@ -16,7 +16,7 @@ from .connections import is_busy, refuse_hard_links, resolve, uri
 READ_OWNER = "select value from meta where key = 'owner'"
 WRITE_OWNER = "insert or replace into meta (key, value) values ('owner', ?)"
 
-#: How long to try, in seconds. Of two that try at the same moment, the first to back off lets the other win.
+#: Seconds for which to try. Among two that try at the same moment, the first to back off lets the other win.
 PATIENCE = 0.25
 
 
@@ -76,7 +76,7 @@ class Ownership:
         self._sign()
 
     def taken(self) -> bool:
-        """Whether anybody is the owner now."""
+        """Return whether the file has an owner now."""
         if self._held is not None:
             return True
         if not os.path.exists(self.lock):

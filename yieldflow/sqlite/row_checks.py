@@ -1,4 +1,4 @@
-"""Rows that are not as yieldflow writes them: somebody changed them by hand, or the disk lost some of its bits.
+"""Rows that are not as yieldflow writes them: they were changed by hand, or the disk lost some of its bits.
 
 Every row that is read passes a `Columns`, which says for each column what belongs there, and raises `DamagedRowError`
 where something else stands there: so damage is one workflow's, and no surprise further up. Text that is no UTF-8 would
@@ -48,7 +48,7 @@ def _text(text: bytes) -> str | Undecodable:
 
 
 def tolerantly(connection: sqlite3.Connection, question: Callable[[sqlite3.Connection], T]) -> T:
-    """What ``question`` finds; where a text cannot be decoded it is asked again, and finds an `Undecodable` there."""
+    """Ask ``question``; where a text cannot be decoded ask it again, so that it finds an `Undecodable` there."""
     try:
         return question(connection)
     except sqlite3.OperationalError as error:
@@ -64,7 +64,7 @@ def tolerantly(connection: sqlite3.Connection, question: Callable[[sqlite3.Conne
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What belongs in a column.
+    """The content that belongs in a column.
 
     Args:
         what: In words, for the message.
@@ -86,7 +86,7 @@ class Content:
         return Content(f"{self.what} or null", (*self.types, type(None)), self.least, self.most, self.is_sound)
 
     def fits(self, value: object) -> bool:
-        """Whether ``value`` may stand in the column."""
+        """Return whether ``value`` may stand in the column."""
         if value is None or type(value) not in self.types:
             return type(value) in self.types
         if type(value) is int and self.most:
@@ -118,7 +118,7 @@ SECONDS = Content("seconds", (int, float))
 
 
 class Columns:
-    """What belongs in the columns of a row, in the order in which a statement selects them.
+    """The contents that belong in the columns of a row, in the order in which a statement selects them.
 
     Args:
         table: The table, for messages.

@@ -1,4 +1,4 @@
-"""Between rows and values: how a failure, a text and a step stand in the tables."""
+"""Conversion between rows and values: failures, texts, steps and workflows as they stand in the tables."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from ..store import (
     WorkflowRecord,
 )
 from .row_checks import ANY_TEXT, BYTES, FROM_ONE, NUMBER, PAYLOAD, SECONDS, TEXT, TIME, WAKE_AT, Columns, Row, shown
+from .schema import RELEASED
 
 #: Text that people read; as bytes where it cannot be written in UTF-8.
 StoredText: TypeAlias = str | bytes
@@ -48,8 +49,6 @@ WORKFLOW_STATUSES = {status.value: status for status in WorkflowStatus}
 STEP_STATUSES = {status.value: status for status in StepStatus}
 STEP_KINDS = {kind.value: kind for kind in StepKind}
 REQUEST_KINDS = {kind.value: kind for kind in RequestKind}
-#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
-RELEASED = "released"
 ON_PARENT_END: dict[str, OnParentEnd] = {
     "cancel": "cancel",
     "wait": "wait",
@@ -57,7 +56,7 @@ ON_PARENT_END: dict[str, OnParentEnd] = {
     RELEASED: "abandon",
 }
 
-#: What `SELECT_WORKFLOWS` gives.
+#: The columns of `SELECT_WORKFLOWS`.
 WORKFLOW = Columns(
     "workflows",
     lambda row: f"workflow {shown(row[0])}",
@@ -99,7 +98,7 @@ WORKFLOW = Columns(
     },
     wake_at=WAKE_AT.or_null,
 )
-#: What `SELECT_BRIEF` gives.
+#: The columns of `SELECT_BRIEF`.
 BRIEF = Columns(
     "workflows",
     lambda row: f"workflow {shown(row[0])}",
@@ -116,7 +115,7 @@ BRIEF = Columns(
     parent_step=NUMBER.or_null,
     on_parent_end=TEXT.or_null,
 )
-#: What `SELECT_STEPS` gives.
+#: The columns of `SELECT_STEPS`.
 STEP = Columns(
     "activity_executions",
     lambda row: f"step {shown(row[0])} ({row[2]}) of workflow {shown(row[21])}",
@@ -143,7 +142,7 @@ STEP = Columns(
     worker=ANY_TEXT.or_null,
     workflow_id=TEXT,
 )
-#: What `SELECT_APPLIED` gives.
+#: The columns of `SELECT_APPLIED`.
 APPLIED = Columns(
     "workflow_inputs",
     lambda row: f"a cancellation of workflow {shown(row[4])}",
@@ -153,7 +152,7 @@ APPLIED = Columns(
     timeout=SECONDS.or_null,
     workflow_id=TEXT,
 )
-#: What `SELECT_SIGNALS` gives.
+#: The columns of `SELECT_SIGNALS`.
 SIGNAL = Columns(
     "signals",
     lambda row: f"signal {shown(row[0])} of workflow {shown(row[4])}",
@@ -163,9 +162,9 @@ SIGNAL = Columns(
     sent_at=TIME,
     workflow_id=TEXT,
 )
-#: What `SELECT_LAST_SIGNAL` gives.
+#: The columns of `SELECT_LAST_SIGNAL`.
 LAST_SIGNAL = Columns("signals", lambda row: f"a signal of workflow {shown(row[1])}", number=NUMBER, workflow_id=TEXT)
-#: What `SELECT_REQUESTS` gives.
+#: The columns of `SELECT_REQUESTS`.
 REQUEST = Columns(
     "workflow_inputs",
     lambda row: f"request {row[0]}",
@@ -190,7 +189,7 @@ def stored_text(text: str) -> StoredText:
 
 
 def restored_text(text: StoredText) -> str:
-    """What `stored_text` was given."""
+    """Return the text that `stored_text` was given."""
     return text if isinstance(text, str) else text.decode("utf-8", "surrogatepass")
 
 
@@ -227,7 +226,7 @@ def outcome(
 
 
 def workflow_row(new: Submission, started_at: Micros | None = None, wake_at: Micros | None = UNCHANGED) -> Row:
-    """The row that `INSERT_WORKFLOW` takes; without a ``wake_at`` of its own the workflow rests until it starts."""
+    """The row that `INSERT_RESTING` takes; without a ``wake_at`` of its own the workflow rests until it starts."""
     if wake_at == UNCHANGED:
         wake_at = new.starts_at
     return new.workflow_id, new.name, new.created_at, new.starts_at, started_at, wake_at, new.seed, new.input

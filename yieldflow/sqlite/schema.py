@@ -9,10 +9,14 @@ where that is possible. ``PRAGMA user_version`` is the version of the schema.
 The tables, with the columns to know:
 
 workflows: one row for each workflow
-    id, name, status, run, input, output, error, error_traceback, reason, created_at, started_at, finished_at
+    id, name, status, run, input, output, error, error_traceback, reason, created_at, started_at, finished_at, wake_at
+    (of an unfinished one: when it is due, null while it is in memory, and the largest integer where only a message
+    wakes it)
 activity_executions: one row for each step
     workflow_id, run, step, kind, name, status, attempt, input, output, error (of an open step: of the attempt before),
-    source (file:line), applied (its place in the order applied), due_at (of a sleep or of the next attempt), heartbeat
+    source (file:line), applied (its place in the order applied), due_at (of a sleep or of the next attempt), heartbeat,
+    begun_at and worker (when an attempt began, and on which worker: written with its end, or once it has run for over
+    a second)
 workflow_inputs: one row for each cancellation, and for each request of a client that is not carried out yet
     workflow_id, kind, applied
 signals: one row for each signal
@@ -30,6 +34,9 @@ from ..store import FOREVER
 
 # All SQL that creates anything is here. Wide columns stand last, so that a scan of the narrow ones need not follow a
 # long row to its overflow pages.
+
+#: In the column `on_parent_end`: it was "cancel", and the child was rewound when its parent no longer waited for it.
+RELEASED = "released"
 
 #: Marks a file as yieldflow's, in SQLite's header: the bytes "yfdb".
 APPLICATION_ID = int.from_bytes(b"yfdb", "big")
@@ -60,7 +67,7 @@ create table workflows (
 )
 """
 
-#: Which workflows have not ended, as version 1 said it.
+#: The condition for workflows that have not ended, in version 1.
 _UNFINISHED_1 = "status <> 'done' and status <> 'failed' and status <> 'cancelled'"
 
 # One index serves recovery, which reads all unfinished workflows, and arrivals, which are those not started yet.
@@ -217,7 +224,7 @@ TURN_ERRORS = (f"update workflows {TURN_ARGUMENTS}", f"update activity_execution
 
 # ---------------------------------------------------------------------- version 4
 
-# Of an unfinished workflow: null while it must be in memory; the moment until which it rests; or the largest integer,
+# For an unfinished workflow: null while it must be in memory; the moment until which it rests; or the largest integer,
 # where only a message wakes it. Rows that are there have that, by its default: they are not written anew.
 ADD_WAKE_AT = f"alter table workflows add column wake_at integer default {FOREVER}"
 SET_WAKE_AT = """
@@ -229,7 +236,7 @@ ADD_BEGUN_AT = "alter table activity_executions add column begun_at integer"
 ADD_WORKER = "alter table activity_executions add column worker text"
 
 # One index serves the start of a session, which reads those that must be in memory, the clock, and whoever looks for
-# the few workflows that failed among many that are done. Of those that are done it holds nothing.
+# the few workflows that failed among many that are done. It holds none of those that are done.
 CREATE_BY_WAKE_AT = f"create index workflows_wake_at on workflows (wake_at) where {NOT_DONE}"
 # A registration wakes what stalled for want of it.
 STALLED = "status = 'stalled'"

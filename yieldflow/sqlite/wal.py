@@ -1,4 +1,4 @@
-"""The log beside a database, ``<database>-wal``, looked at as a file: was it written to, and by nobody but SQLite?"""
+"""The log beside a database, ``<database>-wal``, as a file: was it written to, and by SQLite alone?"""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Log:
         self._file: int | None = os.open(path, os.O_RDONLY)
         self._close = weakref.finalize(self, os.close, self._file)
         self._close.atexit = False
-        #: What it was like when it was last looked at, where a later write cannot leave it the same.
+        #: Its state when it was last looked at, where a later write cannot leave it the same.
         self._state: tuple[int, int, int] | None = None
         self._asked_at = 0.0
-        #: How it began when it was last looked into, and its size then.
+        #: Its beginning when it was last looked into, and its size then.
         self._begun: tuple[bytes, int] = (b"", 0)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing was written since this was last asked, as far as the log tells by itself; now and then False.
+        """True if nothing was written since this was last asked, as far as the log tells by itself; now and then False.
 
         It spares whoever asks all day the several times dearer question to SQLite.
         """
@@ -58,12 +58,12 @@ class Log:
 
     @property
     def is_shorter(self) -> bool:
-        """Whether it is shorter than when it was last looked into; False once it is closed."""
+        """True if it is shorter than when it was last looked into; False once it is closed."""
         # Not by `os.stat`: to ask for the time of a file makes the next write to it take a tenth longer.
         return self._file is not None and os.lseek(self._file, 0, os.SEEK_END) < self._begun[1]
 
     def is_sound(self) -> bool:
-        """Whether it begins as SQLite begins one, and is no shorter, unless it was begun anew; True where it is gone.
+        """Return whether it begins as SQLite begins one, and is no shorter unless begun anew; True where it is gone.
 
         Of what stands behind another beginning nothing is found when the database is opened the next time.
         """
@@ -80,7 +80,7 @@ class Log:
         return False
 
     def close(self) -> None:
-        """Let go of it; a second call does nothing."""
+        """Close it; a second call does nothing."""
         self._file = None
         self._close()
 
@@ -98,7 +98,7 @@ def _beginning(path: str) -> tuple[bytes, int]:
 
 
 def _is_head(head: bytes) -> bool:
-    """Whether a log may begin so: its checksum is that of SQLite's file format."""
+    """Return whether a log may begin so: its checksum is that of SQLite's file format."""
     if len(head) < HEAD or head[:3] != b"\x37\x7f\x06":
         return False
     first = second = 0

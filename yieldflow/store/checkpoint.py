@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._core.errors import RetryRefusedError, WorkflowAlreadyExistsError, WorkflowNotEndedError
@@ -34,7 +33,7 @@ class Retried(NamedTuple):
     failure: Failure
     #: When it failed.
     at: Micros
-    #: Which one follows, and when.
+    #: The attempt that follows, and when.
     following: OpenAttempt
 
 
@@ -47,12 +46,8 @@ class Continued(NamedTuple):
     version: str | None = None
 
 
-#: Nothing is known of any attempt.
-_NO_ATTEMPTS: Mapping[int, tuple[Micros, str]] = MappingProxyType({})
-
-
 class Checkpoint:
-    """What one turn changes of one workflow. A field left as it is changes nothing.
+    """The changes of one turn to one workflow. A field left as it is changes nothing.
 
     Args:
         workflow_id: The workflow.
@@ -122,7 +117,7 @@ class Checkpoint:
         self.run = run
         self.created = created
         self.at = at
-        #: What was applied, in this order, and the place of the first of them; that of a run's start is 0.
+        #: The events that were applied, in this order, and the place of the first of them; that of a run's start is 0.
         self.events: Sequence[Event] = ()
         self.place = 0
         #: Steps issued.
@@ -136,24 +131,24 @@ class Checkpoint:
         #: The new `WorkflowRecord.wake_at`. Without one, a created workflow has its `starts_at`; one that ends has
         #: `FOREVER`, and one that is continued None, whatever is said here.
         self.wake_at: Micros | None = UNCHANGED
-        #: Of attempts that end with this checkpoint: when they began, and on which worker, by step.
-        self.begun_by: Mapping[int, tuple[Micros, str]] = _NO_ATTEMPTS
+        #: By step, when each attempt that ends with this checkpoint began, and on which worker.
+        self.begun_by: dict[int, tuple[Micros, str]] = {}
         self.rare: RareFields = NONE
 
     @property
     def started_at(self) -> Micros | None:
-        """When the run's first turn was driven, if in this one."""
+        """The time of the run's first turn, if it is this one."""
         first = self.events[0] if self.events and self.place == 0 else None
         return first.at if isinstance(first, Started) else None
 
     @property
     def finished_at(self) -> Micros | None:
-        """When the workflow ended, if in this turn."""
+        """The time of the workflow's end, if it is in this turn."""
         return self.at if self.status is not None and self.status.ended else None
 
     @property
     def empty(self) -> bool:
-        """Whether it changes nothing of the workflow: at most, requests were carried out, and others are woken."""
+        """True if the workflow stays as it is: at most, requests were carried out, and others are woken."""
         common = (self.created, self.status, self.recovery_attempts, self.wake_at)
         return (
             common == (None, None, None, UNCHANGED)
@@ -202,5 +197,5 @@ def check_rewindable(workflow_id: str, status: str) -> None:
 
 
 def id_taken_error(workflow_id: str) -> WorkflowAlreadyExistsError:
-    """What whoever adds a workflow is told where another has its id."""
+    """Return the error for a workflow whose id another one has."""
     return WorkflowAlreadyExistsError(f"there is a workflow with the id {workflow_id!r} already")

@@ -12,7 +12,6 @@ from .records import (
     Arrivals,
     Found,
     Loaded,
-    Pending,
     Request,
     Rewind,
     Sleeper,
@@ -24,7 +23,7 @@ from .records import (
 
 
 class Store(Protocol):
-    """Where workflows are kept.
+    """A place where workflows are kept.
 
     The scheduler's thread calls the methods of the first group; any thread may call those of the second.
     All raise `StorageError` where the medium fails.
@@ -49,9 +48,6 @@ class Store(Protocol):
             DamagedRowError: A row of it cannot be read as what it should be.
             StorageError: The medium failed.
         """
-
-    def unfinished(self) -> list[Pending]:
-        """Every workflow that has not ended, oldest first."""
 
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         """Read the row of a workflow, and none of its steps; None where there is no such workflow.
@@ -79,7 +75,7 @@ class Store(Protocol):
         """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
 
     def arrivals(self) -> Arrivals:
-        """What clients added since the last call. Requests are told of until a commit says that they are handled.
+        """Find what clients added since the last call. Requests are told of until a commit says that they are handled.
 
         Costs a glance where nothing was written by others since. The first call tells of all that start at once,
         whoever added them, and a call after workflows were deleted may tell of all. `sleepers` tells of those that
@@ -135,9 +131,9 @@ class Store(Protocol):
 
         Raises:
             WorkflowNotFoundError: There is no such workflow. Nothing was changed.
-            WorkflowNotEndedError: One that is to go back is neither ended nor stalled, or is in another run by now; or
-                one that is to be deleted has not ended. Nothing was changed.
-            RetryRefusedError: One that is to go back is done. Nothing was changed.
+            WorkflowNotEndedError: A workflow that is to go back is neither ended nor stalled, or is in another run by
+                now; or a workflow that is to be deleted has not ended. Nothing was changed.
+            RetryRefusedError: A workflow that is to go back is done. Nothing was changed.
         """
 
     def fork(self, workflow_id: str, run: int, place: int, new: Submission) -> None:
@@ -185,4 +181,4 @@ class Store(Protocol):
         """The steps of a workflow's current run, by number."""
 
     def close(self) -> None:
-        """Let go of everything; a second call does nothing."""
+        """Close the store; a second call does nothing."""

@@ -43,7 +43,7 @@ class Submission(NamedTuple):
     name: str
     #: The arguments by name.
     input: Payload
-    #: What `uuid4` and `random` of the run derive from: see `seed_at`.
+    #: The source of `uuid4` and `random` in the run: see `seed_at`.
     seed: bytes
     created_at: Micros
     #: When it is to start, where not at once.
@@ -58,7 +58,7 @@ class Submission(NamedTuple):
 
 
 class RequestKind(StrEnum):
-    """What may be asked of a workflow that has not ended."""
+    """The kinds of requests to a workflow that has not ended."""
 
     #: The payload is that of the signal, `Request.name` its name.
     SIGNAL = "signal"
@@ -84,7 +84,7 @@ class Request(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What others wrote since the last look."""
+    """Workflows and requests that others wrote since the last look."""
 
     #: Workflows that no turn has driven yet, in the order added: (id, `wake_at`).
     workflows: list[tuple[str, Micros | None]]
@@ -131,13 +131,13 @@ class WorkflowRecord:
     finished_at: Micros | None
     #: When anything of it last changed.
     updated_at: Micros
-    #: How many outcomes were applied.
+    #: The number of outcomes applied.
     step: int
     #: The open activity with the lowest step number.
     current: Current | None
     #: Sessions in a row that took this workflow up and ended without a checkpoint of it.
     recovery_attempts: int
-    #: Of an unfinished one: None while it must be in memory, a moment until which it rests, or `FOREVER`.
+    #: None while it must be in memory, the moment until which it rests, or `FOREVER`.
     wake_at: Micros | None = None
     #: Its row is damaged: this is what can be read of it, and `reason` says what is wrong.
     damaged: bool = False
@@ -155,30 +155,30 @@ class StepRecord:
     input: Payload
     outcome: Outcome | None
     source: str
-    #: How many events had been applied before the one that led to this step.
+    #: The number of events applied before the one that led to this step.
     turn: int
     #: The place of its outcome in the order applied, from 1; None while it is not applied.
     applied: int | None
-    #: Of a cancelled step: the place of the event with which the workflow ceased to wait for it.
+    #: If cancelled: the place of the event with which the workflow ceased to wait for it.
     dropped: int | None
     #: When a sleep ends, or the next attempt at an activity is, or was, due.
     due_at: Micros | None
     scheduled_at: Micros
     finished_at: Micros | None
-    #: Of an open activity: why its last attempt failed, and when.
+    #: If it is an open activity: why its last attempt failed, and when.
     last_failure: Failure | None = None
     failed_at: Micros | None = None
     #: The details of the last heartbeat.
     heartbeat: Payload | None = None
-    #: Of an activity that is past its first attempt: see `OpenAttempt.counted_from`.
+    #: If it is an activity past its first attempt: see `OpenAttempt.counted_from`.
     counted_from: Micros | None = None
-    #: When the attempt that ended last began, or one that has run for long, and on which worker.
+    #: The start of the attempt that ended last, or that has run for long, and its worker.
     begun_at: Micros | None = None
     worker: str | None = None
 
 
 class Rewind(NamedTuple):
-    """How far a workflow is to go back: see `Store.rewind`."""
+    """A workflow that is to go back, and how far: see `Store.rewind`."""
 
     workflow_id: str
     run: int
@@ -186,26 +186,6 @@ class Rewind(NamedTuple):
     place: int
     #: and whether its outcome stays recorded, to be applied again.
     reapply: bool
-
-
-class Pending(NamedTuple):
-    """What a new session must know of an unfinished workflow, without building it."""
-
-    workflow_id: str
-    status: WorkflowStatus
-    run: int
-    #: When it is to start; None where it has started, or is to start at once.
-    starts_at: Micros | None
-    started: bool
-    #: Whether something other than time and signals is waited for, or nothing at all is.
-    active: bool
-    #: Its open sleeps: (step, due).
-    sleeps: Sequence[tuple[int, Micros]]
-    recovery_attempts: int
-    deadline_at: Micros | None = None
-    #: The parent with which it was to end, where that has ended: it was terminated, and the process died before its
-    #: children were asked to. None of a child that was rewound since its parent ended.
-    orphan_of: str | None = None
 
 
 class WorkflowBrief(NamedTuple):
@@ -242,9 +222,9 @@ class Sleeper(NamedTuple):
 
 
 class OpenAttempt(NamedTuple):
-    """How far an open activity is."""
+    """The state of an open activity."""
 
-    #: Which attempt it is at, from 1.
+    #: The number of the attempt that it is at, from 1.
     number: int
     #: When that is due; None for the first one, which is due at once.
     due_at: Micros | None = None

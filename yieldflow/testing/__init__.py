@@ -6,7 +6,7 @@ from .exploring import Exploration, ScheduleError, explore
 from .fakes import after, in_turn, real
 from .replaying import replay
 from .result import Call, Ending
-from .running import run_workflow
+from .runner import run_workflow
 from .stepper import Stepper
 
 __all__ = [

@@ -1,7 +1,7 @@
-"""Whether the value that a test gives is one that the activity could have returned, by its annotation.
+"""Checks that a value that a test gives is one that the activity could have returned, by its annotation.
 
-What can be told soundly is told: built-in types, unions, the elements of containers, literals, dataclasses, typed
-dictionaries. Of every other annotation nothing is known, and any value will do.
+All is checked that can be told soundly: built-in types, unions, the elements of containers, literals, dataclasses and
+typed dictionaries. With any other annotation, any value will do.
 """
 
 from __future__ import annotations
@@ -14,26 +14,29 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from .._core.commands import show
 from .._core.definitions import Activity, Definition
 
-#: What an annotation that says nothing is.
+#: The annotations that say nothing.
 _ANYTHING: tuple[object, ...] = (Any, object, inspect.Parameter.empty)
 #: The kinds of numbers that are taken for others, as type checkers do.
 _NUMBERS: dict[type, tuple[type, ...]] = {float: (float, int), complex: (complex, float, int)}
 #: The containers whose elements are looked at.
 _ELEMENTS = (list, set, frozenset, *vars(collections.abc).values())
+#: The types that definitions return, as far as they were found.
+_returned: WeakKeyDictionary[Definition[..., Any], Any] = WeakKeyDictionary()
 #: Values whose elements are there to be looked at.
 _PLAIN = (list, tuple, set, frozenset)
 
 
 def misfit(definition: Definition[..., Any], value: object) -> str | None:
-    """Why ``value`` is not what an activity or a workflow returns, by its annotation; None where it may be.
+    """The reason why ``value`` is not what an activity or a workflow returns, by its annotation; None where it may be.
 
     Args:
         definition: The activity or workflow.
-        value: What a test has it return.
+        value: The value that a test has it return.
     """
     annotation = returned_by(definition)
     wrong = next(_wrong(value, annotation, ""), None)
@@ -53,6 +56,14 @@ def _kind(value: object) -> str:
 
 def returned_by(definition: Definition[..., Any]) -> Any:
     """The annotated type of what is returned: of an async function, what is awaited; `Any` where it is not known."""
+    found = _returned.get(definition, Any)
+    if found is Any:
+        # Only what is known is kept: a name may be defined later.
+        found = _returned[definition] = _find_returned(definition)
+    return found
+
+
+def _find_returned(definition: Definition[..., Any]) -> Any:
     fn = inspect.unwrap(definition.fn)
     annotation = getattr(fn, "__annotations__", {}).get("return", Any)
     found = _evaluated({"return": annotation}, fn).get("return", Any)
@@ -83,12 +94,12 @@ def _evaluated(annotations: Mapping[str, object], owner: Any) -> dict[str, Any]:
 
 # ---------------------------------------------------------------------- one value and one annotation
 
-#: Where in the value, the type that was expected there, and what is there.
+#: The place in the value, the type that was expected there, and what is there.
 _Wrong = tuple[str, Any, object]
 
 
 def _wrong(value: object, kind: Any, where: str) -> Iterator[_Wrong]:
-    """What is wrong with ``value``, looked for as long as somebody asks."""
+    """Yield what is wrong with ``value``, part by part."""
     if kind in _ANYTHING:
         return
     if kind is None or kind is type(None):
@@ -96,19 +107,13 @@ def _wrong(value: object, kind: Any, where: str) -> Iterator[_Wrong]:
             yield where, None, value
         return
     if hasattr(kind, "__value__"):
-        # What a `type` statement makes.
+        # A `type` statement made it.
         kind = kind.__value__
     origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        if not any(_fits(value, one) for one in get_args(kind)):
-            yield where, kind, value
-    elif origin is Annotated:
+    if origin is Annotated:
         yield from _wrong(value, kind.__origin__, where)
-    elif origin is Literal:
-        if not any(type(one) is type(value) and one == value for one in get_args(kind)):
-            yield where, kind, value
     elif origin is not None:
-        yield from _wrong_container(value, kind, origin, where)
+        yield from _wrong_generic(value, kind, origin, where)
     elif typing.is_typeddict(kind):
         yield from _wrong_typed_dict(value, kind, where)
     elif isinstance(kind, typing.NewType):
@@ -117,12 +122,24 @@ def _wrong(value: object, kind: Any, where: str) -> Iterator[_Wrong]:
         yield from _wrong_instance(value, kind, where)
 
 
+def _wrong_generic(value: object, kind: Any, origin: Any, where: str) -> Iterator[_Wrong]:
+    choices = get_args(kind)
+    if origin in (Union, types.UnionType):
+        if not any(_fits(value, one) for one in choices):
+            yield where, kind, value
+    elif origin is Literal:
+        if not any(type(one) is type(value) and one == value for one in choices):
+            yield where, kind, value
+    else:
+        yield from _wrong_container(value, kind, origin, where)
+
+
 def _fits(value: object, kind: Any) -> bool:
     return next(_wrong(value, kind, ""), None) is None
 
 
 def _is_instance(value: object, kind: type) -> bool:
-    """Whether it is one, as far as that can be told."""
+    """Return False where ``value`` is certainly no instance of ``kind``."""
     if getattr(kind, "_is_protocol", False):
         return True
     try:
@@ -197,7 +214,7 @@ def _annotations(kind: type) -> dict[str, object]:
 
 
 def _module_of(kind: type) -> object:
-    """What has the names that a class's annotations are written in."""
+    """An object with the globals that a class's annotations are written in."""
     return types.SimpleNamespace(__globals__=vars(sys.modules.get(kind.__module__, types)))
 
 

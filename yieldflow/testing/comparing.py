@@ -1,4 +1,4 @@
-"""How two lists of commands differ, for an assertion that failed."""
+"""The difference between two lists of commands, for an assertion that failed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def compared(left: object, right: object) -> list[str] | None:
     """The lines that are shown for ``assert left == right``; None where they are not two lists of commands.
 
     Args:
-        left: What there is, as in ``flow.pending == [...]``.
-        right: What is expected.
+        left: The list that is there, as in ``flow.pending == [...]``.
+        right: The list that is expected.
     """
     if not _is_commands(left) or not _is_commands(right) or not (left or right):
         return None
@@ -53,7 +53,7 @@ def _without(some: Any, others: Any) -> list[Command[Any]]:
 
 
 def _nearest(command: Command[Any], there: list[Command[Any]]) -> Command[Any] | None:
-    """The one that calls the same with the most similar arguments."""
+    """The command that calls the same with the most similar arguments."""
     texts = {show(one): one for one in there if what_of(one) == what_of(command)}
     names = difflib.get_close_matches(show(command), texts, n=1, cutoff=0.0)
     return texts[names[0]] if names else None

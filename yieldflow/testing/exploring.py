@@ -11,14 +11,14 @@ from .._core.commands import show
 from .._core.definitions import WorkflowInvocation
 from .._core.errors import YieldflowError
 from .._core.history import Failure
-from .playing import Choose, Failures, Schedule, Setting, play
+from .moves import SMOOTH, Option
 from .result import Ending
-from .schedule import SMOOTH, Option
+from .schedules import Choose, Failures, Schedule, Setting, play
 from .shrinking import shrunk
 
 R = TypeVar("R")
 
-#: How often something goes wrong in a schedule drawn at random.
+#: The share of moves that go wrong in a schedule drawn at random.
 ROUGH = 0.25
 #: After so many draws in a row that were there before, no more are made.
 MOST_REPEATS = 200
@@ -37,14 +37,14 @@ class ScheduleError(YieldflowError, AssertionError):
 
 
 class Exploration(Generic[R]):
-    """What `explore` found.
+    """The findings of `explore`.
 
     Args:
-        schedules: How many schedules were run.
-        covered: Whether those are all that there are.
-        endings: For each way to end the first ending that was found.
-        counts: How often each was come to.
-        seed: What the schedules went by that were drawn at random.
+        schedules: The number of schedules that were run.
+        covered: True if those are all that there are.
+        endings: The first ending that was found of each way to end.
+        counts: The number of schedules that ended in each way.
+        seed: The seed of the schedules that were drawn at random.
     """
 
     def __init__(
@@ -86,20 +86,20 @@ def explore(
     activity did its work and before that is recorded, so that it is run again. Schedules in which least goes otherwise
     than in the order issued come first. Where there are more than ``limit``, the second half is drawn at random.
 
-    Orders that the workflow cannot tell apart are tried once. Of equal commands that are pending the first ends first.
+    Orders that the workflow cannot tell apart are tried once. Among equal pending commands the first ends first.
     Attempts that are followed by others without an end fail twice at most.
 
     Args:
         invocation: The workflow with its arguments.
-        activities: What stands in, by activity, as for `run_workflow`; `after` is left out of account. Or a function
+        activities: The stand-ins, by activity, as for `run_workflow`; `after` is left out of account. Or a function
             that returns that, which is called before each schedule: where functions that stand in keep state, it has
             them begin anew.
-        children: What stands in, by workflow.
-        signals: What is sent: pairs of a name and a payload, in this order and at any time; or with `after`, then.
-        failures: What attempts at activities may fail with beside what stands in: exceptions, or their classes. Or
+        children: The stand-ins, by workflow.
+        signals: The signals: pairs of a name and a payload, in this order and at any time; or with `after`, then.
+        failures: Failures of attempts at activities, beside the stand-ins: exceptions, or their classes. Or
             that by activity, where others do not fail: ``{charge: [ConnectionError]}``.
-        crashes: Whether the process dies.
-        limit: How many schedules are run at most.
+        crashes: True has the process die as well.
+        limit: The number of schedules that are run at most.
         check: Called with every ending. It raises, or returns False, where that is not as it should be.
         seed: For the schedules that are drawn at random.
 
@@ -130,8 +130,8 @@ class _Search:
     """The way through the schedules.
 
     Args:
-        setting: What is explored.
-        limit: How many schedules are run at most.
+        setting: The workflow with all that is given for it.
+        limit: The number of schedules that are run at most.
         seed: For those that are drawn at random.
     """
 
@@ -228,7 +228,6 @@ def _beginning(prefix: tuple[int, ...]) -> Choose:
 
 
 def _way(ending: Ending[Any]) -> object:
-    """What two endings have in common that are the same."""
-    end = ending.flow._run.execution.end
-    assert end is not None
-    return end.status, end.outcome.summary if isinstance(end.outcome, Failure) else end.outcome
+    """A key that endings share that are the same."""
+    row = ending.flow._run.row
+    return row.status, row.outcome.summary if isinstance(row.outcome, Failure) else row.outcome

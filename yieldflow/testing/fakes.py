@@ -1,4 +1,4 @@
-"""What stands in for an activity or a child in a test, and what it answers at each call."""
+"""Stand-ins for activities and children in a test, and their answers to each call."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def in_turn(*answers: object) -> InTurn:
     A list or a tuple alone is a value, which every call returns; so the two can be told apart.
 
     Args:
-        answers: What would stand in by itself: values, functions, exceptions, ``real``.
+        answers: Single stand-ins: values, functions, exceptions, ``real``.
 
     Raises:
         TypeError: There are none.
@@ -70,7 +70,7 @@ def after(duration: float | timedelta, what: object) -> After:
 
     Args:
         duration: Seconds, or a `timedelta`; 0 or more.
-        what: What stands in for the activity; or the signal, as a pair of its name and its payload.
+        what: The stand-in for the activity; or the signal, as a pair of its name and its payload.
 
     Raises:
         TypeError: ``duration`` is neither.
@@ -90,7 +90,7 @@ def after(duration: float | timedelta, what: object) -> After:
 
 
 class Kind(Enum):
-    """What an answer is."""
+    """The kinds of answers."""
 
     #: A value, as it is stored.
     VALUE = "value"
@@ -98,19 +98,19 @@ class Kind(Enum):
     FUNCTION = "function"
     #: An exception, or the class of one.
     EXCEPTION = "exception"
-    #: What is in the place of which nothing stands.
+    #: The activity or the child itself.
     REAL = "real"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one call comes to."""
+    """The answer to one call."""
 
     kind: Kind
     what: Any
-    #: How long the call takes.
+    #: The time that the call takes.
     delay: Micros = 0
-    #: Of a function: whether it is called with the names of its parameters.
+    #: True if a function is called with the names of its parameters.
     by_name: bool = False
 
     def call(self, definition: Definition[..., Any], arguments: Mapping[str, object]) -> Any:
@@ -127,12 +127,12 @@ class Answer:
 
 
 class StandIn:
-    """What stands in for one activity or child.
+    """The stand-in for one activity or child.
 
     Args:
         definition: The activity, or the workflow that would be the child.
         given: As it was given.
-        codec: How values are stored.
+        codec: The form in which values are stored.
 
     Raises:
         CommandError, EncodingError, TypeError: It cannot stand in for that; the message says why.
@@ -146,7 +146,7 @@ class StandIn:
         self._used = 0
 
     def next(self, invocation: Invocation[Any]) -> Answer:
-        """What the next call comes to.
+        """The answer to the next call.
 
         Raises:
             CommandError: Nothing is left.
@@ -168,7 +168,7 @@ class StandIn:
 
     @property
     def left_over(self) -> str | None:
-        """What to say where it was not used, or not all of it."""
+        """A line about what was not used of it; None where all was."""
         name, count = self._definition.name, len(self._answers)
         if self._used == 0:
             return f"{name} was never called"
@@ -177,16 +177,16 @@ class StandIn:
         return None
 
 
-#: What stands in, by activity and workflow.
+#: The stand-ins, by activity and workflow.
 StandIns: TypeAlias = dict[Definition[..., Any], StandIn]
 
 
 def stand_ins(activities: Mapping[Any, object] | None, children: Mapping[Any, object] | None, codec: Codec) -> StandIns:
-    """What stands in, by definition.
+    """Make the stand-ins, by definition.
 
     Args:
         activities, children: As they were given.
-        codec: How values are stored.
+        codec: The form in which values are stored.
 
     Raises:
         CommandError, EncodingError, TypeError: One of them cannot stand in; the message says which, and why.
@@ -218,7 +218,7 @@ def _hint(key: object, which: str) -> str:
 
 
 def unanswered(invocation: Invocation[Any]) -> CommandError:
-    """What is said of a call that nothing stands in for."""
+    """The error about a call without a stand-in."""
     name, which = invocation.name, "activities" if isinstance(invocation.definition, Activity) else "children"
     return CommandError(
         f"{invocation} was called, and nothing stands in for {name}. Write:\n"
@@ -249,7 +249,7 @@ def _answer(definition: Definition[..., Any], given: object, codec: Codec) -> An
 
 
 def stored(definition: Definition[..., Any], value: object, codec: Codec) -> Payload:
-    """What an activity or a child returns, as it is stored.
+    """Encode what an activity or a child returns.
 
     Raises:
         CommandError: By its annotation it does not return such a value.
@@ -275,7 +275,7 @@ def _check_class(definition: Definition[..., Any], kind: type[BaseException]) ->
 
 
 def _takes_names(definition: Definition[..., Any], fn: Callable[..., Any]) -> bool:
-    """Whether a function takes what the definition does by the same names; else it takes it by place.
+    """Return True if a function takes the parameters of the definition by name, False if by place.
 
     Raises:
         TypeError: It takes neither.

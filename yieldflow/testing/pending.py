@@ -1,4 +1,4 @@
-"""Which pending step a test means, and what to say where there is none."""
+"""Pending steps: the one that a test means, and the way they are shown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import difflib
 from typing import Any
 
 from .._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show, show_seconds
-from .._core.definitions import Invocation
+from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
 from .._core.errors import CommandError
+from .._core.history import Micros
 from .._core.nodes import Leaf
 from .._core.replay import same_value
+from .host import AttemptState
 from .run import Run
-from .waiting import waiting
 
 #: The commands that end by themselves, at a time.
 SLEEPS = (Sleep, SleepUntil)
@@ -20,27 +21,25 @@ _SIGNALS = (WaitSignal, TakeSignals)
 
 
 def pending(run: Run) -> list[Command[Any]]:
-    """What a workflow waits for, in the order issued."""
-    attempts, now = run.past.attempts, run.family.now
-    return [waiting(leaf, attempts.get(number), now) for number, leaf in run.open.items()]
+    """The commands that a workflow waits for, in the order issued."""
+    return [waiting(leaf, run.attempt(leaf), run.host.now) for leaf in run.open.values()]
 
 
 def shown(run: Run) -> str:
-    """What is pending, for messages."""
+    """The pending commands, for messages."""
     return show(pending(run), 500)
 
 
 def standing(run: Run) -> str:
-    """Where a workflow stands, for messages."""
-    name = run.past.info.name
-    if run.execution.over:
-        return f"{name} has ended ({run.status})"
-    paused = " and is suspended" if run.past.suspended else ""
-    return f"{name} has not ended{paused}: it waits for {shown(run)}"
+    """The state of a workflow, for messages."""
+    if run.over:
+        return f"{run.name} has ended ({run.status})"
+    paused = " and is suspended" if run.suspended else ""
+    return f"{run.name} has not ended{paused}: it waits for {shown(run)}"
 
 
 def ready(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
-    """The step that is meant, where it can end now: of equal ones the first that can.
+    """The step that is meant and can end now; among equal commands the first that can.
 
     Raises:
         CommandError: There is no such step; or several are pending and none was named; or something has to come first.
@@ -56,15 +55,15 @@ def ready(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
 
 
 def _obstacle(run: Run, verb: str, leaf: Leaf) -> str | None:
-    """What has to come before a step can end, and what to write for that."""
-    attempt = run.past.attempts.get(leaf.step.number)
+    """The message about what has to come before a step can end; None where it can."""
+    attempt = run.attempt(leaf)
     if attempt is not None and not attempt.begun:
         what = f"{leaf.command} waits for its attempt {attempt.number}"
-        if run.past.suspended:
+        if run.suspended:
             return f"{what}, which begins once the workflow goes on. Write first:\n    resume()"
-        wait = show_seconds((attempt.due_at - run.family.now) / 1e6)
+        wait = show_seconds((attempt.due_at - run.host.now) / 1e6)
         return f"{what}, due in {wait} s. Write first:\n    advance({wait})"
-    child = run.children.get(leaf.step.number)
+    child = run.child(leaf.step.number)
     if child is None:
         return None
     return (
@@ -77,7 +76,7 @@ def meant(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
     """The step that is meant."""
     there = run.open
     if not there:
-        ended = standing(run) if run.execution.over else run.past.info.name
+        ended = standing(run) if run.over else run.name
         raise CommandError(f"{ended}: nothing is pending")
     if command is not None:
         for leaf in there.values():
@@ -100,7 +99,7 @@ def _listed(run: Run) -> str:
 
 
 def _nearest(command: Command[Any], there: list[Leaf]) -> str:
-    """The pending command that is most like one that is not, and how they differ."""
+    """The pending command that is most like another, and the difference, for messages."""
     same = [leaf.command for leaf in there if what_of(leaf.command) == what_of(command)]
     if not same:
         names = difflib.get_close_matches(str(what_of(command)), {str(what_of(leaf.command)) for leaf in there}, n=1)
@@ -113,12 +112,12 @@ def _nearest(command: Command[Any], there: list[Leaf]) -> str:
 
 
 def what_of(command: Command[Any]) -> object:
-    """What is called, or which kind of command it is."""
+    """The name of what is called, or the kind of the command."""
     return command.name if isinstance(command, Invocation) else type(command).__name__
 
 
 def difference(given: Command[Any], there: Command[Any]) -> str:
-    """How a pending command differs from one that was given: ``, where cents is 5, not 500.``; or nothing."""
+    """The difference of a pending command from a given command: ``, where cents is 5, not 500.``; or nothing."""
     if not isinstance(given, Invocation) or not isinstance(there, Invocation):
         return ""
     one, other = (each.definition.completed(each._arguments) for each in (given, there))
@@ -134,7 +133,57 @@ def difference(given: Command[Any], there: Command[Any]) -> str:
 
 
 def unfit(leaf: Leaf, verb: str) -> CommandError:
-    """What is said where a step cannot end in that way."""
+    """The error about a step that cannot end in that way."""
     command = leaf.command
     instead = f"signal({command.name!r}, ...)" if isinstance(command, _SIGNALS) else f"resolve({command})"
     return CommandError(f"{command} cannot {verb}. Write:\n    {instead}")
+
+
+# ---------------------------------------------------------------------- how it is shown
+
+
+class _WaitingActivity(ActivityInvocation[Any]):
+    """Equal to the activity, and shown with what it waits for."""
+
+    __slots__ = ("_note",)
+    _note: str
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} <{self._note}>"
+
+
+class _WaitingChild(WorkflowInvocation[Any]):
+    """Equal to the child, and shown with what it waits for."""
+
+    __slots__ = ("_note",)
+    _note: str
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} <{self._note}>"
+
+
+def note_of(leaf: Leaf, attempt: AttemptState | None, now: Micros) -> str:
+    """The note on a step beside its command; empty where there is none."""
+    if leaf.cancelled:
+        return "cancelled: its end is waited for"
+    if attempt is not None and not attempt.begun:
+        return f"attempt {attempt.number} in {show_seconds(round((attempt.due_at - now) / 1e6, 3))} s"
+    return "" if attempt is None or attempt.number == 1 else f"attempt {attempt.number}"
+
+
+def waiting(leaf: Leaf, attempt: AttemptState | None, now: Micros) -> Command[Any]:
+    """The command of a step, as a test sees it."""
+    command, note = leaf.command, note_of(leaf, attempt, now)
+    if not note:
+        return command
+    made: Command[Any]
+    if isinstance(command, ActivityInvocation):
+        made = _WaitingActivity(command.definition, command._arguments)
+        object.__setattr__(made, "_options", command.options)
+    elif isinstance(command, WorkflowInvocation):
+        made = _WaitingChild(command.definition, command._arguments)
+        object.__setattr__(made, "_options", command.options)
+    else:
+        return command
+    object.__setattr__(made, "_note", note)
+    return made

@@ -1,4 +1,4 @@
-"""What ``print(flow)`` shows: the steps so far with their outcomes, and what each branch waits for, at which line."""
+"""The picture that ``print(flow)`` shows: the steps with their outcomes, and what each branch waits for, and where."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .._core.commands import show, show_seconds, show_values
 from .._core.groups import Group
 from .._core.history import Codec, Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
 from .._core.nodes import Branch, Leaf, Node, TaskNode, Wait
+from ..store import Loaded
+from .pending import note_of
 from .run import Run
-from .waiting import note_of
 
-#: Of many steps so many of the first and of the last are shown,
+#: With many steps, so many of the first and of the last are shown,
 FIRST, LAST = 5, 25
 #: of many members of a gather so many,
 MOST_MEMBERS = 12
@@ -36,31 +37,31 @@ class Row(NamedTuple):
 
 def picture(run: Run) -> str:
     """A stepped workflow as text."""
-    past = run.past
-    call = f"{past.info.name}({show_input(past.input, run.family.codec)})"
-    again = f", run {past.info.run}" if past.info.run > 1 else ""
-    parts = [f"{call}   {run.status}{again}   {_clock(run)}"]
-    if past.progress is not None:
-        parts[0] += f"\nprogress  {_value(past.progress, run.family.codec)}"
-    if past.steps:
-        parts.append(_table("steps", list(_steps(run))))
-    root = run.execution.root
-    if root is not None and not run.execution.over:
+    row, there, codec = run.row, run.loaded, run.host.codec
+    call = f"{row.name}({show_input(row.input, codec)})"
+    again = f", run {row.run}" if row.run > 1 else ""
+    parts = [f"{call}   {row.status}{again}   {_clock(run)}"]
+    if row.progress is not None:
+        parts[0] += f"\nprogress  {_value(row.progress, codec)}"
+    if there.history.steps:
+        parts.append(_table("steps", list(_steps(run, there))))
+    root = None if run.over else run.execution.root
+    if root is not None:
         parts.append(_table("waits for", list(_tree(run, root, "", "", 0))))
-    if past.signals:
-        rows = [Row(one.name, how=_value(one.payload, run.family.codec)) for one in past.signals]
+    if there.signals:
+        rows = [Row(one.name, how=_value(one.payload, codec)) for one in there.signals]
         parts.append(_table("signals that nobody received", rows))
-    if run.execution.end is not None:
-        verb = "returned " if not isinstance(run.execution.end.outcome, Failure) else ""
-        parts.append(f"{verb}{_outcome(run.execution.end.outcome, run.family.codec)}")
+    if row.outcome is not None:
+        verb = "returned " if not isinstance(row.outcome, Failure) else ""
+        parts.append(f"{verb}{_outcome(row.outcome, codec)}")
     return "\n\n".join(parts)
 
 
 def _clock(run: Run) -> str:
-    events = run.past.events
-    passed = run.family.now - events[0].at if events else 0
-    now = to_datetime(run.family.now).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    begun = "its start" if run.past.info.run == 1 else "the start of this run"
+    row = run.row
+    passed = 0 if row.started_at is None else run.host.now - row.started_at
+    now = to_datetime(run.host.now).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+    begun = "its start" if row.run == 1 else "the start of this run"
     return f"{now}, {span(passed)} after {begun}" if passed else now
 
 
@@ -75,16 +76,16 @@ def _table(title: str, rows: Sequence[Row]) -> str:
 # ---------------------------------------------------------------------- steps
 
 
-def _steps(run: Run) -> Iterator[Row]:
-    past, codec = run.past, run.family.codec
+def _steps(run: Run, there: Loaded) -> Iterator[Row]:
+    past, codec = there.history, run.host.codec
     ends = {event.step: event for event in past.events if isinstance(event, StepEnded)}
-    ends |= {event.step: event for event in past.recorded}
+    kept = {event.step: event for event in run.kept}
+    ends |= kept
     failed: dict[int, list[str]] = {}
-    for one in past.failed:
-        failed.setdefault(one.step, []).append(f"attempt {one.number}: {one.failure.summary}")
+    for one in run.failed:
+        failed.setdefault(one.step, []).append(f"attempt {one.following.number - 1}: {one.failure.summary}")
     width = len(str(len(past.steps) - 1))
     hidden = range(FIRST, len(past.steps) - LAST) if len(past.steps) > FIRST + LAST + 1 else range(0)
-    kept = {event.step for event in past.recorded}
     for step in past.steps:
         if step.number in hidden:
             if step.number == hidden[0]:
@@ -189,17 +190,17 @@ def _row(run: Run, node: Node, lead: str) -> Row:
 def _branch(run: Run, branch: Branch, lead: str) -> Row:
     state = _CANCELLED if branch.cancelled else ""
     if not branch.stack:
-        return Row(f"{lead}{run.past.info.name if branch.parent is None else 'a branch'}", how="waits for its tasks")
+        return Row(f"{lead}{run.name if branch.parent is None else 'a branch'}", how="waits for its tasks")
     first, last = branch.stack[0].gi_code.co_name, branch.innermost.gi_code.co_name
     return Row(f"{lead}{first if first == last else f'{first}, in {last}'}", _short(branch.source), state)
 
 
 def _state(run: Run, leaf: Leaf) -> str:
-    number, now = leaf.step.number, run.family.now
-    if any(event.step == number for event in run.past.recorded):
+    now = run.host.now
+    if leaf.step.number not in run.open:
         return "has ended"
-    note = note_of(leaf, run.past.attempts.get(number), now)
-    child = run.children.get(number)
+    note = note_of(leaf, run.attempt(leaf), now)
+    child = run.child(leaf.step.number)
     if child is not None:
         return f"stepped itself: {child.status}" + (f", {note}" if note else "")
     if leaf.step.due_at is not None and not note:

@@ -15,7 +15,7 @@ from .._core.history import Micros, WorkflowStatus, in_micros
 from ..memory import MemoryStore
 from ..orchestrator.orchestrator import Orchestrator
 from ..orchestrator.session import Session
-from ..scheduler.committing import ENDED_BADLY
+from ..scheduler.hooks import ENDED_BADLY
 from ..scheduler.loop import clock
 
 #: Seconds for which `Clock.advance` waits at most until no activity runs, each time.

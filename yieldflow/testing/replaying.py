@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from .._core.commands import show
+from .._core.context import WorkflowInfo
 from .._core.definitions import Workflow, WorkflowInvocation
 from .._core.errors import ReplayMismatchError
 from .._core.execution import Execution
-from .._core.history import Event
+from .._core.history import EPOCH, WorkflowStatus, to_micros
 from ..codec import codec_named
 from ..orchestrator.workflow_history import WorkflowHistory
-from .loading import past_of
-from .stepper import Stepper
-from .twice import build, explained
+from ..store import Checkpoint, Loaded, Submission
+from .determinism.rebuilding import Recorded, build
+from .determinism.replay_check import explained
+from .host import Host
+from .stepper import START, Stepper
+from .store import StepperStore
 
 R = TypeVar("R")
 
@@ -26,9 +29,9 @@ def replay(
 
     Args:
         workflow: The workflow, which has the recorded arguments then; or called with its arguments.
-        history: What ``handle.history()`` of a real engine gave, or ``flow.history`` of a `Stepper`; or what
+        history: The ``handle.history()`` of a real engine, or the ``flow.history`` of a `Stepper`; or what
             `WorkflowHistory.load` read.
-        codec: How values are stored: that of the orchestrator.
+        codec: The form in which values are stored: that of the orchestrator.
 
     Returns:
         A stepper that stands where the history ends, and can go on from there.
@@ -49,9 +52,12 @@ def replay(
     definition = workflow.definition if isinstance(workflow, WorkflowInvocation) else workflow
     if not isinstance(definition, Workflow):
         raise TypeError(f"replay() takes a workflow, not {show(workflow)}")
-    past, made = past_of(definition, history.loaded), codec_named(codec)
+    there, made = history.loaded, codec_named(codec)
+    record = there.record
+    info = WorkflowInfo(record.id, definition.name, record.run, record.parent and record.parent.workflow_id)
+    past = Recorded(definition, info, record.input, record.seed, there.history)
     if isinstance(workflow, WorkflowInvocation):
-        past.input = made.encode(dict(workflow.arguments))
+        past = past._replace(input=made.encode(dict(workflow.arguments)))
     execution = build(past, made)
     try:
         execution.replay()
@@ -63,15 +69,38 @@ def replay(
         ) from None
     finally:
         execution.close()
-    past.dropped = _drops(build(past, made), past.events)
-    found: Stepper[Any] = Stepper._from(past, True, codec)
+    now = past.history.events[-1].at if past.history.events else to_micros(START - EPOCH)
+    host = Host(made, True, now, _store_with(past, there, build(past, made)))
+    found: Stepper[Any] = Stepper._of(host, record.id)
+    host.take_over(definition, record.id)
+    found._raise_slips()
     return found
 
 
-def _drops(execution: Execution, events: Sequence[Event]) -> dict[int, int]:
-    """The steps that a workflow ceased to wait for, with the place of the event with which it did."""
-    dropped: dict[int, int] = {}
-    for place, event in enumerate(events):
-        dropped.update(dict.fromkeys(execution.apply(event).cancelled, place))
+def _store_with(past: Recorded, there: Loaded, execution: Execution) -> StepperStore:
+    """A store with a workflow as it was recorded, but for its steps' places, which ``execution`` goes through again."""
+    record, store = there.record, StepperStore()
+    store.submit([Submission(record.id, past.info.name, past.input, record.seed, record.created_at, record.starts_at,
+                             record.deadline_at, record.version, record.parent)])  # fmt: skip
+    for place, event in enumerate(past.history.events):
+        written = Checkpoint(record.id, record.run, at=event.at)
+        written.events, written.place = (event,), place
+        # The turn in which a step was dropped is not recorded.
+        advance = execution.apply(event)
+        written.issued = [step for step in past.history.steps if step.turn == place]
+        written.cancelled = [(number, place) for number in advance.cancelled]
+        written.progress = advance.progress
+        if advance.end is not None:
+            written.status, written.outcome = advance.end
+        store.commit([written])
+    rest = Checkpoint(record.id, record.run, at=record.updated_at)
+    rest.recorded, rest.signals = there.recorded, there.signals
+    rest.patches = sorted(past.history.patches)
+    if record.status is WorkflowStatus.SUSPENDED:
+        rest.status = record.status
+    store.commit([rest])
+    for step, attempt in there.attempts.items():
+        store.put_attempt(record.id, record.run, step, attempt)
+    store.written.clear()
     execution.close()
-    return dropped
+    return store

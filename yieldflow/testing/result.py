@@ -1,4 +1,4 @@
-"""How a workflow ended in a test, and what it called on the way."""
+"""The end of a workflow in a test, with the calls on the way."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ R_co = TypeVar("R_co", covariant=True)
 class Call:
     """One attempt at an activity, or one child that something stood in for."""
 
-    #: What was called, with its arguments: equal to ``charge("o-1", cents=500)``.
+    #: The command, with its arguments: equal to ``charge("o-1", cents=500)``.
     command: Command[Any]
-    #: Which attempt it was, from 1.
+    #: The number of the attempt, from 1.
     attempt: int
     #: The virtual time since the start of the workflow at which it ended.
     at: timedelta
-    #: What it returned; None where it raised.
+    #: The value that it returned; None where it raised.
     returned: object = None
-    #: What it raised; None where it returned.
+    #: The exception that it raised; None where it returned.
     raised: BaseException | None = None
-    #: Whether the process died before anybody heard of it, so that the same attempt was made again.
+    #: True if the process died before the outcome was recorded, so that the same attempt was made again.
     lost: bool = False
     #: The id of the workflow that called.
     workflow_id: str = field(default="", repr=False)
@@ -42,7 +42,7 @@ class Call:
 
 
 class Ending(Generic[R_co]):
-    """How a workflow ended, what it called on the way, and how long that took in virtual time."""
+    """The end of a workflow, the calls on the way, and the time that it took in virtual time."""
 
     def __init__(
         self, flow: Stepper[R_co], calls: Sequence[Call], began: Micros, script: Callable[[], str] = str
@@ -54,16 +54,16 @@ class Ending(Generic[R_co]):
 
     @property
     def result(self) -> R_co:
-        """What the workflow returned.
+        """The value that the workflow returned.
 
         Raises:
-            What the workflow raised; `WorkflowCancelledError` where it was cancelled.
+            The workflow's own exception; `WorkflowCancelledError` where it was cancelled.
         """
         return self._flow.result
 
     @property
     def exception(self) -> BaseException | None:
-        """What `result` raises; None where it returns."""
+        """The exception that `result` raises; None where it returns."""
         return self._flow.exception
 
     @property
@@ -73,7 +73,7 @@ class Ending(Generic[R_co]):
 
     @property
     def progress(self) -> object:
-        """What the workflow gave to `set_progress` last; None where it did not."""
+        """The value that the workflow gave to `set_progress` last; None where it did not."""
         return self._flow.progress
 
     @property
@@ -89,28 +89,28 @@ class Ending(Generic[R_co]):
     @property
     def duration(self) -> timedelta:
         """The virtual time from the start of the workflow to its end."""
-        return timedelta(microseconds=self._flow._family.now - self._began)
+        return timedelta(microseconds=self._flow._host.now - self._began)
 
     @property
     def flow(self) -> Stepper[R_co]:
-        """The workflow as a stepper that has come to its end: for ``print``, for its history."""
+        """The workflow as a stepper at its end: for ``print``, for its history."""
         return self._flow
 
     @property
     def script(self) -> str:
-        """Of an ending that `explore` found: the lines that lead a `Stepper` there. Else empty."""
+        """The lines that lead a `Stepper` to an ending that `explore` found; else empty."""
         return self._script()
 
     @property
     def head(self) -> str:
-        """How it ended, in a few words: ``returned 'trk'``, ``failed with ConnectionError: down``."""
+        """The end in a few words: ``returned 'trk'``, ``failed with ConnectionError: down``."""
         error = self.exception
         if error is None:
             return f"returned {show(self.result)}"
         return f"{self.status} with {type(error).__name__}: {error}"
 
     def __str__(self) -> str:
-        took = span(self._flow._family.now - self._began)
+        took = span(self._flow._host.now - self._began)
         return "\n".join([f"{self.head}, after {took}", *(f"  {call}" for call in self._calls)])
 
     def __repr__(self) -> str:

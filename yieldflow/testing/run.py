@@ -1,467 +1,262 @@
-"""The host behind a `Stepper`: one workflow, stepped by number, and the family that it shares a clock with.
-
-Nothing happens here by itself. What the scheduler does in its turns and with its timers is done at once, in the same
-order and by the same rules, by whoever says that a step ends, that time passes, or that a message comes.
-"""
+"""One workflow of a `Host`, as its stepper sees it: its state, and what can be done to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any
 
-from .._core.children import next_run_seed
-from .._core.context import WorkflowInfo
-from .._core.definitions import ActivityInvocation, WorkflowInvocation
-from .._core.errors import Cancelled, CommandError, WorkflowEndedError, WorkflowTimeoutError
-from .._core.execution import Advance, Execution
-from .._core.history import (
-    CancelRequested,
-    Codec,
-    Event,
-    Failure,
-    Micros,
-    Outcome,
-    Payload,
-    Signal,
-    Started,
-    StepEnded,
-    WorkflowStatus,
-    in_micros,
+from .._core.children import child_id
+from .._core.commands import Command
+from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
+from .._core.errors import (
+    Cancelled,
+    CommandError,
+    RetryRefusedError,
+    WorkflowEndedError,
+    WorkflowNotEndedError,
+    WorkflowTimeoutError,
 )
+from .._core.execution import Execution
+from .._core.history import Micros, Outcome, Payload, StepEnded, WorkflowStatus, in_micros
 from .._core.nodes import Leaf
-from .._core.signals import RECEIVING, SignalQueue
+from ..orchestrator.descriptions import describe_step
+from ..orchestrator.retry_plan import plan_retry
+from ..orchestrator.workflow_history import WorkflowHistory
+from ..scheduler.attempts import limits_of
 from ..scheduler.children import outcome_for_parent, submission_of
-from ..scheduler.timers import DEADLINE
-from . import clockwork
-from .clockwork import Timer
-from .past import Failed, Past
-from .twice import Twice, build, bury, replayed
-
-#: So many sleeps may begin and end at one moment.
-MOST_AT_ONCE = 5_000
-#: Up to so many events and steps a workflow is built again after each event; then after ever more of them, or the cost
-#: would grow with the square of their number.
-ALL_CHECKED = 200
-#: What ends a test and is no failure of the workflow: Ctrl-C, and ``q`` in the debugger, that of pytest too.
-_STOPS = ("builtins.KeyboardInterrupt", "bdb.BdbQuit", "_pytest.outcomes.Exit")
+from ..scheduler.messages import Poll, RequestReceived, StepResolved
+from ..store import Loaded, Request, RequestKind, Retried, WorkflowRecord
+from ..workers import Attempt, Completed
+from .host import AttemptState, Host
 
 
-class Family:
-    """Workflows that share a clock: the one that a test began, and the children that it steps beside it.
-
-    Args:
-        codec: How values are stored.
-        replays: Whether each workflow is built again after every event, and compared.
-        now: The time at which it begins.
-    """
-
-    def __init__(self, codec: Codec, replays: bool, now: Micros) -> None:
-        self.codec = codec
-        self.replays = replays
-        self.now = now
-        self.runs: list[Run] = []
-        #: Counts what may set timers, or stop some.
-        self.changes = 0
-        #: What is to be said of commands that were made and never yielded.
-        self.slips: list[str] = []
-        # Kept: letting go of a suspended generator would run its `finally`, which a killed process does not.
-        self.graves: list[Execution] = []
-
-    def begin(self, past: Past, parent: tuple[Run, int] | None = None) -> Run:
-        """Begin a workflow: its first turn is driven."""
-        run = Run(self, past, parent)
-        self.runs.append(run)
-        run.go_on(Started(self.now))
-        return run
-
-    def copy(self) -> tuple[Family, dict[Run, Run]]:
-        """Another with the same past, and which of its workflows is which."""
-        copy = Family(self.codec, self.replays, self.now)
-        twins: dict[Run, Run] = {}
-        for run in self.runs:
-            parent = run.parent and (twins[run.parent[0]], run.parent[1])
-            twin = twins[run] = Run(copy, run.past.copy(), parent)
-            twin.execution = replayed(twin.past, copy.codec, copy.graves)
-            copy.runs.append(twin)
-        for run, twin in twins.items():
-            twin.invocation = run.invocation
-            twin.children = {step: twins[child] for step, child in run.children.items()}
-            twin.begun_children = [twins[child] for child in run.begun_children]
-        return copy, twins
-
-    @property
-    def next_timer(self) -> tuple[Run, Timer] | None:
-        """What happens next by itself, and to whom; None where nothing does."""
-        found = [(timer, place) for place, run in enumerate(self.runs) for timer in run.timers]
-        if not found:
-            return None
-        timer, place = min(found)
-        return self.runs[place], timer
-
-    def advance_to(self, moment: Micros) -> None:
-        """Let time pass, with everything that happens meanwhile."""
-        count = 0
-        while due := self._due(moment):
-            changes = self.changes
-            for timer, run in due:
-                self.now = max(self.now, timer.due_at)
-                count = count + 1 if run.issued_at(timer) == self.now else 0
-                if count > MOST_AT_ONCE:
-                    raise CommandError(
-                        f"{run.past.info.name} sleeps for 0 seconds again and again, so that time never goes on: "
-                        "have it sleep for longer"
-                    )
-                run.fire(timer)
-                if self.changes != changes:
-                    # Another timer may come before the rest.
-                    break
-        self.now = max(self.now, moment)
-
-    def _due(self, moment: Micros) -> list[tuple[Timer, Run]]:
-        """What happens by itself until then, as far as can be seen now."""
-        found = [
-            (timer, place) for place, run in enumerate(self.runs) for timer in run.timers if timer.due_at <= moment
-        ]
-        return [(timer, self.runs[place]) for timer, place in sorted(found)]
-
-    def crash(self) -> None:
-        """Drop all generators as a killed process would, and go on with others."""
-        built = [replayed(run.past, self.codec, self.graves) for run in self.runs]
-        for run, execution in zip(self.runs, built, strict=True):
-            bury(run.execution, self.graves)
-            run.execution = execution
-
-    def close(self) -> None:
-        """Let go of all generators."""
-        for execution in [*(run.execution for run in self.runs), *self.graves]:
-            execution.close()
-        self.graves.clear()
-
-    def raise_slips(self) -> None:
-        """Tell of commands that were never yielded, if there are any."""
-        slips, self.slips = self.slips, []
-        if slips:
-            raise CommandError("\n".join(slips))
-
-
+@dataclass(frozen=True, slots=True, eq=True)
 class Run:
-    """One workflow, stepped by number. It goes from run to run where it continues as new.
+    """A workflow that is stepped, whichever run it is in. It has no state of its own."""
 
-    Args:
-        family: Whom it shares a clock with.
-        past: What it is built from.
-        parent: Of a child: the parent, and the number of its step.
-    """
-
-    def __init__(self, family: Family, past: Past, parent: tuple[Run, int] | None = None) -> None:
-        self.family = family
-        self.past = past
-        self.parent = parent
-        #: Of a child: what was called.
-        self.invocation: WorkflowInvocation[object] | None = None
-        #: The children that are stepped themselves, by the number of the step.
-        self.children: dict[int, Run] = {}
-        #: Those and all that were, in the order in which they began.
-        self.begun_children: list[Run] = []
-        self.execution = build(past, family.codec)
-        #: What events led to, and was not followed up yet.
-        self._led_to: list[Advance] = []
-        self._twice: Twice | None = None
-        #: After how many events and steps it was built again last.
-        self._checked = 0
+    host: Host
+    id: str
 
     # ------------------------------------------------------------------ looking
 
     @property
-    def open(self) -> dict[int, Leaf]:
-        """The steps that wait for their end, by number."""
-        if not self.past.recorded:
-            return self.execution.open
-        closed = {event.step for event in self.past.recorded}
-        return {number: leaf for number, leaf in self.execution.open.items() if number not in closed}
+    def row(self) -> WorkflowRecord:
+        """Its row, without what is derived when read."""
+        return self.host.store.row(self.id)
+
+    @property
+    def loaded(self) -> Loaded:
+        """Everything that it is built from."""
+        return self.host.store.snapshot(self.id)
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return self.row.name
 
     @property
     def status(self) -> WorkflowStatus:
-        """Where it stands."""
-        end = self.execution.end
-        if end is not None:
-            return end.status
-        return WorkflowStatus.SUSPENDED if self.past.suspended else WorkflowStatus.PROCESSING
+        """The status."""
+        return self.row.status
 
     @property
-    def timers(self) -> Iterator[Timer]:
-        """What happens to it by itself."""
-        return clockwork.timers(self.past, self.execution)
+    def over(self) -> bool:
+        """True once it has ended."""
+        return self.row.status.ended
+
+    @property
+    def suspended(self) -> bool:
+        """True while it pauses."""
+        return self.row.status is WorkflowStatus.SUSPENDED
+
+    @property
+    def execution(self) -> Execution:
+        """The execution that is driven."""
+        return self.host.execution(self.id)
+
+    @property
+    def open(self) -> dict[int, Leaf]:
+        """The steps that wait for their end, by number."""
+        return self.host.open(self.id)
+
+    @property
+    def kept(self) -> list[StepEnded]:
+        """The ends of steps that it hears of when it is resumed."""
+        return self.host.kept(self.id)
+
+    @property
+    def reason(self) -> str | None:
+        """The reason given with the request to end, if any."""
+        request = self.host.store.cancel_request(self.id)
+        return None if request is None else request.reason
+
+    @property
+    def slips(self) -> list[str]:
+        """The messages about commands that it made and did not yield before it failed."""
+        return self.host.session.slips_of_failed.get(self.id, [])
+
+    @property
+    def failed(self) -> Sequence[Retried]:
+        """The attempts that failed and were followed by others."""
+        return self.host.store.failed.get(self.id, ())
+
+    @property
+    def parent(self) -> Run | None:
+        """The workflow that it was begun by."""
+        parent = self.row.parent
+        return None if parent is None else Run(self.host, parent.workflow_id)
+
+    @property
+    def invocation(self) -> WorkflowInvocation[object]:
+        """The call that began it."""
+        return self.host.invocations[self.id]
+
+    @property
+    def begun_children(self) -> list[Run]:
+        """The children that are or were stepped themselves, in the order begun."""
+        runs = (Run(self.host, workflow_id) for workflow_id in self.host.ids)
+        return [run for run in runs if run.parent == self]
+
+    @property
+    def history(self) -> WorkflowHistory:
+        """Its history, as that of an orchestrator's workflow."""
+        return WorkflowHistory([describe_step(step) for step in self.host.store.steps(self.id)], self.loaded)
+
+    def attempt(self, leaf: Leaf) -> AttemptState | None:
+        """The state of an activity; None for other steps."""
+        return self.host.attempt(self.id, leaf)
+
+    def child(self, number: int) -> Run | None:
+        """The child of a step, where it is stepped itself."""
+        found = self.host.children.get(self._key(number))
+        return None if found is None else Run(self.host, found)
+
+    def begun(self, leaf: Leaf) -> Attempt:
+        """The attempt at an activity that is under way."""
+        return self.host.session.begun[self._key(leaf.step.number)]
+
+    def issued_at(self, leaf: Leaf) -> Micros:
+        """The time at which a step was issued."""
+        return self.host.store.step(self.id, self.row.run, leaf.step.number).scheduled_at
+
+    def _key(self, number: int) -> tuple[str, int, int]:
+        return self.id, self.row.run, number
 
     # ------------------------------------------------------------------ steps end
 
     def end(self, number: int, outcome: Outcome) -> None:
-        """Let a step end; of one that is suspended it hears when it is resumed."""
-        attempt = self.past.attempts.get(number)
-        event = StepEnded(number, outcome, self.family.now, 1 if attempt is None else attempt.number)
-        if self.past.suspended:
-            self.past.recorded.append(event)
-            self.past.attempts.pop(number, None)
+        """Have a step end; a suspended workflow hears of it when it is resumed."""
+        key = self._key(number)
+        attempt = self.host.session.begun.pop(key, None)
+        if attempt is not None:
+            self.host.do(Completed(attempt, outcome, retryable=False))
         else:
-            self.go_on(event)
+            state = self.attempt(self.open[number])
+            self.host.do(StepResolved(key, outcome, 1 if state is None else state.number))
 
-    def fail_attempt(self, number: int, error: BaseException, *, final: bool = False) -> None:
-        """Let the attempt at an activity fail that is under way: its retry policy applies, unless this is final."""
-        family, past = self.family, self.past
-        leaf = self.execution.open[number]
-        verdict = clockwork.after_failure(past, leaf, error, family.now, family.codec, final=final)
-        if verdict.following is None:
-            self.end(number, verdict.outcome)
-            return
-        assert isinstance(verdict.outcome, Failure)
-        past.failed.append(Failed(number, past.attempts[number].number, verdict.outcome))
-        past.attempts[number] = verdict.following
-        family.changes += 1
+    def fail_attempt(self, number: int, error: BaseException) -> None:
+        """Have the attempt at an activity fail that is under way: its retry policy applies."""
+        self.host.fail(self.host.session.begun[self._key(number)], error)
 
     def end_cancelled(self, number: int) -> None:
-        """Let a step end as one that was cancelled."""
-        leaf, codec = self.execution.open[number], self.family.codec
+        """Have a step end as cancelled."""
+        leaf, codec = self.open[number], self.host.codec
+        outcome: Outcome = codec.encode_failure(Cancelled())
         if isinstance(leaf.command, WorkflowInvocation):
-            child = submission_of(self.past.info, self.past.seed, leaf, self.family.now).workflow_id
-            nothing = codec.encode_failure(Cancelled())
-            self.end(number, outcome_for_parent(codec, child, WorkflowStatus.CANCELLED, nothing, None))
-        else:
-            self.end(number, codec.encode_failure(Cancelled()))
+            outcome = outcome_for_parent(
+                codec, child_id(self.execution.info, leaf), WorkflowStatus.CANCELLED, outcome, None
+            )
+        self.end(number, outcome)
 
     def time_out(self, number: int) -> None:
-        """Let the time that a step was given run out.
+        """Have the time that a step was given run out.
 
         Raises:
             CommandError: It may take any time.
         """
-        family, leaf = self.family, self.execution.open[number]
+        host, leaf = self.host, self.open[number]
         if isinstance(leaf.command, ActivityInvocation):
-            moment, error, final = clockwork.out_of_time(self.past, leaf)
-            family.now = max(family.now, moment)
-            self.fail_attempt(number, error, final=final)
+            attempt = host.session.begun[self._key(number)]
+            attempt.options = leaf.command.options
+            found = list(limits_of(attempt, host.now))
+            if not found:
+                # It is out of time only where no worker begins it.
+                attempt.begun_at = None
+                found = list(limits_of(attempt, host.now))
+            if not found:
+                raise _no_limit(leaf.command)
+            host.time_out(attempt, *min(found))
             return
         seconds = leaf.command.options.timeout if isinstance(leaf.command, WorkflowInvocation) else None
         if seconds is None:
-            raise clockwork.no_limit(leaf.command)
-        issued_at = self.past.events[leaf.step.turn].at
-        family.now = max(family.now, issued_at + in_micros(seconds))
+            raise _no_limit(leaf.command)
+        host.now = max(host.now, self.issued_at(leaf) + in_micros(seconds))
         late = WorkflowTimeoutError(f"workflow {leaf.step.name!r} did not end within {seconds} s")
-        self.end(number, family.codec.encode_failure(late))
-
-    def issued_at(self, timer: Timer) -> Micros | None:
-        """When the step was issued that a timer is for."""
-        leaf = self.execution.open.get(timer.step)
-        return None if leaf is None else self.past.events[leaf.step.turn].at
-
-    def fire(self, timer: Timer) -> None:
-        """Let happen what was to happen at a time that has come."""
-        past, now = self.past, self.family.now
-        if timer.step == DEADLINE:
-            self.go_on(CancelRequested(now, None, past.timeout))
-            return
-        leaf, attempt = self.execution.open[timer.step], past.attempts.get(timer.step)
-        if attempt is None:
-            self.go_on(StepEnded(timer.step, self.family.codec.encode(None), now))
-        elif not attempt.begun:
-            past.attempts[timer.step] = attempt._replace(begun=True, due_at=now)
-            self.family.changes += 1
-        else:
-            _, message, final = min(one for one in clockwork.limits(past, leaf, attempt) if one[0] <= now)
-            error = clockwork.timeout_error(attempt, leaf.step.name, message)
-            self.fail_attempt(timer.step, error, final=final)
+        self.end(number, host.codec.encode_failure(late))
 
     # ------------------------------------------------------------------ it is asked something
 
     def signal(self, name: str, payload: Payload) -> None:
-        """A message comes: it is received now, or whenever it is waited for."""
-        self._refuse_ended("signal")
-        past = self.past
-        past.last_signal += 1
-        past.signals.append(Signal(past.last_signal, name, payload, self.family.now))
-        if not past.suspended:
-            self.receive()
-            self._follow_up()
+        """Send it a message: it is received now, or whenever it is waited for."""
+        self._ask(RequestKind.SIGNAL, name, payload)
 
     def cancel(self, reason: str | None = None) -> None:
-        """Ask it to end; one that is suspended goes on in order to."""
-        self._refuse_ended("cancel")
-        self.resume()
-        if not self.execution.over and self.past.cancelled is None:
-            self.go_on(CancelRequested(self.family.now, reason))
+        """Ask it to end; a suspended workflow goes on in order to."""
+        payload = None if reason is None else self.host.codec.encode(reason)
+        # An outcome that came while it was suspended may be the last that it waited for.
+        with suppress(WorkflowEndedError) if self.suspended else nullcontext():
+            self._ask(RequestKind.CANCEL, payload=payload)
 
     def suspend(self) -> None:
         """Have it pause: what has begun goes on, and nothing is applied."""
-        self._refuse_ended("suspend")
-        self.past.suspended = True
+        self._ask(RequestKind.SUSPEND)
 
     def resume(self) -> None:
         """Have it go on after a pause."""
-        self._refuse_ended("resume")
-        past, now = self.past, self.family.now
-        if not past.suspended:
-            return
-        past.suspended = False
-        recorded, past.recorded = past.recorded, []
-        for number, attempt in past.attempts.items():
-            if not attempt.begun and attempt.due_at <= now:
-                past.attempts[number] = attempt._replace(begun=True, due_at=now)
-        for event in recorded:
-            if event.step in self.execution.open:
-                self.go_on(event)
-        self.receive()
-        self._follow_up()
+        self._ask(RequestKind.RESUME)
 
-    def _refuse_ended(self, kind: str) -> None:
-        if self.execution.over:
-            raise WorkflowEndedError(f"{self.past.info.name} has ended ({self.status}): it takes no {kind} any more")
+    def _ask(self, kind: RequestKind, name: str | None = None, payload: Payload | None = None) -> None:
+        if self.over:
+            raise WorkflowEndedError(f"{self.name} has ended ({self.status}): it takes no {kind} any more")
+        request = Request(self.id, kind, self.host.now, name, payload)
+        self.host.ask(lambda reply: RequestReceived(request, reply))
 
     def begin_child(self, number: int) -> Run:
-        """Step the child of a step from now on, or go on with it."""
-        child = self.children.get(number)
-        if child is None:
-            leaf, now = self.execution.open[number], self.family.now
-            assert isinstance(leaf.command, WorkflowInvocation)
-            new = submission_of(self.past.info, self.past.seed, leaf, now)
-            info = WorkflowInfo(new.workflow_id, new.name, 1, self.past.info.workflow_id)
-            past = Past(leaf.command.definition, info, new.input, new.seed)
-            past.deadline_at, past.timeout = new.deadline_at, leaf.command.options.timeout
-            child = Run(self.family, past, (self, number))
-            child.invocation = leaf.command
-            self.children[number] = child
-            self.begun_children.append(child)
-            self.family.runs.append(child)
-            child.go_on(Started(now))
-        return child
+        """Step the child of a step from now on."""
+        leaf = self.open[number]
+        assert isinstance(leaf.command, WorkflowInvocation)
+        new = submission_of(self.execution.info, self.row.seed, leaf, self.host.now)
+        self.host.begin(leaf.command, new)
+        return Run(self.host, new.workflow_id)
 
-    # ------------------------------------------------------------------ it goes on
+    def retry(self, from_step: int | None) -> None:
+        """Have it go on from where it failed, by the rules of `WorkflowHandle.retry`.
 
-    def go_on(self, event: Event) -> None:
-        """Apply an event, and all that it leads to."""
-        self._apply(event)
-        self.receive()
-        self._follow_up()
-
-    def take_up(self) -> None:
-        """Go on from the end of what is known: what is open begins, and what lies there is received."""
-        self.execution = replayed(self.past, self.family.codec, self.family.graves)
-        if not self.past.events:
-            self.go_on(Started(self.family.now))
-            return
-        self.begin_again()
-        if not self.past.suspended:
-            self.receive()
-            self._follow_up()
-
-    def begin_again(self) -> None:
-        """Have what is open after a step back begin: activities from their first attempts."""
-        now = self.family.now
-        steps = [leaf.step for leaf in self.execution.open.values()]
-        self.past.begin_attempts(steps, now)
-
-    def _apply(self, event: Event, taken: Sequence[Signal] = ()) -> None:
-        past, family = self.past, self.family
+        Raises:
+            RetryRefusedError: Steps were completed after the failure, or there is nothing to retry.
+            WorkflowNotEndedError: It is under way.
+            ValueError: There is no such step.
+        """
+        host = self.host
+        if self.status is WorkflowStatus.DONE:
+            raise RetryRefusedError(f"{self.name} is done, and has not failed: fork() it before it ends instead")
         try:
-            advance = self.execution.apply(event)
-        except BaseException:
-            # What was applied in part is of no use.
-            bury(self.execution, family.graves)
-            self.execution = replayed(past, family.codec, family.graves)
-            raise
-        past.keep(event, advance, taken)
-        if advance.issued or advance.cancelled or advance.cancelling or self.execution.over:
-            family.changes += 1
-        steps = list(advance.issued)
-        past.begin_attempts(steps, family.now)
-        self._led_to.append(advance)
-        failure = advance.end.outcome if advance.end is not None else None
-        if isinstance(failure, Failure) and failure.type_name in _STOPS:
-            raise KeyboardInterrupt
-        slips = [
-            f"{command} was made at {line} and never yielded. Write:\n    yield {command}"
-            for command, line in advance.unyielded
-        ]
-        if isinstance(failure, Failure):
-            # What failed may not have come to its yields: the failure is told first.
-            past.slips = slips
-        else:
-            family.slips += slips
-        if family.replays and self._is_checked(ended=self.execution.over):
-            if self._twice is None:
-                self._twice = Twice(past.definition, family.codec, family.graves)
-            self._twice.check(past, self.execution, advance)
-
-    def _is_checked(self, *, ended: bool) -> bool:
-        """Whether it is built again after this event: each of the first ones, later ever fewer, and the last."""
-        count = len(self.past.events) + len(self.past.steps)
-        if count > ALL_CHECKED and not ended and count < self._checked * 1.5:
-            return False
-        self._checked = count
-        return True
-
-    def receive(self) -> None:
-        """Let it receive the signals that lie there, as long as it waits for any of them."""
-        past, codec = self.past, self.family.codec
-        while past.receives and not self.execution.over:
-            receiving = [leaf.step for leaf in self.execution.open.values() if leaf.step.kind in RECEIVING]
-            if not receiving:
-                return
-            queue = SignalQueue(past.signals, past.last_signal, receiving)
-            received = queue.receive(self.execution.open, codec, self.family.now)
-            if received is None:
-                return
-            self._apply(*received)
-
-    def _follow_up(self) -> None:
-        """Do outside what the workflow's last turns ask for."""
-        led_to, self._led_to = self._led_to, []
-        for advance in led_to:
-            for number in advance.cancelled:
-                child = self.children.pop(number, None)
-                if child is not None:
-                    child.parent = None
-            for number in advance.cancelling:
-                self._cancel_begun(number)
-            if advance.continuation is not None:
-                self._begin_next_run(advance)
-            elif advance.end is not None and self.parent is not None:
-                parent, step = self.parent
-                outcome = outcome_for_parent(self.family.codec, self.past.info.workflow_id, *advance.end, self._reason)
-                if step in parent.open:
-                    parent.end(step, outcome)
-
-    @property
-    def _reason(self) -> str | None:
-        return None if self.past.cancelled is None else self.past.cancelled.reason
-
-    def _cancel_begun(self, number: int) -> None:
-        """End a step that is still waited for: a child is asked to, an activity between two attempts gets no other."""
-        leaf, child = self.execution.open.get(number), self.children.get(number)
-        if leaf is None:
-            return
-        if child is not None and not child.execution.over:
-            child.cancel(f"its parent {self.past.info.workflow_id} no longer waits for it")
-        elif isinstance(leaf.command, ActivityInvocation) and not self.past.attempts[number].begun:
-            self.end_cancelled(number)
-
-    def _begin_next_run(self, advance: Advance) -> None:
-        past, definition = self.past, self.execution.following
-        assert advance.continuation is not None
-        assert definition is not None
-        bury(self.execution, self.family.graves)
-        seed = next_run_seed(past.info, past.seed)
-        self.past, self._checked = past.following(definition, advance.continuation.input, seed), 0
-        self.execution, self._twice = build(self.past, self.family.codec), None
-        for child in self.children.values():
-            child.parent = None
-        self.children.clear()
-        self.go_on(Started(self.family.now))
+            plan = plan_retry(host.store, self.id, from_step)
+        except (RetryRefusedError, WorkflowNotEndedError) as error:
+            # Here the handle is a stepper.
+            raise type(error)(str(error).replace("handle.", "flow.")) from None
+        plan.write(host.store, host.now)
+        host.forget(plan.rewinds, plan.deleted)
+        host.do(Poll())
 
 
-def first_run(
-    invocation: WorkflowInvocation[object], workflow_id: str, seed: bytes, input: Payload, now: Micros
-) -> Past:
-    """What is known of a workflow before it starts."""
-    past = Past(invocation.definition, WorkflowInfo(workflow_id, invocation.name, 1), input, seed)
-    timeout = invocation.options.timeout
-    if timeout is not None:
-        past.deadline_at, past.timeout = now + in_micros(timeout), timeout
-    return past
+def _no_limit(command: Command[Any]) -> CommandError:
+    """The error about a command that may take any time."""
+    if not isinstance(command, Invocation):
+        return CommandError(f"{command} cannot time out. In the workflow, write:\n    wait_for({command}, 60)")
+    return CommandError(
+        f"{command} may take any time, so it cannot time out. Give it a limit, with @{command.definition.kind}"
+        f"(timeout=...) or {command.name}(...).with_options(timeout=...)"
+    )

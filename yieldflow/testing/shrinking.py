@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .playing import Choose, Schedule, Setting, play
-from .schedule import CRASH, Do, Key, Option
+from .moves import CRASH, Do, Key, Option
+from .schedules import Choose, Schedule, Setting, play
 
 #: So many schedules are tried.
 MOST_TRIES = 500
@@ -15,7 +15,7 @@ def shrunk(setting: Setting, failing: Schedule) -> Schedule:
     What is left out of a schedule is no hole in it: what would happen in order happens there.
 
     Args:
-        setting: What is explored.
+        setting: The workflow with all that is given for it.
         failing: The schedule.
     """
     best = failing
@@ -51,7 +51,7 @@ def shrunk(setting: Setting, failing: Schedule) -> Schedule:
 
 
 def _same(tried: Schedule, failing: Schedule) -> bool:
-    """Whether the same kind of thing goes wrong, at an ending or before it."""
+    """Return True if the same kind of thing goes wrong, at an ending or before it."""
     return type(tried.error) is type(failing.error) and (tried.ending is None) == (failing.ending is None)
 
 

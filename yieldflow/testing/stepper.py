@@ -14,19 +14,18 @@ from .._core.nodes import add_note
 from ..codec import codec_named
 from ..orchestrator.submissions import signal_name, signal_payload
 from ..orchestrator.workflow_history import WorkflowHistory
+from ..store import Submission
 from .checking import misfit
-from .going_back import go_back
-from .loading import history_of
-from .past import Past
+from .host import Host
 from .pending import SLEEPS, meant, pending, ready, standing, unfit
 from .picture import picture
-from .run import Family, Run, first_run
+from .run import Run
 
 R = TypeVar("R")
 T = TypeVar("T")
 Value = ParamSpec("Value")
 
-#: When a stepped workflow starts, unless it is told otherwise.
+#: The time at which a stepped workflow starts by default.
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -34,22 +33,22 @@ class Resolvable(Protocol[Value]):
     """A command, to a type checker: invariant, so that the value has to fit."""
 
     def __resolves__(self, *value: Value.args, **nothing: Value.kwargs) -> None:
-        """Whether a value fits; never called."""
+        """Take a value that fits; never called."""
 
 
 class Stepper(Generic[R]):
-    """A workflow that goes on only where it is told to: no thread, no database, no clock.
+    """A workflow that goes on only where a test tells it to: no thread, no database, no clock.
 
-    A host of the same core that the orchestrator uses, and by the same rules: retries, timeouts, signals, children and
-    cancellation mean what they mean there, and values pass through the same codec. What happens next is what the test
-    says: it resolves a pending command or lets it fail, sends a signal, or lets (virtual) time pass, in any order.
+    It is driven by the orchestrator's own scheduler: retries, timeouts, signals, children and cancellation mean what
+    they mean there, and values pass through the same codec. The test says what happens next: it resolves a pending
+    command or lets it fail, sends a signal, or lets (virtual) time pass, in any order.
 
     Args:
         invocation: The workflow with its arguments.
-        replay: Whether the workflow is built again from its history after every event, and compared, so that one that
-            is not deterministic fails here. False for a debugger, which then stops at each line once, and for speed.
-        codec: How values are stored, as for the orchestrator: ``"pickle"`` or ``"json"``.
-        seed: What ``uuid4()`` and ``random()`` derive from: 16 bytes.
+        replay: True has the workflow built again from its history after every event, and compared, so that it fails
+            here if it is not deterministic. False for a debugger, which then stops at each line once, and for speed.
+        codec: The form in which values are stored, as for the orchestrator: ``"pickle"`` or ``"json"``.
+        seed: The seed of ``uuid4()`` and ``random()``: 16 bytes.
         workflow_id: The workflow's id.
         start: The time at which it starts: an aware `datetime`; the beginning of 2026 if left out.
 
@@ -84,30 +83,30 @@ class Stepper(Generic[R]):
         if start.utcoffset() is None:
             raise ValueError(f"start= is an aware datetime, and {start.isoformat()} has no time zone: tzinfo=UTC, say")
         made = codec_named(codec)
-        now = to_micros(start - EPOCH)
-        past = first_run(invocation, workflow_id, seed, made.encode(dict(invocation.arguments)), now)
-        self._family = Family(made, replay, now)
-        self._guard = _Guard(self._family)
-        self._run = self._family.begin(past)
-        self._family.raise_slips()
+        now, timeout = to_micros(start - EPOCH), invocation.options.timeout
+        new = Submission(
+            workflow_id,
+            invocation.name,
+            made.encode(dict(invocation.arguments)),
+            seed,
+            now,
+            deadline_at=None if timeout is None else now + in_micros(timeout),
+            version=invocation.definition.version,
+        )
+        self._hold(Host(made, replay, now), workflow_id)
+        self._host.begin(invocation, new)
+        self._raise_slips()
+
+    def _hold(self, host: Host, workflow_id: str, guard: _Guard | None = None) -> None:
+        self._host = host
+        self._guard = guard or _Guard(host)
+        self._run = Run(host, workflow_id)
 
     @classmethod
-    def _of(cls, run: Run, guard: _Guard) -> Stepper[Any]:
+    def _of(cls, host: Host, workflow_id: str, guard: _Guard | None = None) -> Stepper[Any]:
         made: Stepper[Any] = cls.__new__(cls)
-        made._family, made._run, made._guard = run.family, run, guard
+        made._hold(host, workflow_id, guard)
         return made
-
-    @classmethod
-    def _from(cls, past: Past, replay: bool, codec: str) -> Stepper[Any]:
-        """One that goes on from the end of a history, which is replayed."""
-        now = past.events[-1].at if past.events else to_micros(START - EPOCH)
-        family = Family(codec_named(codec), replay, now)
-        run = Run(family, past)
-        guard = _Guard(family)
-        family.runs.append(run)
-        run.take_up()
-        family.raise_slips()
-        return cls._of(run, guard)
 
     # ------------------------------------------------------------------ looking
 
@@ -129,67 +128,64 @@ class Stepper(Generic[R]):
 
     @property
     def done(self) -> bool:
-        """Whether the workflow returned."""
+        """True if the workflow returned."""
         return self.status is WorkflowStatus.DONE
 
     @property
     def failed(self) -> bool:
-        """Whether the workflow raised."""
+        """True if the workflow raised."""
         return self.status is WorkflowStatus.FAILED
 
     @property
     def status(self) -> WorkflowStatus:
-        """Where it stands."""
+        """The status of the workflow."""
         return self._run.status
 
     @property
     def result(self) -> R:
-        """What the workflow returned.
+        """The value that the workflow returned.
 
         Raises:
             CommandError: It has not ended; the message says what it waits for. What it raised is raised again.
         """
-        end = self._run.execution.end
-        if end is None:
+        outcome = self._run.row.outcome
+        if outcome is None:
             raise CommandError(standing(self._run))
-        if isinstance(end.outcome, Failure):
-            raise self._revived(end.outcome)
-        result: R = self._family.codec.decode(end.outcome)  # type: ignore[assignment]  # what the workflow returned
+        if isinstance(outcome, Failure):
+            raise self._revived(outcome)
+        result: R = self._host.codec.decode(outcome)  # type: ignore[assignment]  # what the workflow returned
         return result
 
     @property
     def exception(self) -> BaseException | None:
-        """What the workflow raised, as `result` raises it; None where it did not."""
-        end = self._run.execution.end
-        return self._revived(end.outcome) if end is not None and isinstance(end.outcome, Failure) else None
+        """The exception of the workflow, as `result` raises it; None where there is none."""
+        outcome = self._run.row.outcome
+        return self._revived(outcome) if isinstance(outcome, Failure) else None
 
     def _revived(self, failure: Failure) -> BaseException:
         if self.status is WorkflowStatus.CANCELLED:
             reason = self.reason
-            return WorkflowCancelledError(
-                f"{self._run.past.info.name} was cancelled" + (f": {reason}" if reason else "")
-            )
-        error = self._family.codec.decode_failure(failure, WorkflowFailedError)
-        for slip in self._run.past.slips:
+            return WorkflowCancelledError(f"{self._run.name} was cancelled" + (f": {reason}" if reason else ""))
+        error = self._host.codec.decode_failure(failure, WorkflowFailedError)
+        for slip in self._run.slips:
             add_note(error, slip)
         return error
 
     @property
     def reason(self) -> str | None:
-        """Why it was asked to end, where somebody said so."""
-        cancelled = self._run.past.cancelled
-        return None if cancelled is None else cancelled.reason
+        """The reason given with the request to end; None where none was given."""
+        return self._run.reason
 
     @property
     def progress(self) -> object:
-        """What the workflow gave to `set_progress` last; None where it did not."""
-        payload = self._run.past.progress
-        return None if payload is None else self._family.codec.decode(payload)
+        """The value that the workflow gave to `set_progress` last; None where it did not."""
+        payload = self._run.row.progress
+        return None if payload is None else self._host.codec.decode(payload)
 
     @property
     def now(self) -> datetime:
         """The virtual time, in UTC."""
-        return to_datetime(self._family.now)
+        return to_datetime(self._host.now)
 
     @property
     def history(self) -> WorkflowHistory:
@@ -198,21 +194,21 @@ class Stepper(Generic[R]):
         Example:
             >>> flow.history.save("o-1.json")
         """
-        return history_of(self._run)
+        return self._run.history
 
     @property
     def run(self) -> int:
-        """Which run it is in: 1, and one more for each `continue_as_new`."""
-        return self._run.past.info.run
+        """The number of the run: 1, and one more for each `continue_as_new`."""
+        return self._run.row.run
 
     @property
     def next_timer(self) -> datetime | None:
-        """When something happens by itself: a sleep ends, an attempt begins or is out of time. None where nothing does.
+        """The time when something happens by itself: a sleep ends, an attempt begins or is out of time. Else None.
 
         That of its children counts where they are stepped, and so does that of its parent.
         """
-        found = self._family.next_timer
-        return None if found is None else to_datetime(found[1].due_at)
+        found = self._host.next_timer
+        return None if found is None else to_datetime(found.due_at)
 
     # ------------------------------------------------------------------ a command ends
 
@@ -221,11 +217,11 @@ class Stepper(Generic[R]):
     @overload
     def resolve(self, value: object = None, /) -> None: ...
     def resolve(self, *given: Any) -> None:  # type: ignore[misc]  # there is one value, or none
-        """Let a pending command end with a value.
+        """Have a pending command end with a value.
 
         ``resolve(command, value)`` or, where one command is pending, ``resolve(value)``. A sleep takes no value:
         ``resolve(sleep(60))``; time moves on to its end. For a signal the value is its payload, for a child what it
-        returns. Of equal commands the first issued is meant.
+        returns. Among equal commands the first issued is meant.
 
         Raises:
             CommandError: No such command is pending, or several are and none was named; or the command cannot end so.
@@ -240,14 +236,14 @@ class Stepper(Generic[R]):
         if isinstance(leaf.command, SLEEPS):
             if value is not None:
                 raise CommandError(f"{leaf.command} ends without a value. Write:\n    resolve({leaf.command})")
-            self._family.now = max(self._family.now, leaf.step.due_at or 0)
+            self._host.now = max(self._host.now, leaf.step.due_at or 0)
         if isinstance(leaf.command, TakeSignals) and not isinstance(value, list):
             raise CommandError(f"{leaf.command} ends with a list. Write:\n    resolve({leaf.command}, [...])")
         if isinstance(leaf.command, Invocation):
             wrong = misfit(leaf.command.definition, value)
             if wrong is not None:
                 raise CommandError(wrong)
-        payload = self._family.codec.encode(value)
+        payload = self._host.codec.encode(value)
         self._do(lambda: self._run.end(leaf.step.number, payload))
 
     @overload
@@ -255,7 +251,7 @@ class Stepper(Generic[R]):
     @overload
     def fail(self, error: BaseException, /) -> None: ...
     def fail(self, *given: Any) -> None:
-        """Let the attempt at a pending activity fail that is under way, or a child as a whole.
+        """Have the attempt at a pending activity fail that is under way, or a child as a whole.
 
         ``fail(command, error)`` or, where one command is pending, ``fail(error)``. The activity's retry policy applies:
         where another attempt follows, the workflow hears nothing, and the command stays pending until time has brought
@@ -273,18 +269,18 @@ class Stepper(Generic[R]):
         if isinstance(leaf.command, ActivityInvocation):
             self._do(lambda: self._run.fail_attempt(leaf.step.number, error))
         elif isinstance(leaf.command, WorkflowInvocation):
-            self._do(lambda: self._run.end(leaf.step.number, self._family.codec.encode_failure(error)))
+            self._do(lambda: self._run.end(leaf.step.number, self._host.codec.encode_failure(error)))
         else:
             raise unfit(leaf, "fail")
 
     def time_out(self, command: Command[Any] | None = None, /) -> None:
-        """Let the attempt at a pending activity take longer than it may: time moves on to that, and it fails.
+        """Have the attempt at a pending activity take longer than it may: time moves on to that, and it fails.
 
         The limit is that of the activity: its ``timeout``, or another one that is over first. After a ``timeout`` the
         retry policy applies, as with `fail`. A child that was given a ``timeout`` fails with `WorkflowTimeoutError`.
 
         Args:
-            command: Which one; it may be left out where one is pending.
+            command: The command; it may be left out where one is pending.
 
         Raises:
             CommandError: No such command is pending, or several are and none was named; or it may take any time.
@@ -318,7 +314,7 @@ class Stepper(Generic[R]):
         number = leaf.step.number
         if not isinstance(what, Invocation):
             raise CommandError(f"{leaf.command} cannot be cancelled by itself. To cancel the workflow:\n    cancel()")
-        child = self._run.children.get(number)
+        child = self._run.child(number)
         self._do(child.cancel if child is not None else lambda: self._run.end_cancelled(number))
 
     # ------------------------------------------------------------------ children
@@ -343,13 +339,13 @@ class Stepper(Generic[R]):
             raise TypeError(f"child() takes a workflow called with its arguments, not {show(command)}")
         run = self._run
         begun = [child for child in run.begun_children if child.invocation == command]
-        if begun and not begun[-1].execution.over:
-            return self._of(begun[-1], self._guard)
-        fresh = [number for number, leaf in run.open.items() if leaf.command == command and number not in run.children]
+        if begun and not begun[-1].over:
+            return self._of(self._host, begun[-1].id, self._guard)
+        fresh = [number for number, leaf in run.open.items() if leaf.command == command and run.child(number) is None]
         if fresh or not begun:
             begun = [run.begin_child(fresh[0] if fresh else meant(run, "child", command).step.number)]
-            self._family.raise_slips()
-        return self._of(begun[-1], self._guard)
+            self._raise_slips()
+        return self._of(self._host, begun[-1].id, self._guard)
 
     # ------------------------------------------------------------------ time, messages, and the whole
 
@@ -368,7 +364,7 @@ class Stepper(Generic[R]):
         seconds = seconds_of("advance()", duration)
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"advance() takes 0 seconds or more, not {show(duration)}")
-        self._do(lambda: self._family.advance_to(self._family.now + in_micros(seconds)))
+        self._do(lambda: self._host.advance_to(self._host.now + in_micros(seconds)))
 
     def advance_to_next_timer(self) -> None:
         """Let virtual time pass until something happens by itself, and have that happen.
@@ -376,23 +372,23 @@ class Stepper(Generic[R]):
         Raises:
             CommandError: Nothing does.
         """
-        found = self._family.next_timer
+        found = self._host.next_timer
         if found is None:
             raise CommandError(f"no timer is set: {standing(self._run)}")
-        self._do(lambda: self._family.advance_to(found[1].due_at))
+        self._do(lambda: self._host.advance_to(found.due_at))
 
     def signal(self, name: str, payload: object = None) -> None:
-        """Send a message: the workflow receives it by ``wait_signal(name)``, now or whenever it comes to that.
+        """Send a message: the workflow receives it by ``wait_signal(name)``, now or whenever it waits for it.
 
         Args:
-            name: What kind of message it is.
-            payload: What ``wait_signal`` resumes with.
+            name: The kind of message.
+            payload: The value that ``wait_signal`` resumes with.
 
         Raises:
             EncodingError: The payload cannot be stored.
             WorkflowEndedError: The workflow has ended.
         """
-        stored = signal_payload(signal_name(name), payload, self._family.codec)
+        stored = signal_payload(signal_name(name), payload, self._host.codec)
         self._do(lambda: self._run.signal(name, stored))
 
     def suspend(self) -> None:
@@ -427,7 +423,7 @@ class Stepper(Generic[R]):
             WorkflowNotEndedError: It is under way, or suspended.
             ValueError: It has no such step.
         """
-        self._do(lambda: go_back(self._run, from_step))
+        self._do(lambda: self._run.retry(from_step))
         self.advance(0)
 
     def fork(self) -> Stepper[R]:
@@ -436,8 +432,7 @@ class Stepper(Generic[R]):
         Raises:
             ReplayMismatchError: The workflow is not deterministic.
         """
-        family, twins = self._family.copy()
-        return self._of(twins[self._run], _Guard(family))
+        return self._of(self._host.copy(), self._run.id)
 
     def crash(self) -> None:
         """Drop the generator as a killed process would, and go on with another, built by replay.
@@ -447,20 +442,26 @@ class Stepper(Generic[R]):
         Raises:
             ReplayMismatchError: The workflow did not do the same again; it stays as it was before.
         """
-        self._family.crash()
+        self._host.crash()
 
     # ------------------------------------------------------------------ inside
 
     def _do(self, what: Callable[[], None]) -> None:
         what()
-        self._family.raise_slips()
+        self._raise_slips()
+
+    def _raise_slips(self) -> None:
+        """Tell of commands that were never yielded, if there are any."""
+        slips = self._host.take_slips()
+        if slips:
+            raise CommandError("\n".join(slips))
 
 
 class _Guard:
-    """Lets go of a family's generators with the last stepper that is held of it."""
+    """Closes a host's generators with the last stepper that is held of it."""
 
-    def __init__(self, family: Family) -> None:
-        self.family = family
+    def __init__(self, host: Host) -> None:
+        self.host = host
 
     def __del__(self) -> None:
-        self.family.close()
+        self.host.close()

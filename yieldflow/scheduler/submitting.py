@@ -1,4 +1,4 @@
-"""New workflows begin: those that are submitted, and those that are on disk already and were not driven yet."""
+"""New workflows are put on disk with their first turn: all of one submission, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .turn import Change, Turn
 
 
 def submit(state: SchedulerState, message: Submit, turn: Turn) -> None:
-    """Have workflows be put on disk, and drive each that starts at once, unless a recovery goes on."""
+    """Create workflows, and drive those that start at once; while a recovery goes on, once they are on disk."""
     wanted = _first_taken(state, message.submissions, turn)
     if wanted is not None:
         first = turn.creating(wanted)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import linecache
 import re
 from types import GeneratorType
 from typing import Any
 
-from .._core.commands import show
-from .._core.definitions import Workflow
-from .._core.errors import ReplayMismatchError
-from .._core.execution import Advance, End, Execution
-from .._core.history import Codec, Failure, Payload
-from .._core.replay import same_value
-from ..codec import preview
-from .elsewhere import Elsewhere, Reordering, random_state
-from .past import Past
-from .unordered import Watch, find, mismatch
+from ..._core.commands import show
+from ..._core.definitions import Workflow
+from ..._core.errors import ReplayMismatchError
+from ..._core.execution import Advance, End, Execution
+from ..._core.history import Codec, Failure, Payload
+from ..._core.replay import same_value
+from ...codec import preview
+from ...store import Checkpoint
+from .other_process import Elsewhere, Reordering, random_state
+from .rebuilding import Abandoned, Recorded, build
+from .set_order import Watch, find, mismatch
 
 #: So many variables are shown, each cut to so many characters.
 MOST_VARIABLES = 12
@@ -26,7 +26,7 @@ LONGEST_VALUE = 100
 
 #: So often a workflow that draws random numbers is run once more.
 MORE_DRAWS = 8
-#: What no two processes, and perhaps no two objects, have in common.
+#: An address, which no two processes, and perhaps no two objects, have in common.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 
 _ADVICE = (
@@ -35,19 +35,13 @@ _ADVICE = (
 )
 
 
-def build(past: Past, codec: Codec) -> Execution:
-    """An execution that has the whole past to replay."""
-    arguments: dict[str, object] = codec.decode(past.input)  # type: ignore[assignment]  # encoded from a dict
-    return Execution(past.definition, arguments, past.info, past.seed, codec, past.history)
-
-
-def replayed(past: Past, codec: Codec, graves: list[Execution]) -> Execution:
+def replayed(past: Recorded, codec: Codec, abandoned: Abandoned) -> Execution:
     """Another execution, where the last one stood.
 
     Args:
-        past: What it is built from.
-        codec: How values are stored.
-        graves: Where one is kept that did not get there: to let go of a generator would run its ``finally``.
+        past: All that it is built from.
+        codec: The form in which values are stored.
+        abandoned: The place for an execution that did not get there.
 
     Raises:
         ReplayMismatchError: The workflow did not do the same again.
@@ -57,57 +51,50 @@ def replayed(past: Past, codec: Codec, graves: list[Execution]) -> Execution:
         another.replay()
     except BaseException as error:
         told = nondeterministic(past, error) if isinstance(error, ReplayMismatchError) else error
-        bury(another, graves)
+        abandoned.add(another)
         raise told from None
     return another
 
 
-def bury(execution: Execution, graves: list[Execution]) -> None:
-    """Let go of an execution: at once where no code of the user's runs then, and with the others otherwise."""
-    if execution.closes_silently(gc.get_referents):
-        execution.close()
-    else:
-        graves.append(execution)
-
-
-class Twice:
+class ReplayCheck:
     """The second run of a workflow, after each event, and how it compares with the first.
 
     Args:
         definition: The workflow.
-        codec: How values are stored.
-        graves: Where executions go whose generators cannot be let go of yet.
+        codec: The form in which values are stored.
+        abandoned: The place for executions that are no longer needed.
     """
 
-    def __init__(self, definition: Workflow[..., Any], codec: Codec, graves: list[Execution]) -> None:
+    def __init__(self, definition: Workflow[..., Any], codec: Codec, abandoned: Abandoned) -> None:
+        self.definition = definition
         self._codec = codec
         self._other_codec = Reordering(codec)
-        self._graves = graves
+        self._abandoned = abandoned
         self._elsewhere = Elsewhere(getattr(inspect.unwrap(definition.fn), "__globals__", {}))
 
-    def check(self, past: Past, execution: Execution, advance: Advance) -> None:
-        """Build the workflow a second time, and compare with what the last event led to in the first.
+    def run(self, past: Recorded, written: Checkpoint) -> None:
+        """Build the workflow a second time, and compare with what was written of the last turn of the first.
 
         Raises:
             ReplayMismatchError: They differ.
         """
         before = random_state()
-        self._run(past, execution, advance)
+        self._run(past, written)
         if before != random_state():
             # It drew a number. That may have been the same one by chance; it is not every time.
             for _ in range(MORE_DRAWS):
-                self._run(past, execution, advance)
+                self._run(past, written)
 
-    def _run(self, past: Past, execution: Execution, advance: Advance) -> None:
+    def _run(self, past: Recorded, written: Checkpoint) -> None:
         another, watch = build(past, self._other_codec), Watch()
         another.made = watch
         self._elsewhere.looked_at.clear()
         try:
             with self._elsewhere.entered():
                 led_to = another.replay()
-            error = self._compared(execution, advance, another, led_to)
-            since = len(past.steps) - len(advance.issued)
-            found = find(another, watch, since) if error is None and advance.issued else None
+            error = self._compared(written, another, led_to)
+            since = len(past.history.steps) - len(written.issued)
+            found = find(another, watch, since) if error is None and written.issued else None
             if found is not None:
                 error = mismatch(found, self._codec)
             if error is not None:
@@ -116,12 +103,10 @@ class Twice:
             error.hint = " ".join(filter(None, [error.hint, self._elsewhere.told]))
             raise nondeterministic(past, error) from None
         finally:
-            bury(another, self._graves)
+            self._abandoned.add(another)
 
-    def _compared(
-        self, one: Execution, first: Advance, other: Execution, second: Advance
-    ) -> ReplayMismatchError | None:
-        difference = _difference(one, first, other, second, self._codec)
+    def _compared(self, written: Checkpoint, other: Execution, second: Advance) -> ReplayMismatchError | None:
+        difference = _difference(written, other, second, self._codec)
         if difference is None:
             return None
         error = ReplayMismatchError()
@@ -132,10 +117,10 @@ class Twice:
 # ---------------------------------------------------------------------- what is said
 
 
-def nondeterministic(past: Past, error: ReplayMismatchError) -> ReplayMismatchError:
-    """What is said of a workflow that differs from itself."""
+def nondeterministic(past: Recorded, error: ReplayMismatchError) -> ReplayMismatchError:
+    """The error about a workflow that differs from itself."""
     if not error.recorded:
-        # It did not come to its first step.
+        # It failed before its first step.
         return error
     head = f"workflow {past.info.name!r} is not deterministic: run again on its own history, it did something else"
     return explained(error, head, _ADVICE)
@@ -174,15 +159,17 @@ def _whereabouts(generator: object) -> list[str]:
 # ---------------------------------------------------------------------- what is no step, and differs
 
 
-def _difference(
-    one: Execution, first: Advance, other: Execution, second: Advance, codec: Codec
-) -> tuple[str, str] | None:
-    """How the two sides differ in what the last event led to beside steps, each in words; None where they do not."""
-    if not _same_end(one.end, other.end, codec):
-        return _shown_end(one.end), _shown_end(other.end)
-    if not _same_payload(first.progress, second.progress, codec):
-        return _shown_call("set_progress", first.progress), _shown_call("set_progress", second.progress)
-    begun, again = first.continuation, second.continuation
+def _difference(written: Checkpoint, other: Execution, second: Advance, codec: Codec) -> tuple[str, str] | None:
+    """Compare what the last turn led to beside steps: both sides in words where they differ, else None."""
+    status, outcome = written.status, written.outcome
+    end = End(status, outcome) if status is not None and outcome is not None else None
+    if not _same_end(end, other.end, codec):
+        return _shown_end(end), _shown_end(other.end)
+    # With several events in a turn, an earlier one may have set it.
+    is_known = len(written.events) == 1 or second.progress is not None
+    if is_known and not _same_payload(written.progress, second.progress, codec):
+        return _shown_call("set_progress", written.progress), _shown_call("set_progress", second.progress)
+    begun, again = written.continued, second.continuation
     named = (begun and begun.name) == (again and again.name)
     if not named or not _same_payload(begun and begun.input, again and again.input, codec):
         return (

@@ -1,4 +1,4 @@
-"""What can happen next to a workflow with stand-ins, the doing of it, and how a `Stepper` is told of it."""
+"""The moves that can happen next to a workflow with stand-ins, and the line that tells a `Stepper` of each."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from .._core.commands import Command
 from .._core.definitions import ActivityInvocation, Definition
 from .._core.nodes import Branch, Node, from_below
 from ..scheduler.timers import DEADLINE
-from .calling import Came
-from .clockwork import Timer
 from .fakes import Kind
-from .player import Player, Sent, Waiting
+from .host import Timer
 from .run import Run
+from .runner import Came, Player, Sent, Waiting
 
-#: Of attempts that would be followed by others without an end, only the first so many fail.
+#: Only so many attempts fail that would be followed by others without an end.
 MOST_FAILURES = 2
-#: What makes the failures of each activity; under None those of all.
+#: The makers of the failures of each activity; under None those of all.
 FailuresOf: TypeAlias = Mapping[Definition[..., Any] | None, Sequence[Callable[[], BaseException]]]
-#: What a move is known by, in any schedule.
+#: The same for a move in any schedule.
 Key: TypeAlias = tuple[object, ...]
 
 
 class Do(Enum):
-    """What can happen."""
+    """The kinds of moves."""
 
     #: A call ends, with what stands in.
     END = "end"
@@ -43,7 +42,7 @@ class Do(Enum):
     CRASH = "crash"
 
 
-#: What happens where nothing goes wrong.
+#: The moves where nothing goes wrong.
 SMOOTH = (Do.END, Do.SEND, Do.WAIT)
 
 
@@ -54,20 +53,20 @@ class Option(NamedTuple):
     waiting: Waiting | None = None
     sent: Sent | None = None
     timer: tuple[Run, Timer] | None = None
-    #: Which of the failures that were given.
+    #: The number of the failure among those that were given.
     failure: int = 0
 
     @property
     def key(self) -> Key:
-        """What it is known by."""
+        """The same for this move in any schedule."""
         if self.waiting is None:
             return (self.do, None if self.sent is None else self.sent.name)
         step = self.waiting.leaf.step
-        return (self.do, self.waiting.run.past.info.workflow_id, step.name, step.input, self.failure)
+        return (self.do, self.waiting.run.id, step.name, step.input, self.failure)
 
     @property
     def has_effects(self) -> bool:
-        """Whether something of the test's is called."""
+        """True if something of the test's is called."""
         return self.waiting is not None and self.waiting.answer.kind in (Kind.FUNCTION, Kind.REAL)
 
 
@@ -75,19 +74,19 @@ CRASH = Option(Do.CRASH)
 
 
 class Done(NamedTuple):
-    """What happened, and how it is written for a `Stepper`."""
+    """A move that was made, and its line for a `Stepper`."""
 
     key: Key
     line: str
 
 
 class Moves:
-    """What can happen to a workflow, and the doing of it.
+    """Finds the moves that are open to a workflow, and makes them.
 
     Args:
         player: The workflow at its beginning.
-        failures: What attempts may fail with, by activity; under None what all may.
-        loses: Whether an outcome may be lost in a crash.
+        failures: The makers of failures, by activity; under None for all.
+        loses: True if an outcome may be lost in a crash.
     """
 
     def __init__(self, player: Player[Any], failures: FailuresOf, *, loses: bool) -> None:
@@ -96,18 +95,18 @@ class Moves:
         self._loses = loses
         #: The attempts whose outcome was lost, which happens once to each.
         self._lost: set[tuple[Key, int]] = set()
-        #: How each workflow is called in the script.
+        #: The name of each workflow in the script.
         self._names: dict[Run, str] = {player.root: "flow"}
         self.done: list[Done] = []
 
     # ------------------------------------------------------------------ what can happen
 
     def options(self) -> list[Option]:
-        """What can happen now: what goes smoothly first, and of that what was issued first."""
+        """The moves that are open now: first those that go smoothly, in the order issued."""
         player = self._player
         ready = [waiting for waiting in player.ready() if not _has_elder(waiting)]
         for child in player.begun[len(self._names) - 1 :]:
-            parent, _ = child.parent or (player.root, 0)
+            parent = child.parent or player.root
             name = self._names[child] = f"child_{len(self._names)}"
             self.done.append(Done((Do.CRASH, name), f"{name} = {self._names[parent]}.child({child.invocation})"))
         found = [Option(Do.END, waiting) for waiting in ready]
@@ -125,12 +124,12 @@ class Moves:
         return found
 
     def _timed(self) -> Option | None:
-        """What comes next by the clock."""
-        timer = self._player.family.next_timer
+        """The next move by the clock."""
+        timer = self._player.host.next_timer
         signals = [(sent.at, place) for place, sent in enumerate(self._player.to_send) if sent.at is not None]
-        if signals and (timer is None or min(signals)[0] < timer[1].due_at):
+        if signals and (timer is None or min(signals)[0] < timer.due_at):
             return Option(Do.SEND, sent=self._player.to_send[min(signals)[1]])
-        return None if timer is None else Option(Do.WAIT, timer=timer)
+        return None if timer is None else Option(Do.WAIT, timer=(self._player.runs[timer.place], timer))
 
     def _failing(self, waiting: Waiting) -> Iterator[Option]:
         if waiting.attempt > MOST_FAILURES and _is_endless(waiting.leaf.command):
@@ -147,7 +146,7 @@ class Moves:
     # ------------------------------------------------------------------ it happens
 
     def do(self, option: Option) -> None:
-        """Have something happen. It is noted first: what goes wrong with it is to be told with it."""
+        """Make a move. It is noted first, so that what goes wrong with it is told with it."""
         player, waiting, sent = self._player, option.waiting, option.sent
         if sent is not None:
             self._send(option, sent)
@@ -156,7 +155,7 @@ class Moves:
             player.advance_to(option.timer[1].due_at)
         elif waiting is None:
             self._note(option, "flow.crash()")
-            player.family.crash()
+            player.host.crash()
         elif option.do is Do.END:
             came = player.call(waiting)
             self._note(option, self._ends(waiting, came))
@@ -187,7 +186,7 @@ class Moves:
         player = self._player
         line = f"flow.signal({sent.name!r}, {sent.value!r})"
         if sent.at is not None:
-            seconds = max(0, sent.at - player.family.now) / 1e6
+            seconds = max(0, sent.at - player.host.now) / 1e6
             line = f"flow.advance({seconds:g})\n{line}"
         self._note(option, line)
         if sent.at is not None:
@@ -197,7 +196,7 @@ class Moves:
 
 
 def _has_elder(waiting: Waiting) -> bool:
-    """Whether an equal step of the workflow is pending that was issued first: a `Stepper` would end that one."""
+    """Return True if an equal step is pending that was issued first: a `Stepper` would end that."""
     step = waiting.leaf.step
     for leaf in waiting.run.open.values():
         if leaf is waiting.leaf:
@@ -208,7 +207,7 @@ def _has_elder(waiting: Waiting) -> bool:
 
 
 def _is_endless(command: Command[Any]) -> bool:
-    """Whether each attempt at an activity that fails is followed by another."""
+    """Return True if each attempt at an activity that fails is followed by another."""
     if not isinstance(command, ActivityInvocation):
         return False
     policy = command.options.retry
@@ -216,19 +215,20 @@ def _is_endless(command: Command[Any]) -> bool:
 
 
 def _repeats_for_ever(option: Option) -> bool:
-    """Whether it is an attempt's running out of time, as it did before, and would again."""
+    """Return True if an attempt runs out of time, as it did before, and would again."""
     if option.timer is None or option.timer[1].step == DEADLINE:
         return False
     run, timer = option.timer
-    attempt = run.past.attempts.get(timer.step)
+    attempt = run.attempt(run.open[timer.step])
     late = attempt is not None and attempt.begun and attempt.number > MOST_FAILURES
-    return late and _is_endless(run.execution.open[timer.step].command)
+    return late and _is_endless(run.open[timer.step].command)
 
 
 def _what_happens(run: Run, timer: Timer) -> str:
     if timer.step == DEADLINE:
-        return f"the time of {run.past.info.name} is over"
-    command, attempt = run.execution.open[timer.step].command, run.past.attempts.get(timer.step)
+        return f"the time of {run.name} is over"
+    leaf = run.open[timer.step]
+    command, attempt = leaf.command, run.attempt(leaf)
     if attempt is None:
         return f"{command} ends"
     return f"{command} is out of time" if attempt.begun else f"{command}: attempt {attempt.number} begins"
@@ -238,9 +238,9 @@ def _what_happens(run: Run, timer: Timer) -> str:
 
 
 class Quiet:
-    """Whether something happens without any generator going on.
+    """Tells if a move leaves every generator where it is.
 
-    Two such things that follow one another do so in either order: the workflow cannot tell.
+    Two such moves in a row may come in either order: the workflow cannot tell.
 
     Args:
         runs: The workflows, before it happens.
@@ -251,7 +251,7 @@ class Quiet:
         self._before = _waits(runs)
 
     def holds(self, runs: Sequence[Run]) -> bool:
-        """Whether all of them stand where they stood."""
+        """Return True if all of them stand where they stood."""
         after = _waits(runs)
         return len(after) == len(self._before) and all(
             one is other for pair in zip(self._before, after, strict=True) for one, other in [pair]
@@ -262,7 +262,7 @@ def _waits(runs: Sequence[Run]) -> list[Node | None]:
     """The branches of all workflows, and what each waits for."""
     found: list[Node | None] = []
     for run in runs:
-        root = run.execution.root
+        root = None if run.over else run.execution.root
         for node in from_below(root, into_cancelled=True) if root is not None else ():
             if isinstance(node, Branch):
                 found += (node, node.waiting_for)
@@ -270,7 +270,7 @@ def _waits(runs: Sequence[Run]) -> list[Node | None]:
 
 
 def is_twin(before: Option, after: Option, runs: Sequence[Run]) -> bool:
-    """Whether two quiet things in a row are tried in the other order too, and so need not be in this one.
+    """Return True if two quiet moves in a row are tried in the other order too, and so need not be in this.
 
     Those that call something of the test's are tried in either order.
     """

@@ -16,18 +16,18 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from .._core.context import driving
-from .._core.history import Codec, Failure, Payload
+from ..._core.context import driving
+from ..._core.history import Codec, Failure, Payload
 
-#: Of these types the hash is the same in every process, and so is the order of a set of them.
+#: The types whose hash is the same in every process, and so is the order of a set of them.
 SAME_EVERYWHERE = (int, float, complex, bool, type(None))
-#: How far the clock is ahead, in seconds: far enough for another second, minute, hour, weekday, day, month and year.
+#: The seconds by which the clock is ahead: far enough for another second, minute, hour, weekday, day, month and year.
 AHEAD = ((400 * 24 + 7) * 60 + 13) * 60 + 17.31
 _AHEAD_NS = int(AHEAD * 1e9)
 
 
 class Elsewhere:
-    """What makes the second run of one workflow another one.
+    """The environment of the second run of one workflow.
 
     Args:
         names: The globals of the workflow's module.
@@ -36,7 +36,7 @@ class Elsewhere:
     def __init__(self, names: dict[str, Any]) -> None:
         self._names = names
         self._there = [(name, _OTHERS[id(value)]) for name, value in names.items() if id(value) in _OTHERS]
-        #: What the workflow asked for that no other run need find the same, in words.
+        #: The things that the workflow asked for and that no other run need find the same, in words.
         self.looked_at: dict[str, None] = {}
 
     @contextmanager
@@ -68,12 +68,12 @@ class Elsewhere:
 
     @property
     def told(self) -> str:
-        """What the workflow looked at, for messages; empty where that is not known."""
+        """The sentence about what the workflow looked at; empty where that is not known."""
         looked_at = ", ".join(self.looked_at)
         return f"In the second run the workflow found another value of {looked_at}." if looked_at else ""
 
 
-#: Where it is noted what the workflow that is being driven looks at.
+#: The notes of what the workflow that is being driven looks at.
 _looked_at: dict[str, None] = {}
 
 
@@ -177,7 +177,7 @@ class _LaterModule:
         return getattr(datetime, name)
 
 
-#: What a workflow's module may have under a name of its own, by identity, and what stands there in the second run.
+#: The objects that a workflow's module may have under names of its own, by identity, and their stand-ins.
 _OTHERS: dict[int, Any] = {
     id(datetime): _LaterModule(),
     id(datetime.datetime): _LaterDatetime,
@@ -200,7 +200,7 @@ class _OtherVariables(MutableMapping[Any, Any]):
         _looked_at[f"os.environ[{os.fsdecode(key)!r}]"] = None
         value = self._real.get(key)
         one = b"1" if isinstance(key, bytes) else "1"
-        # What is read as a number stays one.
+        # A text that is read as a number stays a number.
         return one if value is None else value + one
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -220,7 +220,7 @@ class _OtherVariables(MutableMapping[Any, Any]):
 
 
 def random_state() -> object:
-    """Where the generator of the module `random` is."""
+    """The state of the generator of the module `random`."""
     return random.getstate()[1]
 
 

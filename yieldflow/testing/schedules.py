@@ -11,14 +11,14 @@ from .._core.definitions import Activity, WorkflowInvocation
 from .._core.errors import CommandError
 from ..codec import codec_named
 from .fakes import StandIns, stand_ins
-from .player import Player
+from .moves import CRASH, Do, Done, FailuresOf, Moves, Option, Quiet, is_twin
 from .result import Ending
-from .schedule import CRASH, Do, Done, FailuresOf, Moves, Option, Quiet, is_twin
+from .runner import Player
 from .stepper import Stepper
 
 #: So many moves are a workflow that goes on for ever.
 MOST_MOVES = 2_000
-#: What can happen to a call or the process without a generator going on.
+#: The moves that may leave every generator where it is.
 _QUIET = (Do.END, Do.SEND, Do.FAIL)
 #: Chooses among the options, at a place from 0; None for a crash before any of them.
 Choose: TypeAlias = Callable[[list[Option], int], int | None]
@@ -31,18 +31,18 @@ Failures: TypeAlias = (
 
 @dataclass(slots=True)
 class Schedule:
-    """What happened in one schedule."""
+    """The course of one schedule."""
 
-    #: How the workflow is begun in a `Stepper`.
+    #: The line that begins the workflow in a `Stepper`.
     head: str
     done: list[Done] = field(default_factory=list)
-    #: Which option was chosen at each place, and which there were.
+    #: The option chosen at each place, and those that there were.
     choices: list[int] = field(default_factory=list)
     options: list[list[Do]] = field(default_factory=list)
     ending: Ending[Any] | None = None
-    #: What went wrong.
+    #: The exception, where something went wrong.
     error: BaseException | None = None
-    #: Whether it was left since another schedule is the same.
+    #: True if it was left since another schedule is the same.
     is_twin: bool = False
 
     @property
@@ -52,7 +52,7 @@ class Schedule:
 
 
 class Setting:
-    """What is explored, as it was given to `explore`.
+    """The arguments of `explore`, checked.
 
     Raises:
         TypeError, CommandError, EncodingError: A stand-in or a failure cannot be one.
@@ -97,7 +97,7 @@ class Setting:
 
 
 def _failing(given: Failures) -> FailuresOf:
-    """What attempts fail with, by activity; under None for all."""
+    """The makers of failures, by activity; under None for all."""
     by_activity = given if isinstance(given, Mapping) else {None: given}
     for key in by_activity:
         if key is not None and not isinstance(key, Activity):
@@ -117,14 +117,14 @@ def _failure(given: object) -> Callable[[], BaseException]:
 def play(
     setting: Setting, choose: Choose, *, every_checkpoint: bool = False, twins: bool = True, replay: bool = False
 ) -> Schedule:
-    """Let what is chosen happen, until the workflow has ended or something goes wrong.
+    """Make the moves that are chosen, until the workflow has ended or something goes wrong.
 
     Args:
-        setting: What is explored.
+        setting: The workflow with all that is given for it.
         choose: Says what happens.
-        every_checkpoint: Whether the process dies at each checkpoint beside.
-        twins: Whether to go on where another schedule is the same.
-        replay: Whether the workflow is run a second time, elsewhere, after each event.
+        every_checkpoint: True has the process die at each checkpoint beside.
+        twins: True goes on where another schedule is the same.
+        replay: True has the workflow run a second time, elsewhere, after each event.
     """
     schedule = Schedule(f"flow = Stepper({setting.invocation})")
     player: Player[Any] | None = None
@@ -147,13 +147,13 @@ def _go(
     schedule: Schedule, player: Player[Any], moves: Moves, choose: Choose, every_checkpoint: bool, twins: bool
 ) -> None:
     last: Option | None = None
-    runs = player.family.runs
+    runs = player.runs
     while not player.over:
         options = moves.options()
         if not options:
             raise player.stuck()
         if len(schedule.choices) == MOST_MOVES:
-            raise CommandError(f"{player.root.past.info.name} goes on for ever: {MOST_MOVES:,} moves have not ended it")
+            raise CommandError(f"{player.root.name} goes on for ever: {MOST_MOVES:,} moves have not ended it")
         chosen = choose(options, len(schedule.choices))
         if chosen is None:
             moves.do(CRASH)

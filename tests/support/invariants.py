@@ -1,12 +1,16 @@
-"""What holds in every file of this version, whenever it is looked at: a query for each, which finds what breaks it.
-
-They are kept beside the schema, for tests, for the simulation, and for whoever wants to know whether a file is sound.
-"""
+"""Invariants of a database file: they hold whenever one looks, and each has a query that finds what breaks it."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import NamedTuple
+
+#: A workflow that is under way: nobody paused it, and it did not stall. (A damaged or ended one is none.)
+_UNDER_WAY = "w.status = 'processing' and w.wake_at is not null"
+#: Its open steps.
+_OPEN_STEPS = """
+select w.id from workflows as w join activity_executions as step on step.workflow_id = w.id and step.run = w.run
+"""
 
 
 class Invariant(NamedTuple):
@@ -189,6 +193,60 @@ select signals.workflow_id from signals join activity_executions as step
   on step.workflow_id = signals.workflow_id and step.applied = signals.received and step.kind = 'wait_signal'
 join workflows as w on w.id = step.workflow_id and w.run = step.run
 group by signals.workflow_id, signals.received having count(*) > 1
+""",
+    ),
+    Invariant(
+        "what has ended rests forever",
+        "Nothing wakes a workflow that has ended, so its row says so.",
+        """
+select id from workflows where status in ('done', 'failed', 'cancelled') and wake_at is not 9223372036854775807
+""",
+    ),
+    Invariant(
+        "what begins is awake",
+        "A workflow that has not started must be in memory, unless it starts later: then it wakes by that time.",
+        f"""
+select w.id from workflows as w where {_UNDER_WAY} and w.started_at is null
+  and not (w.starts_at is not null and w.wake_at <= w.starts_at)
+""",
+    ),
+    Invariant(
+        "what is at work is awake",
+        "A workflow must be in memory while an activity of it is at work, and wakes when another attempt is due.",
+        f"""
+{_OPEN_STEPS}
+where {_UNDER_WAY} and step.kind = 'activity' and step.status = 'scheduled'
+  and not (step.attempt > 1 and step.due_at >= w.wake_at)
+""",
+    ),
+    Invariant(
+        "a sleeper wakes when it is due",
+        "A workflow rests no longer than until its next sleep, or the time that it was given, is over.",
+        f"""
+{_OPEN_STEPS}
+where {_UNDER_WAY} and step.kind = 'sleep' and step.status = 'scheduled' and step.due_at < w.wake_at
+union all
+select w.id from workflows as w
+where {_UNDER_WAY} and w.deadline_at < w.wake_at
+  and not exists (select 1 from workflow_inputs as i
+                  where i.workflow_id = w.id and i.run = w.run and i.kind = 'cancel' and i.applied is not null)
+""",
+    ),
+    Invariant(
+        "what came wakes",
+        "A workflow must be in memory once an outcome, a signal or the end of a child is there for a step that waits.",
+        f"""
+{_OPEN_STEPS}
+where {_UNDER_WAY} and step.status in ('done', 'failed') and step.applied is null
+union all
+{_OPEN_STEPS}
+join signals as s on s.workflow_id = w.id and s.received is null and s.name = step.name
+where {_UNDER_WAY} and step.kind = 'wait_signal' and step.status = 'scheduled'
+union all
+{_OPEN_STEPS}
+join workflows as child on child.parent = w.id and child.parent_run = w.run and child.parent_step = step.step
+where {_UNDER_WAY} and step.kind = 'child' and step.status = 'scheduled'
+  and child.status in ('done', 'failed', 'cancelled')
 """,
     ),
 )

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from types import CodeType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 
-from .._core.commands import Command
-from .._core.definitions import Invocation
-from .._core.errors import ReplayMismatchError
-from .._core.execution import Execution
-from .._core.history import Codec
-from .._core.nodes import Branch, Leaf, from_below
-from .._core.replay import show_step
-from .elsewhere import SAME_EVERYWHERE
+from ..._core.commands import Command
+from ..._core.definitions import Invocation
+from ..._core.errors import ReplayMismatchError
+from ..._core.execution import Execution
+from ..._core.history import Codec
+from ..._core.nodes import Branch, Leaf, from_below
+from ..._core.replay import show_step
+from .other_process import SAME_EVERYWHERE
 
-#: What goes through a set.
+#: The type of the iterator of a set.
 _SET_ITERATOR: type = type(iter(set()))
 #: The frames of comprehensions, and the name under which they hold what they go through.
 _COMPREHENSIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
@@ -72,7 +72,7 @@ def find(execution: Execution, watch: Watch, since: int) -> Found | None:
 
 
 def mismatch(found: Found, codec: Codec) -> ReplayMismatchError:
-    """What is said of it."""
+    """The error about such a step."""
     error = ReplayMismatchError()
     step = found.leaf.step
     error.step, error.recorded = step.number, show_step(step, codec)
@@ -99,7 +99,7 @@ def _loops(branch: Branch) -> Iterator[list[object]]:
 
 
 def _items(iterator: object) -> list[object]:
-    """What is in the set that ``iterator`` goes through; nothing where it is none, or has one order everywhere."""
+    """The items of the set that ``iterator`` goes through; none where there is no set, or one order everywhere."""
     if type(iterator) is not _SET_ITERATOR:
         return []
     for there in gc.get_referents(iterator):
@@ -109,7 +109,7 @@ def _items(iterator: object) -> list[object]:
 
 
 def _mentions(command: object, items: list[object]) -> bool:
-    """Whether one of ``items`` is in a command's arguments."""
+    """Return True if one of ``items`` is in a command's arguments."""
     ahead: list[object] = list(command._arguments.values()) if isinstance(command, Invocation) else []
     if isinstance(command, Command) and not ahead:
         ahead = [getattr(command, "name", None)]
