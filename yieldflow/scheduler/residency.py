@@ -24,6 +24,7 @@ from .attempts import dispatch
 from .children import cancel_by_parent, cancel_orphan, outcome_for_parent
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow, info_of, stall_reason
+from .messages import recipient
 from .state import SchedulerState
 from .timers import DEADLINE, Timer
 from .turn import Turn
@@ -415,3 +416,31 @@ def close_leaving(state: SchedulerState, turn: Turn) -> None:
             state.release(workflow)
             if live.status is WorkflowStatus.PROCESSING and until is not None:
                 state.wakeups.note(workflow.id, until)
+
+
+# ---------------------------------------------------------------------- at a clean stop
+
+
+def settle_at_stop(state: SchedulerState) -> None:
+    """Set counts back, and write of all that rest until when.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    checkpoints = []
+    # For these something is on its way, which the next session has to look for.
+    expecting = {recipient(message) for message in state.follow_ups}
+    for phase in Phase:
+        for workflow in state.workflows.by_phase[phase].values():
+            checkpoint = Checkpoint(workflow.id)
+            if state.admission.is_counted(workflow):
+                checkpoint.recovery_attempts = 0
+            live = workflow.live
+            at_work = live is None or workflow.in_flight or workflow.id in expecting
+            until = None if live is None or at_work else rests_until(live)
+            if live is not None and until is not None and until != live.wake_at:
+                checkpoint.wake_at = until
+            if not checkpoint.empty:
+                checkpoints.append(checkpoint)
+    if checkpoints:
+        state.store.commit(checkpoints)
