@@ -50,7 +50,6 @@ INDIRECT = {
     "filter",
     "history_checks",
     "log",
-    "memory",
     "scheduler",
     "sqlite",
     "store",

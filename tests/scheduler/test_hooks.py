@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.engine import CODEC, START, Desk, Lab, submission
 from yieldflow import Flow, activity, gather, sleep, workflow
-from yieldflow.memory import MemoryStore
 from yieldflow.scheduler.hooks import Hooks
 from yieldflow.scheduler.messages import Message, RequestReceived, StepResolved, Submit, no_reply
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.store import Request, RequestKind
+from yieldflow.testing.memory import MemoryStore
 
 LAB = Lab()
 registry = LAB.registry

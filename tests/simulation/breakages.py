@@ -17,7 +17,6 @@ from yieldflow import StorageError
 from yieldflow._core.execution import Advance
 from yieldflow._core.history import CancelRequested, Codec, Micros, Outcome, StepEnded, WorkflowStatus
 from yieldflow._core.retry import next_delay
-from yieldflow.memory import MemoryStore
 from yieldflow.scheduler import applying, attempts, children, committing, requests, residency, scheduler, submitting
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
 from yieldflow.scheduler.live import Driver, LiveWorkflow
@@ -27,6 +26,7 @@ from yieldflow.scheduler.state import SchedulerState
 from yieldflow.scheduler.timers import Timer, Timers
 from yieldflow.scheduler.turn import Change, Turn, Unit, changes_of
 from yieldflow.store import FOREVER, Arrivals, Loaded, OpenAttempt, Request, RequestKind, WorkflowRecord
+from yieldflow.testing.memory import MemoryStore
 from yieldflow.workers import Attempt, Completed
 
 

@@ -20,14 +20,14 @@ from yieldflow._core.history import (
 )
 from yieldflow._core.nodes import Leaf
 from yieldflow._core.steps import Steps
-from yieldflow.memory import MemoryStore
-from yieldflow.memory import rows as memory_rows
-from yieldflow.memory import store as memory_store
 from yieldflow.orchestrator import handle, retry_plan
 from yieldflow.sqlite import statements, writing
 from yieldflow.sqlite.row_checks import Row
 from yieldflow.sqlite.rows import wide_row
 from yieldflow.store import Arrivals, Checkpoint, StepRecord, Submission
+from yieldflow.testing.memory import MemoryStore
+from yieldflow.testing.memory import rows as memory_rows
+from yieldflow.testing.memory import store as memory_store
 from yieldflow.workers import attempt as workers_attempt
 
 

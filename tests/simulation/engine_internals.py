@@ -13,7 +13,6 @@ from typing import Any
 
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
-from yieldflow.memory import MemoryStore
 from yieldflow.scheduler import residency
 from yieldflow.scheduler.scheduler import POLL_INTERVAL, Scheduler
 from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
@@ -21,6 +20,7 @@ from yieldflow.scheduler.timers import NEVER
 from yieldflow.scheduler.turn import Turn
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import WorkflowRecord
+from yieldflow.testing.memory import MemoryStore
 
 __all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
 

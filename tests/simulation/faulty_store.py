@@ -16,9 +16,9 @@ from tests.support.files import copy_as_left
 from yieldflow import StorageError
 from yieldflow._core.errors import RefusedValueError, WorkflowNotEndedError, YieldflowError
 from yieldflow._core.history import SEED_LENGTH, Micros, WorkflowStatus
-from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Arrivals, Checkpoint, Loaded, Request, Rewind, Store, Submission
+from yieldflow.testing.memory import MemoryStore
 
 from .disk_checks import compare_all, compare_changed
 from .engine_internals import failing_after, reader_of, writer_of

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tests.support.engine import SECOND
 from yieldflow._core.history import Event, Failure, Outcome, Started, StepEnded
-from yieldflow.memory import MemoryStore
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import Checkpoint, Store
+from yieldflow.testing.memory import MemoryStore
 from yieldflow.workers import Attempt
 
 from .disk_checks import End, steady_flows, without_numbers

@@ -36,7 +36,6 @@ from yieldflow._core.history import (
     StepKind,
     WorkflowStatus,
 )
-from yieldflow.memory import MemoryStore
 from yieldflow.store import (
     FOREVER,
     UNCHANGED,
@@ -48,6 +47,7 @@ from yieldflow.store import (
     Store,
     statuses_before,
 )
+from yieldflow.testing.memory import MemoryStore
 
 
 @st.composite

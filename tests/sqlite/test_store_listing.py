@@ -17,8 +17,8 @@ from tests.support.storage import STORES, act, begun, checkpoint, child, ids, ma
 from yieldflow._core.errors import WorkflowNotFoundError
 from yieldflow._core.history import WorkflowStatus
 from yieldflow.filter import EVERYTHING, Filter
-from yieldflow.memory import MemoryStore
 from yieldflow.store import Current, Store
+from yieldflow.testing.memory import MemoryStore
 
 
 @pytest.fixture(params=STORES)

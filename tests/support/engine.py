@@ -18,7 +18,6 @@ from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import Failure, Micros, Outcome
 from yieldflow.codec import codec_named
 from yieldflow.filter import EVERYTHING, Filter
-from yieldflow.memory import MemoryStore
 from yieldflow.scheduler.messages import Ended, HeartbeatReceived, Message, Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import Limits
@@ -38,6 +37,7 @@ from yieldflow.store import (
     WorkflowBrief,
     WorkflowRecord,
 )
+from yieldflow.testing.memory import MemoryStore
 from yieldflow.workers import Attempt, Completed, perform
 
 #: When every test begins: 2026-01-01T00:00:00Z.

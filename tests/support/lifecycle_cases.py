@@ -34,10 +34,10 @@ from yieldflow import (
 )
 from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import StepKind
-from yieldflow.memory import MemoryStore
 from yieldflow.orchestrator.retry_point import fork_position
 from yieldflow.scheduler.lifecycle import Phase
 from yieldflow.store import RequestKind
+from yieldflow.testing.memory import MemoryStore
 
 # ---------------------------------------------------------------------- the places
 

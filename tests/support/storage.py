@@ -22,7 +22,6 @@ from yieldflow._core.history import (
     WorkflowStatus,
 )
 from yieldflow.filter import Filter
-from yieldflow.memory import MemoryStore
 from yieldflow.store import (
     FOREVER,
     Checkpoint,
@@ -35,6 +34,7 @@ from yieldflow.store import (
     Submission,
     WorkflowRecord,
 )
+from yieldflow.testing.memory import MemoryStore
 
 FAILURE = Failure("builtins.ValueError", "no such order", "Traceback ...\nValueError: no such order", '{"args": []}')
 

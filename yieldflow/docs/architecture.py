@@ -35,7 +35,7 @@ FLOORS = [
     {"codec", "filter", "workflow_logger"},
     {"store"},
     {"history_checks"},
-    {"memory", "sqlite", "workers"},
+    {"sqlite", "workers"},
     {"tracing"},
     {"scheduler"},
     {"orchestrator"},

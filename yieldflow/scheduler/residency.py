@@ -417,3 +417,29 @@ def close_leaving(state: SchedulerState, turn: Turn) -> None:
             state.release(workflow)
             if live.status is WorkflowStatus.PROCESSING and until is not None:
                 state.wakeups.note(workflow.id, until)
+
+
+# ---------------------------------------------------------------------- at a clean stop
+
+
+def settle_at_stop(state: SchedulerState) -> None:
+    """Set counts back, and write of all that rest until when.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    checkpoints, expecting = [], state.expecting
+    for phase in Phase:
+        for workflow in state.workflows.by_phase[phase].values():
+            checkpoint = Checkpoint(workflow.id)
+            if state.admission.is_counted(workflow):
+                checkpoint.recovery_attempts = 0
+            live = workflow.live
+            at_work = live is None or workflow.in_flight or workflow.id in expecting
+            until = None if live is None or at_work else rests_until(live)
+            if live is not None and until is not None and until != live.wake_at:
+                checkpoint.wake_at = until
+            if not checkpoint.empty:
+                checkpoints.append(checkpoint)
+    if checkpoints:
+        state.store.commit(checkpoints)

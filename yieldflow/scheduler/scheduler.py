@@ -21,7 +21,7 @@ from .._core.definitions import ActivityInvocation
 from .._core.errors import DatabaseLostError, StorageError
 from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
-from ..store import Checkpoint, Store
+from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
 from .applying import apply, apply_cancel
@@ -62,7 +62,7 @@ from .residency import (
     find_unfinished,
     load_pending,
     note_rest,
-    rests_until,
+    settle_at_stop,
 )
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
@@ -235,22 +235,7 @@ class Scheduler:
 
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
-        state, checkpoints = self._state, []
-        expecting = state.expecting
-        for phase in Phase:
-            for workflow in state.workflows.by_phase[phase].values():
-                checkpoint = Checkpoint(workflow.id)
-                if state.admission.is_counted(workflow):
-                    checkpoint.recovery_attempts = 0
-                live = workflow.live
-                at_work = live is None or workflow.in_flight or workflow.id in expecting
-                until = None if live is None or at_work else rests_until(live)
-                if live is not None and until is not None and until != live.wake_at:
-                    checkpoint.wake_at = until
-                if not checkpoint.empty:
-                    checkpoints.append(checkpoint)
-        if checkpoints:
-            state.store.commit(checkpoints)
+        settle_at_stop(self._state)
 
     def close(self) -> None:
         """Close every generator."""

@@ -134,7 +134,7 @@ class SchedulerState:
 
     @property
     def expecting(self) -> set[str | None]:
-        """The workflows for which something comes in the next turn: until then they are at work."""
+        """The workflows for which something comes in the next turn: their rows may not say that they rest."""
         return {recipient(message) for message in self.follow_ups}
 
     def release(self, workflow: TrackedWorkflow) -> None:

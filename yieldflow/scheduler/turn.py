@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypeAlias, TypeVar
 
 from .._core.history import Micros, WorkflowStatus
-from .._core.rare import Rare
 from ..store import Checkpoint, Submission, id_taken_error
+from ..store.rare_fields import Rare
 from ..workers import Attempt, Completed
 from .lifecycle import TrackedWorkflow
 from .messages import FollowUp, Reply, RequestReceived, Submit

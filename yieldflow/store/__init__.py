@@ -1,7 +1,7 @@
 """Storage as the scheduler and the orchestrator see it.
 
 A `Checkpoint` is all that one turn changes of one workflow. `Store.commit` takes the checkpoints of a turn and writes
-all of them or none. `yieldflow.memory` keeps them in dictionaries, `yieldflow.sqlite` in a file.
+all of them or none. `yieldflow.testing.memory` keeps them in dictionaries, `yieldflow.sqlite` in a file.
 
 Whoever is not the owner (a client in another process, say) changes nothing of a workflow that lives: it leaves a
 `Request`, which the owner finds by `arrivals` and carries out. Anybody may rewind, fork or delete what has ended.

@@ -19,7 +19,7 @@ from .._core.history import (
     StepEnded,
     WorkflowStatus,
 )
-from .._core.rare import NONE, Rare, RareFields
+from .rare_fields import NONE, Rare, RareFields
 from .records import OpenAttempt, Submission
 
 #: In `Checkpoint.wake_at`: it stays as it is.

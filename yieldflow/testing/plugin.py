@@ -12,11 +12,11 @@ from pathlib import Path
 
 from .._core.commands import seconds_of, show
 from .._core.history import Micros, WorkflowStatus, in_micros
-from ..memory import MemoryStore
 from ..orchestrator.orchestrator import Orchestrator
 from ..orchestrator.session import Session
 from ..scheduler.hooks import ENDED_BADLY
 from ..scheduler.loop import clock
+from .memory import MemoryStore
 
 #: Seconds for which `Clock.advance` waits at most until no activity runs, each time.
 PATIENCE = 1.0

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .._core.history import CancelRequested, History, Signal, StepStatus, WorkflowStatus
-from ..memory import MemoryStore
-from ..memory.rows import loaded
 from ..store import Checkpoint, Loaded, OpenAttempt, Retried, StepRecord, WorkflowRecord
+from .memory import MemoryStore
+from .memory.rows import loaded
 
 T = TypeVar("T")
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._core.errors import (
+from ..._core.errors import (
     RefusedValueError,
     WorkflowEndedError,
     WorkflowNotEndedError,
     WorkflowNotFoundError,
 )
-from .._core.history import (
+from ..._core.history import (
     CancelRequested,
     Micros,
     Signal,
@@ -20,8 +20,8 @@ from .._core.history import (
     StepStatus,
     WorkflowStatus,
 )
-from ..filter import EVERYTHING, Filter
-from ..store import (
+from ...filter import EVERYTHING, Filter
+from ...store import (
     FOREVER,
     UNCHANGED,
     Arrivals,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from .._core.history import (
+from ..._core.history import (
     CancelRequested,
     Event,
     Failure,
@@ -21,8 +21,8 @@ from .._core.history import (
     WorkflowStatus,
     dropped_before,
 )
-from ..filter import Filter
-from ..store import (
+from ...filter import Filter
+from ...store import (
     UNCHANGED,
     Current,
     Loaded,

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .._core.errors import WorkflowNotFoundError
-from .._core.history import CancelRequested, Signal
-from ..store import Parent, Request, StepRecord, WorkflowRecord
+from ..._core.errors import WorkflowNotFoundError
+from ..._core.history import CancelRequested, Signal
+from ...store import Parent, Request, StepRecord, WorkflowRecord
 from .rows import Kept, derived, is_of_earlier_run
 
 

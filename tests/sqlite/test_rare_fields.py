@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yieldflow._core.rare import NONE, Rare, RareFields
+from yieldflow.store.rare_fields import NONE, Rare, RareFields
 
 
 class Parcel:
