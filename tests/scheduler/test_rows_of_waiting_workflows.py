@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.support.engine import SECOND, Host, Lab
 from yieldflow import Flow, RetryPolicy, activity, workflow
+from yieldflow.scheduler.messages import RequestReceived, no_reply
+from yieldflow.store import RequestKind
 
 LAB = Lab()
 work = LAB.work
@@ -68,3 +70,29 @@ def test_a_retry_is_due_in_time_though_the_clock_was_set_back(host: Host) -> Non
     due_at = host.now + 30 * SECOND
     assert due_at < rested_until
     assert (host.record("w").wake_at or 0) <= due_at
+
+
+@activity(registry=LAB.registry, on_cancel="wait")
+def pay(label: str) -> str:
+    return label
+
+
+@workflow(registry=LAB.registry)
+def pays() -> Flow[str]:
+    try:
+        return (yield from pay("a"))
+    finally:
+        LAB.performed.append("cleanup")
+
+
+def test_what_is_cancelled_as_it_is_resumed_ends(host: Host) -> None:
+    """An activity that never began, as its workflow was suspended, ends where that is resumed out of time."""
+    message, _ = host.asking(pays(), ids=["w"])
+    limited = message.submissions[0]._replace(deadline_at=host.now + 10 * SECOND)
+    suspend = RequestReceived(host.request("w", RequestKind.SUSPEND), no_reply)
+    host.store.submit([limited])
+    host.settle(suspend)
+    assert (host.status("w"), host.tasks) == ("suspended", [])
+    host.advance(20)
+    host.ask("w", RequestKind.RESUME)
+    assert (host.status("w"), host.tasks) == ("failed", [])

@@ -268,8 +268,8 @@ def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, numb
         else:
             # Its end is waited for, and whoever runs it elsewhere is to let it know.
             turn.abandoned.append((attempt, False))
-    elif isinstance(leaf.command, ActivityInvocation) and leaf.step.number in live.open_attempts:
-        # It waits for its next attempt, which there will not be.
+    elif isinstance(leaf.command, ActivityInvocation):
+        # It waits for its next attempt, which there will not be, or went on in this very turn and has not begun.
         begin_attempt(state, workflow, leaf, leaf.command, turn)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._core.history import Codec, Micros
+from .._core.history import Codec, Micros, StepKind
 from .._core.registry import Registry
 from ..store import Store
 from ..tracing import Tracing
@@ -129,7 +129,7 @@ class SchedulerState:
             self.timers.forget(info.workflow_id, info.run, DEADLINE)
         for number, leaf in live.execution.open.items():
             key = (info.workflow_id, info.run, number)
-            if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
+            if key not in workflow.in_flight and (leaf.step.due_at is not None or leaf.step.kind is StepKind.ACTIVITY):
                 self.timers.forget(*key)
 
     @property
