@@ -36,7 +36,7 @@ def prepare(state: SchedulerState, turn: Turn) -> None:
         live = workflow.live
         if live is None:
             continue
-        if live.wake_at is not None and change.events:
+        if live.wake_at is not None and (change.events or change.retried):
             change.wake_at = None
         parent, status = live.parent, change.status
         if parent is not None and status is not None and status.ended:

@@ -337,7 +337,9 @@ def note_rest(state: SchedulerState, turn: Turn) -> None:
             break
         del active[workflow.id]
         until = _may_rest_until(workflow, turn)
-        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
+        if live is None or until is None or until <= turn.now + REST or until == live.wake_at:
+            continue
+        if not _is_expecting(state, workflow, turn):
             turn.change(workflow.id, live.info.run).wake_at = until
 
 
@@ -347,6 +349,13 @@ def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
     if live is None or workflow.in_flight or workflow.on_trial or turn.changed(workflow.id) is not None:
         return None
     return rests_until(live)
+
+
+def _is_expecting(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> bool:
+    """Whether the next turn has something for a workflow, as the end of a child that is on disk."""
+    if turn.expecting is None:
+        turn.expecting = {recipient(message) for message in state.follow_ups}
+    return workflow.id in turn.expecting
 
 
 def choose_leaving(state: SchedulerState, turn: Turn) -> None:
@@ -376,7 +385,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     live, until = workflow.live, _may_rest_until(workflow, turn)
     if live is None or until is None or until <= turn.now + at_least:
         return False
-    if not live.execution.closes_silently(gc.get_referents):
+    if _is_expecting(state, workflow, turn) or not live.execution.closes_silently(gc.get_referents):
         return False
     if live.wake_at != until:
         turn.change(workflow.id, live.info.run).wake_at = until

@@ -62,6 +62,7 @@ from .residency import (
     find_unfinished,
     load_pending,
     note_rest,
+    settle_at_stop,
 )
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble

@@ -88,7 +88,18 @@ def changes_of(units: Sequence[Unit]) -> list[Change]:
 class Turn:
     """What a turn has gathered so far."""
 
-    __slots__ = ("_by_workflow", "abandoned", "attempts", "created", "leaving", "mark", "now", "replies", "units")
+    __slots__ = (
+        "_by_workflow",
+        "abandoned",
+        "attempts",
+        "created",
+        "expecting",
+        "leaving",
+        "mark",
+        "now",
+        "replies",
+        "units",
+    )
 
     def __init__(self, now: Micros) -> None:
         self.now = now
@@ -106,6 +117,8 @@ class Turn:
         self.created: set[str] = set()
         #: Workflows that leave memory once the turn is on disk.
         self.leaving: list[TrackedWorkflow] = []
+        #: Ids of the workflows that the next turn has something for, once they were asked for.
+        self.expecting: set[str | None] | None = None
         self._by_workflow: dict[str, Change] = {}
 
     def change(self, workflow_id: str, run: int = 0) -> Change:
