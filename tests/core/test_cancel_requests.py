@@ -37,7 +37,7 @@ def test_a_cancelled_workflow_ends_at_once_where_nothing_holds_it(drive: Drive) 
 
 
 def test_a_reason_is_optional(drive: Drive) -> None:
-    """Where no reason was given, none is made up."""
+    """A workflow that is cancelled without a reason has none."""
 
     def body() -> Flow[None]:
         yield from fetch("a")
@@ -147,7 +147,7 @@ def test_a_cancellation_is_thrown_once(drive: Drive) -> None:
 
 
 def test_the_first_reason_counts(drive: Drive) -> None:
-    """Of several requests the first is the one that is told."""
+    """A workflow that is asked to end several times is cancelled for the first reason."""
     run = drive(tidy)
     run.cancel("first")
     run.cancel("second")
@@ -169,7 +169,7 @@ def test_cleanup_that_fails_is_how_the_workflow_ends(drive: Drive) -> None:
 
 @pytest.mark.parametrize("where", ["in a gather", "in a task"])
 def test_cleanup_that_fails_further_down_is_told(drive: Drive, where: str) -> None:
-    """Where the cleanup of a branch or task fails, what is recorded of the cancelled workflow tells of it."""
+    """A cleanup that fails in a branch or task shows in the recorded failure of the cancelled workflow."""
 
     def body() -> Flow[None]:
         if where == "in a task":
@@ -230,7 +230,7 @@ def test_a_workflow_that_has_ended_cannot_be_cancelled(drive: Drive) -> None:
 
 
 def test_code_that_ends_before_a_recorded_request(drive: Drive) -> None:
-    """Where changed code ends earlier than a recorded request, that is a mismatch, and nothing is lost."""
+    """Changed code that ends earlier than a recorded request is a mismatch, and nothing is lost."""
 
     def quicker() -> Flow[str]:
         yield from ()

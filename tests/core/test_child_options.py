@@ -94,7 +94,7 @@ MODES: list[OnParentEnd] = ["cancel", "wait", "abandon"]
 @pytest.mark.parametrize("then", MODES)
 @pytest.mark.parametrize("now_", MODES)
 def test_code_that_changed_its_mind_about_a_child(drive: Drive, then: OnParentEnd, now_: OnParentEnd) -> None:
-    """What was recorded counts on replay, whatever the code says now: a child that was waited for still is."""
+    """The record counts on replay, whatever the code says now: a child that was waited for still is."""
     run = drive(parent(then), replayed=False)
     run.cancel("enough")
     before = (run.pending, run.state.open)
@@ -183,7 +183,7 @@ def test_bad_options_are_refused_at_the_call(options: dict[str, Any], named: str
 
 
 def test_a_workflow_has_a_version_and_a_timeout() -> None:
-    """What the decorator says is what the definition knows, and one call may say otherwise."""
+    """The definition has the version and timeout of the decorator, and one call may say otherwise."""
 
     @workflow(registry=registry, version="2", timeout=timedelta(minutes=1))
     def versioned() -> Flow[None]:

@@ -65,7 +65,7 @@ def test_a_childs_failure_is_its_own_exception(drive: Drive) -> None:
 
 
 def test_a_cancelled_child_is_an_exception(drive: Drive) -> None:
-    """A child that was cancelled by somebody else raises WorkflowCancelledError in the parent."""
+    """A child that was cancelled from outside raises WorkflowCancelledError in the parent."""
 
     def body() -> Flow[str]:
         try:

@@ -25,7 +25,7 @@ def drawing() -> Flow[list[Any]]:
 
 
 def draws(drive: Drive, seed: bytes) -> list[Any]:
-    """What `drawing` draws with that seed."""
+    """The values that `drawing` draws with that seed."""
     run = drive(drawing, seed=seed)
     for key in "abcd":
         run.resolve(f"fetch {key}")
@@ -43,7 +43,7 @@ def test_a_fork_draws_the_same_up_to_its_turn(drive: Drive) -> None:
 
 
 def test_a_fork_of_a_fork(drive: Drive) -> None:
-    """Each fork adds a seed; one that forks earlier drops those that came later."""
+    """Each fork adds a seed; a fork from an earlier turn drops the seeds that came later."""
     once = reseeded(FIRST, 1, SECOND)
     twice, back = draws(drive, reseeded(once, 3, THIRD)), draws(drive, reseeded(once, 1, THIRD))
     one, two, three = draws(drive, FIRST), draws(drive, SECOND), draws(drive, THIRD)
@@ -65,5 +65,5 @@ def test_a_fork_goes_on_from_the_history_that_it_copied(drive: Drive) -> None:
 
 
 def test_a_fork_from_the_start_has_another_seed_at_once(drive: Drive) -> None:
-    """Where nothing is copied, nothing of the old seed is left."""
+    """A fork that copies nothing keeps nothing of the old seed."""
     assert draws(drive, reseeded(FIRST, 0, SECOND)) == draws(drive, SECOND)

@@ -1,4 +1,4 @@
-"""Which suspended generators can be closed without anybody noticing: each answer is held against what closing does."""
+"""Suspended generators that can be closed unnoticed: each answer is compared with what closing really does."""
 
 from __future__ import annotations
 
@@ -113,14 +113,14 @@ def built(source: str) -> Shape:
 
 @pytest.mark.parametrize(("shape", "expected"), SHAPES, ids=NAMES)
 def test_the_answer_is_what_closing_does(shape: Shape, expected: list[bool]) -> None:
-    """A generator that waits outside every `try` and `with` can be dropped, and one that waits inside stays."""
+    """A generator that waits outside every `try` and `with` can be dropped; if it waits inside, it stays."""
     assert answers(shape, gc.get_referents) == expected
     assert truths(shape) == expected
 
 
 @pytest.mark.parametrize("shape", [shape for shape, _ in SHAPES], ids=NAMES)
 def test_without_a_look_into_the_frame_no_more_can_be_dropped(shape: Shape) -> None:
-    """Where nobody says what a frame holds, some stay that could be dropped, and none is dropped that should stay."""
+    """Without knowing what a frame holds, some generators stay that could go, and none is dropped that should stay."""
     pairs = zip(answers(shape), answers(shape, gc.get_referents), strict=True)
 
     assert (True, False) not in pairs
@@ -215,7 +215,7 @@ def test_another_interpreter_is_not_understood(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_an_unknown_format_is_not_understood(table: bytes) -> None:
-    """Where the exception table is not what is expected, the generator stays in memory."""
+    """A generator whose exception table has an unknown format stays in memory."""
 
     def shape() -> Body:
         yield 1
@@ -231,7 +231,7 @@ def test_an_unknown_format_is_not_understood(table: bytes) -> None:
 
 
 def test_a_handler_that_never_ends_is_not_understood() -> None:
-    """Where the exception table leads round in a circle, the generator stays in memory."""
+    """A generator whose exception table leads round in a circle stays in memory."""
 
     def shape() -> Body:
         yield 1
@@ -283,7 +283,7 @@ def test_an_argument_is_closed_with_the_generator(referents: tuple[Any, ...]) ->
 
 
 def test_a_generator_that_ended_is_silent() -> None:
-    """What has ended can be dropped, however it was guarded."""
+    """A generator that has ended can be dropped, however it was guarded."""
     generator = guarded([])
     assert list(generator) == [1, 2]
 
@@ -292,7 +292,7 @@ def test_a_generator_that_ended_is_silent() -> None:
 
 
 def test_a_running_generator_is_not_silent() -> None:
-    """Who asks from within is not dropped."""
+    """A generator that asks from within, while it runs, is not dropped."""
     found = []
 
     def asking() -> Generator[None, Any, None]:

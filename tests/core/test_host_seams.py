@@ -1,4 +1,4 @@
-"""What a host other than the scheduler says and asks of an execution."""
+"""Hosts other than the scheduler: their answers to an execution, and their questions to it."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def drawing() -> Flow[list[UUID]]:
 
 
 def test_a_live_run_can_be_given_a_new_seed() -> None:
-    """What was drawn stays, and what is drawn from the next event on comes of the new seed, also on replay."""
+    """Values drawn earlier stay, and those from the next event on come of the new seed, also on replay."""
     plain, run = Driver(drawing), Driver(drawing)
     run.resolve("fetch 0")
     run.seed = run.execution.reseed(b"another seed....")

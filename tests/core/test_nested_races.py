@@ -181,7 +181,7 @@ def mixed(levels: int, told: list[int]) -> Flow[Any]:
 
 @pytest.mark.parametrize("levels", [100, 1000])
 def test_races_gathers_and_branches_nest_deeply(drive: Drive, levels: int) -> None:
-    """However deep the mixture, the value comes up, and every race on the way has let go of its loser."""
+    """However deep the mixture, the value comes up, and every race on the way has cancelled its loser."""
 
     def body() -> Flow[Any]:
         value = yield mixed(levels, [])
@@ -208,7 +208,7 @@ def test_losing_reaches_deeply(drive: Drive, levels: int) -> None:
 
 
 def test_a_race_of_ten_thousand(drive: Drive) -> None:
-    """A race of very many has one winner, and all others are let go of with the one event."""
+    """A race of very many has one winner, and all others are cancelled with the one event."""
     run = drive(racing(*(fetch(number) for number in range(10_000))), replayed=False)
     run.resolve(5000, "won")
 

@@ -90,7 +90,7 @@ def switching(on_cancel: Literal["abandon", "wait"]) -> Callable[[], Flow[Any]]:
 
 
 def test_code_that_would_abandon_now_what_it_waited_for_then(drive: Drive) -> None:
-    """What was recorded counts on replay: an activity that was waited for still is, after a change to "abandon"."""
+    """The record counts on replay: an activity that was waited for still is, after a change to "abandon"."""
     run = drive(switching("wait"), replayed=False)
     run.cancel("enough")
     run.body = switching("abandon")
@@ -107,7 +107,7 @@ def test_code_that_would_abandon_now_what_it_waited_for_then(drive: Drive) -> No
 
 
 def test_code_that_would_wait_now_for_what_it_abandoned_then(drive: Drive) -> None:
-    """What was recorded counts on replay: an activity that was abandoned stays so, after a change to "wait"."""
+    """The record counts on replay: an activity that was abandoned stays so, after a change to "wait"."""
     run = drive(switching("abandon"), replayed=False)
     run.cancel("enough")
     run.body = switching("wait")
@@ -166,7 +166,7 @@ def test_an_invocation_that_was_given_options_is_no_slip(drive: Drive) -> None:
 
 @pytest.mark.parametrize("on_cancel", ["stop", "", 5, True])
 def test_an_unknown_on_cancel_is_refused(on_cancel: Any) -> None:
-    """What is neither "abandon" nor "wait" is refused at the call and at the decorator, with the words to use."""
+    """Anything but "abandon" or "wait" is refused at the call and at the decorator, with the words to use."""
     with pytest.raises((TypeError, ValueError), match=r"abandon.*wait"):
         fetch("a").with_options(on_cancel=on_cancel)
     with pytest.raises((TypeError, ValueError), match=r"abandon.*wait"):
@@ -174,6 +174,6 @@ def test_an_unknown_on_cancel_is_refused(on_cancel: Any) -> None:
 
 
 def test_outside_a_cancelled_workflow_is_an_exception() -> None:
-    """What a caller or a parent sees is an `Exception`, unlike the `Cancelled` inside."""
+    """A caller or a parent sees an `Exception`, unlike the `Cancelled` inside."""
     assert issubclass(WorkflowCancelledError, Exception)
     assert not issubclass(Cancelled, Exception)

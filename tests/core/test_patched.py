@@ -31,7 +31,7 @@ def new_code() -> Flow[list[Any]]:
 
 
 def test_new_runs_take_the_new_way(drive: Drive) -> None:
-    """Where the turn is new, patched() is True, at once and without a step, and is told to the host."""
+    """In a new turn patched() is True, at once and without a step, and is told to the host."""
     run = drive(new_code)
     assert not run.told[-1].patches
 
@@ -44,7 +44,7 @@ def test_new_runs_take_the_new_way(drive: Drive) -> None:
 
 
 def test_old_runs_take_the_old_way(drive: Drive) -> None:
-    """Where the turn is on disk without the patch, patched() is False, and the run ends by the old code's steps."""
+    """In a turn on disk without the patch, patched() is False, and the run ends by the old code's steps."""
     run = drive(old_code, replayed=False)
     run.resolve("fetch a", "A")
     run.body = new_code
@@ -93,7 +93,7 @@ def test_a_patch_is_told_once(drive: Drive) -> None:
 
 
 def test_the_first_call_of_a_run_decides(drive: Drive) -> None:
-    """Where the first call fell into a turn that was on disk without the patch, the answer stays False in new turns."""
+    """A first call in a turn that is on disk without the patch decides: the answer stays False in new turns."""
 
     def before() -> Flow[Any]:
         for _ in range(3):
@@ -165,7 +165,7 @@ def test_patched_in_branches(drive: Drive) -> None:
 
 
 def test_a_patch_that_is_gone_from_disk_is_noticed(drive: Drive) -> None:
-    """Where the record of a patch is lost, the steps that it led to do not fit: a mismatch, not another way."""
+    """A patch whose record is lost is a mismatch, since its steps do not fit, and not another way."""
     run = drive(new_code)
     run.resolve("fetch a", "A")
     history = run.history(2)._replace(patches=frozenset())

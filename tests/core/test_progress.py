@@ -73,7 +73,7 @@ def test_progress_that_cannot_be_stored(drive: Drive) -> None:
 
 
 def test_progress_is_a_copy(drive: Drive) -> None:
-    """What the workflow changes afterwards does not change what was told."""
+    """Changing the value afterwards does not change the progress that was told."""
 
     def body() -> Flow[None]:
         steps = [1]

@@ -40,7 +40,7 @@ def test_the_first_to_end_wins(drive: Drive, winner: int) -> None:
 
 
 def test_a_race_is_a_tuple(drive: Drive) -> None:
-    """What a race resumes with is a tuple, which `match` and unpacking take apart."""
+    """A race resumes with a tuple, which `match` and unpacking take apart."""
 
     def body() -> Flow[str]:
         match (yield from race(fetch("a"), sleep(60))):
@@ -80,7 +80,7 @@ def test_a_race_of_one_raises_its_failure(drive: Drive) -> None:
 
 
 def test_the_first_to_fail_loses_the_race_for_all(drive: Drive) -> None:
-    """Where the first to end fails, its exception is raised and the others are cancelled."""
+    """A race whose first member to end fails raises its exception, and cancels the others."""
     run = drive(racing(fetch("a"), sleep(60), lambda: two_steps("b")))
     run.fail("fetch a", KeyError("no such order"))
 
@@ -165,7 +165,7 @@ def test_races_are_equal_by_value() -> None:
 
 
 def test_a_member_that_completes_at_once_wins_at_once(drive: Drive) -> None:
-    """Members behind one that needs no waiting are not begun; those before it were, and are cancelled."""
+    """A member that needs no waiting wins at once: those after it never begin, and those before it are cancelled."""
     run = drive(racing(fetch("a"), info(), fetch("never")))
 
     assert run.issued_by_last() == run.dropped_by_last() == ["fetch a"]
@@ -219,7 +219,7 @@ def test_a_branch_that_has_not_begun_never_begins(drive: Drive) -> None:
 
 
 def test_two_that_could_win_in_one_turn(drive: Drive) -> None:
-    """Of two branches that come to their ends in the same turn, the first driven wins, and the other is cancelled."""
+    """Two branches may end in the same turn: the first driven wins, and the other is cancelled."""
     journal: list[str] = []
 
     def quick(key: str) -> Flow[str]:

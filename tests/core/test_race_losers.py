@@ -74,7 +74,7 @@ def test_a_loser_that_survives_its_cancellation_changes_nothing(drive: Drive) ->
 
 
 def test_a_failure_in_a_losers_cleanup_is_raised(drive: Drive) -> None:
-    """Where the winner has a value and a loser's cleanup fails, that failure is raised: it does not vanish."""
+    """A failure in a loser's cleanup is raised though the winner has a value: it does not vanish."""
     run = drive(racing(fetch("a"), lambda: careful("b")))
     run.resolve("fetch a", "A")
     run.fail("clean_up b", ConnectionError("cleanup lost"))
@@ -102,7 +102,7 @@ def test_several_failures_in_losers_cleanup(drive: Drive) -> None:
 
 
 def test_a_failure_in_a_losers_cleanup_is_noted_on_the_failure_of_the_first(drive: Drive) -> None:
-    """Where the first to end failed, its exception is raised, with the failures of cleanup as notes."""
+    """A race whose first member to end failed raises its exception, with the failures of cleanup as notes."""
 
     def body() -> Flow[list[str]]:
         try:
@@ -199,7 +199,7 @@ DEEP: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("what", DEEP)
 def test_a_failure_in_a_losers_cleanup_is_raised_however_deep(drive: Drive, what: str) -> None:
-    """Where the cleanup that fails is further down in the loser, it does not vanish either."""
+    """A failure in cleanup further down in the loser does not vanish either."""
 
     def body() -> Flow[str]:
         try:

@@ -97,7 +97,7 @@ def with_odd_notes() -> Exception:
 def test_a_failure_that_takes_no_note_fails_the_workflow_all_the_same(
     drive: Drive, make: Callable[[], Exception]
 ) -> None:
-    """What a failure's class or notes are like makes no defect of ours of it: at worst it goes without our note."""
+    """A failure of any class, with any notes, fails the workflow as itself: at worst it goes without our note."""
 
     def odd() -> Flow[None]:
         yield from fetch("a")
@@ -113,7 +113,7 @@ def test_a_failure_that_takes_no_note_fails_the_workflow_all_the_same(
 
 
 def test_a_failure_after_the_return_fails_the_workflow(drive: Drive) -> None:
-    """A workflow that has returned waits for its tasks, and one that fails then fails it."""
+    """A workflow that has returned waits for its tasks, and fails if one of them fails then."""
 
     def body() -> Flow[str]:
         yield from start(fetch("t"))
@@ -215,7 +215,7 @@ def test_a_failure_seen_by_another_branch_fails_nobody(drive: Drive) -> None:
 
 
 def test_a_failure_in_the_turn_in_which_its_branch_ends(drive: Drive) -> None:
-    """Of two tasks that end in one turn and let their branch end, the failure of the second is seen by who waits."""
+    """Two tasks end in one turn and let their branch end: whoever waits sees the failure of the second."""
 
     def after(shared: Task[Any], error: Exception | None) -> Flow[None]:
         yield from shared
@@ -248,7 +248,7 @@ def test_a_failure_in_the_turn_in_which_its_branch_ends(drive: Drive) -> None:
 
 
 def test_tasks_that_wait_for_each_other_are_refused(drive: Drive) -> None:
-    """Of two tasks that would wait for each other for ever, the second is refused."""
+    """Two tasks that would wait for each other for ever: the second is refused."""
 
     def waiting(tasks: list[Task[None]], other: int) -> Flow[None]:
         yield from fetch(other)
@@ -269,7 +269,7 @@ def test_tasks_that_wait_for_each_other_are_refused(drive: Drive) -> None:
 
 
 def test_tasks_that_wait_for_each_other_with_a_limit(drive: Drive) -> None:
-    """Where one of two tasks waits only for so long, they do not wait for ever, and are not refused."""
+    """Two tasks may wait for each other if one of them has a limit: they do not wait for ever."""
 
     def waiting(tasks: list[Task[str]]) -> Flow[str]:
         yield from now()

@@ -26,7 +26,7 @@ from yieldflow import (
 
 
 def test_start_resumes_at_once(drive: Drive) -> None:
-    """What is started goes on in the background: the workflow has a task, and issues its next step in the same turn."""
+    """A started command goes on in the background: the workflow has a task, and issues its next step at once."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("a"))
@@ -45,7 +45,7 @@ def test_start_resumes_at_once(drive: Drive) -> None:
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_a_task_may_end_before_it_is_waited_for(drive: Drive, order: str) -> None:
-    """Whether a task ended before or after the yield, the yield gives its value."""
+    """Yielding a task gives its value, also where it ended before the yield."""
 
     def body() -> Flow[Any]:
         task = yield start(two_steps("a"))
@@ -192,7 +192,7 @@ def test_a_task_in_a_race_goes_on_though_it_loses(drive: Drive) -> None:
 
 
 def test_a_task_wins_a_race(drive: Drive) -> None:
-    """A task that ends first wins; one that has ended wins at once, and members behind it are not begun."""
+    """A task that ends first wins; a task that has ended wins at once, and members after it do not begin."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("a"))
@@ -245,7 +245,7 @@ def test_a_task_goes_on_though_a_gather_with_it_fails(drive: Drive) -> None:
 
 
 def test_two_branches_wait_and_one_is_cancelled(drive: Drive) -> None:
-    """Of two branches that wait for a task one is cancelled: the other still gets the value."""
+    """Two branches wait for a task and one is cancelled: the other still gets the value."""
 
     def waiting(task: Task[str]) -> Flow[str]:
         return (yield from task)
@@ -262,7 +262,7 @@ def test_two_branches_wait_and_one_is_cancelled(drive: Drive) -> None:
 
 
 def test_a_task_in_a_limited_gather_holds_its_place(drive: Drive) -> None:
-    """In a limited gather a task that has not ended takes a place; one that has ended takes none."""
+    """In a limited gather a task takes a place until it has ended."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("t"))
