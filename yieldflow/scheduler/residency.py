@@ -275,7 +275,7 @@ def load_children(state: SchedulerState, live: LiveWorkflow, now: Micros) -> Chi
 
 
 def _is_its_own(state: SchedulerState, info: WorkflowInfo, leaf: Leaf) -> bool:
-    """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
+    """Return True unless the child of a step, by its id, is that of another step of the run that was given the same id."""
     if not has_given_id(leaf):
         return True
     there = state.store.brief(child_id(info, leaf))
@@ -315,7 +315,7 @@ def resume_open_steps(
 
 
 def goes_with_parent(leaf: Leaf) -> bool:
-    """Whether a child is asked to end once its parent no longer waits for it."""
+    """Return True if a child is asked to end once its parent no longer waits for it."""
     return invocation_of(leaf).options.on_parent_end == "cancel"
 
 
@@ -352,7 +352,7 @@ def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
 
 
 def _is_expecting(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> bool:
-    """Whether the next turn has something for a workflow, as the end of a child that is on disk."""
+    """Return True if the next turn has something for a workflow, as the end of a child that is on disk."""
     if turn.expecting is None:
         turn.expecting = {recipient(message) for message in state.follow_ups}
     return workflow.id in turn.expecting

@@ -22,7 +22,7 @@ from .timers import DEADLINE, WAKE, Timers, Wakeups
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much there may be at once.
+    """The limits of what there may be at once.
 
     Args:
         max_workers: Activities that run at once.
@@ -140,5 +140,5 @@ class SchedulerState:
 
     @property
     def waits_to_go_on(self) -> bool:
-        """Whether there is anything that the next turn could begin with."""
+        """True if there is anything that the next turn could begin with."""
         return bool(self.workflows.loading or self.follow_ups or self.admission.ready(self.latest))

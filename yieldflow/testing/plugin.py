@@ -90,7 +90,7 @@ class _Kept(MemoryStore):
         self.path = path
 
     def guard(self, lock: str) -> None:
-        """Of what is in memory nobody else can become the owner."""
+        """Do nothing: no other process can own a store in memory."""
 
 
 def begin(path: Path, store: str, now: Clock) -> Orchestrator:
