@@ -275,7 +275,7 @@ def load_children(state: SchedulerState, live: LiveWorkflow, now: Micros) -> Chi
 
 
 def _is_its_own(state: SchedulerState, info: WorkflowInfo, leaf: Leaf) -> bool:
-    """Return True unless the child of a step, by its id, is that of another step of the run that was given the same id."""
+    """Return False if the child of a step, by its id, is that of another step of the run with the same given id."""
     if not has_given_id(leaf):
         return True
     there = state.store.brief(child_id(info, leaf))

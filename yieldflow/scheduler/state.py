@@ -1,4 +1,4 @@
-"""What the scheduler knows from one turn to the next."""
+"""The knowledge of the scheduler that outlasts a turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timers of the workflows in memory, and the times at which those that rest on disk are due."""
+"""The timers of the workflows in memory, and the moments at which those that rest on disk are due."""
 
 from __future__ import annotations
 
