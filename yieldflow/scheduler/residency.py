@@ -24,7 +24,6 @@ from .attempts import dispatch
 from .children import cancel_by_parent, cancel_orphan, outcome_for_parent
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow, info_of, stall_reason
-from .messages import recipient
 from .state import SchedulerState
 from .timers import DEADLINE, Timer
 from .turn import Turn
@@ -330,7 +329,7 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 
 def note_rest(state: SchedulerState, turn: Turn) -> None:
     """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
-    active = state.workflows.active
+    active, expecting = state.workflows.active, state.expecting
     for workflow in list(islice(active.values(), LOOKS)):
         live = workflow.live
         if live is not None and live.touched + REST > turn.now:
@@ -339,7 +338,7 @@ def note_rest(state: SchedulerState, turn: Turn) -> None:
         until = _may_rest_until(workflow, turn)
         if live is None or until is None or until <= turn.now + REST or until == live.wake_at:
             continue
-        if not _is_expecting(state, workflow, turn):
+        if workflow.id not in expecting:
             turn.change(workflow.id, live.info.run).wake_at = until
 
 
@@ -351,18 +350,11 @@ def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
     return rests_until(live)
 
 
-def _is_expecting(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> bool:
-    """Return True if the next turn has something for a workflow, as the end of a child that is on disk."""
-    if turn.expecting is None:
-        turn.expecting = {recipient(message) for message in state.follow_ups}
-    return workflow.id in turn.expecting
-
-
 def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many."""
     live = state.workflows.live
     excess = len(live) + len(turn.created) - state.max_live
-    looks = max(excess, 0) + LOOKS
+    looks, expecting = max(excess, 0) + LOOKS, state.expecting
     stay: list[TrackedWorkflow] = []
     for workflow in live.values():
         generator = workflow.live
@@ -371,7 +363,7 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
         if looks <= 0 or not (is_wanted or has_waited):
             break
         looks -= 1
-        if not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
+        if workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             stay.append(workflow)
     for workflow in stay:
         if workflow.live is not None:
@@ -385,7 +377,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     live, until = workflow.live, _may_rest_until(workflow, turn)
     if live is None or until is None or until <= turn.now + at_least:
         return False
-    if _is_expecting(state, workflow, turn) or not live.execution.closes_silently(gc.get_referents):
+    if not live.execution.closes_silently(gc.get_referents):
         return False
     if live.wake_at != until:
         turn.change(workflow.id, live.info.run).wake_at = until
@@ -438,7 +430,7 @@ def settle_at_stop(state: SchedulerState) -> None:
     """
     checkpoints = []
     # For these something is on its way, which the next session has to look for.
-    expecting = {recipient(message) for message in state.follow_ups}
+    expecting = state.expecting
     for phase in Phase:
         for workflow in state.workflows.by_phase[phase].values():
             checkpoint = Checkpoint(workflow.id)

@@ -15,7 +15,7 @@ from .hooks import Hooks
 from .lifecycle import Phase, TrackedWorkflow, Workflows
 from .live import Driver, LiveWorkflow
 from .max_concurrent import ConcurrencyLimiter
-from .messages import Ended, FollowUp
+from .messages import Ended, FollowUp, recipient
 from .storage_backoff import StorageBackoff
 from .timers import DEADLINE, WAKE, Timers, Wakeups
 
@@ -131,6 +131,11 @@ class SchedulerState:
             key = (info.workflow_id, info.run, number)
             if key not in workflow.in_flight and (leaf.step.due_at is not None or number in live.open_attempts):
                 self.timers.forget(*key)
+
+    @property
+    def expecting(self) -> set[str | None]:
+        """The workflows for which something comes in the next turn: until then they are at work."""
+        return {recipient(message) for message in self.follow_ups}
 
     def release(self, workflow: TrackedWorkflow) -> None:
         """Track a workflow no longer that left memory, but for what of it still drains."""

@@ -93,7 +93,6 @@ class Turn:
         "abandoned",
         "attempts",
         "created",
-        "expecting",
         "leaving",
         "mark",
         "now",
@@ -117,8 +116,6 @@ class Turn:
         self.created: set[str] = set()
         #: Workflows that leave memory once the turn is on disk.
         self.leaving: list[TrackedWorkflow] = []
-        #: Ids of the workflows that the next turn has something for, once they were asked for.
-        self.expecting: set[str | None] | None = None
         self._by_workflow: dict[str, Change] = {}
 
     def change(self, workflow_id: str, run: int = 0) -> Change:

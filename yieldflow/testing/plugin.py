@@ -1,4 +1,4 @@
-"""What the fixtures of the pytest plugin are made of, without pytest."""
+"""The makings of the pytest plugin's fixtures, without pytest."""
 
 from __future__ import annotations
 
