@@ -30,7 +30,7 @@ def end_of(workflow_id: str, status: WorkflowStatus, outcome: Outcome | None) ->
     """Return the outcome of a workflow that returned or failed.
 
     Raises:
-        DamagedRowError: There is none that goes with the status: columns of it were changed by hand, or lost.
+        DamagedRowError: The row has no outcome that fits its status: columns were changed by hand, or lost.
     """
     if outcome is None or isinstance(outcome, Failure) is (status is WorkflowStatus.DONE):
         raise damaged(f"the row of workflow {workflow_id!r}", f"it is {status}, and its outcome is lost")

@@ -74,7 +74,7 @@ def careful(key: str, journal: list[str] | None = None) -> Flow[Any]:
 
 
 class Told(NamedTuple):
-    """What an event led to, as far as it is the same each time."""
+    """The consequences of an event, as far as they are the same each time."""
 
     issued: tuple[Step, ...]
     cancelled: tuple[int, ...]
@@ -86,7 +86,7 @@ class Told(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a host sees of an execution between two events."""
+    """An execution as a host sees it between two events."""
 
     #: Each step waited for, and whether its end is waited for only because it is being cancelled.
     open: tuple[tuple[int, bool], ...]
@@ -113,7 +113,7 @@ def told_by(advance: Advance) -> Told:
 
 
 def state_of(execution: Execution) -> State:
-    """Where ``execution`` stands."""
+    """The state of ``execution``."""
     waiting = tuple((number, leaf.cancelled) for number, leaf in execution.open.items())
     return State(waiting, execution.over, execution.applied)
 
@@ -189,7 +189,7 @@ class Driver:
 
     @property
     def pending(self) -> list[str]:
-        """What is waited for, in the order issued."""
+        """The open steps, as shown, in the order issued."""
         return [self.shown(leaf.step) for leaf in self.execution.open.values()]
 
     def shown(self, step: Step) -> str:
@@ -211,14 +211,14 @@ class Driver:
 
     @property
     def status(self) -> str:
-        """Where the workflow stands."""
+        """The workflow's status in a word."""
         if self.told[-1].continuation is not None:
             return "continued"
         return "processing" if self.execution.end is None else self.execution.end.status.value
 
     @property
     def result(self) -> Any:
-        """What the workflow returned."""
+        """The value that the workflow returned."""
         assert self.status == "done", f"{self.status}: {self.failure if self.execution.end else self.pending}"
         assert self.execution.end is not None
         assert not isinstance(self.execution.end.outcome, Failure)
@@ -226,7 +226,7 @@ class Driver:
 
     @property
     def failure(self) -> str:
-        """How the workflow failed or was cancelled, in a line."""
+        """The failure or cancellation that ended the workflow, in a line."""
         assert self.execution.end is not None, f"it waits for {self.pending}"
         assert isinstance(self.execution.end.outcome, Failure), self.result
         return self.execution.end.outcome.summary
@@ -253,7 +253,7 @@ class Driver:
     # ------------------------------------------------------------------ replay
 
     def history(self, count: int) -> History:
-        """What is on disk after so many events."""
+        """The history on disk after so many events."""
         told = self.told[:count]
         return History(
             tuple(self.events[:count]),
@@ -290,7 +290,7 @@ class Driver:
 
     @property
     def state(self) -> State:
-        """What a host sees of it now."""
+        """The workflow as a host sees it now."""
         return state_of(self.execution)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ def clean_up(key: str) -> None:
 
 
 class Journal:
-    """What happened inside the branches of the workflow that is being stepped."""
+    """Notes from inside the branches of the workflow that is being stepped."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []

@@ -1,4 +1,4 @@
-"""Where a line of a function stands, for tests of messages that show it."""
+"""Places of lines in functions, for tests of messages that show them."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_branch_is_cancelled_though_those_below_it_went_on(journal: Journal) -
 
 
 def test_a_cancelled_gather_begins_nothing_more(journal: Journal) -> None:
-    """Of a limited gather that is cancelled, members that had not begun do not begin when cleanup makes room."""
+    """After a limited gather is cancelled, no further member begins when cleanup makes room."""
 
     def outer() -> Flow[None]:
         yield from gather(journal.careful("b"), fetch("never"), limit=1)
@@ -88,7 +88,7 @@ def test_a_cancelled_gather_begins_nothing_more(journal: Journal) -> None:
 
 
 def test_a_cancelled_gather_whose_cleanup_fails_is_cancelled(journal: Journal) -> None:
-    """Where cleanup fails below a cancelled branch, that branch sees Cancelled, with the failure as its cause."""
+    """A cancelled branch below which cleanup fails sees Cancelled, with the failure as its cause."""
 
     def outer() -> Flow[None]:
         try:
@@ -144,7 +144,7 @@ def test_a_branch_that_raises_cancelled_itself_fails_the_gather() -> None:
 
 
 def test_a_caught_cancellation_leaves_no_result(journal: Journal) -> None:
-    """What a branch returns after it was cancelled is dropped: the gather raises the failure that came first."""
+    """The value that a branch returns after it was cancelled is dropped: the gather raises the first failure."""
     flow = gathering(fetch("a"), lambda: journal.stubborn("b"))
     flow.fail(fetch("a"), ValueError("a lost"))
     flow.resolve(fetch("b after all"), None)

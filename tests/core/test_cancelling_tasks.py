@@ -45,7 +45,7 @@ def test_cancel_resumes_at_once(drive: Drive) -> None:
 
 
 def test_a_cancelled_task_raises_where_it_is_yielded(drive: Drive) -> None:
-    """Who yields a cancelled task gets TaskCancelledError, once its cleanup is over, and each time."""
+    """Yielding a cancelled task raises TaskCancelledError, once its cleanup is over, and each time."""
 
     def body() -> Flow[list[str]]:
         task = yield from start(careful("t"))
@@ -223,7 +223,7 @@ def test_a_cancelled_task_may_have_to_be_waited_for(drive: Drive) -> None:
 
 @pytest.mark.parametrize("make", [lambda: careful("t"), lambda: gather(careful("t"), fetch("u"))], ids=["own", "deep"])
 def test_a_failed_cleanup_of_a_cancelled_task_is_seen_by_who_asks(drive: Drive, make: Callable[[], Any]) -> None:
-    """Who yields a cancelled task whose cleanup failed is told of that failure, also where it is further down."""
+    """Yielding a cancelled task whose cleanup failed tells of that failure, also where it is further down."""
 
     def body() -> Flow[str]:
         task: Task[Any] = yield start(make())

@@ -125,7 +125,7 @@ def order(customer: str, items: list[str]) -> Flow[dict[str, Any]]:
 
 
 def answer(flow: Stepper[Any], command: Command[Any], shipped: bool) -> None:
-    """What the world does with a pending command."""
+    """The world's answer to a pending command."""
     shown = repr(command)
     if shown.startswith("sleep"):
         flow.resolve(command)
@@ -141,7 +141,7 @@ def run(choose: Callable[[int], int], crash_after: Callable[[int], bool], *, shi
     """Drive `order` to its end.
 
     Args:
-        choose: Of how many are pending, which ends next.
+        choose: Given how many steps are pending, the one to end next.
         crash_after: Whether there is a crash after the step of that number.
         shipped: Whether the shipping succeeds.
 

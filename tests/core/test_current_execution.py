@@ -1,4 +1,4 @@
-"""What a thread drives is its own, whatever contexts are copied from thread to thread."""
+"""Each thread drives executions of its own, whatever contexts are copied from thread to thread."""
 
 from __future__ import annotations
 

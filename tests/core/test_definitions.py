@@ -118,7 +118,7 @@ def test_a_lambda_needs_a_name() -> None:
 
 @pytest.mark.parametrize("name", ["", 5])
 def test_a_name_is_a_string_with_something_in_it(name: Any) -> None:
-    """An empty name, or one that is no string, is refused with the remedy."""
+    """A name that is empty or no string is refused with the remedy."""
     with pytest.raises(TypeError, match=r"the activity's name is a non-empty string, not .*: give one with name="):
         activity(name=name)(add_one)
 
@@ -271,7 +271,7 @@ def test_a_plain_function_is_none_of_the_event_loop() -> None:
 
 
 def test_an_async_generator_is_no_activity() -> None:
-    """What yields is no activity, async or not."""
+    """A generator function is refused as an activity, async or not."""
     with pytest.raises(TypeError, match="contains a yield: return a list instead"):
         activity(async_generator_function, registry=Registry())
 
@@ -319,7 +319,7 @@ def test_what_a_decorator_of_a_workflow_raises_fails_it(raised: Exception) -> No
 
 
 def test_a_decorator_of_a_workflow_that_makes_no_generator_is_told() -> None:
-    """Where a decorator below `@workflow` hands back something else, the workflow fails and says so."""
+    """A workflow whose inner decorator hands back something other than a generator fails and says so."""
 
     def forgetful(function: Callable[..., Flow[int]]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -415,7 +415,7 @@ def test_an_unknown_workflow_names_those_that_there_are() -> None:
 
 
 def test_an_unknown_workflow_like_no_other_gets_no_guess() -> None:
-    """Where no registered name is near, none is suggested; where there is none at all, the message says so."""
+    """A name that resembles no registered one gets no suggestion; without any registered, the message says so."""
     registry = Registry()
 
     with pytest.raises(UnknownWorkflowError, match=r"'order' is registered\. Registered: none\."):
@@ -435,7 +435,7 @@ def test_a_registry_is_read_only_but_for_adding() -> None:
 
 
 def test_a_registration_is_told_to_those_who_wait_for_it() -> None:
-    """Who subscribes hears the name of each workflow registered from then on, until the subscription is ended."""
+    """A subscriber hears the name of each workflow registered from then on, until the subscription is ended."""
     registry = Registry()
     heard: list[str] = []
     registry.add(Workflow(add_up, "before"))

@@ -148,7 +148,7 @@ def test_cancelled_steps_are_told_by_number() -> None:
 
 
 def test_steps_issued_in_vain_are_told_as_cancelled_at_once() -> None:
-    """Where a member of a gather cannot begin, the steps of those before it come out as issued and as cancelled."""
+    """A gather with a member that cannot begin issues and at once cancels the steps of the members before it."""
 
     def failing() -> Flow[None]:
         yield gather(fetch("a"), 5)  # type: ignore[call-overload]  # the mistake
@@ -198,7 +198,7 @@ def test_time_never_goes_back() -> None:
 
 
 def recorded(body: Callable[[], Flow[Any]], *events: Started | StepEnded) -> History:
-    """What is on disk after a workflow with that body has gone through ``events``."""
+    """The history on disk after a workflow with that body has gone through ``events``."""
     run = execution(body)
     steps = [step for event in events for step in run.apply(event).issued]
     return History(events, steps)
@@ -215,7 +215,7 @@ def test_replay_leads_to_where_the_workflow_was() -> None:
 
 
 def test_replay_issues_nothing_again() -> None:
-    """What is recorded does not come out as new: an open step is the recorded one, due when it was due."""
+    """Recorded steps do not come out as new: an open step is the recorded one, due when it was due."""
     events, steps, *_ = recorded(three_turns, Started(START), ended(0), ended(1))
     on_disk = [step._replace(source=f"before_the_edit.py:{step.number}") for step in steps]
     again = execution(three_turns, History(events, on_disk))
@@ -242,7 +242,7 @@ def test_a_recorded_value_that_cannot_be_read_is_no_failure_of_the_workflow() ->
 
 
 def test_a_mismatch_is_shown_though_the_recorded_arguments_cannot_be_read() -> None:
-    """Where recorded arguments are damaged, a mismatch still shows the rest of both sides."""
+    """A mismatch over damaged recorded arguments still shows the rest of both sides."""
     events, steps, *_ = recorded(three_turns, Started(START), ended(0))
     damaged = [step._replace(name="other", input="{damaged") for step in steps]
 
@@ -274,7 +274,7 @@ def test_a_workflow_starts_once() -> None:
 
 
 def test_a_workflows_logger_is_silent_on_replay(caplog: pytest.LogCaptureFixture) -> None:
-    """What a workflow logs through get_logger() is logged once, however often it is rebuilt."""
+    """A message of a workflow through get_logger() is logged once, however often the workflow is rebuilt."""
     caplog.set_level(logging.INFO)
 
     @workflow(registry=registry)
@@ -368,7 +368,7 @@ def test_closing_is_always_possible() -> None:
 def test_closing_one_workflow_inside_another_does_not_disturb_it() -> None:
     """The commands that a closed workflow makes in its `finally` are not taken for slips of another one.
 
-    The garbage collector may let go of a workflow at any moment, also while another is driven.
+    The garbage collector may close a workflow at any moment, also while another is driven.
     """
 
     def tidy() -> Flow[None]:

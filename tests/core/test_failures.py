@@ -80,7 +80,7 @@ def telling() -> Flow[list[Any]]:
 
 
 def raised(error: BaseException) -> BaseException:
-    """``error`` with a traceback, as one that an activity raised."""
+    """``error`` with a traceback, as if an activity had raised it."""
     try:
         raise error
     except BaseException as caught:

@@ -1,4 +1,4 @@
-"""What the garbage collector lets go of, and when."""
+"""Executions and generators are freed once nothing refers to them, some only by the garbage collector."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_cleanup_after_a_second_failure_is_not_cut_short(journal: Journal) -> No
 
 @pytest.mark.parametrize("first", [LookupError("first"), Frozen("first")], ids=lambda error: type(error).__name__)
 def test_a_failure_of_cleanup_is_noted_on_the_first(journal: Journal, first: Exception) -> None:
-    """What goes wrong while the rest is cancelled does not vanish: it stands as a note on the failure raised."""
+    """An error while the rest is cancelled does not vanish: it stands as a note on the failure raised."""
 
     @workflow(registry=registry)
     def noting() -> Flow[list[str]]:
@@ -173,7 +173,7 @@ def test_a_branch_that_could_go_on_is_cancelled_all_the_same(journal: Journal) -
 
 
 def test_members_behind_the_limit_are_not_begun_after_a_failure() -> None:
-    """Of a limited gather that fails, what had not begun does not begin."""
+    """After a limited gather fails, no further member begins."""
     flow = gathering(fetch("a"), fetch("b"), fetch("c"), limit=2)
     flow.fail(fetch("a"), ValueError("a lost"))
 
@@ -239,7 +239,7 @@ def test_failures_can_be_put_into_the_list(journal: Journal) -> None:
 
 
 def test_a_member_that_cannot_begin_is_put_into_the_list_too() -> None:
-    """What may not be yielded is a failure of its member like any other."""
+    """A member that may not be yielded fails like any other member."""
 
     @workflow(registry=registry)
     def tolerant() -> Flow[list[str]]:

@@ -1,4 +1,4 @@
-"""Which suspended generators can be closed without anybody noticing: each answer is held against what closing does."""
+"""Suspended generators that can be closed unnoticed: each answer is compared with what closing really does."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core import suspended
-from tests.core.suspended import (
+from tests.core import suspended_generators
+from tests.core.suspended_generators import (
     MOST_YIELDS,
     Body,
     Guard,
@@ -34,51 +34,51 @@ from yieldflow._core.generator_safety import closes_silently
 
 #: Each with the answers that `gc.get_referents` makes possible, one for each ``yield`` reached.
 SHAPES: list[tuple[Shape, list[bool]]] = [
-    (suspended.in_a_row, [True, True]),
-    (suspended.around_a_try, [True, False, True]),
-    (suspended.try_except, [False, True, True]),
-    (suspended.in_an_except, [True, True, True]),
-    (suspended.in_a_named_except, [True, True]),
-    (suspended.in_an_except_with_a_finally, [False]),
-    (suspended.in_a_second_except, [True]),
-    (suspended.in_a_finally, [True]),
-    (suspended.in_a_finally_on_the_way_out, [True]),
-    (suspended.in_a_finally_in_a_try, [False]),
-    (suspended.in_an_else, [True]),
-    (suspended.in_an_else_with_a_finally, [False]),
-    (suspended.except_base, [False]),
-    (suspended.swallowing, [False] * MOST_YIELDS),
-    (suspended.in_a_with, [True, False, True]),
-    (suspended.in_nested_withs, [False, False, True]),
-    (suspended.in_a_context_manager, [False, True]),
-    (suspended.loop_in_a_try, [False, False]),
-    (suspended.try_in_a_loop, [True, False, True, True]),
-    (suspended.try_in_a_while, [False, True]),
-    (suspended.returning_through_a_finally, [False, True, True]),
-    (suspended.in_a_match, [True, True]),
-    (suspended.with_a_walrus, [True] * 5),
-    (suspended.beside_comprehensions, [True] * 3),
-    (suspended.comprehension_in_a_try, [False, False]),
-    (suspended.unfinished_expressions, [True] * 5),
-    (suspended.by_yield_from, [True, True, False, False, True]),
-    (suspended.yield_from_in_a_try, [False, False]),
-    (suspended.yield_from_in_an_except, [True, True]),
-    (suspended.yield_from_in_a_with, [False, False]),
-    (suspended.far_down, [True, True, False, False, True]),
-    (suspended.by_yield_from_a_list, [True, True]),
-    (suspended.by_yield_from_an_unknown_iterator, [False, False]),
-    (suspended.over_plain_values, [True] * 3),
-    (suspended.over_generators, [True, True, True, True, False, False, True]),
-    (suspended.over_wrapped_generators, [True, True, False, False, True, False, False, False, False]),
-    (suspended.over_generators_after_an_except, [False, False]),
-    (suspended.over_an_unknown_iterator, [False, False]),
-    (suspended.holding_a_plain_one, [True, True]),
-    (suspended.holding_a_guarded_one, [True, False, True]),
-    (suspended.holding_one_for_a_closure, [False]),
-    (suspended.by_a_coroutine, [False]),
-    (suspended.holding_a_coroutine, [False]),
-    (suspended.holding_an_async_generator, [False, True]),
-    (suspended.holding_itself, [True, True]),
+    (suspended_generators.in_a_row, [True, True]),
+    (suspended_generators.around_a_try, [True, False, True]),
+    (suspended_generators.try_except, [False, True, True]),
+    (suspended_generators.in_an_except, [True, True, True]),
+    (suspended_generators.in_a_named_except, [True, True]),
+    (suspended_generators.in_an_except_with_a_finally, [False]),
+    (suspended_generators.in_a_second_except, [True]),
+    (suspended_generators.in_a_finally, [True]),
+    (suspended_generators.in_a_finally_on_the_way_out, [True]),
+    (suspended_generators.in_a_finally_in_a_try, [False]),
+    (suspended_generators.in_an_else, [True]),
+    (suspended_generators.in_an_else_with_a_finally, [False]),
+    (suspended_generators.except_base, [False]),
+    (suspended_generators.swallowing, [False] * MOST_YIELDS),
+    (suspended_generators.in_a_with, [True, False, True]),
+    (suspended_generators.in_nested_withs, [False, False, True]),
+    (suspended_generators.in_a_context_manager, [False, True]),
+    (suspended_generators.loop_in_a_try, [False, False]),
+    (suspended_generators.try_in_a_loop, [True, False, True, True]),
+    (suspended_generators.try_in_a_while, [False, True]),
+    (suspended_generators.returning_through_a_finally, [False, True, True]),
+    (suspended_generators.in_a_match, [True, True]),
+    (suspended_generators.with_a_walrus, [True] * 5),
+    (suspended_generators.beside_comprehensions, [True] * 3),
+    (suspended_generators.comprehension_in_a_try, [False, False]),
+    (suspended_generators.unfinished_expressions, [True] * 5),
+    (suspended_generators.by_yield_from, [True, True, False, False, True]),
+    (suspended_generators.yield_from_in_a_try, [False, False]),
+    (suspended_generators.yield_from_in_an_except, [True, True]),
+    (suspended_generators.yield_from_in_a_with, [False, False]),
+    (suspended_generators.far_down, [True, True, False, False, True]),
+    (suspended_generators.by_yield_from_a_list, [True, True]),
+    (suspended_generators.by_yield_from_an_unknown_iterator, [False, False]),
+    (suspended_generators.over_plain_values, [True] * 3),
+    (suspended_generators.over_generators, [True, True, True, True, False, False, True]),
+    (suspended_generators.over_wrapped_generators, [True, True, False, False, True, False, False, False, False]),
+    (suspended_generators.over_generators_after_an_except, [False, False]),
+    (suspended_generators.over_an_unknown_iterator, [False, False]),
+    (suspended_generators.holding_a_plain_one, [True, True]),
+    (suspended_generators.holding_a_guarded_one, [True, False, True]),
+    (suspended_generators.holding_one_for_a_closure, [False]),
+    (suspended_generators.by_a_coroutine, [False]),
+    (suspended_generators.holding_a_coroutine, [False]),
+    (suspended_generators.holding_an_async_generator, [False, True]),
+    (suspended_generators.holding_itself, [True, True]),
 ]
 NAMES = [shape.__name__ for shape, _ in SHAPES]
 
@@ -102,7 +102,7 @@ def answers(shape: Shape, *referents: Any) -> list[bool]:
 
 def built(source: str) -> Shape:
     """The generator function ``shape`` of a source."""
-    names: dict[str, Any] = dict(vars(suspended))
+    names: dict[str, Any] = dict(vars(suspended_generators))
     exec(source, names)
     shape: Shape = names["shape"]
     return shape
@@ -113,14 +113,14 @@ def built(source: str) -> Shape:
 
 @pytest.mark.parametrize(("shape", "expected"), SHAPES, ids=NAMES)
 def test_the_answer_is_what_closing_does(shape: Shape, expected: list[bool]) -> None:
-    """A generator that waits outside every `try` and `with` can be dropped, and one that waits inside stays."""
+    """A generator that waits outside every `try` and `with` can be dropped; if it waits inside, it stays."""
     assert answers(shape, gc.get_referents) == expected
     assert truths(shape) == expected
 
 
 @pytest.mark.parametrize("shape", [shape for shape, _ in SHAPES], ids=NAMES)
 def test_without_a_look_into_the_frame_no_more_can_be_dropped(shape: Shape) -> None:
-    """Where nobody says what a frame holds, some stay that could be dropped, and none is dropped that should stay."""
+    """Without knowing what a frame holds, some generators stay that could go, and none is dropped that should stay."""
     pairs = zip(answers(shape), answers(shape, gc.get_referents), strict=True)
 
     assert (True, False) not in pairs
@@ -129,12 +129,12 @@ def test_without_a_look_into_the_frame_no_more_can_be_dropped(shape: Shape) -> N
 @pytest.mark.parametrize(
     "shape",
     [
-        suspended.in_a_row,
-        suspended.around_a_try,
-        suspended.in_a_with,
-        suspended.try_in_a_while,
-        suspended.by_yield_from,
-        suspended.holding_a_guarded_one,
+        suspended_generators.in_a_row,
+        suspended_generators.around_a_try,
+        suspended_generators.in_a_with,
+        suspended_generators.try_in_a_while,
+        suspended_generators.by_yield_from,
+        suspended_generators.holding_a_guarded_one,
     ],
 )
 def test_a_plain_sequence_needs_no_look_into_the_frame(shape: Shape) -> None:
@@ -215,7 +215,7 @@ def test_another_interpreter_is_not_understood(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_an_unknown_format_is_not_understood(table: bytes) -> None:
-    """Where the exception table is not what is expected, the generator stays in memory."""
+    """A generator whose exception table has an unknown format stays in memory."""
 
     def shape() -> Body:
         yield 1
@@ -231,7 +231,7 @@ def test_an_unknown_format_is_not_understood(table: bytes) -> None:
 
 
 def test_a_handler_that_never_ends_is_not_understood() -> None:
-    """Where the exception table leads round in a circle, the generator stays in memory."""
+    """A generator whose exception table leads round in a circle stays in memory."""
 
     def shape() -> Body:
         yield 1
@@ -283,7 +283,7 @@ def test_an_argument_is_closed_with_the_generator(referents: tuple[Any, ...]) ->
 
 
 def test_a_generator_that_ended_is_silent() -> None:
-    """What has ended can be dropped, however it was guarded."""
+    """A generator that has ended can be dropped, however it was guarded."""
     generator = guarded([])
     assert list(generator) == [1, 2]
 
@@ -292,7 +292,7 @@ def test_a_generator_that_ended_is_silent() -> None:
 
 
 def test_a_running_generator_is_not_silent() -> None:
-    """Who asks from within is not dropped."""
+    """A generator that asks from within, while it runs, is not dropped."""
     found = []
 
     def asking() -> Generator[None, Any, None]:

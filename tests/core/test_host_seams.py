@@ -1,17 +1,19 @@
-"""What a host other than the scheduler says and asks of an execution."""
+"""Hosts other than the scheduler: their answers to an execution, and their questions to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.core.driver import START, Driver, fetch, pay, ship
-from yieldflow import Flow, get_logger, patched, race, sleep, uuid4, wait_signal
+from tests.core.driver import START, Drive, Driver, fetch, pay, registry, ship
+from yieldflow import Flow, WorkflowInfo, gather, get_logger, patched, race, sleep, uuid4, wait_signal, workflow
 from yieldflow._core.errors import InternalError
 from yieldflow._core.execution import Advance, Execution
 from yieldflow._core.history import Failure, Started, StepEnded
+from yieldflow.codec import codec_named
 
 log = get_logger("tests.core.seams")
 
@@ -138,7 +140,7 @@ def drawing() -> Flow[list[UUID]]:
 
 
 def test_a_live_run_can_be_given_a_new_seed() -> None:
-    """What was drawn stays, and what is drawn from the next event on comes of the new seed, also on replay."""
+    """Values drawn earlier stay, and those from the next event on come of the new seed, also on replay."""
     plain, run = Driver(drawing), Driver(drawing)
     run.resolve("fetch 0")
     run.seed = run.execution.reseed(b"another seed....")
@@ -185,3 +187,35 @@ def test_replay_is_silent_unless_told_otherwise(run: Driver, caplog: pytest.LogC
     run.resolve("fetch a")
 
     assert caplog.messages == ["fetched"]
+
+
+# ---------------------------------------------------------------------- where a run stands
+
+
+def test_a_host_sees_whether_a_run_has_begun_and_is_over() -> None:
+    """`started` is true from the first event on, `over` from the last one."""
+
+    @workflow(registry=registry)
+    def short() -> Flow[None]:
+        yield from sleep(1)
+
+    run = Execution(short, {}, WorkflowInfo("w-1", "short", 1), bytes(16), codec_named("json"))
+    seen = [(run.started, run.over)]
+    run.apply(Started(0))
+    seen.append((run.started, run.over))
+    run.close()
+
+    assert seen == [(False, False), (True, False)]
+
+
+def test_a_plain_answer_is_empty(drive: Drive) -> None:
+    """An event that leads to nothing of a kind says nothing of it."""
+
+    def body() -> Flow[Any]:
+        return (yield from gather(fetch("a"), fetch("b")))
+
+    run = drive(body)
+    run.resolve("fetch a")
+    told = run.told[-1]
+
+    assert told == ((), (), (), None, None, (), None)

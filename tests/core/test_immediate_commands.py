@@ -49,7 +49,7 @@ def clocks() -> Flow[list[datetime]]:
 
 
 def draw(seed: bytes, *, crashes: bool = False) -> list[Any]:
-    """What `drawing` draws."""
+    """The values that `drawing` draws."""
     flow = Stepper(drawing(), seed=seed)
     for key in ("a", "c", "b"):
         if crashes:

@@ -1,4 +1,4 @@
-"""What calling an activity or a workflow makes: a value that can be compared, shown, kept and sent on."""
+"""Invocations, made by calling an activity or a workflow: values that can be compared, shown, kept and sent on."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ CALLS = {
 
 
 def test_positional_and_keyword_arguments_make_the_same_invocation() -> None:
-    """How an argument is passed does not matter: an invocation is which function, with which arguments."""
+    """Positional or keyword does not matter: an invocation is a function with its arguments."""
     assert charge("o-1", 700) == charge(order="o-1", cents=700)
     assert charge("o-1", cents=700) == charge(cents=700, order="o-1")
 
@@ -336,7 +336,7 @@ def test_a_definition_is_pickled_by_reference(definition: Any) -> None:
 
 @pytest.mark.parametrize("command", [charge("o-1", 700), sleep(60), gather(charge("o-1", 1)), now()], ids=repr)
 def test_a_command_is_never_stored(command: Any) -> None:
-    """What was made and never yielded has no value yet: to store it in its place is refused, with what it was."""
+    """A command that was never yielded has no value yet: storing it in place of one is refused, and it is named."""
     with pytest.raises(CommandError, match=rf"^{re.escape(repr(command))} was made and never yielded$"):
         pickle.dumps(command)
 

@@ -51,7 +51,7 @@ def charge(number: int, fails: bool) -> str:
 
 
 def interpret(program: Program) -> Flow[Any]:
-    """What ``program`` comes to."""
+    """Run ``program``, and return its result."""
     kind, *parts = program
     if kind in LEAVES:
         return (yield leaf(program))
@@ -215,7 +215,7 @@ REQUESTS = st.sampled_from([None, None, None, 0, 1, 2, 3])
 
 
 class Life(NamedTuple):
-    """What can be seen of a workflow from outside, from its start to its end."""
+    """A workflow as seen from outside, from its start to its end."""
 
     #: What was pending before each event.
     pending: list[list[str]]

@@ -1,4 +1,4 @@
-"""What may not be yielded: each is an error at its line that says what to write instead."""
+"""Values that may not be yielded: each is an error at its line that says what to write instead."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def raises_after_the_first() -> Flow[Any]:
 def test_the_failure_that_ended_a_replay_is_shown(
     old: Callable[[], Flow[Any]], outcomes: list[str | None], new: Callable[[], Flow[Any]], where: str
 ) -> None:
-    """Where new code fails before it has done all that is recorded, the message has its exception, with the line."""
+    """New code that fails before it has done all that is recorded: the message has its exception, with the line."""
     message = Deployment(old, *outcomes).mismatch_on(new)
 
     assert f"The workflow ended {where}, with\n" in message
@@ -135,7 +135,7 @@ def test_the_failure_that_ended_a_replay_is_shown(
 
 
 def test_both_sides_are_shown_with_their_lines() -> None:
-    """The message leads to the line that yielded when it was recorded, and to the one that yields now."""
+    """The message leads to the line that yielded when it was recorded, and to the line that yields now."""
     message = Deployment(reference, "receipt").mismatch_on(other_argument)
 
     assert f"recorded: activity charge(order='o-1', cents=500) at {line_of(reference, 'charge')}" in message
@@ -143,7 +143,7 @@ def test_both_sides_are_shown_with_their_lines() -> None:
 
 
 def test_the_line_is_that_of_the_innermost_helper() -> None:
-    """Of a step in a helper, by `yield` or by `yield from`, the line shown is the helper's."""
+    """A step in a helper is shown with the helper's line, by `yield` or by `yield from`."""
 
     def paying(cents: int) -> Flow[None]:
         yield from charge("o-1", cents)
@@ -245,7 +245,7 @@ def test_a_removed_member_of_a_gather_is_noticed() -> None:
 
 
 def test_a_step_moved_to_a_later_turn_is_noticed() -> None:
-    """What was issued at once and now comes after another outcome is a mismatch, though the steps are the same."""
+    """A step that was issued at once and now comes after another outcome is a mismatch, though steps are the same."""
 
     def old() -> Flow[Any]:
         return (yield from gather(charge("o-1"), ship("o-1")))
@@ -261,7 +261,7 @@ def test_a_step_moved_to_a_later_turn_is_noticed() -> None:
 
 
 def test_arguments_that_are_pickled_are_shown_too() -> None:
-    """Where arguments are no JSON, the message shows them all the same."""
+    """Arguments that are stored as a pickle are shown in the message all the same."""
 
     def old() -> Flow[Any]:
         return (yield from charge(("o-1", 1)))

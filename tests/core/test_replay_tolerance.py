@@ -13,7 +13,7 @@ from yieldflow import Flow, activity, gather, now, sleep
 
 
 def test_code_that_has_not_run_yet_may_change() -> None:
-    """What comes after the last recorded outcome is free: the workflow takes the new way."""
+    """Code after the last recorded outcome is free to change: the workflow takes the new way."""
 
     def new() -> Flow[str]:
         yield from charge("o-1", 500)
@@ -46,7 +46,7 @@ def test_steps_may_move_between_helpers_and_lines() -> None:
 
 
 def test_a_default_written_out_is_the_same() -> None:
-    """Whether an argument is the default or left out makes no difference on replay either."""
+    """Writing out a default argument makes no difference on replay either."""
 
     def old() -> Flow[Any]:
         return (yield from charge("o-1"))
@@ -150,7 +150,7 @@ class Holding:
     ids=["bare", "in a list", "in a tuple in a dict", "in a dataclass"],
 )
 def test_what_cannot_be_compared_counts_as_the_same(kind: Any, put: Callable[[Any], Any]) -> None:
-    """Of objects without an equality worth the name nothing is known, so they never stall a workflow."""
+    """Objects that compare by identity alone never stall a workflow: nothing is known of their equality."""
     old = with_definition(lambda: charge(put(kind(1))))
     new = with_definition(lambda: charge(put(kind(2))))
 

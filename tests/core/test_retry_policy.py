@@ -1,4 +1,4 @@
-"""Whether a failed attempt is followed by another, and when: `RetryPolicy`, and what an `ActivityError` says."""
+"""`RetryPolicy` decides if and when another attempt follows a failed one; `ActivityError` says what happened."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_max_concurrent_is_a_count(given: Any) -> None:
 
 
 def test_options_of_one_call() -> None:
-    """What a call is given takes the place of the activity's own, and what it is not given stays."""
+    """Options of a call take the place of the activity's own, and those not given stay."""
     own = activity(lambda: None, name="own", registry=Registry(), retry=CALM, timeout=timedelta(minutes=1))
     options = own().with_options(timeout=5, heartbeat_timeout=timedelta(seconds=2)).options
     assert (options.retry, options.timeout, options.heartbeat_timeout) == (CALM, 5.0, 2.0)
@@ -229,7 +229,7 @@ def test_options_of_one_call() -> None:
 @pytest.mark.parametrize("codec", [codec_named("pickle"), codec_named("json")], ids=["pickle", "json"])
 @pytest.mark.parametrize("after", [None, 30, 0.5, timedelta(minutes=2)])
 def test_an_activity_error_arrives_whole(codec: Codec, after: float | timedelta | None) -> None:
-    """What an activity raised is what the workflow catches: type, message, and what it said of retries."""
+    """The workflow catches what the activity raised: type, message, and what it said of retries."""
     for retryable in (True, False):
         raised = ActivityError("the bank is busy", retryable=retryable, retry_after=after)
         caught = codec.decode_failure(codec.encode_failure(raised), RecordedFailure)
@@ -274,7 +274,7 @@ ASKED: list[tuple[Any, float | None]] = [
 def test_what_a_failure_asks_for_is_a_time_that_can_be_waited(
     given: Any, asked: float | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is no time, or one before now, is said to be none, and the policy decides; a hundred years is the most."""
+    """A delay that is no time, or below zero, is ignored, and the policy decides; a hundred years is the most."""
     charge = activity(lambda: None, name="charge", registry=Registry())
     ending = failed(ActivityError("x", retry_after=given), charge, RetryPolicy(), codec_named("pickle"))
     assert ending.retryable

@@ -25,7 +25,7 @@ class Counter:
         self._folder = execution.__file__.removesuffix("execution.py")
 
     def of(self, action: Callable[[], object]) -> int:
-        """How many lines of the core ``action`` runs."""
+        """The number of lines of the core that ``action`` runs."""
         before = sys.gettrace()
         sys.settrace(self._call)
         try:

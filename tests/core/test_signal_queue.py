@@ -47,7 +47,7 @@ def test_each_wait_receives_the_oldest_signal_of_its_name() -> None:
 
 
 def test_the_step_issued_first_receives_first() -> None:
-    """Where several steps can receive at once, they do so in the order in which the workflow issued them."""
+    """Several steps that can receive at once do so in the order in which the workflow issued them."""
 
     def body() -> Flow[Any]:
         return (yield gather(wait_signal("b"), take_signals("a"), wait_signal("a"), wait_signal("b")))
@@ -83,7 +83,7 @@ def test_a_wait_that_was_given_up_receives_nothing() -> None:
 
 
 def test_the_next_run_begins_with_what_was_not_received() -> None:
-    """What is left when a run ends is there for the next one, in the order it arrived."""
+    """Signals left when a run ends are there for the next one, in the order they arrived."""
 
     def body() -> Flow[None]:
         yield wait_signal("b")
@@ -98,7 +98,7 @@ def test_the_next_run_begins_with_what_was_not_received() -> None:
 
 
 def test_a_rebuilt_workflow_receives_what_it_waited_for() -> None:
-    """A queue made of the open steps gives the same as the one that saw them being issued."""
+    """A queue made of the open steps gives the same as a queue that saw them being issued."""
 
     def body() -> Flow[Any]:
         return (yield from gather(fetch("a"), wait_signal("go")))

@@ -1,4 +1,4 @@
-"""`start`, `Task` and `cancel`: what goes on in the background. Each workflow is replayed from every prefix."""
+"""`start`, `Task` and `cancel`: commands that go on in the background. Each workflow is replayed from every prefix."""
 
 from __future__ import annotations
 
@@ -22,17 +22,11 @@ from yieldflow import (
     wait_for,
 )
 
-
-def failing(key: str) -> Flow[None]:
-    yield from fetch(key)
-    raise ValueError(f"{key} failed")
-
-
 # ---------------------------------------------------------------------- starting and waiting
 
 
 def test_start_resumes_at_once(drive: Drive) -> None:
-    """What is started goes on in the background: the workflow has a task, and issues its next step in the same turn."""
+    """A started command goes on in the background: the workflow has a task, and issues its next step at once."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("a"))
@@ -51,7 +45,7 @@ def test_start_resumes_at_once(drive: Drive) -> None:
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_a_task_may_end_before_it_is_waited_for(drive: Drive, order: str) -> None:
-    """Whether a task ended before or after the yield, the yield gives its value."""
+    """Yielding a task gives its value, also where it ended before the yield."""
 
     def body() -> Flow[Any]:
         task = yield start(two_steps("a"))
@@ -198,7 +192,7 @@ def test_a_task_in_a_race_goes_on_though_it_loses(drive: Drive) -> None:
 
 
 def test_a_task_wins_a_race(drive: Drive) -> None:
-    """A task that ends first wins; one that has ended wins at once, and members behind it are not begun."""
+    """A task that ends first wins; a task that has ended wins at once, and members after it do not begin."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("a"))
@@ -251,7 +245,7 @@ def test_a_task_goes_on_though_a_gather_with_it_fails(drive: Drive) -> None:
 
 
 def test_two_branches_wait_and_one_is_cancelled(drive: Drive) -> None:
-    """Of two branches that wait for a task one is cancelled: the other still gets the value."""
+    """Two branches wait for a task and one is cancelled: the other still gets the value."""
 
     def waiting(task: Task[str]) -> Flow[str]:
         return (yield from task)
@@ -268,7 +262,7 @@ def test_two_branches_wait_and_one_is_cancelled(drive: Drive) -> None:
 
 
 def test_a_task_in_a_limited_gather_holds_its_place(drive: Drive) -> None:
-    """In a limited gather a task that has not ended takes a place; one that has ended takes none."""
+    """In a limited gather a task takes a place until it has ended."""
 
     def body() -> Flow[Any]:
         task = yield from start(fetch("t"))
@@ -283,494 +277,6 @@ def test_a_task_in_a_limited_gather_holds_its_place(drive: Drive) -> None:
     run.resolve("fetch a", "A")
     run.resolve("fetch b", "B")
     assert run.result == ["T", "A", "T", "B"]
-
-
-# ---------------------------------------------------------------------- failures
-
-
-def test_a_failure_is_raised_at_each_yield(drive: Drive) -> None:
-    """A task that failed raises its exception as often as it is yielded, also long after."""
-
-    def body() -> Flow[list[str]]:
-        task = yield from start(fetch("a"))
-        seen = []
-        for _ in range(3):
-            try:
-                yield from task
-            except ValueError as error:
-                seen.append(str(error))
-            yield from sleep(1)
-        return seen
-
-    run = drive(body)
-    run.fail("fetch a")
-    for _ in range(3):
-        run.resolve("sleep 1")
-
-    assert run.result == ["fetch a lost"] * 3
-
-
-def test_a_failure_reaches_every_waiter(drive: Drive) -> None:
-    """Two branches that wait for one task both see its failure."""
-
-    def waiting(task: Task[None], key: str) -> Flow[str]:
-        try:
-            yield from task
-        except ValueError as error:
-            return f"{key}: {error}"
-        return key
-
-    def body() -> Flow[Any]:
-        task = yield from start(failing("t"))
-        return (yield from gather(waiting(task, "a"), waiting(task, "b")))
-
-    run = drive(body)
-    run.resolve("fetch t")
-
-    assert run.result == ["a: t failed", "b: t failed"]
-
-
-def test_a_failure_that_nobody_saw_fails_the_workflow(drive: Drive) -> None:
-    """A workflow that returns though one of its tasks failed unseen fails with that exception."""
-
-    def body() -> Flow[str]:
-        yield from start(failing("t"))
-        yield from fetch("a")
-        return "fine"
-
-    run = drive(body)
-    run.resolve("fetch t")
-    assert (run.status, run.pending) == ("processing", ["fetch a"])
-
-    run.resolve("fetch a")
-    assert run.failure == "ValueError: t failed"
-
-
-class Hidden(Exception):
-    """An exception that does not show its attributes."""
-
-    @property
-    def __dict__(self) -> Any:  # type: ignore[override]  # what an odd class does
-        raise RuntimeError("hidden")
-
-
-def with_odd_notes() -> Exception:
-    error = ValueError("odd notes")
-    error.__notes__ = "no list"  # type: ignore[assignment]  # what Python does not prevent
-    return error
-
-
-@pytest.mark.parametrize("make", [with_odd_notes, Hidden], ids=lambda make: make.__name__)
-def test_a_failure_that_takes_no_note_fails_the_workflow_all_the_same(
-    drive: Drive, make: Callable[[], Exception]
-) -> None:
-    """What a failure's class or notes are like makes no defect of ours of it: at worst it goes without our note."""
-
-    def odd() -> Flow[None]:
-        yield from fetch("a")
-        raise make()
-
-    def body() -> Flow[None]:
-        yield start(odd())
-
-    run = drive(body)
-    run.resolve("fetch a", None)
-
-    assert type(make()).__name__ in run.failure
-
-
-def test_a_failure_after_the_return_fails_the_workflow(drive: Drive) -> None:
-    """A workflow that has returned waits for its tasks, and one that fails then fails it."""
-
-    def body() -> Flow[str]:
-        yield from start(fetch("t"))
-        return "fine"
-
-    run = drive(body)
-    assert (run.status, run.execution.over) == ("processing", False)
-
-    run.fail("fetch t", KeyError("t"))
-    assert run.failure == "KeyError: 't'"
-
-
-def test_of_several_unseen_failures_the_first_is_raised(drive: Drive) -> None:
-    """The first to fail is raised; the others are notes on it."""
-
-    def body() -> Flow[str]:
-        for key in "abc":
-            yield from start(fetch(key))
-        return "fine"
-
-    def outer() -> Flow[Any]:
-        try:
-            yield from gather(body())
-        except ValueError as error:
-            return [str(error), *error.__notes__]
-
-    run = drive(outer)
-    run.fail("fetch b")
-    assert run.status == "processing"
-
-    run.fail("fetch a")
-    run.resolve("fetch c")
-    assert run.result[0] == "fetch b lost"
-    assert any("fetch a lost" in note for note in run.result[1:])
-
-
-@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_failure_that_was_seen_fails_nobody(drive: Drive, late: bool) -> None:
-    """A task that was yielded and whose failure was caught is done with, whichever came first."""
-
-    def body() -> Flow[str]:
-        task = yield from start(failing("t"))
-        yield from fetch("a")
-        try:
-            yield from task
-        except ValueError as error:
-            return f"caught {error}"
-        return "fine"
-
-    run = drive(body)
-    for step in ["fetch a", "fetch t"] if late else ["fetch t", "fetch a"]:
-        run.resolve(step)
-
-    assert run.result == "caught t failed"
-
-
-def test_a_failure_seen_in_a_list_fails_nobody(drive: Drive) -> None:
-    """gather(return_exceptions=True) over tasks sees their failures."""
-
-    def body() -> Flow[list[str]]:
-        tasks = []
-        for key in "ab":
-            tasks.append((yield from start(fetch(key))))
-        return [repr(one) for one in (yield from gather(*tasks, return_exceptions=True))]
-
-    run = drive(body)
-    run.fail("fetch a")
-    run.resolve("fetch b", "B")
-
-    assert run.result == ["ValueError('fetch a lost')", "'B'"]
-
-
-def test_a_failure_seen_by_another_branch_fails_nobody(drive: Drive) -> None:
-    """Whoever yields the task sees its failure, not only the branch that started it."""
-
-    def starting(shared: list[Task[None]]) -> Flow[str]:
-        shared.append((yield from start(failing("t"))))
-        yield from fetch("a")
-        return "starter"
-
-    def looking(shared: list[Task[None]]) -> Flow[str]:
-        yield from fetch("b")
-        try:
-            yield from shared[0]
-        except ValueError:
-            return "seen"
-        return "not seen"
-
-    def body() -> Flow[Any]:
-        shared: list[Task[None]] = []
-        return (yield from gather(starting(shared), looking(shared)))
-
-    run = drive(body)
-    run.resolve("fetch b")
-    run.resolve("fetch t")
-    run.resolve("fetch a")
-
-    assert run.result == ["starter", "seen"]
-
-
-def test_a_failure_in_the_turn_in_which_its_branch_ends(drive: Drive) -> None:
-    """Of two tasks that end in one turn and let their branch end, the failure of the second is seen by who waits."""
-
-    def after(shared: Task[Any], error: Exception | None) -> Flow[None]:
-        yield from shared
-        if error is not None:
-            raise error
-
-    def starting(shared: Task[Any], tasks: list[Task[None]]) -> Flow[str]:
-        for error in (None, ValueError("failed")):
-            tasks.append((yield from start(after(shared, error))))
-        return "returned"
-
-    def looking(tasks: list[Task[None]]) -> Flow[str]:
-        yield from now()
-        try:
-            yield from tasks[1]
-        except ValueError:
-            return "seen"
-        return "not seen"
-
-    def body() -> Flow[Any]:
-        shared = yield from start(fetch("s"))
-        tasks: list[Task[None]] = []
-        results = yield from gather(starting(shared, tasks), looking(tasks), return_exceptions=True)
-        return [str(one) for one in results]
-
-    run = drive(body)
-    run.resolve("fetch s")
-
-    assert run.result == ["returned", "seen"]
-
-
-def test_tasks_that_wait_for_each_other_are_refused(drive: Drive) -> None:
-    """Of two tasks that would wait for each other for ever, the second is refused."""
-
-    def waiting(tasks: list[Task[None]], other: int) -> Flow[None]:
-        yield from fetch(other)
-        yield from tasks[other]
-
-    def body() -> Flow[str]:
-        tasks: list[Task[None]] = []
-        for other in (1, 0):
-            tasks.append((yield from start(waiting(tasks, other))))
-        results = yield from gather(*tasks, return_exceptions=True)
-        return ", ".join(type(one).__name__ for one in results)
-
-    run = drive(body)
-    run.resolve("fetch 1")
-    run.resolve("fetch 0")
-
-    assert (run.result, run.pending) == ("CommandError, CommandError", [])
-
-
-def test_tasks_that_wait_for_each_other_with_a_limit(drive: Drive) -> None:
-    """Where one of two tasks waits only for so long, they do not wait for ever, and are not refused."""
-
-    def waiting(tasks: list[Task[str]]) -> Flow[str]:
-        yield from now()
-        return f"got {(yield from tasks[1])}"
-
-    def patient(tasks: list[Task[str]]) -> Flow[str]:
-        try:
-            return (yield from wait_for(tasks[0], 5))
-        except TimeoutError:
-            return "nothing"
-
-    def body() -> Flow[Any]:
-        tasks: list[Task[str]] = []
-        tasks.append((yield from start(waiting(tasks))))
-        tasks.append((yield from start(patient(tasks))))
-        return (yield from gather(*tasks))
-
-    run = drive(body)
-    run.resolve("sleep 5")
-
-    assert run.result == ["got nothing", "nothing"]
-
-
-def test_who_ceased_to_wait_has_not_seen(drive: Drive) -> None:
-    """A branch that waited for a task and was cancelled before it failed did not see the failure."""
-
-    def body() -> Flow[str]:
-        task = yield from start(fetch("t"))
-        yield from race(task, sleep(1))
-        return "fine"
-
-    run = drive(body)
-    run.resolve("sleep 1")
-    run.fail("fetch t")
-
-    assert run.failure == "ValueError: fetch t lost"
-
-
-def test_a_task_that_cannot_begin_fails(drive: Drive) -> None:
-    """Starting what is no command is refused, at the start or when the task is yielded, and never in silence."""
-
-    def body() -> Flow[Any]:
-        yield start(5)  # type: ignore[arg-type]  # the mistake
-        return "fine"
-
-    assert "5" in drive(body).failure
-
-
-# ---------------------------------------------------------------------- who waits for a task at the end
-
-
-def test_a_workflow_that_returns_waits_for_its_tasks(drive: Drive) -> None:
-    """The result of a workflow comes when its tasks have ended, with all their steps."""
-
-    def body() -> Flow[str]:
-        yield from start(two_steps("a"))
-        yield from start(sleep(5))
-        return "returned"
-
-    run = drive(body)
-    run.resolve("fetch a1", "x")
-    run.resolve("fetch a2", "y")
-    assert (run.status, run.execution.over, run.execution.end) == ("processing", False, None)
-
-    run.resolve("sleep 5")
-    assert (run.result, run.execution.over) == ("returned", True)
-
-
-def test_a_branch_that_returns_waits_for_its_tasks(drive: Drive) -> None:
-    """A branch has ended for its gather only when the tasks that it started have."""
-
-    def branch() -> Flow[str]:
-        yield from start(fetch("t"))
-        return (yield from fetch("b"))  # type: ignore[no-any-return]  # an activity of Any
-
-    def body() -> Flow[Any]:
-        first = yield from race(branch(), sleep(60))
-        yield from fetch("after")
-        return first
-
-    run = drive(body)
-    run.resolve("fetch b", "B")
-    assert sorted(run.pending) == ["fetch t", "sleep 60"]
-
-    run.resolve("fetch t")
-    assert run.pending == ["fetch after"]
-
-    run.resolve("fetch after")
-    assert run.result == (0, "B")
-
-
-@pytest.mark.parametrize("delegated", [False, True], ids=["yield", "yield from"])
-def test_a_helper_is_no_branch(drive: Drive, delegated: bool) -> None:
-    """A helper that is simply yielded returns at once: its tasks belong to the branch that runs it."""
-
-    def helper() -> Flow[Task[Any]]:
-        return (yield from start(fetch("t")))
-
-    def body() -> Flow[Any]:
-        task = (yield from helper()) if delegated else (yield helper())
-        yield from fetch("a")
-        return (yield task)
-
-    run = drive(body)
-    assert run.pending == ["fetch t", "fetch a"]
-
-    run.resolve("fetch a")
-    run.resolve("fetch t", "T")
-    assert run.result == "T"
-
-
-def test_a_branch_hands_its_task_on(drive: Drive) -> None:
-    """A task outlives the branch that started it: who has it can still ask for its value."""
-
-    def branch() -> Flow[Task[Any]]:
-        return (yield from start(fetch("t")))
-
-    def body() -> Flow[Any]:
-        (task,) = yield from gather(branch())
-        return (yield from task)
-
-    run = drive(body)
-    run.resolve("fetch t", "T")
-
-    assert run.result == "T"
-
-
-def test_an_unseen_failure_fails_the_branch_that_started_it(drive: Drive) -> None:
-    """The failure comes out of the branch, where the workflow may catch it."""
-
-    def branch() -> Flow[str]:
-        yield from start(failing("t"))
-        return "fine"
-
-    def body() -> Flow[Any]:
-        results = yield from gather(branch(), fetch("a"), return_exceptions=True)
-        return [repr(one) for one in results]
-
-    run = drive(body)
-    run.resolve("fetch t")
-    run.resolve("fetch a", "A")
-
-    assert run.result == ["ValueError('t failed')", "'A'"]
-
-
-def test_a_workflow_that_raises_cancels_its_tasks(drive: Drive) -> None:
-    """A workflow that fails lets its tasks clean up, and then ends with its own exception."""
-
-    def body() -> Flow[None]:
-        yield from start(careful("t"))
-        yield from start(sleep(60))
-        yield from fetch("a")
-
-    run = drive(body)
-    run.fail("fetch a", KeyError("a"))
-    assert (run.status, run.pending, run.execution.over) == ("processing", ["clean_up t"], False)
-
-    run.resolve("clean_up t")
-    assert run.failure == "KeyError: 'a'"
-
-
-def test_a_branch_that_raises_cancels_its_tasks(drive: Drive) -> None:
-    """The gather hears of the failure when the branch's tasks have cleaned up."""
-
-    def branch() -> Flow[None]:
-        yield from start(careful("t"))
-        yield from fetch("b")
-
-    def body() -> Flow[Any]:
-        try:
-            yield from gather(branch(), fetch("c"))
-        except ValueError as error:
-            return f"caught {error}"
-
-    run = drive(body)
-    run.fail("fetch b")
-    assert sorted(run.pending) == ["clean_up t", "fetch c"]
-
-    run.resolve("clean_up t")
-    assert (run.result, run.pending) == ("caught fetch b lost", [])
-
-
-def test_a_branch_that_is_cancelled_cancels_its_tasks(drive: Drive) -> None:
-    """Losing a race reaches the tasks that the branch started, and waits for their cleanup."""
-
-    def branch() -> Flow[None]:
-        yield from start(careful("t"))
-        yield from fetch("b")
-
-    def body() -> Flow[Any]:
-        return (yield from race(fetch("a"), branch()))
-
-    run = drive(body)
-    run.resolve("fetch a", "A")
-    assert (run.pending, run.status) == (["clean_up t"], "processing")
-
-    run.resolve("clean_up t")
-    assert run.result == (0, "A")
-
-
-def test_a_branch_that_waits_for_its_tasks_can_be_cancelled(drive: Drive) -> None:
-    """A branch that has returned and waits only for its tasks is cancelled by way of them."""
-
-    def branch() -> Flow[str]:
-        yield from start(careful("t"))
-        return "returned"
-
-    def body() -> Flow[Any]:
-        return (yield from race(fetch("a"), branch()))
-
-    run = drive(body)
-    run.resolve("fetch a", "A")
-    assert (run.pending, run.dropped_by_last()) == (["clean_up t"], ["fetch t"])
-
-    run.resolve("clean_up t")
-    assert run.result == (0, "A")
-
-
-def test_a_task_waits_for_its_own_tasks(drive: Drive) -> None:
-    """A started helper is a branch: it has ended when the tasks that it started have."""
-
-    def outer() -> Flow[str]:
-        yield from start(fetch("inner"))
-        return "outer"
-
-    def body() -> Flow[Any]:
-        task = yield from start(outer())
-        return (yield from task)
-
-    run = drive(body)
-    assert (run.pending, run.status) == (["fetch inner"], "processing")
-
-    run.resolve("fetch inner")
-    assert run.result == "outer"
 
 
 # ---------------------------------------------------------------------- refusals

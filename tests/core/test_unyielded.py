@@ -65,7 +65,7 @@ def stepper(body: Callable[[], Flow[Any]], replay: bool = True) -> Stepper[Any]:
 
 
 def complaint(body: Callable[[], Flow[Any]]) -> str:
-    """What is said of a workflow that is driven until something is said."""
+    """The complaint about a workflow, which is driven until there is one."""
     with pytest.raises(CommandError) as caught:
         complete(body)
     return str(caught.value)
@@ -204,7 +204,7 @@ def test_an_overwritten_variable_is_reported_once_it_is_overwritten() -> None:
 
 
 def test_an_error_that_follows_from_the_slip_tells_of_it() -> None:
-    """Where the workflow fails over the command that it took for a result, the error names the slip in a note."""
+    """A workflow that fails over a command that it took for a result: the error names the slip in a note."""
 
     def adding() -> Flow[int]:
         total = fetch("total")
@@ -250,7 +250,7 @@ def test_what_would_resume_at_once_is_reported_too() -> None:
 
 
 def test_a_command_inside_a_forgotten_one_is_not_told_by_itself() -> None:
-    """Of a forgotten command with another for its argument, the outer one is reported: the inner one is in it."""
+    """A forgotten command with another for its argument is reported alone: the inner one is in it."""
 
     def careless() -> Flow[None]:
         fetch(other("inside"))
@@ -471,7 +471,7 @@ def test_thousands_of_commands_can_be_kept_for_later() -> None:
 
 
 def test_a_slip_among_thousands_is_reported() -> None:
-    """Among many commands that are kept, one that is dropped is still found while the workflow goes on."""
+    """A dropped command among many that are kept is still found while the workflow goes on."""
 
     def hoarding() -> Flow[None]:
         commands = [fetch(number) for number in range(1000)]

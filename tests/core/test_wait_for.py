@@ -65,7 +65,7 @@ def test_what_comes_too_late_is_cancelled(drive: Drive) -> None:
     ids=["activity", "helper", "gather"],
 )
 def test_the_message_names_the_command_and_the_seconds(drive: Drive, member: Any, name: str) -> None:
-    """Who reads the error sees what did not come, and in what time."""
+    """The error names the command that did not end, and the time that it had."""
 
     def body() -> Flow[Any]:
         return (yield wait_for(member() if callable(member) else member, 2.5))
@@ -97,7 +97,7 @@ def test_the_commands_own_failure_is_raised(drive: Drive) -> None:
 
 
 def test_the_timer_is_a_sleep(drive: Drive) -> None:
-    """What is recorded for the limit is a sleep, due so many seconds after the event that led to it."""
+    """The limit is recorded as a sleep, due so many seconds after the event that led to it."""
 
     def body() -> Flow[Any]:
         yield from sleep(10)
@@ -166,7 +166,7 @@ def test_a_timeout_is_finite(timeout: Any) -> None:
 
 
 def test_what_needs_no_waiting_is_no_step(drive: Drive) -> None:
-    """Where the command completes at once, no timer outlives the turn."""
+    """A command that completes at once leaves no timer behind."""
     run = drive(waiting(now()))
 
     assert (run.pending, run.status) == ([], "done")
@@ -186,7 +186,7 @@ def test_cleanup_is_waited_for_before_the_timeout_is_raised(drive: Drive) -> Non
 
 
 def test_a_failure_of_cleanup_does_not_vanish(drive: Drive) -> None:
-    """Where cleanup after a timeout fails, what is raised tells of it."""
+    """A cleanup that fails after a timeout shows in the error that is raised."""
 
     def body() -> Flow[str]:
         try:
@@ -213,7 +213,7 @@ def test_an_activity_that_must_be_waited_for_delays_the_timeout(drive: Drive) ->
 
 
 def test_a_branch_that_survives_its_cancellation_timed_out_all_the_same(drive: Drive) -> None:
-    """What a branch returns after its time was up is dropped."""
+    """The value that a branch returns after its time was up is dropped."""
 
     def stubborn() -> Flow[str]:
         try:
@@ -322,7 +322,7 @@ def test_waits_nest_deeply(drive: Drive) -> None:
 
 
 def test_the_deepest_limit_of_many(drive: Drive) -> None:
-    """Of hundreds of limits, the one in the middle fires: what is below it is cancelled, and the error comes up."""
+    """Hundreds of limits are nested, and the middle one fires: all below it is cancelled, and the error comes up."""
 
     def body() -> Flow[Any]:
         command: Command[Any] = fetch("bottom")

@@ -58,7 +58,7 @@ def child_of(info: WorkflowInfo, seed: bytes, leaf: Leaf) -> Child:
 
 
 def child_id(info: WorkflowInfo, leaf: Leaf) -> str:
-    """Return the id of a step's child: the one that was given, or one made of the parent's id, its run and the step."""
+    """Return the id of a step's child: as it was given, or made of the parent's id, its run and the step."""
     return invocation_of(leaf).options.workflow_id or derived_id(info.workflow_id, info.run, leaf.step.number)
 
 

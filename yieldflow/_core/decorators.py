@@ -76,7 +76,7 @@ def activity(
 
     Raises:
         DuplicateDefinitionError: Another activity has that name.
-        TypeError: Not a function, or one that cannot be an activity; or an option that there is not.
+        TypeError: Not a function, or a function that cannot be an activity; or an unknown option.
         ValueError: An option is not what it should be, or the name is no text that can be stored.
 
     Example:

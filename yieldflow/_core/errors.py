@@ -194,7 +194,7 @@ class RefusedValueError(StorageError):
 
 
 class DamagedRowError(StorageError):
-    """A row on disk is none that yieldflow wrote: the message says which, and what is wrong with it.
+    """A row on disk is not as yieldflow wrote it: the message says which row, and what is wrong with it.
 
     Its workflow is set aside, and all others go on. Once the row is right again, `WorkflowHandle.resume` or the next
     start has the workflow go on.

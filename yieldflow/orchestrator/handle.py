@@ -212,8 +212,8 @@ class WorkflowHandle(Generic[R_co]):
         """Let a failed, cancelled or stalled workflow go on from where it failed; completed steps are kept.
 
         The step whose failure ended it runs again. If its own code raised, the last outcome is applied again, to the
-        code as it is now. A cancelled workflow goes on as if it had not been cancelled, and one that timed out gets no
-        new time limit. A child that failed or was cancelled with it is retried too.
+        code as it is now. A cancelled workflow goes on as if it had not been cancelled. After a timeout it
+        gets no new time limit. A child that failed or was cancelled with it is retried too.
 
         Args:
             from_step: The number of the step to go on from, as `history` shows it. Everything that followed from its

@@ -12,15 +12,15 @@ waited for a worker, and those that were with one; however many others wait to b
 more often a workflow was there, the fewer others that were there too are let in beside it, those that were there least
 often first: with a count of 0 slice by slice; from 1 on, only as many as there are workers, so that each of them really
 runs; from half the maximum on, each alone. A bystander alone makes progress; the culprit is found alone, though others
-may have to wait for one that is slow. Those with a count of 0 are not held up by it, and nobody is blamed for what one
-of them does: it is counted itself then, and comes first, without the others, the next time. Where the maximum is 1,
-there is no second time, and all are let in one by one. A workflow that has reached the maximum is parked without being
-built, and waits for nobody.
+may have to wait for a slow bystander. Those with a count of 0 are not held up by it, and if one of them ends the
+process, no other is blamed: it is counted itself then, and comes first, without the others, the next time. Where the
+maximum is 1, there is no second time, and all are let in one by one. A workflow that has reached the maximum is parked
+without being built, and waits for no other.
 
 A new workflow that comes meanwhile is put on disk before its code is run, so that it can be counted too.
 
-Nobody is held up for longer than `TRIAL`: what is at work for so long without a checkpoint may be waiting for the very
-one that waits for it.
+No workflow is held up for longer than `TRIAL`: a workflow that is at work for so long without a checkpoint may be
+waiting for the very workflow that it holds up.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ class AdmissionControl:
 
     @property
     def over(self) -> bool:
-        """Whether nothing waits to be let in and nothing is on trial."""
+        """True where nothing waits to be let in and nothing is on trial."""
         return not self._trials and not self._first()
 
     @property
     def room(self) -> int:
-        """How many may be let in now. Those on trial that only wait for a worker are few: all of them are suspects."""
+        """The number that may be let in now, so that few of those on trial only wait for a worker: all are suspects."""
         unclaimed = self._unclaimed
         waiting = sum(any(key in unclaimed for key in workflow.in_flight) for workflow in self._trials.values())
         return SLICE - waiting
@@ -87,7 +87,7 @@ class AdmissionControl:
         return self._waiting[0][2] if self._waiting else None
 
     def ready(self, now: Micros) -> bool:
-        """Whether `admit` would return any."""
+        """Tell whether `admit` would return any."""
         first = self._first()
         return first is not None and self._may_follow(first.recovery_attempts, now) and self.room > 0
 
@@ -116,7 +116,7 @@ class AdmissionControl:
         return len(beside) < self._workers
 
     def is_spent(self, workflow: TrackedWorkflow) -> bool:
-        """Whether a workflow on trial has used up its attempts, and is to be parked."""
+        """Tell whether a workflow on trial has used up its attempts, and is to be parked."""
         return workflow.on_trial and workflow.recovery_attempts >= self.maximum
 
     def too_many(self, count: int) -> str:
@@ -143,6 +143,6 @@ class AdmissionControl:
         self.add(workflow)
 
     def is_counted(self, workflow: TrackedWorkflow) -> bool:
-        """Whether a clean stop sets the count on disk back to 0: it has one, and is not parked."""
+        """Tell whether a clean stop sets the count on disk back to 0: there is one, and the workflow is not parked."""
         waits = workflow.phase is Phase.ADMISSION and workflow.recovery_attempts > 0
         return (workflow.on_trial or waits) and workflow.recovery_attempts < self.maximum

@@ -202,7 +202,7 @@ def begin_child(state: SchedulerState, live: LiveWorkflow, step: Step, turn: Tur
 
 
 def _is_taken(state: SchedulerState, workflow_id: str, turn: Turn) -> bool:
-    """Whether a workflow has an id already, as far as can be seen now; the commit sees it all."""
+    """Return True if a workflow has an id already, as far as can be seen now; the commit sees it all."""
     if workflow_id in state.workflows or workflow_id in turn.created:
         return True
     try:

@@ -64,7 +64,7 @@ def dispatch(state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[S
 
 
 def _is_in_flight(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, leaf: Leaf, turn: Turn) -> bool:
-    """Whether an attempt at a step is under way already; nobody looked at it while its workflow was not in memory."""
+    """Tell whether an attempt at a step is still under way; its timeout was not watched while the workflow was away."""
     attempt = workflow.in_flight.get((workflow.id, live.info.run, leaf.step.number))
     if attempt is None:
         return False
@@ -145,7 +145,7 @@ def check_timeouts(state: SchedulerState, attempt: Attempt, turn: Turn) -> Compl
 
 
 def _was_begun(state: SchedulerState, attempt: Attempt) -> bool:
-    """Whether a worker has just begun an attempt that seemed to wait for one; if not, none will any more."""
+    """Tell whether a worker has begun the attempt after all. If not, none will any more."""
     return state.unclaimed.pop(attempt.key, None) is None and attempt.begun_at is not None
 
 
@@ -274,7 +274,7 @@ def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, numb
 
 
 def is_stale(attempt: Attempt, live: LiveWorkflow, leaf: Leaf) -> bool:
-    """Whether an attempt in flight is at the step that had the number of this one before a rewind."""
+    """Tell whether an attempt in flight belongs to another step, which had the number of this one before a rewind."""
     step = leaf.step
     if attempt.input is step.input and attempt.definition is leaf.definition and attempt.number == 1:
         # Nearly always it is the first, made from this very step.

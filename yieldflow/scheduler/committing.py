@@ -44,7 +44,7 @@ def prepare(state: SchedulerState, turn: Turn) -> None:
 
 
 def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
-    """Whether a parent is in memory, and its row is one of those that the next session loads."""
+    """Return True if a parent is in memory, and its row is one of those that the next session loads."""
     there, change = state.workflows.get(parent.workflow_id), turn.changed(parent.workflow_id)
     if there is None or there.live is None or there.live.wake_at is not None:
         return False
@@ -182,7 +182,7 @@ def _stalled(state: SchedulerState, workflow: TrackedWorkflow | None) -> None:
 
 
 def _waits_for_code(request: RequestReceived) -> bool:
-    """Whether a request is a parent's: it has its child end once that can go on."""
+    """Return True for the request of a parent: it has its child end once that can go on."""
     return request.reply is no_reply and request.request.number is None
 
 
@@ -334,7 +334,7 @@ def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Co
 
 
 def _has_taken_id(state: SchedulerState, change: Change) -> bool:
-    """Whether a child was given an id that another workflow has."""
+    """Return True if a child was given an id that another workflow has."""
     given = [child.workflow_id for child in change.children if not has_derived_id(child)]
     try:
         return any(state.store.brief(workflow_id) is not None for workflow_id in given)

@@ -19,7 +19,7 @@ class Hooks:
     """The orchestrator's ways: children start, and what is wrong goes to the log. A host overrides what it needs."""
 
     #: Whether the scheduler starts children itself. If not, their steps stay open until a `StepResolved` comes, or
-    #: somebody submits the child with its parent.
+    #: the host submits the child with its parent.
     starts_children = True
     #: Whether ``max_concurrent`` of an activity holds attempts back.
     limits_concurrency = True

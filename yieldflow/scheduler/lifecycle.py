@@ -1,6 +1,6 @@
 """The life of a workflow in a session: its phases, which may follow which, and the only way to change them.
 
-The **status**, on disk, says what a workflow is. Its **phase** says what this session has to do with it. Most workflows
+The **status**, on disk, says what a workflow is. Its **phase** says what this session does with it. Most workflows
 of a file have none: they are asleep, delayed, suspended, stalled, ended, or wait for a message. Their rows say so, and
 `wake_at` when they are due. The others are tracked here, by one object each, on which everything hangs that the session
 knows of the workflow beyond its row.

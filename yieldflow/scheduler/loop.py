@@ -57,13 +57,13 @@ class Loop:
 
     @property
     def on_thread(self) -> bool:
-        """Whether the caller runs on the scheduler's thread."""
+        """True where the caller runs on the scheduler's thread."""
         # Idents are used again once a thread has ended; but to look at them first spares the others the rest.
         return threading.get_ident() == self._thread.ident and threading.current_thread() is self._thread
 
     @property
     def running(self) -> bool:
-        """Whether messages are still taken."""
+        """True while messages are taken."""
         return not self._over.is_set()
 
     def stop(self, timeout: float | None = None) -> bool:

@@ -25,7 +25,7 @@ class ConcurrencyLimiter:
         self._by_name: dict[str, _Lane] = {}
 
     def enter(self, attempt: Attempt, limit: int) -> bool:
-        """Whether an attempt may go to the workers at once; if not, it waits in line."""
+        """Let an attempt go to the workers, and return True; or return False, and put it in line."""
         lane = self._by_name.setdefault(attempt.definition.name, _Lane())
         if len(lane.begun) < limit:
             lane.begun.add(attempt)

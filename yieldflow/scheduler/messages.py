@@ -53,7 +53,7 @@ class StepResolved(NamedTuple):
 
 
 class ChildCommitted(NamedTuple):
-    """A workflow is on disk that was not driven yet: a child, or one that was submitted during a recovery."""
+    """A workflow is on disk that was not driven yet: a child, or a workflow submitted during a recovery."""
 
     submission: Submission
 

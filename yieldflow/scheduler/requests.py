@@ -1,4 +1,4 @@
-"""What is asked of a workflow from outside: signals, cancelling, terminating, suspending, resuming.
+"""Requests to a workflow from outside: signals, cancelling, terminating, suspending, resuming.
 
 A workflow in memory is asked at once. For any other its row is asked first, which says how it stands.
 """
@@ -54,7 +54,7 @@ def handle(state: SchedulerState, message: RequestReceived, turn: Turn) -> None:
 
 
 def _must_wait(turn: Turn, workflow_id: str, workflow: TrackedWorkflow | None) -> bool:
-    """Whether a workflow can be asked only once this turn is on disk: it is new, or its status changes."""
+    """Tell whether a workflow can be asked only once this turn is on disk: it is new, or its status changes."""
     if workflow_id in turn.created or turn.changes_status_of(workflow_id):
         return True
     return workflow is not None and (
@@ -185,12 +185,12 @@ def _ask_row(state: SchedulerState, message: RequestReceived, turn: Turn) -> Non
 
 
 def _is_parents(message: RequestReceived) -> bool:
-    """Whether it is a parent that asks its child to end."""
+    """Tell whether a parent asks its child to end."""
     return message.reply is no_reply and message.request.number is None
 
 
 def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: WorkflowBrief, is_stalled: bool) -> None:
-    """Have a request wait until the workflow is in memory; of a stalled one until somebody has it go on."""
+    """Have a request wait until the workflow is in memory; where it is stalled, until it is resumed or retried."""
     workflow = state.workflows.get(brief.workflow_id)
     if is_stalled and workflow is None:
         workflow = state.workflows.track(brief.workflow_id, Phase.DRAINING)
@@ -233,7 +233,7 @@ def _terminate_row(state: SchedulerState, request: Request, brief: WorkflowBrief
 def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
     if brief.status is WorkflowStatus.SUSPENDED:
         change.status = WorkflowStatus.PROCESSING
-        # Before it was suspended it may have been counted. Now it goes on by somebody's will: that is counted anew.
+        # It may have been counted before it was suspended. Now it goes on because it was asked to: count anew.
         change.recovery_attempts = 0
     elif brief.status is WorkflowStatus.PROCESSING and brief.wake_at is not None:
         return

@@ -274,7 +274,7 @@ def load_children(state: SchedulerState, live: LiveWorkflow, now: Micros) -> Chi
 
 
 def _is_its_own(state: SchedulerState, info: WorkflowInfo, leaf: Leaf) -> bool:
-    """Whether the child of a step, by its id, is not that of another step of the run to which the same id was given."""
+    """Return False if the child of a step, by its id, is that of another step of the run with the same given id."""
     if not has_given_id(leaf):
         return True
     there = state.store.brief(child_id(info, leaf))
@@ -314,7 +314,7 @@ def resume_open_steps(
 
 
 def goes_with_parent(leaf: Leaf) -> bool:
-    """Whether a child is asked to end once its parent no longer waits for it."""
+    """Return True if a child is asked to end once its parent no longer waits for it."""
     return invocation_of(leaf).options.on_parent_end == "cancel"
 
 
@@ -428,7 +428,9 @@ def settle_at_stop(state: SchedulerState) -> None:
     Raises:
         StorageError: The disk failed.
     """
-    checkpoints, expecting = [], state.expecting
+    checkpoints = []
+    # For these something is on its way, which the next session has to look for.
+    expecting = state.expecting
     for phase in Phase:
         for workflow in state.workflows.by_phase[phase].values():
             checkpoint = Checkpoint(workflow.id)

@@ -130,7 +130,7 @@ class Scheduler:
         Args:
             inbox: The messages.
             now: The time.
-            timers: False leaves the timers alone that are due; a test decides on that by itself.
+            timers: False leaves due timers alone; a test decides about them itself.
         """
         state, turn = self._state, Turn(now)
         if now < state.latest:
@@ -191,7 +191,7 @@ class Scheduler:
 
     @property
     def has_follow_ups(self) -> bool:
-        """Whether the next turn has something to do without any message or timer."""
+        """True where the next turn has something to do without any message or timer."""
         return self._state.waits_to_go_on
 
     @property
@@ -210,12 +210,12 @@ class Scheduler:
 
     @property
     def load(self) -> tuple[int, int]:
-        """How many attempts are in flight, and how many of them no worker has begun. Any thread may ask."""
+        """The number of attempts in flight, and of those among them that no worker has begun. Any thread may ask."""
         return self._state.in_flight, len(self._state.unclaimed)
 
     @property
     def trouble(self) -> tuple[Trouble | None, int]:
-        """What is wrong with the disk, and how many workflows wait for it. Any thread may ask."""
+        """The trouble with the disk, and the number of workflows that wait for it. Any thread may ask."""
         return self._state.storage_backoff.trouble, len(self._state.workflows.loading)
 
     def live(self, workflow_id: str) -> LiveWorkflow | None:
@@ -224,12 +224,12 @@ class Scheduler:
         return workflow.live if workflow is not None else None
 
     def wants(self, attempt: Attempt) -> bool:
-        """Whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
+        """Tell whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
         unclaimed = self._state.unclaimed
         return unclaimed.get(attempt.key) is attempt and unclaimed.pop(attempt.key, None) is attempt
 
     def is_loading(self, workflow_id: str) -> bool:
-        """Whether a workflow is on its way into memory, so that a stalled one is tried again. Any thread may ask."""
+        """Tell whether a workflow is on its way into memory: if stalled, it is tried again. Any thread may ask."""
         workflow = self._state.workflows.get(workflow_id)
         return workflow is not None and workflow.phase in (Phase.LOADING, Phase.ADMISSION)
 
@@ -382,7 +382,7 @@ class Scheduler:
             live.recorded = extended(live.recorded, (event,))
 
     def _is_expected(self, workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change) -> bool:
-        """Whether a workflow in memory still waits for an attempt; one that is not may wait for it."""
+        """Tell whether a workflow still waits for an attempt; out of memory, it may."""
         live, attempt = workflow.live, completed.attempt
         if live is None:
             return True
@@ -406,7 +406,7 @@ class Scheduler:
             arm_timeout(self._state, attempt, turn.now)
 
     def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
-        """Give a child's end to its parent; one that is not in memory finds it when it is loaded."""
+        """Give a child's end to its parent; a parent out of memory finds it when it is loaded."""
         state, (workflow_id, run, step) = self._state, ended.key
         workflow = state.workflows.get(workflow_id)
         if workflow is None or workflow.phase is Phase.DRAINING:

@@ -1,4 +1,4 @@
-"""What the scheduler knows from one turn to the next."""
+"""The knowledge of the scheduler that outlasts a turn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .timers import DEADLINE, WAKE, Timers, Wakeups
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much there may be at once.
+    """The limits of what there may be at once.
 
     Args:
         max_workers: Activities that run at once.
@@ -145,5 +145,5 @@ class SchedulerState:
 
     @property
     def waits_to_go_on(self) -> bool:
-        """Whether there is anything that the next turn could begin with."""
+        """True if there is anything that the next turn could begin with."""
         return bool(self.workflows.loading or self.follow_ups or self.admission.ready(self.latest))

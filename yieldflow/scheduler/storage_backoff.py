@@ -13,7 +13,7 @@ LONGEST_PAUSE: Micros = 5_000_000
 
 
 class Trouble(NamedTuple):
-    """What is wrong with the disk."""
+    """The failures of the disk since it last worked."""
 
     #: The last error of the disk.
     error: str

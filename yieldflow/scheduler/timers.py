@@ -1,4 +1,4 @@
-"""What is to happen at a time to the workflows in memory, and when those that rest on disk are due."""
+"""The timers of the workflows in memory, and the moments at which those that rest on disk are due."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEVER: Micros = 1 << 62
 
 #: What a timer is for, where it is for no step: the end of the time that a workflow was given,
 DEADLINE = -2
-#: and the moment at which one that rests on disk is to be loaded.
+#: and the moment at which a workflow that rests on disk is to be loaded.
 WAKE = -3
 
 #: So many forgotten timers are not worth clearing out.

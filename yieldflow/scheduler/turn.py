@@ -46,7 +46,7 @@ class Change(Checkpoint):
 
     @property
     def changes_status(self) -> bool:
-        """Whether the workflow has another status, or begins another run, once this is on disk."""
+        """True where the workflow has another status, or begins another run, once this is on disk."""
         return self.status is not None or (bool(self.rare) and self.continued is not None)
 
     def answers(self, error: Exception | None) -> list[tuple[Reply, Exception | None]]:
@@ -86,9 +86,19 @@ def changes_of(units: Sequence[Unit]) -> list[Change]:
 
 
 class Turn:
-    """What a turn has gathered so far."""
+    """All that a turn has gathered so far, to be committed and then carried out."""
 
-    __slots__ = ("_by_workflow", "abandoned", "attempts", "created", "leaving", "mark", "now", "replies", "units")
+    __slots__ = (
+        "_by_workflow",
+        "abandoned",
+        "attempts",
+        "created",
+        "leaving",
+        "mark",
+        "now",
+        "replies",
+        "units",
+    )
 
     def __init__(self, now: Micros) -> None:
         self.now = now
@@ -123,17 +133,17 @@ class Turn:
         return self._by_workflow.get(workflow_id)
 
     def changes_status_of(self, workflow_id: str) -> bool:
-        """Whether a workflow has another status, or begins another run, once this turn is on disk."""
+        """Tell whether a workflow has another status, or begins another run, once this turn is on disk."""
         change = self._by_workflow.get(workflow_id)
         return change is not None and change.changes_status
 
     def ends(self, workflow_id: str) -> bool:
-        """Whether a workflow ends with this turn."""
+        """Tell whether a workflow ends with this turn."""
         change = self._by_workflow.get(workflow_id)
         return change is not None and change.status is not None and change.status.ended
 
     def resumes(self, workflow_id: str) -> bool:
-        """Whether a workflow goes on with this turn that was suspended or stalled."""
+        """Tell whether a workflow that was suspended or stalled goes on with this turn."""
         change = self._by_workflow.get(workflow_id)
         return change is not None and change.status is WorkflowStatus.PROCESSING
 

@@ -69,8 +69,8 @@ class Content:
     Args:
         what: In words, for the message.
         types: The types that it may have, as Python sees them.
-        least: Of a number: the least,
-        most: and the greatest that there may be.
+        least: The least value, for a number,
+        most: and the greatest.
         is_sound: Whether a value of a right type, other than a number, is right; None where it is.
     """
 

@@ -65,7 +65,7 @@ class Log:
     def is_sound(self) -> bool:
         """Return whether it begins as SQLite begins one, and is no shorter unless begun anew; True where it is gone.
 
-        Of what stands behind another beginning nothing is found when the database is opened the next time.
+        SQLite ignores all that stands behind another beginning when the database is opened the next time.
         """
         for _ in range(LOOKS):
             try:

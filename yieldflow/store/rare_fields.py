@@ -15,7 +15,7 @@ NONE: RareFields = MappingProxyType({})
 
 
 class HasRare(Protocol):
-    """What an object with rare fields has: a slot for all of them."""
+    """An object with one slot for all of its rare fields."""
 
     rare: RareFields
 

@@ -1,4 +1,4 @@
-"""What the fixtures of the pytest plugin are made of, without pytest."""
+"""The makings of the pytest plugin's fixtures, without pytest."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Kept(MemoryStore):
         self.path = path
 
     def guard(self, lock: str) -> None:
-        """Of what is in memory nobody else can become the owner."""
+        """Do nothing: no other process can own a store in memory."""
 
 
 def begin(path: Path, store: str, now: Clock) -> Orchestrator:

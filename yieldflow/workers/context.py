@@ -90,8 +90,8 @@ class ActivityContext:
         """A UUID as text: the same for every attempt at this step, also after a crash, and no other step has it.
 
         Hand it to a payment API or the like, so that what an attempt has done is not done again by the next. After
-        `retry()` a step that asks for the same has the same key, and one that asks for something else another. A fork
-        has the keys of the workflow that it copies for the steps that it copies.
+        `retry()` a step that asks for the same has the same key, and a step that asks for something else another. A
+        fork has the keys of the workflow that it copies for the steps that it copies.
         """
         return self.info.idempotency_key
 

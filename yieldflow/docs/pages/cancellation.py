@@ -8,8 +8,7 @@ parent see `WorkflowCancelledError`.
 What cancels
 
     `handle.cancel()`
-        the workflow, at each of its branches. It wakes one that sleeps, and one that is suspended goes on in order to
-        end
+        the workflow, at each of its branches. A sleeping workflow wakes, and a suspended one goes on in order to end
     `@workflow(timeout=...)`
         the workflow when its time is over, in the same way; it then fails with `WorkflowTimeoutError`
     a command of a `gather` that fails

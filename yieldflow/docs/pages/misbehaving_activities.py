@@ -27,6 +27,6 @@ starts programs
 kills its process
     in a worker process: `WorkerDiedError`. On a thread: everything goes on at the next start; see `recovery`
 calls the orchestrator
-    it may, but `stop()` is refused with `MisplacedCallError`. While it waits for a workflow it keeps a thread, beside
-    the one that works in its place: `max_concurrent` bounds them
+    it may, but `stop()` is refused with `MisplacedCallError`. While it waits for a workflow it keeps its thread, and
+    another works in its place: `max_concurrent` bounds them
 """

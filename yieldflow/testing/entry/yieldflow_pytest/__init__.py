@@ -39,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
-    """What two lists of commands differ in, where they do."""
+    """Show in what two lists of commands differ."""
     if op != "==" or "yieldflow.testing" not in sys.modules:
         return None
     from yieldflow.testing.comparing import compared
@@ -57,7 +57,7 @@ def stepper() -> type[Stepper[Any]]:
 
 @pytest.fixture
 def yieldflow_store(request: pytest.FixtureRequest) -> str:
-    """What ``orchestrator`` keeps its workflows in: ``"sqlite"``.
+    """The store of the fixture ``orchestrator``: ``"sqlite"``.
 
     With the marker ``@pytest.mark.yieldflow_stores`` the test runs twice, and the first time this is ``"memory"``.
     """

@@ -50,7 +50,7 @@ class Pages:
 
 
 def seen(ran: Ran, kind: type[Exception] = ValueError) -> type[Exception]:
-    """What stands after ``except``: evaluating it is user code."""
+    """An expression for after ``except``: evaluating it is user code."""
     ran.append("except")
     return kind
 
@@ -115,7 +115,7 @@ def close_runs_code(generator: Body, ran: Ran) -> bool:
 
 
 def truths(shape: Shape) -> list[bool]:
-    """Whether closing is silent at each ``yield``."""
+    """Tell for each ``yield`` whether closing there is silent."""
     all_suspended = (advanced(shape, yields) for yields in range(MOST_YIELDS))
     return [not close_runs_code(*suspended) for suspended in all_suspended if suspended is not None]
 
