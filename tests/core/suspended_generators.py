@@ -1,7 +1,6 @@
-"""Generator functions that suspend in all sorts of places, and the truth about closing them.
+"""Generator functions that suspend in all sorts of places.
 
-A shape notes in ``ran`` whatever of the user's code a close could run: closing it and looking at ``ran`` tells the
-truth.
+A shape notes in ``ran`` whatever of the user's code a close could run.
 """
 
 # The plainer ways to write these would be other shapes.
@@ -9,118 +8,13 @@ truth.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
-from types import GeneratorType, coroutine
-from typing import Any, TypeAlias
+from types import coroutine
+from typing import Any
 
-Ran: TypeAlias = list[str]
-Body: TypeAlias = Generator[Any, Any, Any]
-Shape: TypeAlias = Callable[[Ran], Iterator[object]]
-
-#: No shape waits more often.
-MOST_YIELDS = 40
-
-# ---------------------------------------------------------------------- what shapes are made of
-
-
-class Guard:
-    def __init__(self, ran: Ran) -> None:
-        self._ran = ran
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._ran.append("__exit__")
-
-
-class Pages:
-    """An iterator whose insides nobody can know."""
-
-    def __init__(self, ran: Ran) -> None:
-        self._inside = guarded(ran)
-
-    def __iter__(self) -> Iterator[int]:
-        return self
-
-    def __next__(self) -> int:
-        return next(self._inside)
-
-
-def seen(ran: Ran, kind: type[Exception] = ValueError) -> type[Exception]:
-    """An expression for after ``except``: evaluating it is user code."""
-    ran.append("except")
-    return kind
-
-
-def plain() -> Generator[int, Any, None]:
-    yield 1
-    yield 2
-
-
-def guarded(ran: Ran) -> Generator[int, Any, None]:
-    try:
-        yield 1
-        yield 2
-    finally:
-        ran.append("finally")
-
-
-@coroutine
-def tick() -> Generator[object, Any, None]:
-    yield 1
-
-
-async def guarded_coroutine(ran: Ran) -> None:
-    try:
-        await tick()
-    finally:
-        ran.append("finally")
-
-
-def started(generator: Generator[int, Any, None]) -> Generator[int, Any, None]:
-    next(generator)
-    return generator
-
-
-def advanced(shape: Shape, yields: int) -> tuple[Body, Ran] | None:
-    """A generator of that shape at its ``yield`` of that number; None where it ends before."""
-    ran: Ran = []
-    generator = shape(ran)
-    assert isinstance(generator, GeneratorType)
-    try:
-        next(generator)
-        for _ in range(yields):
-            # An iterator that is no generator can be sent nothing.
-            generator.send(1 if isinstance(generator.gi_yieldfrom, GeneratorType | None) else None)
-    except (StopIteration, ValueError):
-        return None
-    return generator, ran
-
-
-def close_runs_code(generator: Body, ran: Ran) -> bool:
-    """The truth."""
-    before = len(ran)
-    raised = False
-    for _ in range(MOST_YIELDS):
-        try:
-            generator.close()
-            break
-        except (RuntimeError, ValueError, BaseExceptionGroup):
-            # It yielded once more, or made another exception of the one that closes it.
-            raised = True
-    return raised or len(ran) > before
-
-
-def truths(shape: Shape) -> list[bool]:
-    """Tell for each ``yield`` whether closing there is silent."""
-    all_suspended = (advanced(shape, yields) for yields in range(MOST_YIELDS))
-    return [not close_runs_code(*suspended) for suspended in all_suspended if suspended is not None]
-
-
-# ---------------------------------------------------------------------- shapes
+from tests.core.closing import Guard, Pages, Ran, guarded, guarded_coroutine, plain, seen, started
 
 
 def in_a_row(ran: Ran) -> Iterator[int]:

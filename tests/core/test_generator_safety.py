@@ -8,7 +8,6 @@ import random
 import sys
 import textwrap
 from collections.abc import Generator
-from types import GeneratorType
 from typing import Any
 
 import pytest
@@ -16,21 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core import suspended_generators
-from tests.core.suspended_generators import (
+from tests.core.closing import (
     MOST_YIELDS,
     Body,
     Guard,
     Ran,
     Shape,
-    advanced,
+    answers,
+    built,
     close_runs_code,
     guarded,
     plain,
+    silent,
     started,
     truths,
 )
 from yieldflow import sleep
-from yieldflow._core.generator_safety import closes_silently
 
 #: Each with the answers that `gc.get_referents` makes possible, one for each ``yield`` reached.
 SHAPES: list[tuple[Shape, list[bool]]] = [
@@ -83,37 +83,12 @@ SHAPES: list[tuple[Shape, list[bool]]] = [
 NAMES = [shape.__name__ for shape, _ in SHAPES]
 
 
-def silent(generator: Body, *referents: Any) -> bool:
-    assert isinstance(generator, GeneratorType)
-    return closes_silently(generator, *referents)
-
-
-def answers(shape: Shape, *referents: Any) -> list[bool]:
-    """The answer at each ``yield``, after it was held against the truth: a wrong yes fails here."""
-    found = []
-    for number in range(MOST_YIELDS):
-        at_yield = advanced(shape, number)
-        if at_yield is None:
-            break
-        found.append(silent(at_yield[0], *referents))
-        assert not (close_runs_code(*at_yield) and found[-1]), f"not silent at yield {number}"
-    return found
-
-
-def built(source: str) -> Shape:
-    """The generator function ``shape`` of a source."""
-    names: dict[str, Any] = dict(vars(suspended_generators))
-    exec(source, names)
-    shape: Shape = names["shape"]
-    return shape
-
-
 # ---------------------------------------------------------------------- shapes
 
 
 @pytest.mark.parametrize(("shape", "expected"), SHAPES, ids=NAMES)
 def test_the_answer_is_what_closing_does(shape: Shape, expected: list[bool]) -> None:
-    """A generator that waits outside every `try` and `with` can be dropped; if it waits inside, it stays."""
+    """A generator that waits where no `try` or `with` would run code can be dropped, and another one stays."""
     assert answers(shape, gc.get_referents) == expected
     assert truths(shape) == expected
 
@@ -413,6 +388,10 @@ BLOCKS = [
     ["try:", "except seen(ran) as error:"],
     ["try:", "except seen(ran):", "else:", FINALLY],
     ["try:", "except seen(ran, KeyError):", "except seen(ran) as error:"],
+    ["try:", "except ValueError:"],
+    ["try:", "except KeyError:", "except (OSError, ValueError) as error:", "else:"],
+    ["try:", "except KeyError:", "except BaseException:\n    ran.append('except')"],
+    ["try:", "except Exception:", FINALLY],
 ]
 
 

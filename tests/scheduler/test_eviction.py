@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.engine import Host, Lab, WatchedStore
 from yieldflow import (
-    Cancelled,
     Flow,
+    WaitTimeoutError,
     WorkflowInvocation,
     activity,
     gather,
@@ -20,6 +20,7 @@ from yieldflow import (
     sleep,
     start,
     take_signals,
+    wait_for,
     wait_signal,
     workflow,
 )
@@ -34,6 +35,7 @@ work = LAB.work
 BODIES = {
     "waits",
     "naps",
+    "reminds",
     "parent",
     "child",
     "branches",
@@ -62,6 +64,17 @@ def waits() -> Flow[list[object]]:
 def naps(seconds: float) -> Flow[str]:
     yield sleep(seconds)
     return "rested"
+
+
+@workflow(registry=LAB.registry)
+def reminds() -> Flow[object]:
+    """Wait inside a `try` whose `except` does not catch what closes a generator."""
+    for _ in range(2):
+        try:
+            return (yield from wait_for(wait_signal("a"), 3600))
+        except WaitTimeoutError:
+            yield from work("reminder")
+    return "no answer"
 
 
 @workflow(registry=LAB.registry)
@@ -102,11 +115,16 @@ def guarded(how: str) -> Flow[object]:
         return (yield from wait_signal("a"))
     if how == "helper":
         return (yield from guarded_leg())
+    if how == "except":
+        try:
+            return (yield from wait_signal("a"))
+        except BaseException:
+            LAB.performed.append("user's code")
+            raise
     try:
         return (yield from wait_signal("a"))
-    except Cancelled:
+    finally:
         LAB.performed.append("user's code")
-        raise
 
 
 @contextmanager
@@ -175,7 +193,9 @@ def minutes(host: Host, count: int = 3) -> None:
 
 
 @pytest.mark.parametrize(
-    "invocation", [waits(), naps(3600), parent(), branches()], ids=["waits", "naps", "parent", "branches"]
+    "invocation",
+    [waits(), naps(3600), reminds(), parent(), branches()],
+    ids=["waits", "naps", "reminds", "parent", "branches"],
 )
 def test_leaves_memory(host: Host, invocation: WorkflowInvocation[object]) -> None:
     """A workflow that has waited minutes for time, signals or children leaves memory; its row says when it is due."""
@@ -192,7 +212,8 @@ def test_leaves_memory(host: Host, invocation: WorkflowInvocation[object]) -> No
 
 
 STAYING: dict[str, Callable[[], WorkflowInvocation[object]]] = {
-    "try": lambda: guarded("here"),
+    "finally": lambda: guarded("here"),
+    "except": lambda: guarded("except"),
     "helper's try": lambda: guarded("helper"),
     "branch's try": lambda: guarded("branch"),
     "task's try": lambda: guarded("task"),
@@ -267,6 +288,20 @@ def test_comes_back_for_a_timer(host: Host) -> None:
     assert host.output("w") == "rested"
 
 
+def test_comes_back_into_a_try(host: Host) -> None:
+    """A workflow that left memory inside a `try` is back in it: its `except` meets the timeout, its body the signal."""
+    host.submit(reminds(), "w")
+    minutes(host)
+    assert in_memory() == set()
+    host.advance(3600 - 180)
+    host.work_off()
+    assert LAB.performed == ["reminder"]
+    minutes(host)
+    assert in_memory() == set()
+    host.signal("w", "a", "answer")
+    assert host.output("w") == "answer"
+
+
 def test_comes_back_for_a_signal(host: Host) -> None:
     """A workflow that is not in memory when a signal comes receives it, leaves again, and receives the next."""
     host.submit(waits(), "w")
@@ -289,7 +324,9 @@ def test_comes_back_for_a_childs_end(host: Host) -> None:
     assert host.output("w") == "result"
 
 
-@pytest.mark.parametrize("invocation", [waits(), naps(3600), parent(), branches()], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "invocation", [waits(), naps(3600), reminds(), parent(), branches()], ids=lambda each: each.name
+)
 def test_comes_back_to_be_cancelled(host: Host, invocation: WorkflowInvocation[object]) -> None:
     """A workflow that is not in memory ends at once when it is cancelled."""
     host.submit(invocation, "w")

@@ -1,8 +1,9 @@
 """Workflows come into memory, by replay of their rows, and leave it.
 
 The disk is the truth, and memory a cache. A workflow leaves memory when it waits, closing its generator runs nothing of
-the user's, and it has waited for long or memory is wanted. (A generator suspended inside a ``try`` or ``with`` would
-run its ``finally``, so such a workflow stays.) Its row then says in `wake_at` when it is due.
+the user's, and it has waited for long or memory is wanted. (A generator suspended inside a ``with``, or a ``try`` with
+a ``finally``, would run it, so such a workflow stays: `generator_safety` has the rule.) Its row then says in `wake_at`
+when it is due.
 """
 
 from __future__ import annotations

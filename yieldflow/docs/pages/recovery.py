@@ -13,9 +13,10 @@ An attempt at an activity that the death of the process cut short is made again 
 policy's `maximum_attempts` counts those that failed. Sleeps, retries and the time limits of workflows are due at their
 moment, and are made up for at the start where no process ran then.
 
-A workflow that waits for over a minute leaves memory, and sooner where over 10,000 are there; but not where it waits
-inside a `try` or `with` so that closing its generator would run its code. It is built again, by replay, when what it
-waits for comes.
+A workflow that waits for over a minute leaves memory, and sooner where over 10,000 are there; but not where closing
+its generator would run its code: where it waits inside a `with`, or a `try` with a `finally`, a bare `except` or an
+`except BaseException`. Inside `try: ... except WaitTimeoutError:` it leaves (what is understood after `except` is names
+of exceptions, global ones or a module's). It is built again, by replay, when what it waits for comes.
 
 `stop(timeout=...)` bounds the wait for activities, not for workflow code that blocks, nor for a commit that waits for
 another program's lock (5 s, and 5 s more for the last one).
