@@ -86,7 +86,9 @@ def translated() -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError as error:
-        raise sqlite3.IntegrityError(str(error)) from error
+        told = sqlite3.IntegrityError(str(error))
+        told.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_CONSTRAINT)
+        raise told from error
     except apsw.Error as error:
         told = sqlite3.OperationalError(str(error))
         told.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_ERROR)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.engine import Host, Lab, WatchedStore, history
+from tests.support.engine import SECOND, Host, Lab, WatchedStore, history
+from tests.support.flaky import label_of
 from yieldflow import Flow, Registry, StorageError, Workflow, WorkflowAlreadyExistsError, sleep, workflow
 
 LAB = Lab()
@@ -122,3 +123,16 @@ def test_id_is_free_again_after_a_failed_submission(host: Host, store: WatchedSt
     assert host.submit(chain("b"), "w").error is None
     host.finish("w")
     assert host.output("w") == ["B"]
+
+
+def test_a_delayed_workflow_starts_though_its_id_is_wanted_again_at_that_moment(
+    host: Host, store: WatchedStore
+) -> None:
+    """A workflow whose start is due starts, also where another is submitted under its id in the same turn and fails."""
+    host.submit(chain("a"), "w", delay=3)
+    host.now += 3 * SECOND
+    store.failing_commits = 1
+    answer = host.submit(chain("b"), "w", delay=3)
+    assert isinstance(answer.error, StorageError)
+    host.advance(10)
+    assert [label_of(task) for task in host.tasks] == ["a"]

@@ -369,7 +369,10 @@ class World:
             self.after(POLL_INTERVAL / SECOND, lambda: None)
 
     def _evict(self) -> None:
+        failed = self.disk.tried - self.disk.committed
         evict_idle(self.scheduler, self.wall())
+        if self.disk.tried - self.disk.committed > failed:
+            self._disturb()
 
     # ------------------------------------------------------------------ in the end
 

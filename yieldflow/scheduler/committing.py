@@ -29,7 +29,8 @@ _PROCESSING = WorkflowStatus.PROCESSING
 def prepare(state: SchedulerState, turn: Turn) -> None:
     """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
     for change in changes_of(turn.units):
-        workflow = change.workflow or state.workflows.get(change.workflow_id)
+        # A new one is another than the one that is tracked under its id, if there is any: then it is refused.
+        workflow = change.workflow if change.created is not None else state.workflows.get(change.workflow_id)
         if workflow is None:
             continue
         change.workflow = workflow

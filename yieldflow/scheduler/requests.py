@@ -237,7 +237,8 @@ def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, t
         change.recovery_attempts = 0
     elif brief.status is WorkflowStatus.PROCESSING and brief.wake_at is not None:
         return
-    change.wake_at = None if brief.started else brief.starts_at
+    starts_later = not brief.started and brief.starts_at is not None and brief.starts_at > turn.now
+    change.wake_at = brief.starts_at if starts_later else None
     change.wakes = (brief.workflow_id,)
 
 
