@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.storage import (
     FAILURE,
     PAYLOADS,
-    STORES,
     act,
     arrived,
     begun,
@@ -20,7 +16,6 @@ from tests.support.storage import (
     ended,
     history_of,
     loaded,
-    make_store,
     nap,
     record_of,
     seen,
@@ -51,12 +46,6 @@ FAILURES = [
     FAILURE._replace(type_name="builtins.builtins.Odd", message="builtins.x"),
     FAILURE._replace(type_name="", message="x"),
 ]
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 # ---------------------------------------------------------------------- every store: what is read is what was written

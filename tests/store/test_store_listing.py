@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.files import new_store
-from tests.support.storage import STORES, act, begun, checkpoint, child, ids, make_store, over, record_of, submission
+from tests.support.storage import act, begun, checkpoint, child, ids, over, record_of, submission
 from yieldflow._core.errors import WorkflowNotFoundError
 from yieldflow._core.history import WorkflowStatus
 from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.store import Current, Store
 from yieldflow.testing.memory import MemoryStore
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 def test_listing_is_newest_first(store: Store) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
 from tests.support.storage import (
     FAILURE,
-    STORES,
     act,
     awake,
     begun,
@@ -19,7 +14,6 @@ from tests.support.storage import (
     ended,
     history_of,
     loaded,
-    make_store,
     orphans,
     record_of,
     seen,
@@ -46,12 +40,6 @@ from yieldflow.store import (
     Parent,
     Store,
 )
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 def test_all_of_a_submission_is_kept(store: Store) -> None:

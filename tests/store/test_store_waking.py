@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.storage import (
     FAILURE,
-    STORES,
     act,
     begun,
     checkpoint,
@@ -19,7 +15,6 @@ from tests.support.storage import (
     ended,
     ids,
     loaded,
-    make_store,
     over,
     record_of,
     seen,
@@ -42,12 +37,6 @@ from yieldflow.store import (
 )
 
 SUSPENDED, STALLED, PROCESSING = WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED, WorkflowStatus.PROCESSING
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 def wakes(store: Store, *workflow_ids: str) -> list[int | None]:
