@@ -17,63 +17,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-import yieldflow
+from tests.project.example_processes import WAIT, command, environment, kill, run, started
 from tests.support.programs.launch import heeding_ctrl_c
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-#: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
 #: Bytes of a file without content on disk, whose hash takes many minutes.
 ENDLESS = 1 << 40
-
-
-def command(name: str, *arguments: str) -> list[str]:
-    """The command line of an example."""
-    return [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Lets the process find the package that this one imports."""
-    return {**os.environ, "PYTHONPATH": str(Path(yieldflow.__file__).parents[1])}
-
-
-def run(directory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """An example from its start to its end, in ``directory``."""
-    return subprocess.run(
-        command(name, *arguments), cwd=directory, env=environment(), capture_output=True, text=True, timeout=WAIT
-    )
-
-
-@contextmanager
-def started(directory: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """An example that runs meanwhile; it is killed at the end if it still does."""
-    process = subprocess.Popen(
-        command(name, *arguments),
-        cwd=directory,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def kill(process: subprocess.Popen[str]) -> str:
-    """Kill it as the operating system does; returns what it had printed."""
-    process.kill()
-    output, errors = process.communicate(timeout=WAIT)
-    assert (process.returncode, errors) == (-signal.SIGKILL, "")
-    return output
 
 
 def first_line(process: subprocess.Popen[str]) -> str:

@@ -9,8 +9,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from tests.project.test_examples import run
-from tests.project.test_examples_flows import client, goes_on, steps, until_killed
+from tests.project.example_processes import client, goes_on, run, steps, until_killed
 from yieldflow import Orchestrator, StepDescription
 
 # ---------------------------------------------------------------------- importer.py
