@@ -87,7 +87,7 @@ def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) ->
 
 
 def described(look: Orchestrator, workflow_id: str) -> WorkflowDescription | None:
-    """Where a workflow stands; None where it is not there yet."""
+    """The description of a workflow; None where it is not there yet."""
     try:
         return look.handle(workflow_id).describe()
     except WorkflowNotFoundError:
@@ -100,7 +100,7 @@ def steps(look: Orchestrator, workflow_id: str) -> list[StepDescription]:
 
 
 def waits_for(look: Orchestrator, workflow_id: str, *names: str) -> bool:
-    """Whether this is what the workflow waits for, in the order issued."""
+    """Tell whether the workflow waits for exactly these steps, in the order issued."""
     there = described(look, workflow_id)
     return there is not None and tuple(each.name for each in there.waiting_for) == names
 

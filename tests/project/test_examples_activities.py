@@ -83,7 +83,7 @@ def test_a_picture_drawn_by_processes(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_killed_goes_on(tmp_path: Path) -> None:
-    """What was drawn before the kill is not drawn again, and the picture is the same."""
+    """Parts drawn before the kill are not drawn again, and the picture is the same."""
     line = ("--width", "120", "--processes", "1", "picture.png")
     # To open a pipe that nobody reads takes for ever, so it does not come to its end.
     os.mkfifo(tmp_path / "picture.png.part")

@@ -39,7 +39,7 @@ from yieldflow import Orchestrator
 
 
 def test_saga_books_everything(tmp_path: Path) -> None:
-    """Where everything can be had, all of it is booked, in order."""
+    """A trip of which everything can be had is booked whole, in order."""
     assert goes_on(tmp_path, "saga", "--pace", "0") == [
         "flight: booked",
         "hotel: booked",
@@ -160,7 +160,7 @@ CHILDREN = ["o-1-payment", "o-1-parcel-1", "o-1-parcel-2"]
 
 
 def wait_for_courier(look: Orchestrator) -> bool:
-    """Whether all parcels are packed."""
+    """Tell whether all parcels are packed."""
     return all(waits_for(look, child, "sleep") for child in CHILDREN[1:])
 
 
@@ -228,7 +228,7 @@ def test_order_killed_goes_on(tmp_path: Path) -> None:
 
 
 def test_failed_child_fails_the_order(tmp_path: Path) -> None:
-    """Where one parcel fails, the other is cancelled, the money goes back, and the reason is told."""
+    """A parcel that fails cancels the other, the money goes back, and the reason is told."""
     # A directory cannot be written to as a file.
     (tmp_path / "o-1" / "parcel-2").mkdir(parents=True)
 
@@ -267,7 +267,7 @@ def test_agent_finds_the_answer(tmp_path: Path) -> None:
 
 
 def test_agent_leaves_its_own_database_alone(tmp_path: Path) -> None:
-    """Where its database lies among the files, the tools do not open that: SQLite's locks would be gone."""
+    """The tools do not open the agent's own database among the files: SQLite's locks would be gone."""
     (tmp_path / "a").write_text("one two\n")
     (tmp_path / "link").symlink_to("agent_loop.db")
 
@@ -280,7 +280,7 @@ def test_agent_leaves_its_own_database_alone(tmp_path: Path) -> None:
     ("directory", "answer"), [("empty", "no file could be read"), ("missing", "cannot tell: FileNotFoundError: ")]
 )
 def test_agent_cannot_tell(tmp_path: Path, directory: str, answer: str) -> None:
-    """Where there is nothing to find, the agent says so."""
+    """The agent says so where there is nothing to find."""
     (tmp_path / "empty").mkdir()
 
     lines = goes_on(tmp_path, "agent_loop", directory, "--pace", "0")
@@ -320,7 +320,7 @@ NAMES = ["saga", "approval", "monitor", "fan_out", "order_with_children", "agent
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_database_that_cannot_be_used(tmp_path: Path, name: str) -> None:
-    """Where the database cannot be opened, one line says why."""
+    """A database that cannot be opened is told in one line, with the reason."""
     done = run(tmp_path, name, "--db", "missing/some.db")
 
     assert (done.returncode, done.stdout) == (1, "")

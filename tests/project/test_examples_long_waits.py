@@ -45,7 +45,7 @@ def test_approval_is_given_from_another_process(tmp_path: Path, action: str, cod
 
 
 def test_approval_reminds_until_it_is_given(tmp_path: Path) -> None:
-    """Who does not decide is reminded again and again, and no longer once they have decided."""
+    """A reminder comes again and again until the decision, and no more after it."""
     with started(tmp_path, "approval", "ask", "--deadline", NEVER, "--remind", "0.05") as process:
         with client(tmp_path / "approval.db") as look:
             wait_until(process, lambda: sum(each.name == "send_message" for each in steps(look, "invoice-17")) > 3)
@@ -62,7 +62,7 @@ def test_approval_reminds_until_it_is_given(tmp_path: Path) -> None:
 
 
 def test_approval_expires_at_its_deadline(tmp_path: Path) -> None:
-    """Where nobody decides in time, the deadline does, and the exit code tells of it."""
+    """The deadline decides if nobody else does, and the exit code tells of it."""
     done = run(tmp_path, "approval", "ask", "invoice-18", "--deadline", "0.01", "--remind", NEVER)
 
     assert (done.returncode, done.stderr) == (1, "")
@@ -102,7 +102,7 @@ MONITOR = ["log", "--every", "0.01", "--checks-per-run", "3"]
 
 
 def has_seen(look: Orchestrator, run: int, changes: int) -> bool:
-    """Whether the monitor is that far."""
+    """Tell whether the monitor is that far."""
     there = described(look, "log")
     if there is None or there.status.ended or not isinstance(there.progress, dict):
         return False
@@ -110,7 +110,7 @@ def has_seen(look: Orchestrator, run: int, changes: int) -> bool:
 
 
 def checks_in(line: str, rest: str) -> int:
-    """How many checks the last line tells of."""
+    """The number of checks in the last line."""
     told = re.fullmatch(rf"log: (\d+) checks, {rest}", line)
     assert told is not None
     return int(told[1])

@@ -62,7 +62,7 @@ def test_a_file_system_without_times_delays_and_loses_nothing(
 
 
 def test_another_process_s_submission_arrives(path: Path, store: SqliteStore) -> None:
-    """What a client in another process submits is found at the next look, once."""
+    """A submission of a client in another process is found at the next look, once."""
     assert arrived(store) == []
     with Program("stores", path) as program:
         program.tell("submit: theirs")

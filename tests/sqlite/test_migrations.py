@@ -28,7 +28,7 @@ from yieldflow.store import (
 
 
 def test_a_file_whose_making_was_cut_short_is_made_anew(tmp_path: Path, path: Path) -> None:
-    """Killed, or without power, in the midst of making the file, one leaves half of it: the next one makes it whole."""
+    """A file that is half made, after a kill or a loss of power, is made whole by the next store that opens it."""
     with connect(tmp_path / "inner") as database:
         # Pages that have no room in memory are written before the end of the transaction.
         for statement in ("pragma cache_size = 1", "begin", *schema.MIGRATIONS[1], *schema.MIGRATIONS[2]):
@@ -59,7 +59,7 @@ def test_several_processes_may_create_the_file_at_once(path: Path) -> None:
 
 
 def test_a_left_log_does_not_keep_a_file_out_of_wal_mode(path: Path) -> None:
-    """What a loss of power may leave, a log beside a file whose switch to WAL was undone, is switched again."""
+    """A file whose switch to WAL was undone by a loss of power, with a log left beside it, is switched again."""
     SqliteStore(path).close()
     with connect(path) as database:
         database.execute("pragma journal_mode = delete")
@@ -136,7 +136,7 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
 
 
 def test_a_step_dropped_earlier_stays_dropped(path: Path) -> None:
-    """Of a file of version 1, what was dropped before the event that one goes back to is not begun again."""
+    """Going back in a file of version 1 does not begin again what was dropped before that event."""
     foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
     with closing(SqliteStore(path)) as store:
         store.rewind("over", 1, 3, reapply=False, at=5000)
@@ -145,7 +145,7 @@ def test_a_step_dropped_earlier_stays_dropped(path: Path) -> None:
 
 @pytest.mark.parametrize("output", [b"\x80", "[1, ", '"no"', '["two", "arguments"]', '["m", null, "", true, null]'])
 def test_a_failure_that_is_not_of_the_old_form_is_kept(path: Path, output: bytes | str) -> None:
-    """Of a file of version 2, an error that is a pickle, damaged, or of today's form, is not touched."""
+    """A migration from version 2 does not touch errors that are pickles, damaged, or of today's form."""
     statements = [statement for number in (1, 2) for statement in schema.MIGRATIONS[number]]
     foreign(path, *statements, WORKFLOWS_1, "pragma user_version = 2")
     kind = "yieldflow._core.errors.ActivityError"

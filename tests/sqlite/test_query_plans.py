@@ -23,7 +23,7 @@ from yieldflow.store import (
 
 
 def plan(path: Path, statement: str, parameters: Sequence[object]) -> list[str]:
-    """What SQLite says of how it will find the rows."""
+    """SQLite's plan for finding the rows, line by line."""
     with connect(path) as database:
         return [row[3] for row in database.execute(f"explain query plan {statement}", parameters)]
 
@@ -120,7 +120,7 @@ def test_pages_come_without_sorting(path: Path, store: SqliteStore, name: str) -
 
 @pytest.mark.parametrize("damage", ["'soon'", "x'ff'", "1e300"])
 def test_a_damaged_moment_is_found_and_told(path: Path, store: SqliteStore, damage: str) -> None:
-    """A workflow of which nobody can say when it wakes is found like those that must be in memory, and named so."""
+    """A workflow whose time to wake is damaged is found like those that must be in memory, and its column is named."""
     store.commit([begun("before"), begun("w"), begun("behind")])
     with connect(path) as database:
         database.execute(f"update workflows set wake_at = {damage} where id = 'w'")
@@ -147,7 +147,7 @@ def test_a_page_passes_over_what_has_no_id(path: Path, store: SqliteStore) -> No
 
 @pytest.mark.parametrize("column", ["input", "seed", "output", "version", "created_at"])
 def test_a_brief_minds_no_other_column(path: Path, store: SqliteStore, column: str) -> None:
-    """What the scheduler does not ask of a workflow out of memory keeps nobody from ending it."""
+    """Damage in a column that the scheduler does not need of a workflow out of memory does not keep it from ending."""
     store.commit([begun("w")])
     with connect(path) as database:
         database.execute(f"update workflows set {column} = cast(x'ff' as text)")

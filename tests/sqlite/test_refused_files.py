@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_no_store_is_refused_and_left_alone(path: Path, kind: str) -> None:
-    """What is not ours is refused by name with what is wrong, and stays as it was, byte for byte."""
+    """A file that is no store is refused by name with what is wrong, and stays as it was, byte for byte."""
     make, message = REFUSED[kind]
     make(path)
     before = contents(path.parent)
@@ -139,7 +139,7 @@ def test_a_file_that_another_program_fills_meanwhile_is_refused(path: Path, monk
 
 
 def test_a_file_that_its_last_user_just_closes_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last to close a file moves the log into it, and takes the log away: who opens it meanwhile is not refused."""
+    """Opening a file is not refused while its last user closes it, which moves the log into the file."""
     SqliteStore(path).close()
     real, whole = sqlite3.connect, path.read_bytes()
 
@@ -160,7 +160,7 @@ def test_a_file_that_its_last_user_just_closes_is_opened(path: Path, monkeypatch
 
 
 def test_opening_waits_where_sqlite_does_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that switch a new file to WAL, SQLite sends one away at once: that one tries again, up to its timeout."""
+    """Two stores switch a new file to WAL, and SQLite turns one away at once: it tries again, up to its timeout."""
     real, waits = sqlite3.connect, [0.0]
 
     class SentAway(sqlite3.Connection):
@@ -183,7 +183,7 @@ def test_opening_waits_where_sqlite_does_not(path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("call", ["submit", "commit", "records", "load", "arrivals"])
 def test_who_is_sent_away_asks_again(path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """SQLite looks ten times a second at a lock that many take in turn, and may never find it free: so we look, too."""
+    """A lock that many take in turn is had in the end: the store asks more often than SQLite's ten times a second."""
     sent_away = 0
 
     class Crowded(sqlite3.Connection):

@@ -1,4 +1,4 @@
-"""Where SQLite fails nothing is half written, and the error says if it was the disk, a value or a row."""
+"""A failure of SQLite leaves nothing half written, and the error says if it was the disk, a value or a row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from yieldflow.store import (
 
 
 def test_a_client_s_change_is_whole_or_nothing(path: Path, store: SqliteStore) -> None:
-    """Where SQLite fails in the middle of going back, copying, asking or deleting, nothing of it is written."""
+    """A failure of SQLite in the middle of going back, copying, asking or deleting leaves nothing written."""
     whole = begun("w")
     whole.events = [*whole.events, StepEnded(0, "1", 1002), CancelRequested(1003)]
     whole.signals, whole.received = [Signal(1, "a", "1", 1000)], [(1, 2)]
@@ -63,7 +63,7 @@ def test_a_client_s_change_is_whole_or_nothing(path: Path, store: SqliteStore) -
 
 
 def test_a_client_s_value_that_sqlite_refuses_is_named(store: SqliteStore) -> None:
-    """What cannot be stored of a request, a copy or a child is told from a broken disk, and nothing is written."""
+    """A request, copy or child with a value that cannot be stored is no broken disk, and nothing is written."""
     store.commit([begun("w")])
     parent = Parent("w", 1, 2**63)
     refused: list[Callable[[], object]] = [
@@ -134,7 +134,7 @@ def test_a_full_disk_loses_nothing(path: Path) -> None:
 def test_a_value_that_sqlite_refuses_is_not_the_disk_s_fault(
     path: Path, store: SqliteStore, refused: Checkpoint
 ) -> None:
-    """What SQLite cannot store is told from a broken disk, nothing of the batch is written, and the store goes on."""
+    """A value that SQLite cannot store is no broken disk: nothing of the batch is written, and the store goes on."""
     with pytest.raises(RefusedValueError, match="cannot be stored") as caught:
         store.commit([begun("a"), refused])
 

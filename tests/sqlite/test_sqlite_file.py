@@ -159,7 +159,7 @@ def test_opening_a_second_time_drops_no_lock(path: Path, store: SqliteStore) -> 
 
 
 def test_a_store_that_nobody_closed_is_closed_when_it_is_let_go_of(path: Path) -> None:
-    """Who forgets to close a client leaves no open file behind, and no warning."""
+    """A client that was never closed leaves no open file behind, and no warning."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         forgotten = SqliteStore(path)

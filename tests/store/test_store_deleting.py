@@ -77,7 +77,7 @@ def test_descendants_are_deleted_too(store: Store) -> None:
 
 
 def test_what_lives_is_not_deleted(store: Store) -> None:
-    """Where one of the workflows, a descendant, or the parent that waits for one has not ended, nothing is deleted."""
+    """Nothing is deleted if a workflow, a descendant, or the parent that waits for one of them has not ended."""
     family(store)
     store.commit([begun("alive"), begun("p"), begun("over")])
     store.commit([over("over"), checkpoint("p", children=[child("awaited", of="p")])])
@@ -99,7 +99,7 @@ def test_what_lives_is_not_deleted(store: Store) -> None:
 
 
 def test_children_of_an_earlier_run_may_go(store: Store) -> None:
-    """What an earlier run of a workflow started nobody waits for: it may be deleted while the workflow lives on."""
+    """Children of an earlier run may be deleted while the workflow lives on: it does not wait for them."""
     store.commit([begun("w"), begun("awaited")])
     store.commit([checkpoint("w", children=[child("c1"), child("c2"), child("alive")])])
     store.commit([over(each, WorkflowStatus.DONE, 2000) for each in ("c1", "c2")])

@@ -1,4 +1,4 @@
-"""Which workflows are listed, in which order and on which pages, tried on each store."""
+"""Listing workflows by filter, order and page, tried on each store."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_pages_tell_everything_once(store: Store, which: dict[str, Any], oldest_
 
 
 def test_a_page_may_follow_what_is_not_in_the_list(store: Store) -> None:
-    """The workflow that a page is to follow need not be one that the filter lets through: it may have changed."""
+    """The workflow that a page is to follow need not pass the filter: it may have changed."""
     store.submit([submission(each, 1000, name=each[0]) for each in ("a1", "b1", "a2", "b2")])
 
     assert ids(store, name="a", after="b2") == ["a2", "a1"]
@@ -171,7 +171,7 @@ def test_a_page_may_follow_what_is_not_in_the_list(store: Store) -> None:
 
 
 def test_a_page_behind_a_deleted_workflow_is_refused(store: Store) -> None:
-    """Where the page was to go on is not known any more, and the error says of which workflow."""
+    """A page after a deleted workflow is refused by name, since its place is not known any more."""
     store.commit([begun("w"), begun("gone")])
     store.commit([over("gone")])
     store.delete(["gone"])

@@ -22,7 +22,7 @@ from yieldflow.store import Arrivals, RequestKind, Store
 
 
 def test_requests_arrive_as_they_were_asked(store: Store) -> None:
-    """What a client asks is found with all that it said, in the order asked, also behind what the owner wrote."""
+    """A client's requests are found with all that they say, in the order asked, also after the owner wrote."""
     store.commit([begun("w"), begun("v")])
     requests = [
         asked("v", RequestKind.CANCEL, 1500, payload='"why \\ud800"'),
@@ -59,7 +59,7 @@ def test_requests_are_told_of_until_they_are_handled(store: Store) -> None:
 
 
 def test_what_cannot_be_asked_is_not_left(store: Store) -> None:
-    """Of requests one of which is for a workflow that is not there or has ended, none is left."""
+    """Requests are left together or not at all: one for a missing or ended workflow refuses them all."""
     store.commit([begun("w"), begun("over")])
     store.commit([over("over", WorkflowStatus.FAILED)])
     store.arrivals()

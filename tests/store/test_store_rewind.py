@@ -38,7 +38,7 @@ from yieldflow.store import Checkpoint, Continued, Parent, Request, RequestKind,
 
 @pytest.mark.parametrize("status", [WorkflowStatus.FAILED, WorkflowStatus.CANCELLED, WorkflowStatus.STALLED])
 def test_a_workflow_goes_on_from_an_earlier_event(store: Store, status: WorkflowStatus) -> None:
-    """What was applied from an event on is undone, what was before it is kept, and the owner is asked to go on."""
+    """Going back to an event undoes what was applied since, keeps what was before, and asks the owner to go on."""
     lived(store, status)
     before = loaded(store)
     store.arrivals()
@@ -73,7 +73,7 @@ def test_what_was_undone_is_as_if_it_had_not_been(store: Store) -> None:
 
 
 def test_an_outcome_may_be_applied_again(store: Store) -> None:
-    """Where it is wanted, the outcome of the event itself stays on disk and is not applied; so do earlier ones."""
+    """On request the outcome of the event itself stays on disk, to be applied again, and so do earlier ones."""
     lived(store)
     store.rewind("w", 1, 4, reapply=True, at=5000)
     once = loaded(store)
@@ -87,7 +87,7 @@ def test_an_outcome_may_be_applied_again(store: Store) -> None:
 
 
 def test_a_signal_is_never_there_twice(store: Store) -> None:
-    """Where the event was a signal, the signal waits again and its step is open, though it was to be applied again."""
+    """A signal that is to be applied again waits again, once, and its step is open."""
     lived(store)
     store.rewind("w", 1, 2, reapply=True, at=5000)
 
@@ -128,7 +128,7 @@ def test_what_is_done_does_not_go_back(store: Store) -> None:
 
 
 def test_a_workflow_that_lives_does_not_go_back(store: Store) -> None:
-    """Who is not there, has not ended, or is in another run by now is refused by name, and nothing is changed."""
+    """A workflow that is missing, has not ended, or is in another run by now is refused by name, and unchanged."""
     store.commit([begun("w", 1000, act(0)), begun("suspended", 1000, act(0)), begun("again")])
     store.commit([checkpoint("suspended", status=WorkflowStatus.SUSPENDED)])
     store.commit([checkpoint("again", continued=Continued("order", "{}", b""))])
@@ -192,7 +192,7 @@ def test_children_go_back_with_their_parent(store: Store) -> None:
 def test_all_go_back_or_none(
     store: Store, children: list[Rewind], undone: list[str], error: type[Exception], named: str
 ) -> None:
-    """Where one of them cannot go back or be deleted, all is as it was, and the error names that one."""
+    """Going back is refused whole where a child cannot go back or be deleted, and the error names that child."""
     with_children(store)
     every = ids(store)
     before = seen(store, *every)
@@ -232,7 +232,7 @@ def test_a_child_that_goes_on_by_itself_is_no_orphan(store: Store) -> None:
 
 
 def test_a_child_of_an_earlier_run_goes_on_by_itself(store: Store) -> None:
-    """So does one that was rewound when its parent was in another run, whenever that ends."""
+    """A child that was rewound when its parent was in another run goes on without it, whenever that ends."""
     store.commit([begun("w"), begun("p")])
     store.commit([checkpoint("w", children=[child("c")]), checkpoint("p", children=[child("d", of="p")])])
     store.commit([over("c", WorkflowStatus.FAILED), over("d", WorkflowStatus.FAILED)])
