@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Fixtures and settings of all tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def byte_code() -> Iterator[None]:
-    """Where no byte code is to be written, it goes to a folder of its own: else each process compiles everything."""
+    """Have byte code written to a folder of its own where it is not to be written: else each process compiles all."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         if "PYTHONDONTWRITEBYTECODE" in os.environ:
             patch.delenv("PYTHONDONTWRITEBYTECODE")
@@ -50,7 +50,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def registry() -> Registry:
-    """Where a test registers what it defines."""
+    """The registry of a test's own definitions."""
     return Registry()
 
 

@@ -17,63 +17,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-import yieldflow
+from tests.project.example_processes import WAIT, command, environment, kill, run, started
 from tests.support.programs.launch import heeding_ctrl_c
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-#: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
 #: Bytes of a file without content on disk, whose hash takes many minutes.
 ENDLESS = 1 << 40
-
-
-def command(name: str, *arguments: str) -> list[str]:
-    """The command line of an example."""
-    return [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Lets the process find the package that this one imports."""
-    return {**os.environ, "PYTHONPATH": str(Path(yieldflow.__file__).parents[1])}
-
-
-def run(directory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """An example from its start to its end, in ``directory``."""
-    return subprocess.run(
-        command(name, *arguments), cwd=directory, env=environment(), capture_output=True, text=True, timeout=WAIT
-    )
-
-
-@contextmanager
-def started(directory: Path, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """An example that runs meanwhile; it is killed at the end if it still does."""
-    process = subprocess.Popen(
-        command(name, *arguments),
-        cwd=directory,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def kill(process: subprocess.Popen[str]) -> str:
-    """Kill it as the operating system does; returns what it had printed."""
-    process.kill()
-    output, errors = process.communicate(timeout=WAIT)
-    assert (process.returncode, errors) == (-signal.SIGKILL, "")
-    return output
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
@@ -128,7 +81,7 @@ def line_of(file: Path, name: str) -> str:
 
 
 def sha256sum_check(directory: Path, manifest: str) -> str:
-    """What ``sha256sum -c`` has to object; nothing if all is well."""
+    """The objections of ``sha256sum -c``; none if all is well."""
     if shutil.which("sha256sum") is None:
         pytest.skip("this machine has no sha256sum")
     checked = subprocess.run(
@@ -307,7 +260,7 @@ def test_vanished_files_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_files_and_directories_are_reported(tmp_path: Path) -> None:
-    """What may not be read is named and counted, and everything else is in the manifest."""
+    """Files and folders that may not be read are named and counted, and everything else is in the manifest."""
     files = make_tree(tmp_path / "tree", 2)
     closed, names_only = tmp_path / "tree" / "closed", tmp_path / "tree" / "names-only"
     closed.mkdir()
@@ -416,7 +369,7 @@ def test_wrong_command_lines(tmp_path: Path, line: list[str], message: str) -> N
 
 
 def test_data_processing_shows_each_activity(tmp_path: Path) -> None:
-    """The pipeline is seen at each of its activities; one that was killed goes on, and is listed below."""
+    """The pipeline is seen at each of its activities; after a kill it goes on, and is listed below."""
     with started(tmp_path, "data_processing", "--pace", "3600") as process:
         assert first_line(process) + kill(process) == "processing: fetch_data\n"
 
@@ -457,7 +410,7 @@ def test_user_notification_prints_email_and_result(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["data_processing", "user_notification"])
 def test_a_database_that_cannot_be_used(tmp_path: Path, name: str) -> None:
-    """Where the database cannot be opened, one line says why."""
+    """A database that cannot be opened is told in one line, with the reason."""
     done = run(tmp_path, name, "--db", "missing/some.db")
 
     assert (done.returncode, done.stdout) == (1, "")

@@ -9,8 +9,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from tests.project.test_examples import run
-from tests.project.test_examples_flows import client, goes_on, steps, until_killed
+from tests.project.example_processes import client, goes_on, run, steps, until_killed
 from yieldflow import Orchestrator, StepDescription
 
 # ---------------------------------------------------------------------- importer.py
@@ -84,7 +83,7 @@ def test_a_picture_drawn_by_processes(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_killed_goes_on(tmp_path: Path) -> None:
-    """What was drawn before the kill is not drawn again, and the picture is the same."""
+    """Parts drawn before the kill are not drawn again, and the picture is the same."""
     line = ("--width", "120", "--processes", "1", "picture.png")
     # To open a pipe that nobody reads takes for ever, so it does not come to its end.
     os.mkfifo(tmp_path / "picture.png.part")

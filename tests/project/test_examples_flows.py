@@ -1,7 +1,7 @@
-"""The examples of what a workflow may say, run for real as processes of their own.
+"""The examples of gathers, children and compensation, run for real as processes of their own.
 
-What an activity of theirs writes or reads is, in some tests, a pipe that nobody opens at the other end: that takes for
-ever. So a test knows what is on disk when it kills the process.
+An activity of theirs writes or reads, in some tests, a pipe that nobody opens at the other end: that takes for ever.
+So a test knows what is on disk when it kills the process.
 """
 
 from __future__ import annotations
@@ -10,90 +10,36 @@ import os
 import re
 import select
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.project.test_examples import WAIT, command, environment, kill, run, started
-from yieldflow import Orchestrator, StepDescription, WorkflowDescription, WorkflowNotFoundError
-
-#: Seconds that no test has.
-NEVER = "3600"
-
-
-@contextmanager
-def client(db: Path) -> Iterator[Orchestrator]:
-    """Looks into the database of an example that may be running."""
-    orchestrator = Orchestrator(db)
-    try:
-        yield orchestrator
-    finally:
-        orchestrator.stop()
-
-
-def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
-    """Wait until something is so while the process runs."""
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, f"nothing of it in {WAIT} s"
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.01)
-            pytest.fail(f"ended with {process.returncode}: {process.communicate()}")
-
-
-def described(look: Orchestrator, workflow_id: str) -> WorkflowDescription | None:
-    """Where a workflow stands; None where it is not there yet."""
-    try:
-        return look.handle(workflow_id).describe()
-    except WorkflowNotFoundError:
-        return None
-
-
-def steps(look: Orchestrator, workflow_id: str) -> list[StepDescription]:
-    """The steps of a workflow; none where it is not there yet."""
-    return [] if described(look, workflow_id) is None else look.handle(workflow_id).history()
-
-
-def waits_for(look: Orchestrator, workflow_id: str, *names: str) -> bool:
-    """Whether this is what the workflow waits for, in the order issued."""
-    there = described(look, workflow_id)
-    return there is not None and tuple(each.name for each in there.waiting_for) == names
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, list[str], str]:
-    """Wait for its end: the exit code, the lines that it printed, and its complaints."""
-    output, errors = process.communicate(timeout=WAIT)
-    return process.returncode, output.splitlines(), errors
-
-
-def until_killed(directory: Path, condition: Callable[[Orchestrator], bool], name: str, *line: str) -> list[str]:
-    """Run an example, kill it as soon as something is so, and return the lines that it had printed."""
-    with started(directory, name, *line) as process, client(directory / f"{name}.db") as look:
-        wait_until(process, lambda: condition(look))
-        return kill(process).splitlines()
-
-
-def goes_on(directory: Path, name: str, *line: str) -> list[str]:
-    """Run an example to its good end, and return the lines that it printed."""
-    done = run(directory, name, *line)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
-
-
-def contents(directory: Path) -> dict[str, str]:
-    """The files of a directory, each with its only line."""
-    return {path.name: path.read_text().rstrip("\n") for path in directory.iterdir()}
-
+from tests.project.example_processes import (
+    NEVER,
+    WAIT,
+    client,
+    command,
+    contents,
+    described,
+    ended,
+    environment,
+    goes_on,
+    kill,
+    run,
+    started,
+    steps,
+    until_killed,
+    wait_until,
+    waits_for,
+)
+from yieldflow import Orchestrator
 
 # ---------------------------------------------------------------------- saga.py
 
 
 def test_saga_books_everything(tmp_path: Path) -> None:
-    """Where everything can be had, all of it is booked, in order."""
+    """A trip of which everything can be had is booked whole, in order."""
     assert goes_on(tmp_path, "saga", "--pace", "0") == [
         "flight: booked",
         "hotel: booked",
@@ -156,144 +102,6 @@ def test_saga_again_books_nothing_twice(tmp_path: Path, line: list[str]) -> None
     assert (again.stdout + again.stderr).splitlines() == (first.stdout + first.stderr).splitlines()[-1:]
 
 
-# ---------------------------------------------------------------------- approval.py
-
-
-def waits_for_decision(look: Orchestrator) -> bool:
-    return waits_for(look, "invoice-17", "decision", "sleep", "sleep")
-
-
-@pytest.mark.parametrize(("action", "code", "verdict"), [("approve", 0, "approved"), ("reject", 1, "rejected")])
-def test_approval_is_given_from_another_process(tmp_path: Path, action: str, code: int, verdict: str) -> None:
-    """A second command line decides, and whoever waits hears of it at once."""
-    with started(tmp_path, "approval", "--deadline", NEVER, "--remind", NEVER) as process:
-        with client(tmp_path / "approval.db") as look:
-            wait_until(process, lambda: waits_for_decision(look))
-        sent = goes_on(tmp_path, "approval", action, "invoice-17", "--by", "ann")
-        asked = ended(process)
-
-    assert sent == [f"invoice-17: sent: {verdict} by ann"]
-    lines = ["please decide: approve invoice-17, or reject it", f"invoice-17: {verdict} by ann"]
-    assert asked == (code, lines, "")
-
-
-def test_approval_reminds_until_it_is_given(tmp_path: Path) -> None:
-    """Who does not decide is reminded again and again, and no longer once they have decided."""
-    with started(tmp_path, "approval", "ask", "--deadline", NEVER, "--remind", "0.05") as process:
-        with client(tmp_path / "approval.db") as look:
-            wait_until(process, lambda: sum(each.name == "send_message" for each in steps(look, "invoice-17")) > 3)
-        goes_on(tmp_path, "approval", "approve", "--by", "ann")
-        # A reminder under way is waited for, and where that takes long, it says so.
-        code, (question, *reminders, verdict), _ = ended(process)
-
-    assert (code, verdict) == (0, "invoice-17: approved by ann")
-    assert question == "please decide: approve invoice-17, or reject it"
-    assert len(reminders) >= 2
-    assert reminders == [
-        f"reminder {number}: invoice-17 waits for a decision" for number in range(1, len(reminders) + 1)
-    ]
-
-
-def test_approval_expires_at_its_deadline(tmp_path: Path) -> None:
-    """Where nobody decides in time, the deadline does, and the exit code tells of it."""
-    done = run(tmp_path, "approval", "ask", "invoice-18", "--deadline", "0.01", "--remind", NEVER)
-
-    assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.splitlines()[1:] == ["invoice-18: the deadline has passed", "invoice-18: expired"]
-
-
-def test_approval_killed_goes_on_waiting(tmp_path: Path) -> None:
-    """Killed while it waits, it asks nobody again, keeps its deadline, and takes in what was decided meanwhile."""
-    line = ["ask", "invoice-17", "--deadline", NEVER, "--remind", NEVER]
-    printed = until_killed(tmp_path, waits_for_decision, "approval", *line)
-    with client(tmp_path / "approval.db") as look:
-        before = [each.due_at for each in steps(look, "invoice-17")]
-        goes_on(tmp_path, "approval", "approve", "--by", "ann")
-        done = goes_on(tmp_path, "approval", *line)
-        after = [each.due_at for each in steps(look, "invoice-17")]
-
-    assert printed == ["please decide: approve invoice-17, or reject it"]
-    assert done == ["invoice-17: approved by ann"]
-    assert after == before
-    assert sum(due is not None for due in before) == 2
-
-
-def test_approval_of_what_nobody_asked_for(tmp_path: Path) -> None:
-    """A decision on what was never asked, or was decided already, is refused in one line."""
-    run(tmp_path, "approval", "ask", "invoice-17", "--deadline", "0")
-
-    for document, message in [("invoice-71", "no workflow with the id 'invoice-71'"), ("invoice-17", "has ended")]:
-        refused = run(tmp_path, "approval", "approve", document)
-        assert (refused.returncode, refused.stdout) == (1, "")
-        assert re.fullmatch(rf"approval: .*{re.escape(message)}.*\n", refused.stderr)
-
-
-# ---------------------------------------------------------------------- monitor.py
-
-MONITOR = ["log", "--every", "0.01", "--checks-per-run", "3"]
-
-
-def has_seen(look: Orchestrator, run: int, changes: int) -> bool:
-    """Whether the monitor is that far."""
-    there = described(look, "log")
-    if there is None or there.status.ended or not isinstance(there.progress, dict):
-        return False
-    return there.run >= run and bool(there.progress["changes"] == changes)
-
-
-def checks_in(line: str, rest: str) -> int:
-    """How many checks the last line tells of."""
-    told = re.fullmatch(rf"log: (\d+) checks, {rest}", line)
-    assert told is not None
-    return int(told[1])
-
-
-def test_monitor_tells_of_changes_with_a_short_history(tmp_path: Path) -> None:
-    """Each change is told of once; in however many runs, the history on disk is never longer than one run's."""
-    with started(tmp_path, "monitor", *MONITOR) as process, client(tmp_path / "monitor.db") as look:
-        wait_until(process, lambda: has_seen(look, run=4, changes=0))
-        # In one step: the monitor may look at any moment.
-        (tmp_path / "new").write_text("hello\n")
-        os.replace(tmp_path / "new", tmp_path / "log")
-        wait_until(process, lambda: has_seen(look, run=4, changes=1))
-        kept = len(steps(look, "log"))
-        assert goes_on(tmp_path, "monitor", "log", "--stop") == []
-        code, lines, errors = ended(process)
-
-    assert (code, lines[0], errors) == (0, "log: no file -> 6 bytes", "")
-    # A check is three steps, one more where it tells of a change. A run that has not begun has none.
-    assert kept <= 3 * 3 + 1
-    assert checks_in(lines[1], "1 changes, now 6 bytes") > 9
-
-
-def test_monitor_killed_goes_on_with_what_it_knew(tmp_path: Path) -> None:
-    """Killed, it goes on counting, and tells of what changed while nothing ran."""
-    log = tmp_path / "log"
-    log.write_text("hello\n")
-    killed = until_killed(tmp_path, lambda look: has_seen(look, run=3, changes=0), "monitor", *MONITOR)
-    log.write_text("hello, hello\n")
-
-    with started(tmp_path, "monitor", *MONITOR) as process, client(tmp_path / "monitor.db") as look:
-        wait_until(process, lambda: has_seen(look, run=3, changes=1))
-        goes_on(tmp_path, "monitor", "log", "--stop")
-        code, lines, errors = ended(process)
-
-    assert killed == []
-    assert (code, lines[0], errors) == (0, "log: 6 bytes -> 13 bytes", "")
-    assert checks_in(lines[1], "1 changes, now 13 bytes") > 6
-
-
-def test_monitor_is_stopped_while_nothing_runs(tmp_path: Path) -> None:
-    """A stop that is sent while nothing runs ends it when it runs again; after that, the same line begins anew."""
-    until_killed(tmp_path, lambda look: has_seen(look, run=2, changes=0), "monitor", *MONITOR)
-    goes_on(tmp_path, "monitor", "log", "--stop")
-
-    (line,) = goes_on(tmp_path, "monitor", *MONITOR)
-
-    assert checks_in(line, "0 changes, now no file") >= 3
-    until_killed(tmp_path, lambda look: has_seen(look, run=1, changes=0), "monitor", *MONITOR)
-
-
 # ---------------------------------------------------------------------- fan_out.py
 
 
@@ -347,11 +155,12 @@ def test_fan_out_after_its_end_begins_anew(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------- order_with_children.py
 
+
 CHILDREN = ["o-1-payment", "o-1-parcel-1", "o-1-parcel-2"]
 
 
 def wait_for_courier(look: Orchestrator) -> bool:
-    """Whether all parcels are packed."""
+    """Tell whether all parcels are packed."""
     return all(waits_for(look, child, "sleep") for child in CHILDREN[1:])
 
 
@@ -419,7 +228,7 @@ def test_order_killed_goes_on(tmp_path: Path) -> None:
 
 
 def test_failed_child_fails_the_order(tmp_path: Path) -> None:
-    """Where one parcel fails, the other is cancelled, the money goes back, and the reason is told."""
+    """A parcel that fails cancels the other, the money goes back, and the reason is told."""
     # A directory cannot be written to as a file.
     (tmp_path / "o-1" / "parcel-2").mkdir(parents=True)
 
@@ -458,7 +267,7 @@ def test_agent_finds_the_answer(tmp_path: Path) -> None:
 
 
 def test_agent_leaves_its_own_database_alone(tmp_path: Path) -> None:
-    """Where its database lies among the files, the tools do not open that: SQLite's locks would be gone."""
+    """The tools do not open the agent's own database among the files: SQLite's locks would be gone."""
     (tmp_path / "a").write_text("one two\n")
     (tmp_path / "link").symlink_to("agent_loop.db")
 
@@ -471,7 +280,7 @@ def test_agent_leaves_its_own_database_alone(tmp_path: Path) -> None:
     ("directory", "answer"), [("empty", "no file could be read"), ("missing", "cannot tell: FileNotFoundError: ")]
 )
 def test_agent_cannot_tell(tmp_path: Path, directory: str, answer: str) -> None:
-    """Where there is nothing to find, the agent says so."""
+    """The agent says so where there is nothing to find."""
     (tmp_path / "empty").mkdir()
 
     lines = goes_on(tmp_path, "agent_loop", directory, "--pace", "0")
@@ -505,12 +314,13 @@ def test_agent_killed_goes_on(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------- all of them
 
+
 NAMES = ["saga", "approval", "monitor", "fan_out", "order_with_children", "agent_loop"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_database_that_cannot_be_used(tmp_path: Path, name: str) -> None:
-    """Where the database cannot be opened, one line says why."""
+    """A database that cannot be opened is told in one line, with the reason."""
     done = run(tmp_path, name, "--db", "missing/some.db")
 
     assert (done.returncode, done.stdout) == (1, "")

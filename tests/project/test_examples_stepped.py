@@ -30,7 +30,7 @@ def test_a_document_is_approved_after_a_reminder() -> None:
 
 
 def test_a_document_expires_at_its_deadline() -> None:
-    """Where nobody decides, the deadline ends it, whatever else goes on."""
+    """A document that nobody decides on is ended by the deadline, whatever else goes on."""
     flow = Stepper(approval("invoice-17", deadline=timedelta(days=3).total_seconds(), remind_every=10**6))
     flow.resolve()
     flow.advance(timedelta(days=3))
@@ -51,7 +51,7 @@ def test_a_trip_is_booked_part_by_part() -> None:
 
 @pytest.mark.parametrize("crashes", [False, True])
 def test_a_part_that_cannot_be_had_cancels_the_others(crashes: bool) -> None:
-    """What was tried is cancelled in reverse order, also by another process, and the trip fails."""
+    """Bookings that were tried are cancelled in reverse order, also by another process, and the trip fails."""
     flow = Stepper(book_trip("lisbon", "hotel"))
     flow.resolve(book("lisbon", "flight", available=True))
     flow.fail(book("lisbon", "hotel", available=False), NotAvailableError("no hotel is to be had"))

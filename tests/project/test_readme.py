@@ -76,7 +76,7 @@ def test_the_readme_leads_to_every_howto() -> None:
 
 
 def test_every_path_of_the_guide_exists() -> None:
-    """Who follows CONTRIBUTING.md finds each file and folder that it names, in the repository or in the package."""
+    """Each file and folder that CONTRIBUTING.md names is in the repository or in the package."""
     paths = re.findall(r"`([\w./]+/[\w./]*)`", text_of(GUIDE))
 
     assert len(paths) > 20

@@ -190,7 +190,7 @@ def test_session_without_dispatch_is_not_counted(host: Host) -> None:
 @pytest.mark.parametrize("maximum", [1, 2, 3, 10])
 @pytest.mark.parametrize("place", [0, 20, 50])
 def test_queued_bystanders_are_not_blamed(host: Host, place: int, maximum: int) -> None:
-    """Fifty workflows queued beside one that kills the process all finish, and that one is set aside alone."""
+    """Fifty workflows queued beside a workflow that kills the process all finish, and it alone is set aside."""
     host.max_recovery_attempts = maximum
     ids = [f"w{number}" for number in range(50)]
     ids.insert(place, "culprit")
@@ -204,7 +204,7 @@ def test_queued_bystanders_are_not_blamed(host: Host, place: int, maximum: int) 
 
 @pytest.mark.parametrize("maximum", [1, 2, 3, 10])
 def test_slow_bystanders_are_not_blamed(host: Host, maximum: int) -> None:
-    """Workflows too slow to get anywhere before the process dies are tried without the one that kills it."""
+    """Workflows too slow to get anywhere before the process dies are tried without the workflow that kills it."""
     host.max_recovery_attempts = maximum
     ids = ["slow1", "culprit", "slow2", "slow3", "slow4", "slow5", "slow6"]
     host.turn(host.asking(*map(chain, ids), ids=ids)[0])

@@ -158,7 +158,7 @@ def loop_over() -> Flow[list[object]]:
 
 @workflow(registry=LAB.registry)
 def busy(cancelled: bool) -> Flow[object]:
-    """Run an activity; with ``cancelled``, one that was cancelled and whose end is waited for."""
+    """Run an activity; with ``cancelled``, it was cancelled and its end is waited for."""
     return (yield from (race(pay("a"), sleep(1)) if cancelled else gather(work("a"), wait_signal("a"))))
 
 
@@ -412,7 +412,7 @@ def small(store: WatchedStore) -> Host:
 
 
 def test_those_that_wait_longest_leave_where_there_is_no_room(store: WatchedStore) -> None:
-    """Of more workflows than may be in memory those that wait longest leave with the next turn, not after a minute."""
+    """Without room in memory, workflows that wait longest leave with the next turn, not after a minute."""
     host = small(store)
     before = executions()
     for number in range(10):
@@ -427,7 +427,7 @@ def test_those_that_wait_longest_leave_where_there_is_no_room(store: WatchedStor
 
 
 def test_a_row_says_that_it_rests_once_its_workflow_has_left(store: WatchedStore) -> None:
-    """What has left memory for want of room is not loaded by the next session, which finds it when it is due."""
+    """A workflow that left memory for want of room is not loaded by the next session until it is due."""
     host = small(store)
     for number in range(10):
         host.submit(naps(60 + number), f"w{number}")

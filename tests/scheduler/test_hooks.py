@@ -122,7 +122,7 @@ def test_a_host_may_have_all_attempts_at_once(driven: Driven) -> None:
 
 
 def test_a_host_may_keep_the_log_silent(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
-    """What a hook overrides is not logged; with the orchestrator's own hooks a failure is."""
+    """Overriding a hook keeps its events out of the log; with the orchestrator's own hooks a failure is logged."""
     with caplog.at_level(logging.WARNING):
         driven.turn(Submit([submission(failing(), "f-1")], no_reply))
         driven.turn(timers=True)

@@ -96,7 +96,7 @@ class Story:
         self.ask(RequestKind.SIGNAL)
 
     def retry(self) -> None:
-        """Retry it, which is refused of one that is processing or suspended."""
+        """Retry it, which is refused while it is processing or suspended."""
         try:
             rewind(self.host, "w")
         except WorkflowNotEndedError:

@@ -33,7 +33,7 @@ def alive() -> int:
 
 
 def test_due_in_order() -> None:
-    """Timers come when they are due, the earliest first; of equals, the one that was set first; each once."""
+    """Timers come when they are due, the earliest first; of equals, the first that was set; each once."""
     timers = Timers()
     for step, due_at in enumerate([30, 10, 20, 10, 40, 10]):
         timers.set(timer(due_at, step))

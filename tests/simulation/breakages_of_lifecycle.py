@@ -83,7 +83,7 @@ def orphans_not_woken(patch: pytest.MonkeyPatch) -> None:
 
 
 def resting_row_kept(patch: pytest.MonkeyPatch) -> None:
-    """A workflow that goes on keeps the row of one that rests."""
+    """A workflow that goes on keeps the row of a resting workflow."""
     prepare = import_module("yieldflow.scheduler.committing").prepare
 
     def stale(state: Any, turn: Any) -> None:

@@ -250,7 +250,7 @@ class Ledger(Books):
             self.attempts.dispatched(attempt, self.flows[attempt.workflow_id].steps[attempt.step])
 
     def begins(self, attempt: Attempt) -> None:
-        """Enter that a worker begins an attempt, which must be the one that its step waits for."""
+        """Enter that a worker begins an attempt, which must be the attempt that its step waits for."""
         if self._is_undone(attempt):
             return
         self.leaves(attempt)

@@ -1,4 +1,4 @@
-"""Rows that somebody changed by hand, or that lost some bits: one workflow is affected at most, and says so."""
+"""Rows that were changed by hand, or lost some bits: one workflow is affected at most, and says so."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_child_that_lost_its_id(whole: Path) -> None:
 @pytest.mark.parametrize("row", [-1, -2], ids=["the last", "the one before"])
 @pytest.mark.parametrize("column", COLUMNS["workflow_inputs"].split())
 def test_a_damaged_request_hinders_nobody(whole: Path, column: str, row: int) -> None:
-    """What a client asked and cannot be read is passed over, and all else that is asked is carried out."""
+    """A client's request that cannot be read is passed over, and all other requests are carried out."""
     check(whole, Damage("workflow_inputs", column, row, Broken(b"\xff")))
 
 
@@ -144,7 +144,7 @@ ROWS = [
 def test_damage_is_seen_in_every_column(
     whole: Path, tmp_path: Path, table: str, workflow_id: str, row: str, column: str
 ) -> None:
-    """What no column may hold is told as such, with the name of the column, before it gets any further."""
+    """A value that no column may hold is refused with the name of the column, before it gets any further."""
     change = f"update {table} set {column} = cast(x'ff' as text) where {row}"
     with pytest.raises(
         DamagedRowError, match=rf"damaged: column .*\b{column}\b.* holds text that is no UTF-8, b'\\xff'"
@@ -159,7 +159,7 @@ def test_a_lost_row_is_seen(whole: Path, tmp_path: Path) -> None:
 
 
 def read_history(whole: Path, folder: Path, change: str, workflow_id: str) -> None:
-    """Read a history in a copy of the file in which somebody has changed something."""
+    """Read a history in a copy of the file with a change made by hand."""
     path = folder / "changed.db"
     path.write_bytes(whole.read_bytes())
     with closing(sqlite3.connect(path, isolation_level=None)) as vandal:

@@ -41,7 +41,7 @@ LONG = "x" * 20_000
 
 
 class Disk:
-    """What can go wrong with the connections of a file.
+    """The faults that a test brings upon the connections of a file.
 
     Args:
         path: The file.
@@ -146,7 +146,7 @@ def disk(database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
 
 def trouble_of(orchestrator: Orchestrator) -> StorageTrouble:
-    """What is wrong with the disk, once a workflow waits for it."""
+    """Return the trouble with the disk, once a workflow waits for it."""
     end = time.monotonic() + WAIT
     while time.monotonic() < end:
         trouble = orchestrator.health().storage
@@ -212,7 +212,7 @@ def test_a_client_hears_at_once(database: Path, registry: Registry, disk: Disk, 
 
 
 def test_one_may_start_while_the_database_is_locked(database: Path, registry: Registry, disk: Disk) -> None:
-    """What was unfinished goes on once the other program lets go, and `health` says what it waits for."""
+    """Unfinished workflows go on once the other program lets go, and `health` says what they wait for."""
     shop = Shop(registry)
     client = Orchestrator(database, registry=registry)
     handle = client.submit(shop.working("first"))
@@ -229,7 +229,7 @@ def test_one_may_start_while_the_database_is_locked(database: Path, registry: Re
 
 
 def submitted_until_full(store: SqliteStore) -> int:
-    """How many large workflows can be submitted."""
+    """Submit large workflows until the disk is full, and return how many there are."""
     for number in range(1000):
         try:
             store.submit([submission(f"large {number}", input=f'"{LONG}"')])

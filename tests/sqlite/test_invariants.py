@@ -184,7 +184,7 @@ def found_after(connection: sqlite3.Connection, change: str) -> set[str]:
 
 @pytest.mark.parametrize("name", [*WORKFLOW_RULES, *STEP_RULES, *RUN_RULES])
 def test_simulation_asks_the_same_of_rows(file: Path, tmp_path: Path, name: str) -> None:
-    """What the simulation asks of a workflow's rows after every commit finds the same damage."""
+    """The simulation's check of a workflow's rows after every commit finds the same damage."""
     damaged = tmp_path / "damaged.db"
     shutil.copyfile(file, damaged)
     with closing(sqlite3.connect(damaged)) as connection, connection:

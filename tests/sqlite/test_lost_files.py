@@ -190,7 +190,7 @@ def test_what_was_acknowledged_is_in_the_file_wherever_it_is(path: Path, deed: s
 
 @pytest.mark.parametrize("call", ["submit", "signal"])
 def test_of_two_owners_the_first_acknowledges_nothing(path: Path, call: str) -> None:
-    """Where the lock file is replaced a second may start: the first is heard no more, and clients go on."""
+    """A replaced lock file lets a second owner start: the first acknowledges nothing more, and clients go on."""
     first, second, client = (Orchestrator(path, registry=registry) for _ in range(3))
     first.start()
     handle = first.submit(waiting("early"))
@@ -239,7 +239,7 @@ def test_a_file_that_was_written_over_is_noticed(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What another program wrote over the file stops the orchestrator with a word on what to do; it stays as it is."""
+    """A file that another program wrote over stops the orchestrator, which says what to do and leaves it alone."""
     # No other process moves a log into this file.
     monkeypatch.setattr("yieldflow.sqlite.file_guard.SUSPICION", 0.1)
     for before in orchestrator.submit_many(labelled(str(number) * 1000) for number in range(100)):
@@ -267,7 +267,7 @@ def test_a_file_that_was_written_over_is_noticed(
 @pytest.mark.parametrize("deed", DAMAGED_LOG)
 @pytest.mark.parametrize("who", ["a client", "the owner"])
 def test_nothing_is_acknowledged_upon_a_log_that_was_written_over(path: Path, deed: str, who: str) -> None:
-    """What comes after in the log would be gone with the process: the very next call is refused, and the file stays."""
+    """Commits after damage in the log would be gone with the process: the very next call is refused, the file stays."""
     with Orchestrator(path, registry=registry) as owner:
         client = Orchestrator(path, registry=registry)
         caller = {"a client": client, "the owner": owner}[who]
@@ -311,7 +311,7 @@ def test_a_log_that_sqlite_empties_is_no_loss(path: Path) -> None:
 def test_a_file_that_cannot_be_looked_at_is_no_loss(
     orchestrator: Orchestrator, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the process may open no more files, say, nothing is known of the file, and the orchestrator goes on."""
+    """The orchestrator goes on where it cannot look at the file, since it may open no more files, say."""
 
     def connect(*arguments: object, **options: object) -> NoReturn:
         raise sqlite3.OperationalError("unable to open database file")

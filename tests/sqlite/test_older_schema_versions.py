@@ -69,7 +69,7 @@ def started(client: Orchestrator) -> Orchestrator:
 
 
 def end_of(handle: WorkflowHandle[object]) -> object:
-    """What a workflow returned; or, in a line, what it ended with."""
+    """The value that a workflow returned; or, in a line, how it ended."""
     try:
         return handle.result(timeout=60)
     except Exception as error:
@@ -77,7 +77,7 @@ def end_of(handle: WorkflowHandle[object]) -> object:
 
 
 def ask(path: Path, query: str) -> list[tuple[object, ...]]:
-    """What is in a file."""
+    """The rows that a query finds in a file."""
     with closing(sqlite3.connect(path)) as database:
         return database.execute(query).fetchall()
 
@@ -98,7 +98,7 @@ def test_all_go_on(old: Old, started: Orchestrator) -> None:
 
 
 def test_what_failed_may_be_retried(old: Old, started: Orchestrator) -> None:
-    """What failed under earlier code runs again from the step that failed, and what was dropped with that too."""
+    """A workflow that failed under earlier code runs again from the failed step, with the steps dropped then."""
     failed = [id for id, left in old.left.items() if left.status == "failed"]
     for id in failed:
         started.handle(id).retry()
@@ -129,7 +129,7 @@ def test_is_brought_up_to_date(old: Old, tmp_path: Path) -> None:
 
 
 def test_who_must_be_in_memory_is_known(old: Old) -> None:
-    """What was under way is looked at once, what starts later rests till then, and all else until it is woken."""
+    """Unfinished workflows of an old file are loaded, delayed ones rest until they start, others until woken."""
     if old.version >= 4:
         pytest.skip("it says so itself")
     SqliteStore(old.path).close()

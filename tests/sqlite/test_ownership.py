@@ -44,7 +44,7 @@ def answer(program: Program, order: str) -> str:
 
 
 def is_free(path: Path) -> bool:
-    """Whether the file can be owned; it is free again afterwards."""
+    """Tell whether the file can be owned; it is free again afterwards."""
     ownership = Ownership(path)
     try:
         ownership.acquire()
@@ -126,7 +126,7 @@ def test_every_file_has_its_own_owner(path: Path, tmp_path: Path, program: Progr
 
 
 def test_of_many_at_once_exactly_one_wins(path: Path) -> None:
-    """Of processes that want the file at the same moment one gets it: never two, and never none."""
+    """Many processes want the file at the same moment, and one gets it: never two, and never none."""
     programs = [Program("stores", path) for _ in range(5)]
     try:
         assert [program.line() for program in programs] == ["ready"] * 5
@@ -253,7 +253,7 @@ def test_a_foreign_lock_file_is_refused(path: Path) -> None:
 
 
 def test_the_lock_file_is_as_private_as_the_database(path: Path) -> None:
-    """Who may not use the database cannot hold its lock either."""
+    """A user who may not use the database cannot hold its lock either."""
     before = os.umask(0)
     try:
         assert is_free(path)

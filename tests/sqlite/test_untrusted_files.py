@@ -1,4 +1,4 @@
-"""Files that somebody else may have written to: what is opened of them, who may read them, and what becomes of SQL."""
+"""Files that others may have written to: no pickle is opened unasked, permissions hold, and SQL stays constant."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def attempt(*calls: Callable[[], Any]) -> None:
 
 
 def test_the_bomb_is_live(tmp_path: Path) -> None:
-    """What the tests below would not see is seen: loaded, the pickle makes its directory."""
+    """The trap of the tests below works: loaded, the pickle makes its directory."""
     pickle.loads(pickle.dumps(Bomb(tmp_path / "boom")))
     assert (tmp_path / "boom").is_dir()
 
@@ -124,7 +124,7 @@ def test_only_its_owner_may_read_a_new_file(tmp_path: Path) -> None:
 
 
 def test_an_older_file_keeps_its_permissions(tmp_path: Path) -> None:
-    """Who gave others access to a file meant it: that stays, and the files beside it have the same."""
+    """A file to which others were given access keeps its permissions, and the files beside it have the same."""
     path = tmp_path / "shared.db"
     Orchestrator(path, registry=REGISTRY).list_workflows()
     os.chmod(path, 0o640)
@@ -149,7 +149,7 @@ def constants_of(loop: ast.For | ast.comprehension) -> set[str]:
 
 
 def is_constant(node: ast.expr, known: set[str]) -> bool:
-    """Whether SQL is a literal, a constant of a module or a part of one, or put together of such."""
+    """Tell whether SQL is a literal, a constant of a module or a part of one, or put together of such."""
     match node:
         case ast.Constant():
             return isinstance(node.value, str)

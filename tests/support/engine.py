@@ -208,7 +208,7 @@ def _told(outcome: Outcome | None) -> object:
 
 
 class Answer:
-    """What a submitter hears."""
+    """The answer that a submitter hears."""
 
     def __init__(self) -> None:
         self.given = False
@@ -239,7 +239,7 @@ class Desk:
 def submission(
     invocation: WorkflowInvocation[Any], workflow_id: str, now: Micros = START, delay: float | None = None
 ) -> Submission:
-    """What is put on disk for an invocation; the seed depends on the id alone."""
+    """The submission put on disk for an invocation; the seed depends on the id alone."""
     seed = blake2b(workflow_id.encode(), digest_size=16).digest()
     starts_at = None if delay is None else now + int(delay * SECOND)
     return Submission(workflow_id, invocation.name, CODEC.encode(dict(invocation.arguments)), seed, now, starts_at)
@@ -318,7 +318,7 @@ class Host:
 
     @property
     def tasks(self) -> list[Attempt]:
-        """What was dispatched and is not done, in the order dispatched."""
+        """The attempts dispatched and not done, in the order dispatched."""
         return self.desk.tasks
 
     def turn(self, *inbox: Message) -> None:
@@ -364,7 +364,7 @@ class Host:
         return self.ask(workflow_id, RequestKind.SIGNAL, payload, name)
 
     def request(self, workflow_id: str, kind: RequestKind, value: object = None, name: str | None = None) -> Request:
-        """What is asked; a client leaves it in the store."""
+        """A request to a workflow; a client leaves it in the store."""
         payload = None if value is None and name is None else CODEC.encode(value)
         return Request(workflow_id, kind, self.now, name, payload)
 
@@ -427,7 +427,7 @@ class Host:
         raise AssertionError("the workflows do not end")
 
     def work_until(self, seconds_of: Callable[[Attempt], float], kills: Callable[[Attempt], bool]) -> bool:
-        """Have as many workers as there are do the tasks; True as soon as one is done that kills the process."""
+        """Have as many workers as there are do the tasks; True as soon as a task that kills the process is done."""
         running: list[tuple[Micros, int, Attempt]] = []
         begun = 0
         self.settle()
@@ -450,7 +450,7 @@ class Host:
         return found
 
     def status(self, workflow_id: str) -> str:
-        """Where a workflow stands on disk."""
+        """The status of a workflow on disk."""
         return self.record(workflow_id).status.value
 
     def reason(self, workflow_id: str) -> str:
@@ -458,7 +458,7 @@ class Host:
         return self.record(workflow_id).reason or ""
 
     def output(self, workflow_id: str) -> object:
-        """What a workflow returned; of one that failed, the failure in a line."""
+        """The value that a workflow returned; or its failure, in a line."""
         outcome = self.record(workflow_id).outcome
         assert outcome is not None, f"{workflow_id} has not ended"
         return outcome.summary if isinstance(outcome, Failure) else CODEC.decode(outcome)

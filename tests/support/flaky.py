@@ -1,4 +1,4 @@
-"""What the tests of attempts share: activities that fail as often as they are told, and what is seen of them."""
+"""Shared by the tests of attempts: activities that fail as often as they are told, and what is seen of them."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def step_of(host: Host, number: int = 0, workflow_id: str = "w") -> StepRecord:
 
 
 def failing(host: Host, attempt: Attempt, error: BaseException | str = "no") -> None:
-    """What a worker has begun fails, and the turns that follow are taken."""
+    """Fail the attempt that a worker has begun, and take the turns that follow."""
     raised = ValueError(error) if isinstance(error, str) else error
     host.settle(Completed(attempt, *failed(raised, attempt.definition, attempt.options.retry, CODEC)))
 
 
 def numbers(host: Host) -> list[tuple[str, int]]:
-    """What was dispatched and is not done: label and attempt."""
+    """The attempts dispatched and not done: label and number."""
     return [(label_of(attempt), attempt.number) for attempt in host.tasks]
 
 

@@ -1,6 +1,6 @@
-"""What the tests of the orchestrator share: some workflows, and gates to hold things up by.
+"""Shared by the tests of the orchestrator: some workflows, and gates to hold things up by.
 
-Whatever has to happen in an order is held up by a `Gate`, and no wait is endless: one that lasts `WAIT` seconds fails.
+Whatever has to happen in an order is held up by a `Gate`, and no wait is endless: it fails after `WAIT` seconds.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def until_waiting(handle: WorkflowHandle[Any], name: str) -> None:
 
 
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
-    """What ``call`` returned, or raised, in that many threads that begin together."""
+    """Call ``call`` in that many threads that begin together; returns what each returned or raised."""
     together = threading.Barrier(count)
 
     def attempt(number: int) -> Any:

@@ -1,4 +1,4 @@
-"""What the tests of the stores share: both stores, what is written to them, and all that can be read."""
+"""Shared by the tests of the stores: both stores, what is written to them, and all that can be read."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def step_of(store: Store, number: int, workflow_id: str = "w") -> StepRecord:
 
 
 def told(requests: Sequence[Request]) -> list[tuple[str, str]]:
-    """Of which workflow requests ask what."""
+    """The requests, each as its workflow and what it asks."""
     return [(request.workflow_id, request.kind.value) for request in requests]
 
 
@@ -185,7 +185,7 @@ def unfinished(store: Store) -> list[str]:
 
 
 def orphans(store: Store, *workflow_ids: str) -> dict[str, str | None]:
-    """Of each workflow, the parent with which it was to end and that has ended."""
+    """For each workflow, the parent with which it was to end and that has ended."""
     return {each: loaded(store, each).orphan_of for each in workflow_ids}
 
 

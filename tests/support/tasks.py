@@ -51,7 +51,7 @@ class Visitor:
 
 
 class Door:
-    """Where activities knock; left, all who wait are let go."""
+    """A door at which activities knock; leaving it lets go all that wait."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=100)

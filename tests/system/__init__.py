@@ -7,7 +7,7 @@ that can prove it; a plan that the simulation finds goes to `tests/simulation/fo
 |---|---|---|
 | a replay issues the same commands | a crash after each step of the core | `core/test_crashes.py` |
 | a user's workflow bears every schedule | orders, failures and crashes explored | `testing/test_explore.py` |
-| a commit is whole or not there | errors inside a transaction, both stores | `sqlite/test_store_*.py` |
+| a commit is whole or not there | errors inside a transaction, both stores | `store/test_store_*.py` |
 | every command and request survives | a crash around each commit | `scheduler/test_crash_at_every_commit.py` |
 | a request is carried out once | a crash or failure in every place | `scheduler/test_requests_and_failures.py` |
 | a failed commit loses and doubles nothing | single failures at chosen moments | `scheduler/test_failed_commits.py` |
@@ -38,7 +38,7 @@ another layer adds to them.
 | a retry and a fork keep the past alone | `orchestrator/test_retrying.py`, `orchestrator/test_forking.py` |
 | an activity's bad habits hurt its workflow alone | `orchestrator/test_misbehaving_activities.py`, `workers/` |
 | values come back as they were, or are refused | `codec/`, `sqlite/test_untrusted_files.py` |
-| both stores do the same; SQLite's rows fit together | `sqlite/test_store_agreement.py`, `sqlite/test_invariants.py` |
+| both stores do the same; SQLite's rows fit together | `store/test_store_agreement.py`, `sqlite/test_invariants.py` |
 | files of older versions go on | `sqlite/test_older_schema_versions.py` |
 | code may change under unfinished workflows | `orchestrator/test_versions.py`, `orchestrator/test_replay_check.py` |
 | a stepped workflow does what the engine does | `testing/test_stepper.py`, `testing/test_run_workflow.py` |

@@ -313,7 +313,7 @@ def test_no_orphan_works_on(database: Path, door: Door) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system ends a process with the one that started it")
 def test_no_orphan_works_on_that_lets_nobody_look(database: Path, door: Door) -> None:
-    """So does one that is in code which lets no other thread of the process run."""
+    """A worker process ends with its parent even in code that lets no other thread of the process run."""
     with Program("children", database, "hog", door.port) as program:
         visitor = door.visitor()
         program.kill()

@@ -52,7 +52,7 @@ class Clerk:
         self.acknowledged("batch", f"{self._name}-{number}")
 
     def signal(self, number: int) -> None:
-        """Signal the one that all signal."""
+        """Signal the workflow that all signal."""
         self._client.handle("shared").signal("item", [self._name, number])
         self.acknowledged("signal", self._name, number)
 

@@ -80,7 +80,7 @@ class Refused(Exception):
 
 
 def take_effect() -> int:
-    """What an attempt does that lasts; its number."""
+    """Leave a lasting trace of an attempt; returns its number."""
     attempt = activity_context().info
     note(Path(sys.argv[2]) / "effects", f"{attempt.workflow_id} {attempt.run} {attempt.step} {attempt.attempt}")
     return attempt.attempt
@@ -257,7 +257,7 @@ def family() -> Flow[list[object]]:
 
 @workflow(registry=registry)
 def background() -> Flow[list[object]]:
-    """Tasks that end, and one that is cancelled and cleans up."""
+    """Tasks that end, and a task that is cancelled and cleans up."""
     task, doomed = (yield from start(branch("task", 2))), (yield from start(cleaned("doomed")))
     meanwhile = yield from square(6)
     yield cancel(doomed)

@@ -27,7 +27,7 @@ _HOMES = (Path(yieldflow.__file__).parent.parent, _FOLDER.parents[2])
 def heeding_ctrl_c() -> Iterator[None]:
     """Have processes that are started meanwhile hear of Ctrl-C, also where this one was told to ignore it.
 
-    It is, and all that it starts, where somebody runs the tests in the background.
+    A shell that runs the tests in the background has them, and all that they start, ignore it.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -74,7 +74,7 @@ class Program:
 
     @property
     def complaints(self) -> str:
-        """What it wrote to stderr, complete once it has ended."""
+        """The text that it wrote to stderr, complete once it has ended."""
         return "".join(self._complaints)
 
     def line(self) -> str:
@@ -93,7 +93,7 @@ class Program:
         self._process.stdin.flush()
 
     def runs_on(self, seconds: float) -> bool:
-        """Whether it is still there when so much time has passed."""
+        """Tell whether it is still there when so much time has passed."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:

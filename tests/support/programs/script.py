@@ -1,6 +1,6 @@
 """A program as users write them, all of it in ``__main__``: ``script.py DATABASE``.
 
-Submits an order, or goes on with the one that is there. It prints what its activities do, and the result.
+Submits an order, or goes on with the order that is there. It prints what its activities do, and the result.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def submit(workflow_id: str) -> str:
 
 
 def lock() -> str:
-    """Whether another connection holds the database's lock."""
+    """Tell whether another connection holds the database's lock."""
     connection = sqlite3.connect(database, isolation_level=None, timeout=0)
     try:
         connection.execute("begin immediate")

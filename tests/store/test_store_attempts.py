@@ -1,4 +1,4 @@
-"""Where the attempts at an activity stand, on each store: what is written, read, undone and copied."""
+"""Attempts at activities, on each store: how far they are is written, read, undone and copied."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_given_up(store: Store) -> None:
 
 @pytest.mark.parametrize("reapply", [False, True])
 def test_going_back(store: Store, reapply: bool) -> None:
-    """What is open again is at its first attempt; an outcome that is to be applied again is as it was."""
+    """A step that is open again is at its first attempt; an outcome that is to be applied again is as it was."""
     store.commit([retried(3, details='"row"', counted_from=1200)])
     store.commit([checkpoint("w", events=[ended(0, 2600, FAILURE, 3)], place=1, at=2600, cancelled=[(1, 1), (2, 1)])])
     store.commit([checkpoint("w", status=WorkflowStatus.FAILED, outcome=FAILURE, at=2600)])

@@ -1,16 +1,11 @@
-"""What every store promises of signals, cancellations, children and runs, tried on each of them."""
+"""The promises of every store on signals, cancellations, children and runs, tried on each of them."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.storage import (
     FAILURE,
-    STORES,
     act,
     awake,
     begun,
@@ -19,7 +14,6 @@ from tests.support.storage import (
     ended,
     history_of,
     loaded,
-    make_store,
     orphans,
     record_of,
     seen,
@@ -48,12 +42,6 @@ from yieldflow.store import (
 )
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
-
-
 def test_all_of_a_submission_is_kept(store: Store) -> None:
     """Version, deadline, parent and first signals of a workflow are on disk with it, whoever put it there."""
     parent = Parent("p", 3, 7, "abandon")
@@ -72,7 +60,7 @@ def test_all_of_a_submission_is_kept(store: Store) -> None:
 
 
 def test_signals_wait_until_they_are_received(store: Store) -> None:
-    """A signal is there from the commit that keeps it to the one that gives it to the workflow, in the order sent."""
+    """A signal is there from the commit that keeps it until the commit that gives it to the workflow, in order."""
     store.commit([begun("w", 1000, wait(0), act(1))])
     store.commit([checkpoint("w", signals=[signal(1), signal(2, "other"), signal(3)])])
     before = loaded(store)
@@ -98,7 +86,7 @@ def test_a_signal_without_a_number_gets_the_next(store: Store) -> None:
 
 
 def test_a_cancellation_has_its_place_in_the_history(store: Store) -> None:
-    """That somebody asked to cancel, with the reason, or that the time was up, is read among the events, in order."""
+    """A request to cancel, with its reason, or the end of the time limit is read among the events, in order."""
     store.commit([begun("w", 1000, act(0), act(1))])
     by_hand, by_time = CancelRequested(1200, "no \udcff more"), CancelRequested(1300, None, 2.5)
     events: list[Event] = [ended(1, 1100), by_hand, by_time, ended(0, 1400)]
@@ -121,7 +109,7 @@ def test_dropped_steps_are_told(store: Store) -> None:
 
 
 def test_outcomes_may_be_recorded_before_they_are_applied(store: Store) -> None:
-    """What comes for a workflow that cannot receive it is kept in the order in which it came, and applied later."""
+    """Outcomes for a workflow that cannot receive them are kept in the order they came, and applied later."""
     store.commit([begun("w", 1000, *(act(number) for number in range(5)))])
     late = [ended(3, 1300, FAILURE, 4), ended(2, 1200), ended(0, 1200, "0")]
     store.commit([checkpoint("w", recorded=late)])
@@ -139,7 +127,7 @@ def test_outcomes_may_be_recorded_before_they_are_applied(store: Store) -> None:
 
 
 def test_a_recorded_activity_is_current_no_longer(store: Store) -> None:
-    """The current activity is one that has no outcome yet, applied or not."""
+    """The current activity has no outcome yet, applied or not."""
     store.commit([begun("w", 1000, act(0, "first"), act(1, "second"))])
     store.commit([checkpoint("w", recorded=[ended(0, 1100)])])
 

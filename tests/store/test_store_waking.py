@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.storage import (
     FAILURE,
-    STORES,
     act,
     begun,
     checkpoint,
@@ -19,7 +15,6 @@ from tests.support.storage import (
     ended,
     ids,
     loaded,
-    make_store,
     over,
     record_of,
     seen,
@@ -44,12 +39,6 @@ from yieldflow.store import (
 SUSPENDED, STALLED, PROCESSING = WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED, WorkflowStatus.PROCESSING
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
-
-
 def wakes(store: Store, *workflow_ids: str) -> list[int | None]:
     """When workflows wake, as their rows say."""
     return [record_of(store, each).wake_at for each in workflow_ids]
@@ -69,7 +58,7 @@ def rest(store: Store, workflow_id: str, wake_at: int | None = FOREVER, **fields
 
 
 def test_a_new_workflow_is_awake_until_its_start_lies_ahead(store: Store) -> None:
-    """What starts at once must be in memory, and what starts later rests till then, whoever adds it."""
+    """A workflow that starts at once must be in memory, and one with a delay rests until then, whoever adds it."""
     store.submit([submission("now"), submission("later", starts_at=5000)])
     store.commit([begun("mine"), checkpoint("mine later", created=submission("mine later", starts_at=6000))])
     store.commit([checkpoint("mine", children=[child("c", of="mine"), child("c later", of="mine", starts_at=7000)])])
@@ -148,7 +137,7 @@ def test_a_commit_wakes_others(store: Store) -> None:
 
 
 def test_to_be_woken_is_the_last_word(store: Store) -> None:
-    """A workflow that goes to rest in the commit that wakes it is awake, and one that pauses in it is not."""
+    """A workflow that goes to rest in the commit that wakes it is awake; if it is suspended in it, it is not."""
     rest(store, "w", 9000)
     rest(store, "paused", 9000)
     store.commit(
@@ -163,7 +152,7 @@ def test_to_be_woken_is_the_last_word(store: Store) -> None:
 
 
 def test_only_a_wake_of_what_is_gone_does_no_harm(store: Store) -> None:
-    """Where the workflow itself was deleted, to wake others goes on."""
+    """Waking others works though the workflow of the checkpoint itself was deleted."""
     rest(store, "w")
     store.commit([checkpoint("gone", wakes=["w"])])
 
@@ -306,7 +295,7 @@ def test_a_retried_step_tells_of_the_attempt_that_failed(store: Store) -> None:
 
 
 def test_going_back_forgets_where_attempts_ran(store: Store) -> None:
-    """What is open again has not begun, in the workflow as in a copy; what is kept tells of it still."""
+    """A step that is open again has not begun, in the workflow or a copy; kept steps still say where they ran."""
     store.commit([begun("w", 1000, act(0), act(1))])
     for number in (0, 1):
         begun_by = {number: (1001, "yieldflow-1")}
@@ -363,7 +352,7 @@ def test_what_has_ended_is_not_continued(store: Store, status: WorkflowStatus) -
 
 @pytest.mark.parametrize("status", sorted(WorkflowStatus))
 def test_clients_go_back_as_the_table_says(status: WorkflowStatus) -> None:
-    """What may become processing may go back, but for what is suspended: that is resumed."""
+    """Clients may take back a workflow in every status that may become processing, but suspended: it is resumed."""
     may = PROCESSING in TRANSITIONS[status] and status is not SUSPENDED
     try:
         check_rewindable("w", status)

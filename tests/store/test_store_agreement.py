@@ -67,7 +67,7 @@ def sessions(draw: st.DrawFn) -> list[Checkpoint]:
 
 
 class Life:
-    """What one workflow of a session has come to."""
+    """The life of one workflow of a session so far."""
 
     def __init__(self) -> None:
         self.run = 1
@@ -184,7 +184,7 @@ class Life:
 
 
 class Change(NamedTuple):
-    """What a client does between two batches."""
+    """A client's change between two batches."""
 
     workflow_id: str
     kind: str

@@ -1,18 +1,14 @@
-"""What every store promises, tried on each of them."""
+"""The promises of every store, tried on each of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.storage import (
     FAILURE,
     PAYLOADS,
-    STORES,
     act,
     arrived,
     begun,
@@ -20,7 +16,6 @@ from tests.support.storage import (
     ended,
     history_of,
     loaded,
-    make_store,
     nap,
     record_of,
     seen,
@@ -51,12 +46,6 @@ FAILURES = [
     FAILURE._replace(type_name="builtins.builtins.Odd", message="builtins.x"),
     FAILURE._replace(type_name="", message="x"),
 ]
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 # ---------------------------------------------------------------------- every store: what is read is what was written
@@ -125,7 +114,7 @@ def test_one_checkpoint_may_hold_a_whole_life(store: Store) -> None:
 
 
 def test_steps_are_read_as_they_were_issued(store: Store) -> None:
-    """Of a step everything is kept: number, kind, name, input, turn, source line and due time."""
+    """A step is kept with its number, kind, name, input, turn, source line and due time."""
     issued = [
         act(0, "charge", 3, input=b"\x80\x04"),
         nap(1, 9_000_000_000_000_000),
@@ -224,7 +213,7 @@ def test_what_a_checkpoint_leaves_out_stays(store: Store) -> None:
 
 
 def test_a_new_status_brings_its_own_reason_and_end(store: Store) -> None:
-    """What belonged to the status before goes with it: a workflow that goes on has no reason, outcome or end."""
+    """A new status drops what belonged to the old: a workflow that goes on has no reason, outcome or end."""
     store.commit([begun("w", 1000)])
     store.commit([checkpoint("w", status=WorkflowStatus.STALLED, reason="mismatch")])
     store.commit([checkpoint("w", status=WorkflowStatus.PROCESSING)])
@@ -285,7 +274,7 @@ def test_a_change_of_what_is_not_there_is_refused(store: Store, refused: Checkpo
 
 
 def test_many_rows_at_once(store: Store) -> None:
-    """Of many new workflows each is there with its own steps, in the order added; where an id is taken none is."""
+    """Many new workflows are all there with their own steps, in the order added; if an id is taken, none is."""
     names = [f"w{number:03}" for number in range(75)]
     new = [begun(name, 1000, act(0, f"act-{name}"), nap(1, 5)) for name in names]
     store.commit([begun("z")])
@@ -300,7 +289,7 @@ def test_many_rows_at_once(store: Store) -> None:
 
 
 def test_a_taken_id_is_refused_by_name(store: Store) -> None:
-    """Of several new workflows one of which has a taken id none is written, and the error names the id."""
+    """Several new workflows of which one has a taken id are refused together, and the error names the id."""
     store.commit([begun("w", 1000, act(0))])
     before = seen(store, "w", "a", "b")
 
@@ -372,7 +361,7 @@ def test_arrivals_are_what_clients_added(store: Store) -> None:
 
 
 def test_the_first_look_always_looks(store: Store) -> None:
-    """What was submitted before the owner first looks is found, and what has ended or stalled unstarted is not."""
+    """The owner's first look finds earlier submissions, but for those that ended or stalled unstarted."""
     store.submit([submission("w"), submission("over"), submission("stalled")])
     store.commit([checkpoint("over", status=WorkflowStatus.CANCELLED, at=2000)])
     store.commit([checkpoint("stalled", status=WorkflowStatus.STALLED, reason="not registered")])

@@ -1,11 +1,9 @@
-"""Which workflows are listed, in which order and on which pages, tried on each store."""
+"""Listing workflows by filter, order and page, tried on each store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.files import new_store
-from tests.support.storage import STORES, act, begun, checkpoint, child, ids, make_store, over, record_of, submission
+from tests.support.storage import act, begun, checkpoint, child, ids, over, record_of, submission
 from yieldflow._core.errors import WorkflowNotFoundError
 from yieldflow._core.history import WorkflowStatus
 from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.store import Current, Store
 from yieldflow.testing.memory import MemoryStore
-
-
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with closing(make_store(request.param, tmp_path)) as made:
-        yield made
 
 
 def test_listing_is_newest_first(store: Store) -> None:
@@ -171,7 +163,7 @@ def test_pages_tell_everything_once(store: Store, which: dict[str, Any], oldest_
 
 
 def test_a_page_may_follow_what_is_not_in_the_list(store: Store) -> None:
-    """The workflow that a page is to follow need not be one that the filter lets through: it may have changed."""
+    """The workflow that a page is to follow need not pass the filter: it may have changed."""
     store.submit([submission(each, 1000, name=each[0]) for each in ("a1", "b1", "a2", "b2")])
 
     assert ids(store, name="a", after="b2") == ["a2", "a1"]
@@ -179,7 +171,7 @@ def test_a_page_may_follow_what_is_not_in_the_list(store: Store) -> None:
 
 
 def test_a_page_behind_a_deleted_workflow_is_refused(store: Store) -> None:
-    """Where the page was to go on is not known any more, and the error says of which workflow."""
+    """A page after a deleted workflow is refused by name, since its place is not known any more."""
     store.commit([begun("w"), begun("gone")])
     store.commit([over("gone")])
     store.delete(["gone"])
