@@ -440,8 +440,10 @@ class Scheduler:
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
-            # The workflow of that id may have been deleted, and another be submitted in this very turn.
-            if workflow_id not in turn.created:
+            if workflow_id in turn.created:
+                # The one that is due may have been deleted, or the one that is submitted in this turn be refused.
+                state.timers.set(timer)
+            else:
                 state.wake(workflow_id)
             return
         if workflow is None:
