@@ -86,9 +86,9 @@ def translated() -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError as error:
-        told = sqlite3.IntegrityError(str(error))
-        told.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_CONSTRAINT)
-        raise told from error
+        refused = sqlite3.IntegrityError(str(error))
+        refused.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_CONSTRAINT)
+        raise refused from error
     except apsw.Error as error:
         told = sqlite3.OperationalError(str(error))
         told.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_ERROR)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.engine import SECOND, Host, Lab
-from yieldflow import Flow, RetryPolicy, activity, workflow
+from yieldflow import Flow, RetryPolicy, WorkflowAlreadyExistsError, activity, workflow
 from yieldflow.scheduler.messages import RequestReceived, no_reply
 from yieldflow.store import RequestKind
 
@@ -96,3 +96,14 @@ def test_what_is_cancelled_as_it_is_resumed_ends(host: Host) -> None:
     host.advance(20)
     host.ask("w", RequestKind.RESUME)
     assert (host.status("w"), host.tasks) == ("failed", [])
+
+
+def test_a_start_is_not_lost_where_its_id_is_asked_for_again(host: Host) -> None:
+    """A workflow that is due starts, though another with its id is submitted at that moment, and refused."""
+    host.submit(child(), "w", delay=3)
+    host.settle()
+    host.now += 3 * SECOND
+    answer = host.submit(child(), "w")
+    assert isinstance(answer.error, WorkflowAlreadyExistsError)
+    host.work_off()
+    assert host.output("w") == "A"

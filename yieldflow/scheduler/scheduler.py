@@ -441,7 +441,7 @@ class Scheduler:
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
             if workflow_id in turn.created:
-                # The one of that id may have been deleted; or the new one is refused: the next turn knows.
+                # The one that is due may have been deleted, or the one that is submitted in this turn be refused.
                 state.timers.set(timer)
             else:
                 state.wake(workflow_id)
