@@ -12,8 +12,8 @@ import pytest
 from tests import older
 from tests.older.left import PERFORMED, REGISTRY, make
 from tests.support.invariants import broken
-from yieldflow import Orchestrator, WorkflowHandle, WorkflowHistory
-from yieldflow.sqlite import SqliteStore, schema
+from yieldflow import DatabaseLostError, DatabaseOpenError, Orchestrator, WorkflowHandle, WorkflowHistory
+from yieldflow.sqlite import Ownership, SqliteStore, schema
 from yieldflow.testing import replay
 
 
@@ -147,3 +147,35 @@ def test_is_checked_as_it_stands(old: Old, client: Orchestrator) -> None:
     assert report.problems == ()
     assert report.checked >= sum(left.status in ("processing", "suspended", "stalled") for left in old.left.values())
     assert old.path.read_bytes() == before
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        version: int = database.execute("pragma user_version").fetchone()[0]
+        return version
+
+
+def test_is_left_as_it_is_while_it_has_an_owner(old: Old) -> None:
+    """A client does not change a file under an owner that runs an older version: it says so, and the file stays."""
+    if old.version == schema.SCHEMA_VERSION:
+        pytest.skip("it is of this version already")
+    owner = Ownership(old.path)
+    owner.acquire()
+    with pytest.raises(DatabaseOpenError, match="while its owner runs"):
+        SqliteStore(old.path, "normal")
+    assert version_of(old.path) == old.version
+    owner.release()
+    SqliteStore(old.path, "normal").close()
+    assert version_of(old.path) == schema.SCHEMA_VERSION
+
+
+def test_an_owner_stops_when_the_version_changes_under_it(tmp_path: Path) -> None:
+    """Whoever owns a file that another yieldflow brings to its version writes nothing more, and says why."""
+    with closing(SqliteStore(tmp_path / "new.db", "normal")) as store:
+        store.arrivals()
+        with closing(sqlite3.connect(store.path)) as newer:
+            newer.execute(f"pragma user_version = {schema.SCHEMA_VERSION + 1}")
+        with pytest.raises(DatabaseLostError, match=f"was brought to version {schema.SCHEMA_VERSION + 1}"):
+            store.arrivals()
+        with pytest.raises(DatabaseLostError, match="go on with that yieldflow alone"):
+            store.commit([])

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -75,8 +75,13 @@ def uri(path: str, options: str) -> str:
     return f"file:{quote(os.fsencode(path))}?{options}"
 
 
-def prepare(path: str, busy_timeout: float) -> None:
+def prepare(path: str, busy_timeout: float, unowned: Callable[[], AbstractContextManager[None]]) -> None:
     """See that ``path`` is a yieldflow database of this version: refuse, create or migrate it.
+
+    Args:
+        path: The file.
+        busy_timeout: For how long to wait for another program's lock, in seconds.
+        unowned: Sees that the file has no owner, and gets none meanwhile: only then it is migrated.
 
     Raises:
         DatabaseOpenError: It cannot be used. It was not changed.
@@ -90,7 +95,9 @@ def prepare(path: str, busy_timeout: float) -> None:
         try:
             connection = sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout)
             try:
-                _migrate(connection, path)
+                version = _version(connection)
+                with unowned() if 0 < version < SCHEMA_VERSION else nullcontext():
+                    _migrate(connection, path)
             finally:
                 connection.close()
         except sqlite3.Error as error:

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Literal, TypeAlias, TypeVar
 
-from .._core.errors import DatabaseLostError, DatabaseOpenError, RefusedValueError, StorageError
+from .._core.errors import DatabaseInUseError, DatabaseLostError, DatabaseOpenError, RefusedValueError, StorageError
 from . import connections
 from .file_guard import Presence
+from .ownership import Ownership
 from .row_checks import tolerantly
+from .schema import SCHEMA_VERSION
 
 T = TypeVar("T")
 
@@ -59,7 +61,7 @@ class Database:
         self.path = connections.resolve(path)
         self._busy_timeout = busy_timeout
         _refuse_after_fork(self.path)
-        connections.prepare(self.path, busy_timeout)
+        connections.prepare(self.path, busy_timeout, lambda: _unowned(self.path))
         #: The connection of the scheduler's thread, and that of all others, which the lock guards.
         self._writer = connections.connect(self.path, durability, busy_timeout)
         try:
@@ -136,6 +138,20 @@ class Database:
         with self._translate_errors(is_told=True):
             version: int = self._retry_busy(lambda: self._writer.execute("pragma data_version").fetchone()[0])
             return version
+
+    def _check_schema_version(self) -> None:
+        """See that the file has the version still that this library writes.
+
+        Raises:
+            DatabaseLostError: Another yieldflow has changed it.
+        """
+        with self._translate_errors():
+            version = self._retry_busy(lambda: self._writer.execute("pragma user_version").fetchone()[0])
+            if version != SCHEMA_VERSION:
+                raise DatabaseLostError(
+                    f"{self.path}: was brought to version {version} by another yieldflow while it was in use here, "
+                    f"where version {SCHEMA_VERSION} is written, so nothing more is: go on with that yieldflow alone"
+                )
 
     def _connection(self, by_scheduler: bool) -> tuple[sqlite3.Connection, AbstractContextManager[object]]:
         return (self._writer, _NO_LOCK) if by_scheduler else (self._reader, self._lock)
@@ -240,6 +256,27 @@ def _close_all(key: int, connections: Sequence[sqlite3.Connection]) -> None:
     for connection in connections:
         with suppress(sqlite3.Error):
             connection.close()
+
+
+@contextmanager
+def _unowned(path: str) -> Iterator[None]:
+    """Keep others from owning a file, which is to be migrated.
+
+    Raises:
+        DatabaseOpenError: It has an owner, who would go on writing as an older version does.
+    """
+    lock = Ownership(path)
+    try:
+        lock.acquire()
+    except DatabaseInUseError as error:
+        raise DatabaseOpenError(
+            f"{path}: was made by an older yieldflow, and is not brought to this version while its owner runs: stop "
+            f"that first, or use the same yieldflow as it does. {error}"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_after_fork(path: str) -> None:

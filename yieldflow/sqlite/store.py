@@ -79,6 +79,7 @@ class SqliteStore(Database):
         version = self._data_version()
         if version == self._seen_version:
             return Arrivals([], [])
+        self._check_schema_version()
         # Only what came since the last look: many may be waiting for a start that is far off.
         last, is_first = self._last_seen, self._seen_version is None
         look = self._read(lambda connection: reading.arrivals(connection, last, is_first), by_scheduler=True)
