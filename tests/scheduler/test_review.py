@@ -11,6 +11,7 @@ from yieldflow import Flow, StorageError, race, sleep, wait_signal, workflow
 from yieldflow._core.errors import DamagedRowError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
+from yieldflow.scheduler.timers import PAGE
 from yieldflow.store import Loaded, RequestKind, Sleeper, WorkflowBrief
 
 LAB = Lab()
@@ -172,3 +173,19 @@ def test_a_turn_looks_at_few_of_those_that_cannot_leave(store: WatchedStore) -> 
         host.turn()
     assert "asleep" not in live
     host.close()
+
+
+def test_those_due_at_one_moment_are_tracked_by_the_page(host: Host) -> None:
+    """However many are due at one moment, about a page of them waits in memory to be loaded; and all are loaded."""
+    for first in range(0, 5000, 1000):
+        ids = [f"w{number}" for number in range(first, first + 1000)]
+        message, _ = host.asking(*[one()] * 1000, ids=ids, delay=1000)
+        host.turn(message)
+    host.now += 1000 * SECOND
+    workflows, most = host.scheduler._state.workflows, 0
+    for _ in range(200):
+        host.turn()
+        host.now += 5000
+        most = max(most, len(workflows.loading))
+    assert most <= 2 * PAGE
+    assert len(host.tasks) == 5000

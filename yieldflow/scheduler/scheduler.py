@@ -253,7 +253,7 @@ class Scheduler:
         self._next_poll = turn.now + POLL_INTERVAL
         try:
             # First, since it may be asked again: arrivals are told of once.
-            state.wakeups.read_ahead(state.store, turn.now)
+            state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
             arrivals = state.store.arrivals()
         except DatabaseLostError:
             raise
