@@ -6,9 +6,8 @@ import gc
 from collections.abc import Sequence
 
 from .._core.context import WorkflowInfo
-from .._core.errors import DatabaseLostError, RefusedValueError, StorageError, WorkflowAlreadyExistsError
+from .._core.errors import RefusedValueError, StorageError, WorkflowAlreadyExistsError
 from .._core.history import Failure, WorkflowStatus
-from ..log import logger
 from ..store import FOREVER, UNCHANGED, Parent
 from ..tracing import Tracing
 from ..workers import Attempt, Completed
@@ -240,7 +239,7 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
     live = workflow.live if workflow is not None else None
     if live is not None:
         state.hooks.ended(live.info, change)
-    parent = live.parent if live is not None else _parent_of(state, change.workflow_id)
+    parent = live.parent if live is not None else change.parent
     if parent is not None:
         outcome, reason = change.outcome, change.reason
         state.follow_ups.append(ChildEnded(parent[:3], change.workflow_id, status, outcome, reason))
@@ -256,19 +255,6 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
         abandon(state, workflow, attempt, turn, timed_out=False)
     if workflow.phase is not None:
         state.release(workflow)
-
-
-def _parent_of(state: SchedulerState, workflow_id: str) -> Parent | None:
-    """Return the parent of a workflow that was not in memory."""
-    try:
-        brief = state.store.brief(workflow_id)
-    except DatabaseLostError:
-        raise
-    except StorageError as error:
-        # The parent finds it when it is loaded the next time.
-        logger.warning("the parent of %s is not told of its end yet: %s", workflow_id, error)
-        return None
-    return None if brief is None else brief.parent
 
 
 # ---------------------------------------------------------------------- not on disk

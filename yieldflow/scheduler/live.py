@@ -33,6 +33,7 @@ class LiveWorkflow:
         "deadline_at",
         "execution",
         "info",
+        "looked_at",
         "open_attempts",
         "parent",
         "recorded",
@@ -49,6 +50,8 @@ class LiveWorkflow:
         self.execution = execution
         #: When something last happened in it.
         self.touched: Micros = 0
+        #: When it was last seen that it cannot leave memory.
+        self.looked_at: Micros = 0
         self.seed = seed
         #: Its status as the turn leaves it: processing or suspended.
         self.status = status

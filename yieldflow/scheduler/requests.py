@@ -71,14 +71,14 @@ def _done(message: RequestReceived, change: Change) -> None:
 
 
 def _refuse(state: SchedulerState, message: RequestReceived, error: YieldflowError, turn: Turn) -> None:
-    """Tell the caller, or the log, that a request is not carried out; a client's waits while the disk fails."""
+    """Tell the caller, or the log, that a request is not carried out; one that nobody waits for is tried again."""
     request = message.request
-    turn.replies.append((message.reply, error))
-    if request.number is None:
-        return
-    if isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
+    if message.reply is no_reply and isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
         state.storage_backoff.failed(error, turn.now, reading=True)
         state.follow_ups.append(message)
+        return
+    turn.replies.append((message.reply, error))
+    if request.number is None:
         return
     logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
     _done(message, turn.change(request.workflow_id))
@@ -296,8 +296,9 @@ def _end(
 
 
 def _wake_parent(state: SchedulerState, parent: Parent | None, change: Change) -> None:
-    """Have a parent be due, which may rest on disk."""
+    """Have a parent be due, which may rest on disk, and hear of the end."""
     if parent is not None:
+        change.parent = parent
         change.wakes = (parent.workflow_id,)
 
 

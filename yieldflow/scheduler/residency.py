@@ -35,6 +35,9 @@ REST: Micros = 1_000_000
 IDLE: Micros = 60_000_000
 #: So many are looked at in a turn, beyond those that are too many: what cannot leave is looked at again later.
 LOOKS = 1_000
+#: While there are too many, so many may turn out to stay, and two more for each that is new or changes: were all of
+#: those at work looked at in each turn, the cost of all turns would grow with the square of their number.
+STAYING = 50
 #: So many are found at once at the start of a session.
 PAGE = 10_000
 
@@ -356,12 +359,13 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     live = state.workflows.live
     excess = len(live) + len(turn.created) - state.max_live
     looks, expecting = max(excess, 0) + LOOKS, state.expecting
+    may_stay = LOOKS if excess <= 0 else STAYING + 2 * (len(turn.units) + len(turn.created))
     stay: list[TrackedWorkflow] = []
     for workflow in live.values():
         generator = workflow.live
-        has_waited = generator is None or generator.touched + IDLE <= turn.now
+        has_waited = generator is None or max(generator.touched, generator.looked_at) + IDLE <= turn.now
         is_wanted = excess > len(turn.leaving)
-        if looks <= 0 or not (is_wanted or has_waited):
+        if looks <= 0 or len(stay) >= may_stay or not (is_wanted or has_waited):
             break
         looks -= 1
         if workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
@@ -369,7 +373,7 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     for workflow in stay:
         if workflow.live is not None:
             # It is looked at again once as much time has passed.
-            workflow.live.touched = turn.now
+            workflow.live.looked_at = turn.now
         state.workflows.postpone(workflow)
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .._core.definitions import ActivityInvocation
-from .._core.errors import DatabaseLostError, StorageError
+from .._core.errors import DamagedRowError, DatabaseLostError, StorageError
 from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Store
@@ -252,8 +252,9 @@ class Scheduler:
         state = self._state
         self._next_poll = turn.now + POLL_INTERVAL
         try:
+            # First, since it may be asked again: arrivals are told of once.
+            state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
             arrivals = state.store.arrivals()
-            state.wakeups.read_ahead(state.store, turn.now)
         except DatabaseLostError:
             raise
         except StorageError as error:
@@ -426,6 +427,10 @@ class Scheduler:
             brief = state.store.brief(workflow_id)
         except DatabaseLostError:
             raise
+        except DamagedRowError:
+            # It stalls when it is loaded, which says why.
+            state.wake(workflow_id)
+            return
         except StorageError as error:
             state.storage_backoff.failed(error, turn.now, reading=True)
             state.follow_ups.append(ended)

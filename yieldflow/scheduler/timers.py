@@ -18,8 +18,10 @@ WAKE = -3
 
 #: So many forgotten timers are not worth clearing out.
 FEW = 64
-#: So many of those that rest are known ahead.
+#: So many of those that rest are known ahead,
 PAGE = 1_000
+#: and after so long the next are looked for, where that many wait to be loaded.
+HOLD: Micros = 20_000
 
 
 class Timer(NamedTuple):
@@ -106,13 +108,21 @@ class Wakeups:
         else:
             self.next_page = min(self.next_page, wake_at)
 
-    def read_ahead(self, store: Store, now: Micros) -> None:
+    def read_ahead(self, store: Store, now: Micros, loading: int = 0) -> None:
         """Learn of those that are due next, where those that are known are over.
+
+        Args:
+            store: Where they rest.
+            now: The time.
+            loading: So many wait to be loaded. Where they are a page, others rest on: many may be due at one moment.
 
         Raises:
             StorageError: They cannot be read.
         """
         if now < self.next_page:
+            return
+        if loading >= PAGE:
+            self.next_page = now + HOLD
             return
         page = store.sleepers(self._end, NEVER, PAGE)
         for sleeper in page:

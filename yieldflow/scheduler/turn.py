@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, TypeVar
 
 from .._core.history import Micros, WorkflowStatus
-from ..store import Checkpoint, Submission, id_taken_error
+from ..store import Checkpoint, Parent, Submission, id_taken_error
 from ..store.rare_fields import Rare
 from ..workers import Attempt, Completed
 from .lifecycle import TrackedWorkflow
@@ -30,6 +30,8 @@ class Change(Checkpoint):
 
     #: Steps that are to be ended: only their workflow still waits for them.
     cancelling = Rare[Sequence[int]](())
+    #: Where it ends out of memory: who waits for it.
+    parent = Rare[Parent | None](None)
     #: What follows for other workflows, once it is on disk.
     follow_ups = Rare[Sequence[FollowUp]](())
     #: It was to be loaded, and turns out to rest on disk.

@@ -106,8 +106,8 @@ def arrivals(connection: sqlite3.Connection, last: Anchor, first: bool) -> Look:
     else:
         found = connection.execute(sql.SELECT_WAITING_ARRIVALS, (number,)).fetchall() if first else []
         found += connection.execute(sql.SELECT_ARRIVALS, (number,))
-    # A row that cannot be asked for by its id is passed over.
-    workflows = [(row[0], row[1]) for row in found if isinstance(row[0], str)]
+    # A row that cannot be asked for by its id is passed over. To load one says what else is wrong with it.
+    workflows = [(id, at if isinstance(at, int) else None) for id, at in found if isinstance(id, str)]
     return Look(last_workflow(connection), Arrivals(workflows, _requests(connection)))
 
 
