@@ -40,8 +40,7 @@ def sleeper_not_due(patch: pytest.MonkeyPatch) -> None:
         until: Micros | None = rests_until(live)
         return until if until is None or until == FOREVER else until + 2 * SECOND
 
-    for module in ("residency", "scheduler"):
-        patch.setattr(f"yieldflow.scheduler.{module}.rests_until", late)
+    patch.setattr("yieldflow.scheduler.residency.rests_until", late)
 
 
 def deadline_not_due(patch: pytest.MonkeyPatch) -> None:
@@ -52,8 +51,7 @@ def deadline_not_due(patch: pytest.MonkeyPatch) -> None:
         until: Micros | None = rests_until(live)
         return FOREVER if until is not None and until == live.deadline_at else until
 
-    for module in ("residency", "scheduler"):
-        patch.setattr(f"yieldflow.scheduler.{module}.rests_until", late)
+    patch.setattr("yieldflow.scheduler.residency.rests_until", late)
 
 
 def wake_not_written(patch: pytest.MonkeyPatch) -> None:
