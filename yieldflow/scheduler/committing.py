@@ -189,7 +189,8 @@ def _waits_for_code(request: RequestReceived) -> bool:
 def _settle_rare(state: SchedulerState, change: Change, turn: Turn) -> None:
     """Have memory follow what few changes have."""
     workflow = change.workflow
-    if change.rests and workflow is not None:
+    if change.rests and workflow is not None and not workflow.requests:
+        # What was asked of it meanwhile waits until it is loaded.
         state.release(workflow)
     for step, _ in change.cancelled:
         key = (change.workflow_id, change.run, step)
