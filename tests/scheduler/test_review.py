@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.support.engine import SECOND, Host, Lab, WatchedStore, open_store, submission
-from yieldflow import Flow, StorageError, race, sleep, wait_signal, workflow
+from yieldflow import Flow, StorageError, gather, race, sleep, wait_signal, workflow
 from yieldflow._core.errors import DamagedRowError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
@@ -37,6 +37,16 @@ def parent() -> Flow[object]:
 def hasty_parent() -> Flow[int]:
     index, _ = yield from race(sleep(300), waiting_child())
     return index
+
+
+@workflow(registry=LAB.registry)
+def sleeping_child(number: int) -> Flow[None]:
+    yield from sleep(100 + number * 0.1)
+
+
+@workflow(registry=LAB.registry)
+def parent_of_many(children: int) -> Flow[None]:
+    yield from gather(*[sleeping_child(number) for number in range(children)])
 
 
 def test_arrivals_are_not_lost_where_the_look_ahead_fails(host: Host, store: WatchedStore) -> None:
@@ -189,3 +199,18 @@ def test_those_due_at_one_moment_are_tracked_by_the_page(host: Host) -> None:
         most = max(most, len(workflows.loading))
     assert most <= 2 * PAGE
     assert len(host.tasks) == 5000
+
+
+def test_a_parent_of_many_is_not_replayed_at_the_end_of_each_child(store: WatchedStore) -> None:
+    """Though memory is wanted all the time, a parent of many is loaded a few times, and not once for each child."""
+    host = Host(store, LAB.registry, max_live=5)
+    for number in range(10):
+        host.submit(one(), f"busy{number}")
+    host.submit(parent_of_many(300), "p")
+    host.settle()
+    host.advance(99)
+    for _ in range(1000):
+        host.advance(0.05)
+    assert host.status("p") == "done"
+    assert store.loads.count("p") < 10
+    host.close()

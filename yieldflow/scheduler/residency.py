@@ -35,6 +35,11 @@ REST: Micros = 1_000_000
 IDLE: Micros = 60_000_000
 #: So many are looked at in a turn, beyond those that are too many: what cannot leave is looked at again later.
 LOOKS = 1_000
+#: A step that would have to be replayed is worth so long a wait, in which its workflow stays though memory is wanted:
+#: a parent of thousands of children would be replayed at the end of each.
+PER_STEP: Micros = 1_000
+#: To replay so few steps costs nothing to speak of.
+FEW_STEPS = 100
 #: While there are too many, so many may turn out to stay, and two more for each that is new or changes: were all of
 #: those at work looked at in each turn, the cost of all turns would grow with the square of their number.
 STAYING = 50
@@ -379,8 +384,14 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
 
 def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:
     """Have a workflow leave with this turn, if it may and then rests for at least so long."""
-    live, until = workflow.live, _may_rest_until(workflow, turn)
-    if live is None or until is None or until <= turn.now + at_least:
+    live = workflow.live
+    if live is None:
+        return False
+    worth = max(live.execution.next_step - FEW_STEPS, 0) * PER_STEP
+    if live.touched + worth > turn.now:
+        return False
+    until = _may_rest_until(workflow, turn)
+    if until is None or until <= turn.now + max(worth, at_least):
         return False
     if not live.execution.closes_silently(gc.get_referents):
         return False
