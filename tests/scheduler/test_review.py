@@ -12,7 +12,7 @@ from yieldflow._core.errors import DamagedRowError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
 from yieldflow.scheduler.timers import PAGE
-from yieldflow.store import Loaded, RequestKind, Sleeper, WorkflowBrief
+from yieldflow.store import FOREVER, Loaded, RequestKind, Sleeper, WorkflowBrief
 
 LAB = Lab()
 work = LAB.work
@@ -214,3 +214,13 @@ def test_a_parent_of_many_is_not_replayed_at_the_end_of_each_child(store: Watche
     assert host.status("p") == "done"
     assert store.loads.count("p") < 10
     host.close()
+
+
+def test_a_signal_that_nobody_waits_for_leaves_the_row_at_rest(host: Host) -> None:
+    """A message at the very moment at which a row is to say that it rests: it says so in the next turn."""
+    host.submit(waiting_child(), "w")
+    host.settle()
+    host.now += 2 * SECOND
+    host.signal("w", "other")
+    host.advance(5)
+    assert host.record("w").wake_at == FOREVER

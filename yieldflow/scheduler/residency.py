@@ -343,11 +343,12 @@ def note_rest(state: SchedulerState, turn: Turn) -> None:
         live = workflow.live
         if live is not None and live.touched + REST > turn.now:
             break
+        if workflow.id in expecting or turn.changed(workflow.id) is not None:
+            # Perhaps in the next turn.
+            continue
         del active[workflow.id]
         until = _may_rest_until(workflow, turn)
-        if live is None or until is None or until <= turn.now + REST or until == live.wake_at:
-            continue
-        if workflow.id not in expecting:
+        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
             turn.change(workflow.id, live.info.run).wake_at = until
 
 
