@@ -81,7 +81,8 @@ class Ledger(Books):
             flow.steps[step.number] = note
         # The scheduler keeps this beside a checkpoint and does not say to which event it belongs.
         for number in getattr(checkpoint, "cancelling", ()):
-            flow.steps[number].cancelling = checkpoint.place
+            # Which of several events led to it is not told: what goes back to between them may not have cancelled yet.
+            flow.steps[number].cancelling = checkpoint.place + max(len(checkpoint.events), 1) - 1
         delivery_checks.check_seen(self, flow, checkpoint)
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             self._apply(flow, checkpoint, place, event)
