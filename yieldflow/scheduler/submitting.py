@@ -56,6 +56,11 @@ def begin_committed(state: SchedulerState, new: Submission, turn: Turn) -> None:
     workflow = state.workflows.get(new.workflow_id)
     if workflow is None or workflow.phase is not Phase.CREATED or workflow.live is not None:
         return
+    if new.starts_at is not None and new.starts_at > turn.now:
+        # The clock was set back since it was submitted.
+        state.wakeups.note(workflow.id, new.starts_at)
+        state.release(workflow)
+        return
     change = turn.change(new.workflow_id, 1)
     if change.status is None and _begin(state, workflow, new, turn, change):
         assert workflow.live is not None
