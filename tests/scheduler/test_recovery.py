@@ -203,7 +203,7 @@ def test_damaged_row_stalls_its_workflow_alone(tmp_path: Path, damage: str, reas
 
 
 def test_a_start_is_not_early_where_the_clock_is_set_back_during_a_recovery(host: Host) -> None:
-    """A workflow that is put on disk while others are recovered starts at its time, also where the clock is set back."""
+    """A workflow that is put on disk during a recovery starts at its time, also where the clock is set back."""
     host.submit(chain("a"), "recovered")
     host.crash()
     host.scheduler.turn([host.asking(chain("b"), ids=["w"], delay=0)[0]], host.now)
