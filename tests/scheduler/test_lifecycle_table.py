@@ -65,15 +65,6 @@ def test_a_file_goes_by_the_table_too(place: str, tmp_path: Path) -> None:
             check_end(place, happens, disturbance if number % 4 == 1 else NOTHING, tmp_path / f"{number}.db")
 
 
-@pytest.mark.slow
-@each_place
-def test_everything_goes_wrong_in_every_case(place: str, tmp_path: Path) -> None:
-    """Every case, with everything that may go wrong, on both stores."""
-    for number, (happens, disturbance) in enumerate(product(INPUTS, DISTURBANCES)):
-        check_end(place, happens, disturbance)
-        check_end(place, happens, disturbance, tmp_path / f"{number}.db")
-
-
 # ---------------------------------------------------------------------- answers
 
 
