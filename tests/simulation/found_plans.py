@@ -399,4 +399,53 @@ FOUND: dict[str, Plan] = {
         workers=2,
         recoveries=1,
     ),
+    "a later run of a parent that rests is forgotten when a child of an earlier run ends again": Plan(
+        800_000_017,
+        flows=(
+            Flow(
+                "w0",
+                [
+                    "again",
+                    7,
+                    [
+                        "child",
+                        1,
+                        "wait",
+                        "own",
+                        None,
+                        [
+                            "sequence",
+                            ["sleep", 3, 5],
+                            ["look", 5],
+                            [
+                                "act",
+                                6,
+                                "stubborn",
+                                99,
+                                {
+                                    "retry": {
+                                        "initial_interval": 0.1,
+                                        "backoff_coefficient": 3,
+                                        "maximum_interval": None,
+                                        "maximum_attempts": 3,
+                                        "jitter": False,
+                                        "final": "ValueError",
+                                    }
+                                },
+                            ],
+                        ],
+                        False,
+                    ],
+                    ["sequence", ["sleep", 8, 2], ["act", 9, "pair", 0]],
+                ],
+                True,
+            ),
+        ),
+        calls=(Call(0, "submit", "w0"), Call(3, "fork", "w0", value=7), Call(0, "delete", "w0", value=60)),
+        faults=(Fault("disk full", 2), Fault("crash before", 3)),
+        workers=3,
+        recoveries=1000,
+        forgetful=True,
+        visits=1,
+    ),
 }

@@ -192,7 +192,10 @@ def _is_parents(message: RequestReceived) -> bool:
 def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: WorkflowBrief, is_stalled: bool) -> None:
     """Have a request wait until the workflow is in memory; where it is stalled, until it is resumed or retried."""
     workflow = state.workflows.get(brief.workflow_id)
-    if is_stalled and workflow is None:
+    if is_stalled and brief.wake_at is None:
+        # Its parent's end has had its row say that it is tried again.
+        workflow = state.wake(brief.workflow_id, brief.recovery_attempts)
+    elif is_stalled and workflow is None:
         workflow = state.workflows.track(brief.workflow_id, Phase.DRAINING)
     elif not is_stalled:
         workflow = state.wake(brief.workflow_id, brief.recovery_attempts)

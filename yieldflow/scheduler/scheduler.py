@@ -435,7 +435,8 @@ class Scheduler:
             state.storage_backoff.failed(error, turn.now, reading=True)
             state.follow_ups.append(ended)
             return
-        if brief is not None and brief.status is _PROCESSING and brief.run == ended.key[1]:
+        # In another run, too: the child's commit has had its row say that it must be in memory.
+        if brief is not None and brief.status is _PROCESSING:
             state.wake(workflow_id, brief.recovery_attempts)
 
     # ------------------------------------------------------------------ time
