@@ -1,7 +1,4 @@
-"""Deliberate breakages of phases and of `wake_at`, for a scheduler that has both (`engine_internals.HAS_LIFECYCLE`).
-
-They patch by name, since the names are not there without.
-"""
+"""Deliberate breakages of phases and of `wake_at`, patched by name."""
 
 from __future__ import annotations
 

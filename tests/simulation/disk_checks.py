@@ -26,7 +26,7 @@ from yieldflow.store import Loaded, StepRecord, Store, WorkflowRecord
 from .books import NOTE, ROW, STEP, Books, FlowNote, Sent
 from .delivery_checks import TERMINATED, check_settled
 from .deployed_code import LATE, Code
-from .engine_internals import HAS_LIFECYCLE, reader_of, wake_at_of
+from .engine_internals import reader_of, wake_at_of
 from .liveness_checks import check_wake_at
 from .plan import HARMLESS, Plan, purges
 from .promises import Promise, Violation
@@ -140,8 +140,7 @@ def _compare(books: Books, store: Store, workflow_ids: Iterable[str]) -> None:
         )
         if flow is not None and loaded is not None:
             _compare_flow(books, flow, loaded, store.steps(workflow_id))
-    if HAS_LIFECYCLE:
-        _compare_wake_at(books, store, set(workflow_ids))
+    _compare_wake_at(books, store, set(workflow_ids))
     if isinstance(store, SqliteStore):
         check_file(books, store)
     books.changed.clear()

@@ -24,9 +24,6 @@ from yieldflow.testing.memory import MemoryStore
 
 __all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
 
-#: The scheduler keeps `wake_at` and a table of phases: their checks and breakages are off as long as it does not.
-HAS_LIFECYCLE = True
-
 # ---------------------------------------------------------------------- the scheduler
 
 
@@ -72,8 +69,8 @@ def kept_by(scheduler: Scheduler) -> dict[str, object]:
 
 
 def phase_errors(scheduler: Scheduler) -> list[str]:
-    """Return the workflows that are in two phases, in none, or in another than they say; needs `HAS_LIFECYCLE`."""
-    workflows: Any = getattr(scheduler._state, "workflows")  # noqa: B009  # not there without the lifecycle
+    """Return the workflows that are in two phases, in none, or in another than they say."""
+    workflows: Any = scheduler._state.workflows
     errors, places = [], dict[str, str]()
     for phase, there in workflows.by_phase.items():
         for workflow_id, workflow in there.items():
@@ -91,7 +88,7 @@ def phase_errors(scheduler: Scheduler) -> list[str]:
 
 
 def wake_at_of(record: WorkflowRecord) -> Micros | None:
-    """Return the moment until which a workflow rests on disk; needs `HAS_LIFECYCLE`."""
+    """Return the moment until which a workflow rests on disk."""
     moment: Micros | None = getattr(record, "wake_at")  # noqa: B009  # not there without the lifecycle
     return moment
 

@@ -53,10 +53,6 @@ class Promise(StrEnum):
     DEFECT = "the scheduler survives whatever happens"
 
 
-#: Checked only where the scheduler has its table of phases and keeps `wake_at`.
-OF_LIFECYCLE = frozenset({Promise.PHASES, Promise.WAKES})
-
-
 class Violation(AssertionError):
     """A promise that was broken.
 

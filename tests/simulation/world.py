@@ -26,7 +26,6 @@ from .clients import Clients
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
 from .engine_internals import (
-    HAS_LIFECYCLE,
     LONGEST_PAUSE,
     NEVER,
     POLL_INTERVAL,
@@ -330,9 +329,8 @@ class World:
             raise Violation(Promise.DEFECT, repr(error)) from error
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
-        if HAS_LIFECYCLE:
-            errors = phase_errors(self.scheduler)
-            self.ledger.check(Promise.PHASES, not errors, *errors)
+        errors = phase_errors(self.scheduler)
+        self.ledger.check(Promise.PHASES, not errors, *errors)
         failed = self.disk.tried - self.disk.committed - failed
         if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()

@@ -18,11 +18,10 @@ from tests.simulation.breakages import BREAKAGES, dispatch_before_commit
 from tests.simulation.breakages_elsewhere import BREAKAGES_ELSEWHERE, BREAKAGES_OF_FILE
 from tests.simulation.breakages_of_lifecycle import BREAKAGES_OF_LIFECYCLE
 from tests.simulation.deployed_code import OPTIONS
-from tests.simulation.engine_internals import HAS_LIFECYCLE
 from tests.simulation.found_plans import FOUND
 from tests.simulation.plan import BY_CHANCE, FAULTS, Call, Fault, Flow, Plan, plan_of, shrunk, smaller
 from tests.simulation.programs import LIMITS, Program
-from tests.simulation.promises import OF_LIFECYCLE, Promise
+from tests.simulation.promises import Promise
 from tests.simulation.seeds import Report, Totals, describe_failure, lines, run, run_piece, scratch
 from tests.support.programs.launch import heeding_ctrl_c
 
@@ -33,7 +32,7 @@ FIRST = 7_000_000
 
 
 #: The breakages that are found on the store in memory.
-EVERY_BREAKAGE = [*BREAKAGES, *BREAKAGES_ELSEWHERE, *(BREAKAGES_OF_LIFECYCLE if HAS_LIFECYCLE else ())]
+EVERY_BREAKAGE = [*BREAKAGES, *BREAKAGES_ELSEWHERE, *BREAKAGES_OF_LIFECYCLE]
 
 #: All that clients call,
 CALLS = {
@@ -72,7 +71,7 @@ def test_fixed_seeds(kind: str, count: int, folder: Path) -> None:
 
     assert set(what.injected) == {*FAULTS, *BY_CHANCE}
     # A loss of power needs a drive of its own.
-    elsewhere = {Promise.POWER, *(() if HAS_LIFECYCLE else OF_LIFECYCLE)}
+    elsewhere = {Promise.POWER}
     assert set(what.checked) == {*Promise} - elsewhere - ({Promise.INTEGRITY} if kind == "memory" else set())
     if kind == "memory":
         assert set(what.called) == CALLS
