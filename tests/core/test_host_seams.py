@@ -11,7 +11,7 @@ import pytest
 from tests.core.driver import START, Drive, Driver, fetch, pay, registry, ship
 from yieldflow import Flow, WorkflowInfo, gather, get_logger, patched, race, sleep, uuid4, wait_signal, workflow
 from yieldflow._core.errors import InternalError
-from yieldflow._core.execution import Advance, Execution
+from yieldflow._core.execution import Execution
 from yieldflow._core.history import Failure, Started, StepEnded
 from yieldflow.codec import codec_named
 
@@ -35,17 +35,6 @@ def run() -> Iterator[Driver]:
     driver = Driver(logging_body)
     yield driver
     driver.close()
-
-
-# ---------------------------------------------------------------------- what few events lead to
-
-
-def test_an_advance_says_whether_there_is_more_than_steps(run: Driver) -> None:
-    """A host looks at the rest only where there is any."""
-    more, plain = Advance(), Advance()
-    more.cancelled = [1]
-
-    assert (more.rare, plain.rare, run.advance.rare) == (True, False, False)
 
 
 # ---------------------------------------------------------------------- patches

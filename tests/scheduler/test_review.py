@@ -170,9 +170,9 @@ def test_a_turn_looks_at_few_of_those_that_cannot_leave(store: WatchedStore) -> 
     live = host.scheduler._state.workflows.live
     postpone = host.scheduler._state.workflows.postpone
 
-    def watched(workflow: TrackedWorkflow) -> None:
+    def watched(workflow: TrackedWorkflow, placed_at: int) -> None:
         looked.append(workflow.id)
-        postpone(workflow)
+        postpone(workflow, placed_at)
 
     host.scheduler._state.workflows.postpone = watched  # type: ignore[method-assign]  # counted
     host.turn(host.do())

@@ -45,32 +45,37 @@ class End(NamedTuple):
 class Advance:
     """The consequences of one event, for the host."""
 
-    # Most events lead to new steps alone, so that the class has the other fields' values for all of them.
+    __slots__ = (
+        "abandoned",
+        "cancelled",
+        "cancelling",
+        "continuation",
+        "end",
+        "issued",
+        "patches",
+        "progress",
+        "unyielded",
+    )
 
-    #: New steps, in the order issued.
-    issued: Sequence[Step] = ()
-    #: How the workflow ended, if it did.
-    end: End | None = None
-    #: Numbers of steps that are no longer waited for. The host is to end them,
-    cancelled: Sequence[int] = ()
-    #: but for those among them that are to be left alone: children that outlive their parent.
-    abandoned: Sequence[int] = ()
-    #: Numbers of steps that are to end early, and whose end is waited for.
-    cancelling: Sequence[int] = ()
-    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-    unyielded: Sequence[tuple[str, str]] = ()
-    #: The value that `set_progress` was given last.
-    progress: Payload | None = None
-    #: Names for which `patched` was True for the first time.
-    patches: Sequence[str] = ()
-    #: The next run, where the workflow asked for one. Then there is no end.
-    continuation: Continuation | None = None
-
-    @property
-    def rare(self) -> bool:
-        """True where there is more than new steps and an end."""
-        some = self.cancelled or self.cancelling or self.unyielded or self.patches
-        return bool(some) or self.progress is not None or self.continuation is not None
+    def __init__(self) -> None:
+        #: New steps, in the order issued.
+        self.issued: Sequence[Step] = ()
+        #: How the workflow ended, if it did.
+        self.end: End | None = None
+        #: Numbers of steps that are no longer waited for. The host is to end them,
+        self.cancelled: Sequence[int] = ()
+        #: but for those among them that are to be left alone: children that outlive their parent.
+        self.abandoned: Sequence[int] = ()
+        #: Numbers of steps that are to end early, and whose end is waited for.
+        self.cancelling: Sequence[int] = ()
+        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+        self.unyielded: Sequence[tuple[str, str]] = ()
+        #: The value that `set_progress` was given last.
+        self.progress: Payload | None = None
+        #: Names for which `patched` was True for the first time.
+        self.patches: Sequence[str] = ()
+        #: The next run, where the workflow asked for one. Then there is no end.
+        self.continuation: Continuation | None = None
 
 
 NO_ADVANCE = Advance()

@@ -99,7 +99,8 @@ def _apply_one(
         for step in advance.issued:
             if step.kind not in _PLAIN:
                 _note_issued(state, live, step, turn, change)
-    if advance.rare:
+    has_ended_steps = advance.cancelled or advance.cancelling
+    if has_ended_steps or advance.patches or advance.progress is not None or advance.continuation is not None:
         _note_rare(state, workflow, live, advance, turn, change)
     if workflow.on_trial:
         change.recovery_attempts = 0

@@ -100,8 +100,8 @@ def begin_attempt(
         if options.schedule_to_close_timeout is not None:
             attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
         arm_timeout(state, attempt, now)
-    limit = options.max_concurrent if state.hooks.limits_concurrency else None
-    if limit is None or state.limiter.enter(attempt, limit):
+    limit = options.max_concurrent
+    if limit is None or not state.hooks.limits_concurrency or state.limiter.enter(attempt, limit):
         turn.attempts.append(attempt)
 
 
@@ -214,17 +214,19 @@ def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Complete
         abandon(state, workflow, attempt, turn, timed_out=True)
         return
     forget(state, workflow, attempt)
-    state.unclaimed.pop(attempt.key, None)
+    if attempt.begun_at is None:
+        state.unclaimed.pop(attempt.key, None)
     if attempt.options.timed or attempt.watched:
         state.timers.forget(*attempt.key)
 
 
 def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
     """Expect nothing more of an attempt."""
-    if workflow.in_flight.get(attempt.key) is attempt:
-        del workflow.in_flight[attempt.key]
+    in_flight, key = workflow.in_flight, attempt.key
+    if in_flight.get(key) is attempt:
+        del in_flight[key]
         state.in_flight -= 1
-        if workflow.phase is Phase.DRAINING and not workflow.in_flight:
+        if not in_flight and workflow.phase is Phase.DRAINING:
             state.release(workflow)
 
 

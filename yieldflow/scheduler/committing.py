@@ -25,15 +25,14 @@ from .turn import Change, Creation, Turn, Unit, changes_of
 _PROCESSING = WorkflowStatus.PROCESSING
 
 
-def prepare(state: SchedulerState, turn: Turn) -> None:
-    """Complete the changes of a turn before they are written: whom they wake, and that their workflows are at work."""
-    for change in changes_of(turn.units):
-        # A new one is another than the one that is tracked under its id, if there is any: then it is refused.
-        workflow = change.workflow if change.created is not None else state.workflows.get(change.workflow_id)
-        if workflow is None:
-            continue
-        change.workflow = workflow
-        live = workflow.live
+def _complete(state: SchedulerState, units: Sequence[Unit], turn: Turn) -> list[Change]:
+    """Return all changes, complete: whom each wakes, and that its workflow is at work."""
+    changes, tracked = changes_of(units), state.workflows.get
+    for change in changes:
+        if change.created is None:
+            # A new one is another than the one that is tracked under its id, if there is any: then it is refused.
+            change.workflow = tracked(change.workflow_id)
+        live = None if change.workflow is None else change.workflow.live
         if live is None:
             continue
         if live.wake_at is not None and (change.events or change.retried):
@@ -41,6 +40,7 @@ def prepare(state: SchedulerState, turn: Turn) -> None:
         parent, status = live.parent, change.status
         if parent is not None and status is not None and status.ended:
             change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
+    return changes
 
 
 def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
@@ -53,8 +53,9 @@ def _is_at_work(state: SchedulerState, turn: Turn, parent: Parent) -> bool:
 
 def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     """Write ``units`` in one transaction; where one of them cannot be written, the others still are."""
+    changes = _complete(state, units, turn)
     try:
-        state.store.commit(changes_of(units))
+        state.store.commit(changes)
     except (RefusedValueError, WorkflowAlreadyExistsError) as error:
         if len(units) > 1:
             middle = len(units) // 2
@@ -66,16 +67,16 @@ def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
         _failed(state, units, error, turn)
     else:
         state.storage_backoff.worked()
-        _committed(state, units, turn)
+        _committed(state, units, changes, turn)
 
 
 # ---------------------------------------------------------------------- on disk
 
 
-def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
+def _committed(state: SchedulerState, units: list[Unit], changes: list[Change], turn: Turn) -> None:
     ended: list[Ended] = []
     if state.tracing is not None:
-        _trace(state, state.tracing, units)
+        _trace(state, state.tracing, changes)
     for unit in units:
         if isinstance(unit, Creation):
             turn.replies += unit.answers(None)
@@ -83,24 +84,17 @@ def _committed(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
                 _created(state, change, turn)
                 _settle(state, change, turn, ended)
             continue
-        _settle_triggers(state, unit, turn)
+        for trigger in unit.triggers:
+            if not isinstance(trigger, Completed):
+                turn.replies.append((trigger.reply, None))
+            elif unit.workflow is not None:
+                settle(state, unit.workflow, trigger, turn)
         _settle(state, unit, turn, ended)
     # Last, as on disk: what came to rest in this turn may have been woken in it.
-    for change in changes_of(units):
-        if change.rare:
-            _settle_wakes(state, change)
+    for change in [change for change in changes if change.rare]:
+        _settle_wakes(state, change)
     if ended:
         state.tell(ended)
-
-
-def _settle_triggers(state: SchedulerState, change: Change, turn: Turn) -> None:
-    """Answer those that asked for a change, and forget the attempts that led to it."""
-    workflow = change.workflow
-    for trigger in change.triggers:
-        if not isinstance(trigger, Completed):
-            turn.replies.append((trigger.reply, None))
-        elif workflow is not None:
-            settle(state, workflow, trigger, turn)
 
 
 def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
@@ -133,7 +127,7 @@ def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended
         ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
         _stalled(state, workflow)
     elif workflow is not None and workflow.live is not None:
-        if change.events and change.created is None:
+        if change.events and change.workflow_id not in state.workflows.active:
             state.workflows.touch(workflow)
         if change.issued and workflow.live.status is _PROCESSING:
             dispatch(state, workflow, change.issued, turn)
@@ -294,7 +288,6 @@ def _stall_alone(state: SchedulerState, unit: Change, error: Exception, turn: Tu
     state.follow_ups[:0] = again
     turn.replies += unit.answers(error)
     if alone.units:
-        prepare(state, alone)
         commit(state, alone.units, turn)
 
 
@@ -382,9 +375,9 @@ def _undo(state: SchedulerState, change: Change) -> None:
 # ---------------------------------------------------------------------- told to the tracer
 
 
-def _trace(state: SchedulerState, tracing: Tracing, units: Sequence[Unit]) -> None:
+def _trace(state: SchedulerState, tracing: Tracing, changes: Sequence[Change]) -> None:
     """Tell of the runs that began and ended, and of the attempts whose time ran out."""
-    for change in changes_of(units):
+    for change in changes:
         for trigger in change.triggers:
             if isinstance(trigger, Completed) and trigger.timed_out:
                 tracing.completed(trigger)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from .._core.errors import InternalError
+from .._core.history import Micros
 from ..workers import Attempt, Completed, Key
 from .live import LiveWorkflow
 from .messages import RequestReceived
@@ -44,10 +45,6 @@ PHASES: Mapping[Phase | None, frozenset[Phase | None]] = MappingProxyType(
         Phase.DRAINING: frozenset({Phase.LOADING, None}),
     }
 )
-
-
-# Kept here, since to ask the enum for a member is a call, and this one is asked for at every step.
-_LIVE = Phase.LIVE
 
 
 class TrackedWorkflow:
@@ -88,12 +85,13 @@ class Workflows:
         self._by_id: dict[str, TrackedWorkflow] = {}
         #: The workflow of that id, where it is tracked. Any thread may ask.
         self.get = self._by_id.get
-        #: Those in each phase, in the order in which they came to it; of those that are live, the last touched last.
+        #: Those in each phase, in the order in which they came to it.
         self.by_phase: dict[Phase, dict[str, TrackedWorkflow]] = {phase: {} for phase in Phase}
         self.live = self.by_phase[Phase.LIVE]
         self.loading = self.by_phase[Phase.LOADING]
-        #: Live ones in which something happened since their rows said until when they rest, the last touched last.
-        self.active: dict[str, TrackedWorkflow] = {}
+        #: Live ones in which something happened since their rows said until when they rest: the time of an event in
+        #: each, behind which there may have been others since.
+        self.active: dict[str, Micros] = {}
 
     def __contains__(self, workflow_id: str) -> bool:
         return workflow_id in self._by_id
@@ -112,8 +110,8 @@ class Workflows:
         workflow.phase = phase
         if before is Phase.LIVE:
             self.active.pop(workflow.id, None)
-        elif phase is Phase.LIVE:
-            self.active[workflow.id] = workflow
+        elif phase is Phase.LIVE and workflow.live is not None:
+            self.active[workflow.id] = workflow.live.placed_at = workflow.live.touched
         if phase is None:
             del self._by_id[workflow.id]
         else:
@@ -127,19 +125,17 @@ class Workflows:
         return workflow
 
     def touch(self, workflow: TrackedWorkflow) -> None:
-        """Note that something happened in a workflow in memory: among those that may rest or leave it comes last."""
-        if workflow.phase is not _LIVE:
+        """Note that something happened in a workflow in memory, whose row said until when it rests, or nothing yet."""
+        if workflow.phase is not Phase.LIVE:
             # Its first turn is on disk.
-            self.move(workflow, _LIVE)
-            return
-        workflow_id, live, active = workflow.id, self.live, self.active
-        del live[workflow_id]
-        live[workflow_id] = workflow
-        active.pop(workflow_id, None)
-        active[workflow_id] = workflow
+            self.move(workflow, Phase.LIVE)
+        elif workflow.live is not None:
+            self.active[workflow.id] = workflow.live.touched
 
-    def postpone(self, workflow: TrackedWorkflow) -> None:
-        """Put a live workflow behind all others that may leave memory."""
+    def postpone(self, workflow: TrackedWorkflow, placed_at: Micros) -> None:
+        """Put a live workflow behind all others that may leave memory: it is looked at again some time after then."""
+        if workflow.live is not None:
+            workflow.live.placed_at = placed_at
         del self.live[workflow.id]
         self.live[workflow.id] = workflow
 

@@ -33,9 +33,9 @@ class LiveWorkflow:
         "deadline_at",
         "execution",
         "info",
-        "looked_at",
         "open_attempts",
         "parent",
+        "placed_at",
         "recorded",
         "seed",
         "signals",
@@ -50,8 +50,8 @@ class LiveWorkflow:
         self.execution = execution
         #: When something last happened in it.
         self.touched: Micros = 0
-        #: When it was last seen that it cannot leave memory.
-        self.looked_at: Micros = 0
+        #: When its place among those that may leave memory was last right: behind all others.
+        self.placed_at: Micros = 0
         self.seed = seed
         #: Its status as the turn leaves it: processing or suspended.
         self.status = status

@@ -339,17 +339,23 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 def note_rest(state: SchedulerState, turn: Turn) -> None:
     """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
     active, expecting = state.workflows.active, state.expecting
-    for workflow in list(islice(active.values(), LOOKS)):
-        live = workflow.live
-        if live is not None and live.touched + REST > turn.now:
+    for workflow_id, since in list(islice(active.items(), LOOKS)):
+        if since + REST > turn.now:
             break
-        if workflow.id in expecting or turn.changed(workflow.id) is not None:
+        if workflow_id in expecting or turn.changed(workflow_id) is not None:
             # Perhaps in the next turn.
             continue
-        del active[workflow.id]
+        del active[workflow_id]
+        workflow = state.workflows.get(workflow_id)
+        live = None if workflow is None else workflow.live
+        if workflow is None or live is None:
+            continue
+        if live.touched + REST > turn.now:
+            active[workflow_id] = live.touched
+            continue
         until = _may_rest_until(workflow, turn)
-        if live is not None and until is not None and until > turn.now + REST and until != live.wake_at:
-            turn.change(workflow.id, live.info.run).wake_at = until
+        if until is not None and until > turn.now + REST and until != live.wake_at:
+            turn.change(workflow_id, live.info.run).wake_at = until
 
 
 def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
@@ -361,26 +367,31 @@ def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
 
 
 def choose_leaving(state: SchedulerState, turn: Turn) -> None:
-    """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many."""
+    """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many.
+
+    Their order is put right when one comes to the front in which something happened meanwhile, as the clock algorithm
+    of virtual memory does: to keep it right at each event would cost each step.
+    """
     live = state.workflows.live
     excess = len(live) + len(turn.created) - state.max_live
     looks, expecting = max(excess, 0) + LOOKS, state.expecting
     may_stay = LOOKS if excess <= 0 else STAYING + 2 * (len(turn.units) + len(turn.created))
-    stay: list[TrackedWorkflow] = []
+    behind: list[tuple[TrackedWorkflow, Micros]] = []
     for workflow in live.values():
         generator = workflow.live
-        has_waited = generator is None or max(generator.touched, generator.looked_at) + IDLE <= turn.now
         is_wanted = excess > len(turn.leaving)
-        if looks <= 0 or len(stay) >= may_stay or not (is_wanted or has_waited):
+        has_waited = generator is None or generator.placed_at + IDLE <= turn.now
+        if looks <= 0 or may_stay <= 0 or not (is_wanted or has_waited):
             break
         looks -= 1
-        if workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
-            stay.append(workflow)
-    for workflow in stay:
-        if workflow.live is not None:
+        if generator is not None and generator.touched > generator.placed_at:
+            behind.append((workflow, generator.touched))
+        elif workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
+            may_stay -= 1
             # It is looked at again once as much time has passed.
-            workflow.live.looked_at = turn.now
-        state.workflows.postpone(workflow)
+            behind.append((workflow, turn.now))
+    for workflow, placed_at in behind:
+        state.workflows.postpone(workflow, placed_at)
 
 
 def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:

@@ -37,7 +37,7 @@ from .attempts import (
     release_slot,
 )
 from .children import outcome_for_parent
-from .committing import commit, prepare
+from .committing import commit
 from .hooks import DEFAULT, Hooks
 from .lifecycle import Phase, TrackedWorkflow
 from .live import LiveWorkflow
@@ -162,7 +162,6 @@ class Scheduler:
         note_rest(state, turn)
         choose_leaving(state, turn)
         if turn.units:
-            prepare(state, turn)
             try:
                 commit(state, turn.units, turn)
             except BaseException:
@@ -338,24 +337,25 @@ class Scheduler:
         # One whose time ran out gives its place away once that is on disk.
         if attempt.options.max_concurrent is not None and not timed_out:
             turn.attempts += state.limiter.leave(attempt)
-        workflow = state.workflows.get(attempt.workflow_id)
-        if workflow is None or workflow.in_flight.get(attempt.key) is not attempt or attempt.settled_in is turn.mark:
+        key = attempt.key
+        workflow_id, run, step = key
+        workflow = state.workflows.get(workflow_id)
+        if workflow is None or workflow.in_flight.get(key) is not attempt or attempt.settled_in is turn.mark:
             return
         if workflow.phase is Phase.LOADING:
             state.follow_ups.append(completed)
             return
-        workflow_id, run, step = attempt.key
         change = turn.change(workflow_id, run)
         change.triggers = extended(change.triggers, (completed,)) if change.triggers else (completed,)
         attempt.settled_in = turn.mark
-        if not self._is_expected(workflow, completed, turn, change):
+        if workflow.live is not None and not self._is_expected(workflow, workflow.live, completed, turn, change):
             return
         may_follow = isinstance(outcome, Failure) and not turn.ends(workflow_id)
         if may_follow and decide_retry(workflow, completed, turn, change):
             return
-        event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if attempt.begun_at is not None:
             change.begun_by[step] = attempt.begun_at, attempt.worker or ""
+        event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         self._end_step(workflow, event, turn, change)
 
     def _resolve(self, resolved: StepResolved, turn: Turn) -> None:
@@ -370,26 +370,23 @@ class Scheduler:
     def _end_step(self, workflow: TrackedWorkflow | None, event: StepEnded, turn: Turn, change: Change) -> None:
         """Give a workflow the outcome of a step, or keep it until the workflow can receive it."""
         live = None if workflow is None else workflow.live
-        if workflow is not None and live is not None:
-            if live.open_attempts:
-                live.open_attempts.pop(event.step, None)
-            if live.status is _PROCESSING:
-                apply(self._state, workflow, event, turn, change)
-                return
-        if turn.ends(change.workflow_id):
-            return
-        change.recorded = extended(change.recorded, [event])
-        if live is not None:
-            live.recorded = extended(live.recorded, (event,))
+        if live is not None and live.open_attempts:
+            live.open_attempts.pop(event.step, None)
+        if workflow is not None and live is not None and live.status is _PROCESSING:
+            apply(self._state, workflow, event, turn, change)
+        elif not turn.ends(change.workflow_id):
+            change.recorded = extended(change.recorded, [event])
+            if live is not None:
+                live.recorded = extended(live.recorded, (event,))
 
-    def _is_expected(self, workflow: TrackedWorkflow, completed: Completed, turn: Turn, change: Change) -> bool:
-        """Tell whether a workflow still waits for an attempt; out of memory, it may."""
-        live, attempt = workflow.live, completed.attempt
-        if live is None:
-            return True
+    def _is_expected(
+        self, workflow: TrackedWorkflow, live: LiveWorkflow, completed: Completed, turn: Turn, change: Change
+    ) -> bool:
+        """Tell whether a workflow still waits for an attempt."""
+        attempt, execution = completed.attempt, live.execution
         step = attempt.key[2]
-        leaf = live.execution.open.get(step)
-        unwritten = change.issued[0].number if change.issued else live.execution.next_step
+        leaf = execution.open.get(step)
+        unwritten = change.issued[0].number if change.issued else execution.next_step
         if step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
             # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
             forget(self._state, workflow, attempt)
