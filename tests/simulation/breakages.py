@@ -37,7 +37,7 @@ def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
         for change in changes_of(units):
             workflow = change.workflow or state.workflows.get(change.workflow_id)
             if workflow is not None:
-                attempts.dispatch(state, workflow, change.issued, turn)
+                attempts.dispatch(state, workflow, change.issued, turn, resumes=False)
         for attempt in turn.attempts:
             state.workers.submit(attempt)
         turn.attempts.clear()

@@ -33,12 +33,14 @@ LONG: Micros = 1_000_000
 # ---------------------------------------------------------------------- it begins
 
 
-def dispatch(state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[Step], turn: Turn) -> None:
-    """Have steps that are on disk begin, where they are still waited for."""
+def dispatch(
+    state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[Step], turn: Turn, *, resumes: bool
+) -> None:
+    """Have steps that are on disk begin, where they are still waited for; ``resumes``: that it goes on is no sooner."""
     live = workflow.live
     if live is None:
         return
-    waiting, resumes = live.execution.open, turn.resumes(workflow.id)
+    waiting = live.execution.open
     for step in steps:
         leaf = waiting.get(step.number)
         if leaf is None:
@@ -84,6 +86,7 @@ def begin_attempt(
     step, now = leaf.step, turn.now
     key = (workflow.id, live.info.run, step.number)
     attempt = Attempt(key, 1, command.definition, step.input, command.options, live.seed, step.turn)
+    attempt.issued = step
     there = live.open_attempts.get(step.number) if live.open_attempts else None
     if there is not None:
         attempt.number, attempt.details = there.number, there.details
@@ -215,6 +218,7 @@ def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Complete
         return
     forget(state, workflow, attempt)
     if attempt.begun_at is None:
+        # No worker has taken it out.
         state.unclaimed.pop(attempt.key, None)
     if attempt.options.timed or attempt.watched:
         state.timers.forget(*attempt.key)

@@ -130,7 +130,7 @@ def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended
         if change.events and change.workflow_id not in state.workflows.active:
             state.workflows.touch(workflow)
         if change.issued and workflow.live.status is _PROCESSING:
-            dispatch(state, workflow, change.issued, turn)
+            dispatch(state, workflow, change.issued, turn, resumes=status is not None)
     if has_rare:
         _follow(state, change, turn)
 

@@ -348,15 +348,22 @@ class Scheduler:
         change = turn.change(workflow_id, run)
         change.triggers = extended(change.triggers, (completed,)) if change.triggers else (completed,)
         attempt.settled_in = turn.mark
-        if workflow.live is not None and not self._is_expected(workflow, workflow.live, completed, turn, change):
-            return
+        live = workflow.live
+        if live is not None:
+            leaf = live.execution.open.get(step)
+            is_of_this_step = leaf is not None and leaf.step is attempt.issued and not attempt.cancelled
+            if not is_of_this_step and not self._is_expected(workflow, live, completed, turn, change):
+                return
         may_follow = isinstance(outcome, Failure) and not turn.ends(workflow_id)
         if may_follow and decide_retry(workflow, completed, turn, change):
             return
         if attempt.begun_at is not None:
             change.begun_by[step] = attempt.begun_at, attempt.worker or ""
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
-        self._end_step(workflow, event, turn, change)
+        if live is not None and live.status is _PROCESSING and not live.open_attempts:
+            apply(state, workflow, event, turn, change)
+        else:
+            self._end_step(workflow, event, turn, change)
 
     def _resolve(self, resolved: StepResolved, turn: Turn) -> None:
         """Have a step end as its host says; a workflow that rests on disk is loaded for that."""

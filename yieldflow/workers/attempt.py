@@ -9,7 +9,7 @@ from uuid import UUID
 from .._core.commands import LONGEST_SLEEP
 from .._core.definitions import Activity
 from .._core.errors import ActivityError, Cancelled, EncodingError
-from .._core.history import Codec, Micros, Outcome, Payload, seed_at
+from .._core.history import Codec, Micros, Outcome, Payload, Step, seed_at
 from .._core.options import ActivityOptions
 from .._core.retry import RetryPolicy, may_retry
 from ..log import logger
@@ -46,6 +46,7 @@ class Attempt:
         "details",
         "dispatched_at",
         "input",
+        "issued",
         "key",
         "number",
         "options",
@@ -96,6 +97,8 @@ class Attempt:
         #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
         self.watched = False
         # Used by the scheduler alone.
+        #: The very step for which it was begun; another object has its number once the workflow was built again.
+        self.issued: Step | None = None
         #: The heartbeat whose details are on disk, or are being written.
         self.written: tuple[Payload, Micros] | None = None
         #: The time of that writing.
