@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -306,6 +306,54 @@ def test_a_log_that_sqlite_empties_is_no_loss(path: Path) -> None:
             assert other.execute("pragma wal_checkpoint(truncate)").fetchone()[0] == 0
             assert number % 3 or len(orchestrator.list_workflows()) == number + 1
         assert orchestrator.health().failure is None
+
+
+def test_a_log_that_sqlite_cuts_off_is_no_loss(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program whose SQLite keeps logs short writes a lot, as VACUUM does: no loss, and all goes on."""
+    monkeypatch.setattr(file_guard, "LATELY", 0)  # each call looks at the log
+    with Orchestrator(path, registry=registry) as orchestrator, closing(sqlite3.connect(path)) as other:
+        other.isolation_level = None
+        long = orchestrator.submit_many(labelled(str(number) * 20_000) for number in range(20))
+        assert all(handle.result(timeout=60) for handle in long)
+        before = os.path.getsize(f"{path}-wal")
+        for pragma in ("journal_size_limit = 32768", "cache_size = 10", "wal_checkpoint(restart)"):
+            other.execute(f"pragma {pragma}").fetchall()
+        other.execute("begin immediate")
+        other.execute("insert into meta values ('notes', ?)", ("of mine" * 10_000,))
+        # It has begun the log anew by now, and has not cut it yet.
+        assert len(orchestrator.list_workflows()) == 20
+        assert os.path.getsize(f"{path}-wal") == before
+        other.execute("commit")
+        assert os.path.getsize(f"{path}-wal") < before
+
+        assert orchestrator.run(labelled("late")) == "LATE"
+        assert orchestrator.health().failure is None
+
+
+@pytest.mark.parametrize("left", ["every frame", "half of the last frame", "all but the last commit"])
+def test_a_commit_that_was_cut_off_is_a_loss(path: Path, left: str) -> None:
+    """A log that was cut is noticed where a commit is missing, be it cut between two of them."""
+    log = Path(f"{path}-wal")
+    client = Orchestrator(path, registry=registry)
+    client.submit_many(labelled(str(number) * 20_000) for number in range(20))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("pragma wal_checkpoint(restart)").fetchall()
+    ends = [frames_end(log) for number in range(3) if client.submit(labelled(f"small {number}"))]
+    cut = {"every frame": ends[2], "half of the last frame": ends[2] - 2000, "all but the last commit": ends[1]}[left]
+    assert 0 < ends[0] < ends[1] < ends[2] < log.stat().st_size
+    elsewhere(f"os.truncate(path + '-wal', {cut})", path)
+
+    with nullcontext() if left == "every frame" else pytest.raises(DatabaseLostError, match="its log was cut off"):
+        client.submit(labelled("late"))
+    client.stop()
+
+
+def frames_end(log: Path) -> int:
+    """Return how many bytes of a log are of its present beginning: behind them stands what is out of date."""
+    data = log.read_bytes()
+    frame = 24 + int.from_bytes(data[8:12], "big")
+    starts = range(32, len(data), frame)
+    return next((start for start in starts if data[start + 8 : start + 16] != data[16:24]), len(data))
 
 
 def test_a_file_that_cannot_be_looked_at_is_no_loss(

@@ -17,6 +17,7 @@ from tests.support.storage import (
     history_of,
     loaded,
     nap,
+    over,
     record_of,
     seen,
     submission,
@@ -384,3 +385,24 @@ def test_a_status_says_where_the_workflow_is(store: Store) -> None:
     assert described == [("first", 0, 1000), ("second", 1, 1600), (None, 2, 1700)]
     assert store.records() == [last]
     assert loaded(store).record == last
+
+
+def test_those_who_wait_are_told_who_has_ended(store: Store) -> None:
+    """A look tells of all that ended, stalled or vanished, and the next of those that did so since."""
+    store.commit([begun(status.value) for status in WorkflowStatus])
+    store.commit([over(status.value, status) for status in WorkflowStatus if status is not WorkflowStatus.PROCESSING])
+    awaited = {*map(str, WorkflowStatus), "no such", "größe \U0010ffff", 'a "quoted" one'}
+    store.submit([submission("größe \U0010ffff"), submission('a "quoted" one')])
+
+    mark, found = store.ended(awaited, None)
+    assert set(found) == {"done", "failed", "cancelled", "stalled", "no such"}
+
+    waiting = awaited - set(found)
+    mark, found = store.ended(waiting, mark)
+    assert set(found) == set()
+    store.commit([over("suspended", WorkflowStatus.CANCELLED)])
+    mark, found = store.ended(waiting, mark)
+    assert set(found) == {"suspended"}
+    store.delete(["suspended"])
+    _, found = store.ended(waiting, mark)
+    assert set(found) == {"suspended"}

@@ -6,7 +6,7 @@ A crash is what it is for a process: the scheduler is left where it stands, and 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -151,6 +151,9 @@ class WatchedStore:
 
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
         return self.inner.purgeable(before, statuses)
+
+    def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:
+        return self.inner.ended(workflow_ids, since)
 
     def snapshot(self, workflow_id: str) -> Loaded | None:
         return self.inner.snapshot(workflow_id)

@@ -15,7 +15,8 @@ Where to look
     where a signal meets its waiter
         _core/signals.py
     who wakes `result()`
-        orchestrator/watches.py, told by the scheduler after the commit; the waiting is in orchestrator/results.py
+        orchestrator/watches.py, told by the scheduler after the commit; in a client, orchestrator/polling.py, with one
+        look at the file for all. The waiting is in orchestrator/results.py
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
 
 from .._core.context import driving
@@ -15,6 +15,7 @@ from ..history_checks import checked
 from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import current_slot
+from .polling import Polling
 from .settings import Settings
 from .submissions import is_text
 from .watches import Watches
@@ -40,6 +41,7 @@ class Gateway:
         self.registry = settings.registry
         self.codec = settings.codec
         self.watches = Watches()
+        self.polling = Polling()
         self.pid = os.getpid()
         #: Held during a start and during a stop.
         self.lifetime = threading.Lock()
@@ -101,6 +103,15 @@ class Gateway:
         if answer is None:
             raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {workflow_id!r}")
         return answer
+
+    def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:
+        """Return a mark for the next call, and those of the workflows that have ended, stalled or gone."""
+        return self.query(lambda store: store.ended(workflow_ids, since))
+
+    @property
+    def is_client(self) -> bool:
+        """True while the orchestrator is not started."""
+        return self.session is None
 
     # ------------------------------------------------------------------ writing, as the owner or as a client
 

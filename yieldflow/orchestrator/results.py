@@ -1,7 +1,7 @@
 """Waits for the end of a workflow, and returns or raises what it ended with.
 
 A waiter first asks to be notified, then looks at the disk, then sleeps until it is notified. In this order it misses
-nothing.
+nothing. The scheduler of this process notifies it, or, in a client, whoever looks at the file for all (`polling`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,14 @@ from .._core.errors import (
 from .._core.history import Codec, Failure, WorkflowStatus, to_datetime
 from .._core.nodes import add_note
 from ..history_checks import end_of
-from ..log import logger
 from ..scheduler.messages import Ended
 from ..workers import must_stop_waiting, release_slot_while_waiting
 from .gateway import Gateway
+from .polling import POLL_INTERVAL
 from .watches import Watch
 
 #: Seconds after which a thread that waits wakes for a moment, so that Python can handle a signal there.
 WAKE_INTERVAL = 0.5
-#: Seconds between two looks of a client that waits for a workflow.
-POLL_INTERVAL = 0.02
-#: After this many looks without an owner in this process, a client checks that the file has an owner at all.
-LOOKS_BEFORE_WARNING = 50
 
 
 def timeout_seconds(call: str, timeout: float | timedelta | None) -> float | None:
@@ -64,7 +60,6 @@ class _Poll:
         self._watch = watch
         self._workflow_id = workflow_id
         self._session = gateway.session
-        self._looks = 0
         #: Seconds to wait for a notification before the next look; None for as long as it takes.
         self.patience: float | None = None
 
@@ -89,12 +84,8 @@ class _Poll:
             return Ended(record.id, record.status, record.outcome, record.reason)
         self._check_session()
         self._session = self._gateway.session
-        self._looks += 1
-        if self._session is None and self._looks == LOOKS_BEFORE_WARNING:
-            alone = self._gateway.unattended()
-            if alone is not None:
-                logger.warning("%s is waited for, and %s", self._workflow_id, alone)
-        self.patience = POLL_INTERVAL if self._session is None or stalled else None
+        is_told = self._session is not None or self._gateway.polling.start(self._gateway)
+        self.patience = POLL_INTERVAL if stalled or not is_told else None
         return None
 
     def _check_session(self) -> None:
@@ -114,7 +105,7 @@ def wait_for_end(gateway: Gateway, watch: Watch, workflow_id: str, timeout: floa
     deadline = None if timeout is None else time.monotonic() + timeout
     poll = _Poll(gateway, watch, workflow_id)
     notified = threading.Event()
-    with watch.notifying(notified.set), ExitStack() as waiting:
+    with watch.notifying(notified.set), gateway.polling.waiting(workflow_id, notified.set), ExitStack() as waiting:
         lent = False
         while True:
             notified.clear()
@@ -157,7 +148,11 @@ async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(notified.set)
 
-    with watch.notifying(notify), release_slot_while_waiting(notify):
+    with (
+        watch.notifying(notify),
+        gateway.polling.waiting(workflow_id, notify),
+        release_slot_while_waiting(notify),
+    ):
         while True:
             notified.clear()
             ended = poll.look()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import chain, islice
 from typing import NamedTuple, TypeAlias
@@ -136,6 +138,16 @@ def record(connection: sqlite3.Connection, workflow_id: str) -> WorkflowRecord |
     """A workflow's row; None where there is no such workflow."""
     row = connection.execute(sql.SELECT_WORKFLOW, (stored_text(workflow_id),)).fetchone()
     return None if row is None else workflow_record(row)
+
+
+def ended(connection: sqlite3.Connection, workflow_ids: Collection[str], since: object) -> tuple[object, set[str]]:
+    """Those of the workflows that have ended, stalled or gone; none where nothing was written since."""
+    # By others, and by this connection itself.
+    mark = connection.execute("pragma data_version").fetchone()[0], connection.total_changes
+    if mark == since:
+        return mark, set()
+    rows = connection.execute(sql.SELECT_AWAITED, (json.dumps(list(workflow_ids)),))
+    return mark, set(workflow_ids).difference(row[0] for row in rows)
 
 
 def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:

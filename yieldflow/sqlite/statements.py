@@ -65,6 +65,9 @@ select id, name, status, run, started_at, starts_at, recovery_attempts, wake_at,
        on_parent_end
 from workflows where id = ?
 """
+SELECT_AWAITED = """
+select id from workflows where id in (select value from json_each(?)) and status in ('processing', 'suspended')
+"""
 # A child that is to end with its parent, and was not told to.
 SELECT_ENDED_PARENT = f"select id from workflows where id = ? and not ({UNFINISHED})"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from .._core.history import Micros, WorkflowStatus
@@ -130,6 +130,10 @@ class SqliteStore(Database):
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
         return self._read(lambda connection: reading.record(connection, workflow_id))
+
+    def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:
+        """Those of the workflows that have ended, stalled or gone; none where nothing was written since."""
+        return self._read(lambda connection: reading.ended(connection, workflow_ids, since))
 
     def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
         """The rows of the workflows asked for, in the order asked for."""

@@ -11,8 +11,8 @@ import weakref
 ANYWAY = 0.25
 #: Nanoseconds within which a file system may give two writes the same time.
 GRAIN = 2_000_000_000
-#: Bytes with which a log begins.
-HEAD = 32
+#: Bytes with which a log begins, and bytes with which each of its frames does, in front of a page.
+HEAD, FRAME_HEAD = 32, 24
 #: Looks at the head of a log that is wrong, a millisecond apart: another process may be writing it.
 LOOKS = 20
 
@@ -36,7 +36,7 @@ class Log:
         #: Its state when it was last looked at, where a later write cannot leave it the same.
         self._state: tuple[int, int, int] | None = None
         self._asked_at = 0.0
-        #: Its beginning when it was last looked into, and its size then.
+        #: Its beginning when it was last looked into, and how many bytes were committed under that by then.
         self._begun: tuple[bytes, int] = (b"", 0)
 
     @property
@@ -58,23 +58,26 @@ class Log:
 
     @property
     def is_shorter(self) -> bool:
-        """True if it is shorter than when it was last looked into; False once it is closed."""
+        """True if it is shorter than what was committed when it was last looked into; False once it is closed."""
         # Not by `os.stat`: to ask for the time of a file makes the next write to it take a tenth longer.
         return self._file is not None and os.lseek(self._file, 0, os.SEEK_END) < self._begun[1]
 
     def is_sound(self) -> bool:
-        """Return whether it begins as SQLite begins one, and is no shorter unless begun anew; True where it is gone.
+        """Return whether it begins as SQLite begins one, and holds all that was committed; True once it is closed.
 
-        SQLite ignores all that stands behind another beginning when the database is opened the next time.
+        SQLite ignores all that stands behind another beginning when the database is opened the next time. Where a
+        connection has a `journal_size_limit`, SQLite itself cuts off what is out of date.
         """
         for _ in range(LOOKS):
-            try:
-                head, size = _beginning(self.path)
-            except OSError:
+            file = self._file
+            if file is None:
                 return True
-            anew = head != self._begun[0] and (not head or _is_head(head))
-            if anew or (head == self._begun[0] and size >= self._begun[1]):
-                self._begun = head, size
+            head, size = _beginning(file)
+            begun, committed = self._begun
+            if head != begun:
+                committed = 0
+            if size >= committed and (head == begun or not head or _is_head(head)):
+                self._begun = head, _committed(file, head, committed)
                 return True
             time.sleep(0.001)
         return False
@@ -85,16 +88,39 @@ class Log:
         self._close()
 
 
-def _beginning(path: str) -> tuple[bytes, int]:
+def _beginning(file: int) -> tuple[bytes, int]:
     """The head of a log, and the size of the log that has it."""
-    # Opened anew, since a file has one position for all threads.
-    with open(path, "rb", buffering=0) as file:
-        head, before = file.read(HEAD), None
-        while head != before:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(0)
-            before, head = head, file.read(HEAD)
+    # By `os.pread`, since a file has one position for all threads.
+    head, before, size = os.pread(file, HEAD, 0), None, 0
+    while head != before:
+        size = os.lseek(file, 0, os.SEEK_END)
+        before, head = head, os.pread(file, HEAD, 0)
     return head, size
+
+
+def _committed(file: int, head: bytes, known: int) -> int:
+    """Return how many bytes of a log are committed, given how many are known to be.
+
+    Frames that bear the mark of the log's head come first, and behind them what is out of date.
+    """
+    if not head:
+        return 0
+    mark, length = head[16:24], FRAME_HEAD + int.from_bytes(head[8:12], "big")
+    first = max(0, known - HEAD) // length
+    # In ever longer strides, and then by halves: what was written since may be long.
+    below, stride = first, 1
+    while os.pread(file, 8, HEAD + (first + stride - 1) * length + 8) == mark:
+        below, stride = first + stride, 2 * stride
+    above = first + stride
+    while above - below > 1:
+        middle = (below + above) // 2
+        if os.pread(file, 8, HEAD + (middle - 1) * length + 8) == mark:
+            below = middle
+        else:
+            above = middle
+    # The last frame of a transaction tells how many pages the database has. Without it, one is under way.
+    ended = below > first and any(os.pread(file, 4, HEAD + (below - 1) * length + 4))
+    return HEAD + below * length if ended else max(known, HEAD)
 
 
 def _is_head(head: bytes) -> bool:

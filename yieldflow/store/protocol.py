@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from .._core.history import Micros, WorkflowStatus
@@ -169,6 +169,17 @@ class Store(Protocol):
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""
+
+    def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:
+        """Those of the workflows that have ended, stalled or gone; none, at a glance, where nothing was written since.
+
+        Args:
+            workflow_ids: Their ids.
+            since: The first part of what the last call returned; None at the first.
+
+        Returns:
+            A mark for the next call, and the ids.
+        """
 
     def records(self, which: Filter = EVERYTHING) -> list[WorkflowRecord]:
         """The rows of the workflows asked for, in the order asked for.

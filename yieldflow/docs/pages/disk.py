@@ -17,7 +17,8 @@ the file is cut off or written over
     written over it in place may go unnoticed
 `-wal` is cut off or written over from its beginning
     the same, before any caller is told that something was written. What is written into its midst may go unnoticed;
-    what was acknowledged last, and was only there, is gone
+    what was acknowledged last, and was only there, is gone. Where SQLite itself cuts it, as a `journal_size_limit` or
+    a VACUUM of another program has it do, nothing is lost and all goes on
 `-shm` is cut off
     the process dies by SIGBUS, as any that uses SQLite does; nothing is lost
 the power goes

@@ -6,7 +6,8 @@ hard links is refused, to clients too. A second `start()` raises `DatabaseInUseE
 
 Any orchestrator that is not started is a client, in any process: it submits, signals, cancels, reads and waits. What it
 writes is on disk when the call returns, and the owner notices within 50 ms. Where there is no owner, it is done once
-there is one. So a call after `stop()` is a client's call.
+there is one. So a call after `stop()` is a client's call. However many wait in one client, one look at the file, 50
+times a second, serves them all.
 
 `start(wait=True)` stands by: it takes over within a second once the owner has stopped or died.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -266,6 +266,13 @@ class MemoryStore(Tables):
             ended = [row for row in self._oldest_first() if row.status.ended and row.status in statuses]
             old = [row for row in ended if before is None or (row.finished_at or 0) < before]
             return [row.id for row in old if not self._awaited(row)]
+
+    def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:
+        """Those of the workflows that have ended, stalled or gone."""
+        with self._lock:
+            found = {each: self._workflows.get(each) for each in workflow_ids}
+        waited = WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED
+        return None, {each for each, row in found.items() if row is None or row.status not in waited}
 
     def snapshot(self, workflow_id: str) -> Loaded | None:
         """The same as `load`, for any thread."""
