@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -138,8 +140,7 @@ def test_code_that_changed(database: Path, written: Code) -> None:
         assert part in reason
     text = str(report)
     assert text.startswith("1 of 3 unfinished workflows replay under this code; 2 do not:\n")
-    assert "job (waits, processing): " in text
-    assert "job (suspended, suspended): " in text
+    assert "2 of job alike (waits, suspended). The first, processing: " in text
     assert _rows(database) == before
 
 
@@ -350,8 +351,16 @@ def test_exit_code_1(folder: Path) -> None:
         (["shop.db", "leaving"], "module 'leaving' cannot be imported"),
         (["shop.db", "good:nothing"], "module 'good' has no registry 'nothing'"),
         (["shop.db", "changed:Flow"], "module 'changed' has no registry 'Flow'"),
-        (["shop.db"], "required: module"),
-        ([], "required: file, module"),
+        (["shop.db"], "name the modules that define the workflows, or the main script that does: --main app.py"),
+        ([], "required: file"),
+        (["shop.db", "--main", "none.py"], "there is no script or module 'none.py', as seen from "),
+        (
+            ["shop.db", "--main", "broken.py"],
+            "division by zero\nmodule 'broken.py' cannot be imported",
+        ),
+        (["shop.db", "--main", "broken"], "ZeroDivisionError: division by zero\nmodule 'broken' cannot be imported"),
+        (["shop.db", "--main", "good.py:nothing"], "module 'good.py' has no registry 'nothing'"),
+        (["shop.db", "good", "--codec", "yaml"], "invalid choice: 'yaml'"),
     ],
     ids=repr,
 )
@@ -370,3 +379,178 @@ def test_help(folder: Path) -> None:
     told = _run(folder, "check-replay", "--help")
     assert (told.returncode, "Exit code 0: all of them replay" in " ".join(told.stdout.split())) == (0, True)
     assert _run(folder).returncode == 2
+
+
+# ---------------------------------------------------------------------- what the main script defines
+
+#: A program as people write it: its workflow, and the class of its values, are in the main script.
+APP = """
+import dataclasses
+import sys
+from yieldflow import Flow, Orchestrator, Registry, activity, wait_signal, workflow
+from beside import CENTS
+
+@dataclasses.dataclass
+class Order:
+    cents: int
+
+class DeclinedError(Exception):
+    pass
+
+@activity
+def charge(order: Order) -> Order:
+    if not order.cents:
+        raise DeclinedError("no money")
+    return Order(order.cents + 1)
+
+@workflow
+def buy(order: Order) -> Flow[int]:
+    try:
+        order = yield from charge(order)
+    except DeclinedError:
+        pass
+    yield from wait_signal("shipped")
+    return order.cents
+
+if __name__ == "__main__":
+    with Orchestrator("app.db") as orchestrator:
+        for number in range(3):
+            handle = orchestrator.submit(buy(Order(CENTS * number)), workflow_id=f"o-{number}")
+            while not handle.describe().step:
+                pass
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A folder with a program, and the file with the three workflows that it left unfinished."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "beside.py").write_text("CENTS = 5\n")
+    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, check=True, timeout=WAIT)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--main", "app.py"], ["--main", "app"], ["app", "--main", "app"], ["app", "--main", "./app.py"]]
+)
+def test_the_main_script_is_loaded_under_its_name(app: Path, arguments: list[str]) -> None:
+    """Told of the main script, it reads the values whose classes are there, and runs none of what the script does."""
+    before = _rows(app / "app.db")
+    done = _run(app, "check-replay", "app.db", *arguments)
+
+    assert (done.stderr, done.stdout) == ("", "3 of 3 unfinished workflows replay under this code\n")
+    assert done.returncode == 0
+    assert _rows(app / "app.db") == before
+
+
+def test_the_main_script_in_another_folder(app: Path) -> None:
+    """A script finds the modules beside it, wherever the command is called."""
+    done = _run(app.parent, "check-replay", str(app / "app.db"), "--main", str(app / "app.py"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_main_module_of_a_package(app: Path) -> None:
+    """A program that is run by ``python -m shop`` is given by that name."""
+    (app / "shop").mkdir()
+    (app / "shop" / "prices.py").write_text("CENTS = 5\n")
+    (app / "shop" / "__main__.py").write_text(APP.replace("from beside", "from .prices"))
+    (app / "beside.py").unlink()
+
+    done = _run(app, "check-replay", "app.db", "--main", "shop")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_the_main_script_nothing_is_told(app: Path) -> None:
+    """Workflows whose values are of the main script's classes are no problems where that is not loaded: it says how."""
+    done = _run(app, "check-replay", "app.db", "app")
+
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout.startswith("0 of 3 unfinished workflows replay under this code\n\n3 could not be read: ")
+    assert "Have it loaded, as in --main app.py:\n" in done.stdout
+    assert "3 of buy alike (o-0, o-1, o-2). The first, processing: " in done.stdout
+    told = json.loads(_run(app, "check-replay", "app.db", "app", "--json").stdout)
+    assert (told["ok"], told["checked"], told["problems"]) == (False, 3, [])
+    assert [problem["workflow_id"] for problem in told["unreadable"]] == ["o-0", "o-1", "o-2"]
+
+
+def test_a_class_that_the_main_script_has_no_more(app: Path) -> None:
+    """With the main script loaded, a value whose class is gone from there is a problem: it would stall."""
+    (app / "app.py").write_text(APP.replace("Order", "Purchase"))
+    done = _run(app, "check-replay", "app.db", "--main", "app.py", "--json")
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["unreadable"], len(told["problems"])) == (1, [], 3)
+    assert {(problem["name"], problem["status"]) for problem in told["problems"]} == {("buy", "processing")}
+    assert "Can't get attribute 'Order'" in told["problems"][0]["reason"]
+    assert "put back the module or class, under its old name" in told["problems"][0]["reason"]
+
+
+# ---------------------------------------------------------------------- the codec, and many problems
+
+
+class Bomb:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("codec", ["json", "pickle"])
+def test_the_codec_is_that_of_the_file(folder: Path, codec: Any) -> None:
+    """A file that is owned with codec="json" is read with it: no pickle that was put there is ever loaded."""
+    with Orchestrator(folder / "shop.db", registry=desk.registry, codec=codec):
+        pass
+    with closing(sqlite3.connect(folder / "shop.db", isolation_level=None)) as connection:
+        connection.execute("update workflows set input = ?", (pickle.dumps(Bomb(folder / "loaded")),))
+    done = _run(folder, "check-replay", "shop.db", "good:registry")
+    assert done.returncode == 1
+    assert (folder / "loaded").exists() == (codec == "pickle")
+    assert ('codec="json" reads none' in done.stdout) == (codec == "json")
+
+
+def test_the_codec_may_be_told(folder: Path) -> None:
+    """``--codec json`` reads by that, whatever the file says."""
+    with closing(sqlite3.connect(folder / "shop.db", isolation_level=None)) as connection:
+        connection.execute("update workflows set input = ?", (pickle.dumps(Bomb(folder / "loaded")),))
+    assert "reads none" in _run(folder, "check-replay", "shop.db", "good:registry", "--codec", "json").stdout
+    assert not (folder / "loaded").exists()
+
+
+def test_problems_that_are_alike_are_shown_once(database: Path) -> None:
+    """Thirty workflows that a change would stall at the same place make one text, with their number and some ids."""
+
+    def code(*, changed: bool) -> Any:
+        registry = Registry()
+
+        @activity(registry=registry)
+        def act(label: str) -> None:
+            pass
+
+        @workflow(registry=registry)
+        def job(label: str) -> Flow[None]:
+            yield act(f"other {label}" if changed else label)
+            yield wait_signal("go")
+
+        @workflow(registry=registry)
+        def gone() -> Flow[None]:
+            yield wait_signal("go")
+
+        return registry, job, gone
+
+    registry, job, gone = code(changed=False)
+    with Orchestrator(database, registry=registry) as orchestrator:
+        for number in range(30):
+            until_waiting(orchestrator.submit(job(f"(label {number})"), workflow_id=f"job-{number}"), "go")
+        until_waiting(orchestrator.submit(gone(), workflow_id="lone"), "go")
+    other, *_ = code(changed=True)
+    report = Orchestrator(database, registry=other).check_replay()
+
+    assert [problem.workflow_id for problem in report.problems] == [f"job-{number}" for number in range(30)]
+    text = str(report)
+    assert text.startswith("1 of 31 unfinished workflows replay under this code; 30 do not:\n")
+    assert "30 of job alike (job-0, job-1, job-2, and 27 more). The first, processing: " in text
+    assert text.count("recorded:") == 1

@@ -162,9 +162,11 @@ def gather(*commands: Yieldable[Any], return_exceptions: bool = False, limit: in
         ...     return sum(totals)
     """
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise TypeError(f"gather(limit=) takes a whole number or None, not {limit!r}")
+        note_used((commands, limit))
+        raise TypeError(f"gather(limit=) takes a whole number or None, not {show(limit)}")
     if limit is not None and limit < 1:
-        raise ValueError(f"gather(limit=) is the number under way at once, from 1; not {limit!r}")
+        note_used(commands)
+        raise ValueError(f"gather(limit=) is the number under way at once, from 1; not {show(limit)}")
     command = Gather(commands, return_exceptions, limit)
     note_made(command, commands)
     return command
@@ -267,9 +269,13 @@ def wait_for(command: Yieldable[R], timeout: float | timedelta) -> Command[R]:
     Example:
         >>> receipt = yield from wait_for(charge("o-1", cents=500), timeout=30)
     """
-    seconds = seconds_of("wait_for(timeout=)", timeout)
-    if not -math.inf < seconds <= LONGEST_SLEEP.total_seconds():
-        raise ValueError(f"wait_for(timeout=) takes at most a hundred years, not {show(timeout)}")
+    try:
+        seconds = seconds_of("wait_for(timeout=)", timeout)
+        if not -math.inf < seconds <= LONGEST_SLEEP.total_seconds():
+            raise ValueError(f"wait_for(timeout=) takes at most a hundred years, not {show(timeout)}")
+    except (TypeError, ValueError):
+        note_used(command)
+        raise
     made = WaitFor(command, max(seconds, 0.0))
     note_made(made, command)
     return made

@@ -164,6 +164,7 @@ def sleep_until(when: datetime) -> Command[None]:
         sleep_until(2030-01-01T00:00:00+00:00)
     """
     if not isinstance(when, datetime):
+        note_used(when)
         raise TypeError(f"sleep_until() takes an aware datetime, not {show(when)}")
     if when.utcoffset() is None:
         raise ValueError(
@@ -191,6 +192,7 @@ def seconds_of(who: str, duration: object) -> float:
             return float(duration)
         except OverflowError:
             return math.inf if duration > 0 else -math.inf
+    note_used(duration)
     raise TypeError(f"{who} takes seconds or a timedelta, not {show(duration)}")
 
 
@@ -268,6 +270,7 @@ def take_signals(name: str) -> Command[list[Any]]:
 
 def _check_name(function: str, name: object, example: str) -> None:
     if not isinstance(name, str):
+        note_used(name)
         raise TypeError(f"{function}() takes a name, as in {function}({example!r}), not {show(name)}")
     if not name:
         raise ValueError(f"{function}() takes a name that is not empty, as in {function}({example!r})")

@@ -220,7 +220,11 @@ class ActivityInvocation(Invocation[R_co]):
         Example:
             >>> receipt = yield from charge("o-1", cents=500).with_options(retry=RetryPolicy(), timeout=5)
         """
-        changed = self.options.but("with_options()", CallOptions.__annotations__, options)
+        try:
+            changed = self.options.but("with_options()", CallOptions.__annotations__, options)
+        except (TypeError, ValueError):
+            note_used((self, options))
+            raise
         made = type(self)(self.definition, self._arguments)
         _set(made, "_options", changed)
         note_made(made, self)
@@ -264,9 +268,13 @@ class WorkflowInvocation(Invocation[R_co]):
             >>> parcel = yield from ship("o-1").with_options(workflow_id="ship-o-1", on_parent_end="wait")
         """
         given: dict[str, Any] = {"workflow_id": workflow_id, "on_parent_end": on_parent_end}
-        if timeout is not None:
-            given["timeout"] = duration("timeout", timeout)
-        options = replace(self.options, **{name: value for name, value in given.items() if value is not None})
+        try:
+            if timeout is not None:
+                given["timeout"] = duration("timeout", timeout)
+            options = replace(self.options, **{name: value for name, value in given.items() if value is not None})
+        except (TypeError, ValueError):
+            note_used((self, given, timeout))
+            raise
         made = type(self)(self.definition, self._arguments)
         _set(made, "_options", options)
         note_made(made, self)

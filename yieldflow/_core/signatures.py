@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from .commands import check_text, show
+from .context import note_used
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -111,6 +112,7 @@ class Definition(Generic[P, R_co]):
         try:
             bound = self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
+            note_used((args, kwargs))
             unknown = next((name for name in kwargs if name not in self._names), None)
             near = difflib.get_close_matches(str(unknown), set(self._names) - set(kwargs), n=1) if unknown else ()
             hint = f". Did you mean {near[0]!r} instead of {unknown!r}?" if near else ""

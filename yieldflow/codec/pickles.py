@@ -67,6 +67,17 @@ def from_pickle(data: bytes) -> object:
     try:
         return pickle.loads(data)
     except (Exception, SystemExit) as error:
-        is_missing = isinstance(error, (ImportError, AttributeError))
-        remedy = "; put back the module or class, under its old name" if is_missing else ""
+        remedy = ""
+        if names_main(data, error):
+            remedy = (
+                "; it is of a class in the main script of the program that stored it: run that script, or move the "
+                "class to a module"
+            )
+        elif isinstance(error, (ImportError, AttributeError)):
+            remedy = "; put back the module or class, under its old name"
         raise EncodingError(f"cannot read the stored value back: {error_line(error)}{remedy}") from error
+
+
+def names_main(data: bytes, error: BaseException | None) -> bool:
+    """Return True if a pickle is of a main script's class, for want of which ``error`` was raised."""
+    return isinstance(error, AttributeError) and b"__main__" in data and "__main__" in error_line(error)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
 
-from .._core.context import driving
+from .._core.context import driving, note_used
 from .._core.errors import MisplacedCallError, OrchestratorStoppedError, StorageError, WorkflowNotFoundError
 from .._core.history import Micros, Payload, WorkflowStatus
 from ..history_checks import checked
@@ -177,14 +177,19 @@ class Gateway:
 
     # ------------------------------------------------------------------ places where calls are refused
 
-    def check_place(self, call: str) -> None:
+    def check_place(self, call: str, given: object = None) -> None:
         """Refuse calls from places where they cannot work.
+
+        Args:
+            call: The call, for messages.
+            given: The commands that it was given, of which nothing else is to be said.
 
         Raises:
             MisplacedCallError: The caller is a workflow, the scheduler's thread, or a forked child process.
         """
         current = driving()
         if current is not None:
+            note_used(given)
             raise MisplacedCallError(
                 f"{call} was called inside workflow {current.info.name!r}, which the same thread drives: "
                 "a workflow only yields commands. Call it in an activity, and yield that."

@@ -192,7 +192,7 @@ class Orchestrator:
         Example:
             >>> handle = orchestrator.submit(order("o-1"), workflow_id="o-1", delay=timedelta(hours=1))
         """
-        self._gateway.check_place("submit()")
+        self._gateway.check_place("submit()", invocation)
         gateway = self._gateway
         submission = self._submission_maker().one(invocation, workflow_id, delay, signal)
         # Made before the workflow is on disk, so that no announcement is missed.
@@ -226,7 +226,7 @@ class Orchestrator:
             >>> handles = orchestrator.submit_many(order(id) for id in ids)
         """
         gateway = self._gateway
-        gateway.check_place("submit_many()")
+        gateway.check_place("submit_many()", invocations)
         if isinstance(invocations, Command):
             raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
         submissions = self._submission_maker().many(invocations)

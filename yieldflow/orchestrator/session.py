@@ -44,7 +44,7 @@ class Session:
 
     def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
         self._path = store.path
-        self._ownership = Ownership(store.path)
+        self._ownership = Ownership(store.path, settings.codec_name)
         self._ownership.acquire()
         try:
             store.guard(self._ownership.lock)

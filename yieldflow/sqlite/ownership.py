@@ -29,10 +29,12 @@ class Ownership:
 
     Args:
         path: The database file. All names that lead to it through symlinks share one lock.
+        codec: The name of the codec that it is owned with, for `codec_of`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], codec: str | None = None) -> None:
         self.path = resolve(path)
+        self._codec = codec
         #: The lock file.
         self.lock = f"{self.path}-lock"
         self._held: sqlite3.Connection | None = None
@@ -95,11 +97,12 @@ class Ownership:
             held.close()
 
     def _sign(self) -> None:
-        """Write down who owns the file, for the message that a second one gets."""
+        """Write down who owns the file, for the message that a second one gets, and with which codec."""
         me = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
+            "codec": self._codec,
         }
         # The lock is what counts. Without the note the message only says less.
         with suppress(sqlite3.Error), closing(self._database("rw")) as database:
@@ -108,10 +111,29 @@ class Ownership:
     def _owner(self) -> str:
         try:
             with closing(self._database("ro")) as database:
-                note = json.loads(database.execute(READ_OWNER).fetchone()[0])
+                note = _note(database)
             return f"process {note['pid']} on {note['host']} (since {note['since']})"
-        except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError):
+        except _UNREADABLE:
             return "another process"
 
     def _database(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(uri(self.path, f"mode={mode}"), uri=True, isolation_level=None, timeout=PATIENCE)
+
+
+def codec_of(path: str) -> str | None:
+    """Return the name of the codec with which the file was owned last; None where that is not known."""
+    try:
+        with closing(sqlite3.connect(uri(path, "mode=ro"), uri=True, isolation_level=None)) as database:
+            codec = _note(database)["codec"]
+        return codec if isinstance(codec, str) else None
+    except _UNREADABLE:
+        return None
+
+
+#: Raised where there is no note of an owner, or none that can be read.
+_UNREADABLE = (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError)
+
+
+def _note(database: sqlite3.Connection) -> dict[str, object]:
+    note: dict[str, object] = json.loads(database.execute(READ_OWNER).fetchone()[0])
+    return note

@@ -6,6 +6,8 @@ typed dictionaries. With any other annotation, any value will do.
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import collections.abc
 import dataclasses
 import inspect

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import difflib
 from typing import Any
 
 from .._core.commands import Command, show
-from .pending import difference, what_of
+from .pending import Commands, difference, what_of
 
 
 def compared(left: object, right: object) -> list[str] | None:
@@ -20,6 +22,7 @@ def compared(left: object, right: object) -> list[str] | None:
         return None
     missing, unexpected = _without(right, left), _without(left, right)
     lines = ["the commands differ (left: what there is, right: what is expected)"]
+    lines += [trouble for one in (left, right) if isinstance(one, Commands) and (trouble := one.trouble) is not None]
     if not missing and not unexpected:
         return [*lines, "the same commands in another order:", *_listed("left ", left), *_listed("right", right)]
     for command in missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
@@ -11,6 +13,7 @@ from .._core.commands import show
 from .._core.definitions import WorkflowInvocation
 from .._core.errors import YieldflowError
 from .._core.history import Failure
+from .causes import line_of
 from .moves import SMOOTH, Option
 from .result import Ending
 from .schedules import Choose, Failures, Schedule, Setting, play
@@ -194,7 +197,7 @@ class _Search:
         setting = self._setting
         found = play(setting, choose, every_checkpoint=setting.crashes and not first, twins=twins, replay=first)
         if found.error is not None:
-            raise self._failed(found) from found.error
+            raise self._failed(found)
         choices = tuple(found.choices)
         if found.is_twin or choices in self._seen or found.ending is None:
             return found
@@ -210,15 +213,19 @@ class _Search:
         error = shortest.error
         assert error is not None
         number = self._schedules + 1
+        own = None if shortest.ending is None else shortest.ending.exception
         where = "check failed" if shortest.ending is not None else "it went wrong"
+        head = f"{where} in schedule {number} (seed={self._seed}), {type(error).__name__}: {error}"
         lines = [
-            f"{where} in schedule {number} (seed={self._seed}), {type(error).__name__}: {error}",
+            head,
+            *([f"The workflow ended with {line_of(own)}"] if own is not None and line_of(own) not in head else []),
             "It is shrunk to these lines, which lead there in a Stepper:" if shortest is not found else "To see it:",
             "",
             *(f"    {line}" for line in shortest.script.splitlines()),
         ]
         told = ScheduleError("\n".join(lines))
         told.script, told.seed, told.schedules = shortest.script, self._seed, number
+        told.__cause__ = error
         return told
 
 

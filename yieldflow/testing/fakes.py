@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
@@ -217,10 +219,10 @@ def _hint(key: object, which: str) -> str:
     return ""
 
 
-def unanswered(invocation: Invocation[Any]) -> CommandError:
-    """The error about a call without a stand-in."""
+def unanswered(invocation: Invocation[Any]) -> str:
+    """The message about a call without a stand-in."""
     name, which = invocation.name, "activities" if isinstance(invocation.definition, Activity) else "children"
-    return CommandError(
+    return (
         f"{invocation} was called, and nothing stands in for {name}. Write:\n"
         f"    {which}={{{name}: ...}}  # a value, a function, an exception, in_turn(...), or real to run it"
     )

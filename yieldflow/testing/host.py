@@ -6,6 +6,8 @@ take the turns that follow from it.
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 

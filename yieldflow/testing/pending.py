@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from .._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show, show_seconds
@@ -20,9 +23,22 @@ SLEEPS = (Sleep, SleepUntil)
 _SIGNALS = (WaitSignal, TakeSignals)
 
 
+class Commands(list[Command[Any]]):
+    """Commands of a workflow, for a test to compare."""
+
+    def __init__(self, commands: Iterable[Command[Any]], run: Run) -> None:
+        super().__init__(commands)
+        self._run = run
+
+    @property
+    def trouble(self) -> str | None:
+        """The exception of the workflow's own that may be why others were expected, in a line; None without any."""
+        return self._run.trouble
+
+
 def pending(run: Run) -> list[Command[Any]]:
     """The commands that a workflow waits for, in the order issued."""
-    return [waiting(leaf, run.attempt(leaf), run.host.now) for leaf in run.open.values()]
+    return Commands((waiting(leaf, run.attempt(leaf), run.host.now) for leaf in run.open.values()), run)
 
 
 def shown(run: Run) -> str:
@@ -33,7 +49,7 @@ def shown(run: Run) -> str:
 def standing(run: Run) -> str:
     """The state of a workflow, for messages."""
     if run.over:
-        return f"{run.name} has ended ({run.status})"
+        return run.ending
     paused = " and is suspended" if run.suspended else ""
     return f"{run.name} has not ended{paused}: it waits for {shown(run)}"
 
@@ -76,13 +92,14 @@ def meant(run: Run, verb: str, command: Command[Any] | None) -> Leaf:
     """The step that is meant."""
     there = run.open
     if not there:
-        ended = standing(run) if run.over else run.name
-        raise CommandError(f"{ended}: nothing is pending")
+        so_far = f"{run.ending}, so" if run.over else f"{run.name}:"
+        raise run.told(CommandError, f"{so_far} nothing is pending")
     if command is not None:
         for leaf in there.values():
             if leaf.command == command:
                 return leaf
-        raise CommandError(f"{show(command)} is not pending{_nearest(command, list(there.values()))}\n{_listed(run)}")
+        nearest = _nearest(command, list(there.values()))
+        raise run.told(CommandError, f"{show(command)} is not pending{nearest}\n{_listed(run)}")
     first = next(iter(there.values()))
     if len(there) > 1:
         raise CommandError(

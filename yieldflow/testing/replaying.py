@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from typing import Any, TypeVar
 
 from .._core.commands import show

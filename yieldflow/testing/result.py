@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from .._core.commands import Command, show
 from .._core.history import Micros, WorkflowStatus
+from .pending import Commands
 from .picture import span
 from .stepper import Stepper
 
@@ -84,7 +87,7 @@ class Ending(Generic[R_co]):
     @property
     def called(self) -> list[Command[Any]]:
         """The same without anything beside: ``[charge("o-1", cents=500), ship("o-1")]``."""
-        return [call.command for call in self._calls]
+        return Commands((call.command for call in self._calls), self._flow._run)
 
     @property
     def duration(self) -> timedelta:
@@ -114,4 +117,4 @@ class Ending(Generic[R_co]):
         return "\n".join([f"{self.head}, after {took}", *(f"  {call}" for call in self._calls)])
 
     def __repr__(self) -> str:
-        return f"<Ending {self.status}>"
+        return f"<Ending {self.head}>"

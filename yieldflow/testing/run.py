@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .._core.children import child_id
 from .._core.commands import Command
@@ -14,13 +16,15 @@ from .._core.errors import (
     Cancelled,
     CommandError,
     RetryRefusedError,
+    WorkflowCancelledError,
     WorkflowEndedError,
+    WorkflowFailedError,
     WorkflowNotEndedError,
     WorkflowTimeoutError,
 )
 from .._core.execution import Execution
-from .._core.history import Micros, Outcome, Payload, StepEnded, WorkflowStatus, in_micros
-from .._core.nodes import Leaf
+from .._core.history import Failure, Micros, Outcome, Payload, StepEnded, WorkflowStatus, in_micros
+from .._core.nodes import Leaf, add_note
 from ..orchestrator.descriptions import describe_step
 from ..orchestrator.retry_plan import plan_retry
 from ..orchestrator.workflow_history import WorkflowHistory
@@ -29,7 +33,10 @@ from ..scheduler.children import outcome_for_parent, submission_of
 from ..scheduler.messages import Poll, RequestReceived, StepResolved
 from ..store import Loaded, Request, RequestKind, Retried, WorkflowRecord
 from ..workers import Attempt, Completed
+from .causes import line_of, unseen
 from .host import AttemptState, Host
+
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True, slots=True, eq=True)
@@ -93,9 +100,46 @@ class Run:
         return None if request is None else request.reason
 
     @property
-    def slips(self) -> list[str]:
-        """The messages about commands that it made and did not yield before it failed."""
-        return self.host.session.slips_of_failed.get(self.id, [])
+    def exception(self) -> BaseException | None:
+        """The exception that it ended with; None where there is none."""
+        outcome = self.row.outcome
+        if not isinstance(outcome, Failure):
+            return None
+        if self.status is WorkflowStatus.CANCELLED:
+            return WorkflowCancelledError(f"{self.name} was cancelled" + (f": {self.reason}" if self.reason else ""))
+        error = self.host.codec.decode_failure(outcome, WorkflowFailedError)
+        for slip in self.host.session.slips_of_failed.get(self.id, []):
+            # It was made and not yielded before it failed.
+            add_note(error, slip)
+        return error
+
+    @property
+    def ending(self) -> str:
+        """The way in which it ended, for messages."""
+        error = self.exception
+        if error is None or self.status is WorkflowStatus.CANCELLED:
+            return f"{self.name} has ended ({self.status})"
+        return f"{self.name} has failed with {line_of(error)}"
+
+    @property
+    def cause(self) -> BaseException | None:
+        """The exception of its own that may be why a test goes wrong: of its end, or on its way; None without any."""
+        return self.exception if self.over else unseen(self.execution)
+
+    @property
+    def trouble(self) -> str | None:
+        """The same in a line, for messages."""
+        cause = self.cause
+        if cause is None or self.over:
+            return None if cause is None else self.ending
+        return f"{self.name} goes on after {line_of(cause)}"
+
+    def told(self, kind: type[E], message: str) -> E:
+        """Make an error about it, which tells first of its `cause`, and is chained to that."""
+        cause = self.cause
+        error = kind(message if self.over or cause is None else f"{self.trouble}: {message}")
+        error.__cause__ = cause
+        return error
 
     @property
     def failed(self) -> Sequence[Retried]:
@@ -219,7 +263,7 @@ class Run:
 
     def _ask(self, kind: RequestKind, name: str | None = None, payload: Payload | None = None) -> None:
         if self.over:
-            raise WorkflowEndedError(f"{self.name} has ended ({self.status}): it takes no {kind} any more")
+            raise self.told(WorkflowEndedError, f"{self.ending}, so it takes no {kind} any more")
         request = Request(self.id, kind, self.host.now, name, payload)
         self.host.ask(lambda reply: RequestReceived(request, reply))
 

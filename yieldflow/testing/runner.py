@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import asyncio
 import inspect
 import threading
@@ -91,9 +93,9 @@ def run_workflow(
     _run_to_its_end(player)
     unused = [] if allow_unused else player.left_over
     if unused:
-        raise CommandError(
-            f"not all was used: {'; '.join(unused)}. Leave it out, or allow it with allow_unused=True. The workflow "
-            f"called {show([call.command for call in player.calls], 500)} and ended ({player.flow.status})"
+        raise player.told(
+            f"{player.root.ending}, and not all was used: {'; '.join(unused)}. Leave it out, or allow it with "
+            f"allow_unused=True. The workflow called {show([call.command for call in player.calls], 500)}"
         )
     return Ending(player.flow, player.calls, player.began)
 
@@ -106,7 +108,7 @@ def _run_to_its_end(player: Player[Any]) -> None:
         if player.over:
             return
         _go_on(player)
-    raise CommandError(
+    raise player.told(
         f"{player.root.name} goes on for ever: {MOST:,} calls, timers and signals have not ended it. The last call: "
         f"{player.calls[-1] if player.calls else 'none'}"
     )
@@ -262,8 +264,11 @@ class Player(Generic[R]):
         if answer is None:
             stand_in = self._stand_ins.get(command.definition)
             if stand_in is None:
-                raise unanswered(command)
-            answer = self._answers[key] = stand_in.next(command)
+                raise run.told(CommandError, unanswered(command))
+            try:
+                answer = self._answers[key] = stand_in.next(command)
+            except CommandError as error:
+                raise run.told(CommandError, str(error)) from run.cause
         return answer
 
     # ------------------------------------------------------------------ it happens
@@ -316,10 +321,17 @@ class Player(Generic[R]):
     def stuck(self) -> CommandError:
         """The error about a workflow that waits for what will not come."""
         lines = [standing(run) for run in self.runs if not run.over]
-        return CommandError(
+        return self.told(
             "it would wait for ever: nothing is left that could happen. " + "; ".join(lines) + ". Send what it waits "
             "for, as in signals=[('approve', {'by': 'ann'})]"
         )
+
+    def told(self, message: str) -> CommandError:
+        """The error about the workflow, which tells first of an exception of its own, or of a child's."""
+        run = next((run for run in self.runs if run.cause is not None), self.root)
+        if run != self.root and run.over:
+            message = f"{run.trouble}; {message}"
+        return run.told(CommandError, message)
 
     @property
     def left_over(self) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from .._core.commands import show
 from .._core.definitions import Activity, WorkflowInvocation
-from .._core.errors import CommandError
 from ..codec import codec_named
 from .fakes import StandIns, stand_ins
 from .moves import CRASH, Do, Done, FailuresOf, Moves, Option, Quiet, is_twin
@@ -92,8 +93,17 @@ class Setting:
         Raises:
             AssertionError: It said False. What it raises passes through.
         """
-        if self._check is not None and self._check(ending) is False:
-            raise AssertionError(f"check returned False of an ending that {ending.head}")
+        if self._check is None:
+            return
+        try:
+            accepted = self._check(ending) is not False
+        except Exception as error:
+            if error.__context__ is None:
+                # As if it had been raised while the test handled that.
+                error.__context__ = ending.exception
+            raise
+        if not accepted:
+            raise AssertionError(f"check returned False of an ending that {ending.head}") from ending.exception
 
 
 def _failing(given: Failures) -> FailuresOf:
@@ -153,7 +163,7 @@ def _go(
         if not options:
             raise player.stuck()
         if len(schedule.choices) == MOST_MOVES:
-            raise CommandError(f"{player.root.name} goes on for ever: {MOST_MOVES:,} moves have not ended it")
+            raise player.told(f"{player.root.name} goes on for ever: {MOST_MOVES:,} moves have not ended it")
         chosen = choose(options, len(schedule.choices))
         if chosen is None:
             moves.do(CRASH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any

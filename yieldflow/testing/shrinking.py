@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from .moves import CRASH, Do, Key, Option
 from .schedules import Choose, Schedule, Setting, play
 

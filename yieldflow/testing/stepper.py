@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from .._core.commands import Command, TakeSignals, seconds_of, show
 from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
-from .._core.errors import CommandError, WorkflowCancelledError, WorkflowFailedError
-from .._core.history import EPOCH, Failure, WorkflowStatus, in_micros, to_datetime, to_micros
-from .._core.nodes import add_note
+from .._core.errors import CommandError
+from .._core.history import EPOCH, WorkflowStatus, in_micros, to_datetime, to_micros
 from ..codec import codec_named
 from ..orchestrator.submissions import signal_name, signal_payload
 from ..orchestrator.workflow_history import WorkflowHistory
@@ -148,28 +149,19 @@ class Stepper(Generic[R]):
         Raises:
             CommandError: It has not ended; the message says what it waits for. What it raised is raised again.
         """
-        outcome = self._run.row.outcome
+        run, outcome = self._run, self._run.row.outcome
         if outcome is None:
-            raise CommandError(standing(self._run))
-        if isinstance(outcome, Failure):
-            raise self._revived(outcome)
-        result: R = self._host.codec.decode(outcome)  # type: ignore[assignment]  # what the workflow returned
+            raise run.told(CommandError, standing(run))
+        error = run.exception
+        if error is not None:
+            raise error
+        result: R = self._host.codec.decode(outcome)  # type: ignore[assignment, arg-type]  # what the workflow returned
         return result
 
     @property
     def exception(self) -> BaseException | None:
         """The exception of the workflow, as `result` raises it; None where there is none."""
-        outcome = self._run.row.outcome
-        return self._revived(outcome) if isinstance(outcome, Failure) else None
-
-    def _revived(self, failure: Failure) -> BaseException:
-        if self.status is WorkflowStatus.CANCELLED:
-            reason = self.reason
-            return WorkflowCancelledError(f"{self._run.name} was cancelled" + (f": {reason}" if reason else ""))
-        error = self._host.codec.decode_failure(failure, WorkflowFailedError)
-        for slip in self._run.slips:
-            add_note(error, slip)
-        return error
+        return self._run.exception
 
     @property
     def reason(self) -> str | None:
@@ -374,7 +366,7 @@ class Stepper(Generic[R]):
         """
         found = self._host.next_timer
         if found is None:
-            raise CommandError(f"no timer is set: {standing(self._run)}")
+            raise self._run.told(CommandError, f"{standing(self._run)}, and no timer is set")
         self._do(lambda: self._host.advance_to(found.due_at))
 
     def signal(self, name: str, payload: object = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace

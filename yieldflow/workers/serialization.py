@@ -144,7 +144,8 @@ def _renamed(thing: Any) -> list[object]:
     if thing.__module__ != ANOTHER_MAIN:
         return []
     thing.__module__ = "__main__"
-    if isinstance(thing, FunctionType):
-        # A definition that is made later, in a function, takes its module from there.
+    if isinstance(thing, FunctionType) and thing.__globals__.get("__name__") == ANOTHER_MAIN:
+        # A definition that is made later, in a function, takes its module from there. (A wrapper that says that it is
+        # of this module may be another's.)
         thing.__globals__["__name__"] = "__main__"
     return list(vars(thing).values()) if isinstance(thing, type) else []

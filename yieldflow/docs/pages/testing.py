@@ -7,6 +7,10 @@ A workflow that is not deterministic fails its first test: after every event the
 history, at another time, with other values in `os.environ`, other random numbers, another order of sets. Where it does
 something else then, the error has both sides, the line, its variables, and what it looked at.
 
+A test that fails since its workflow failed is told so: an error of the test kit ("not all was used", "nothing is
+pending") begins with the workflow's own exception and is chained to it, and pytest shows the test's lines, not those of
+the kit (with `--full-trace` all).
+
 `print(flow)` shows where a stepped workflow stands:
 
     delivery(order_id='o-1')   processing   2026-01-01 00:00:00

@@ -8,6 +8,8 @@ that a workflow drives sees any of it: whatever else runs meanwhile, in other th
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import datetime
 import os
 import random

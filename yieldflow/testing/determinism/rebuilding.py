@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import gc
 from collections.abc import Iterable
 from typing import Any, NamedTuple

@@ -7,6 +7,8 @@ there has an item of it.
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 import gc
 import sys
 from collections.abc import Iterator

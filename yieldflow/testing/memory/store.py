@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__tracebackhide__ = True
+
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
