@@ -236,6 +236,10 @@ class Scheduler:
         """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
         settle_at_stop(self._state)
 
+    def replace_store(self, store: Store) -> None:
+        """Go on with another store."""
+        self._state.store = store
+
     def close(self) -> None:
         """Close every generator."""
         for members in self._state.workflows.by_phase.values():

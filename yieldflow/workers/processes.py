@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -51,6 +52,7 @@ class ProcessWorkers:
         self._commands: deque[Callable[[], None]] = deque()
         self._wake_reader, self._wake_writer = multiprocessing.get_context("spawn").Pipe(duplex=False)
         self._woken = False
+        self._pid = os.getpid()
         # Registered after multiprocessing's own handler, which waits for all processes, and so called before it.
         atexit.register(self.kill)
         self._thread = threading.Thread(target=self._manage, name="yieldflow-processes", daemon=True)
@@ -77,6 +79,9 @@ class ProcessWorkers:
 
     def kill(self) -> None:
         """Kill what still runs, and end the managing thread."""
+        if os.getpid() != self._pid:
+            # A forked child exits, and inherited the call.
+            return
         atexit.unregister(self.kill)
         self._command(self._kill)
         self._thread.join(2 * PATIENCE)

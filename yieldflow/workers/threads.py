@@ -8,7 +8,6 @@ and a hand-over must cost next to nothing.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 from contextvars import copy_context
@@ -37,7 +36,6 @@ class ThreadWorkers:
     def __init__(self, count: int, engine: Engine) -> None:
         self._count = count
         self._engine = engine
-        self._pid = os.getpid()
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
         # Guards the fields below, and the slots, which are changed and read in a few instructions.
@@ -224,11 +222,7 @@ class ThreadWorkers:
         if not engine.begin(attempt):
             return None
         # In a context of its own, so that the next attempt finds nothing of it.
-        completed = copy_context().run(perform, attempt, engine.codec, engine.limits)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
-        return completed
+        return copy_context().run(perform, attempt, engine.codec, engine.limits)
 
     def _rejoins(self, slot: Slot) -> bool:
         """True where a thread that comes back after its time works on, since no other could take its place."""

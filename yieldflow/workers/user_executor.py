@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -140,7 +139,6 @@ class _Call:
         self.begun = False
         self._engine = engine
         self._waits = waits
-        self._pid = os.getpid()
         self._slot = Slot(engine, waits, attempt)
 
     def begin(self) -> bool:
@@ -156,11 +154,7 @@ class _Call:
         if not self.begin():
             return None
         # In a context of its own, so that the executor's thread keeps nothing of it.
-        completed = copy_context().run(self._perform)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
-        return Ending(*completed[1:4])
+        return Ending(*copy_context().run(self._perform)[1:4])
 
     def _perform(self) -> Completed:
         provide_context(self._slot)

@@ -19,7 +19,8 @@ never returns
     with a `timeout`: the attempt fails, another thread takes its place, and the log and `health()` tell of the thread.
     Without one, or once it is cancelled, it keeps its worker
 forks
-    a child that comes back from the activity ends there; the parent goes on
+    the parent goes on. A child that comes back from the activity exits there as a program does: with 0, with what
+    `sys.exit` was given, or with its traceback and 1. On the event loop it exits at its first `await`, with 1
 starts threads
     they are its own; `activity_context()` is not for them
 starts programs
