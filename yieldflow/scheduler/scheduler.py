@@ -154,6 +154,7 @@ class Scheduler:
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
             record_long_running(state, turn)
+            state.standstill.look(state.unclaimed, state.workers)
         self._finish(turn)
 
     def _finish(self, turn: Turn) -> None:

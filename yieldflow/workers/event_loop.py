@@ -16,7 +16,7 @@ from . import forks
 from .attempt import Attempt, Completed, run_async
 from .context import provide_context
 from .daemon_pool import DaemonThreads
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .slots import Slot, Waits
 
 #: Seconds that cancelled activities are given at a stop to clean up.
@@ -41,6 +41,8 @@ class EventLoop:
         self._woken = False
         # Changed by the loop's thread only; others take copies.
         self._tasks: dict[Attempt, asyncio.Task[None]] = {}
+        #: Those whose time ran out, and that have not ended: no stop waits for them.
+        self._expired: set[Attempt] = set()
         #: Set once nothing runs and nothing more will.
         self._idle = threading.Event()
         #: True once running activities are being ended: nothing is delivered any more.
@@ -62,6 +64,10 @@ class EventLoop:
             self._command(self._expire, attempt)
         elif attempt.options.on_cancel != "wait":
             self._command(self._cancel, attempt)
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that are tasks of the loop."""
+        return [*map(Occupant, list(self._tasks)), *(Occupant(attempt, True) for attempt in list(self._expired))]
 
     def close(self) -> None:
         """Begin nothing more, and wake the activities that wait for workflows."""
@@ -162,10 +168,13 @@ class EventLoop:
     def _expire(self, attempt: Attempt) -> None:
         """Cancel an attempt without waiting for its end: it may catch the cancellation and go on."""
         self._cancel(attempt)
-        self._forget(attempt)
+        if self._tasks.pop(attempt, None) is not None:
+            self._expired.add(attempt)
+        self._note_idle()
 
     def _forget(self, attempt: Attempt) -> None:
         self._tasks.pop(attempt, None)
+        self._expired.discard(attempt)
         self._note_idle()
 
     def _note_idle(self) -> None:

@@ -20,7 +20,7 @@ from .._core.errors import EncodingError, WorkerDiedError
 from ..log import logger
 from .attempt import Attempt, Completed, Ending
 from .pipe_protocol import FromWorker, Heartbeat, Loaded, Over, Ready
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .worker_process import WorkerProcess
 
 #: Seconds in which idle processes are to end at a stop, before they are killed.
@@ -66,6 +66,11 @@ class ProcessWorkers:
         """Kill the process of an attempt, unless its end is to be waited for."""
         self._command(lambda: self._abandon(attempt, timed_out))
 
+    def occupants(self) -> list[Occupant]:
+        """The attempts that have a process."""
+        processes = [(process.attempt, process.timed_out) for process in list(self._processes)]
+        return [Occupant(attempt, timed_out) for attempt, timed_out in processes if attempt is not None]
+
     def close(self) -> None:
         """Begin nothing more, and have idle processes end."""
         self._command(self._close)
@@ -74,8 +79,7 @@ class ProcessWorkers:
         """Wait for what runs; the attempts that are still running."""
         left = None if deadline is None else deadline - time.monotonic()
         self._idle.wait(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
-        attempts = [process.attempt for process in list(self._processes)]
-        return [attempt for attempt in attempts if attempt is not None]
+        return [occupant.attempt for occupant in self.occupants()]
 
     def kill(self) -> None:
         """Kill what still runs, and end the managing thread."""
@@ -238,6 +242,7 @@ class ProcessWorkers:
     def _abandon(self, attempt: Attempt, timed_out: bool) -> None:
         for process in self._processes:
             if process.attempt is attempt:
+                process.timed_out = timed_out
                 if timed_out or attempt.options.on_cancel != "wait":
                     process.kill()
                 else:

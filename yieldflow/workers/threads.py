@@ -18,7 +18,7 @@ from .._core.history import Failure
 from ..log import logger
 from .attempt import Attempt, Completed, perform
 from .context import provide_context
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .slots import Slot, Waits
 
 #: Seconds between two looks of `ThreadWorkers.join` whether a thread need be waited for still.
@@ -102,17 +102,11 @@ class ThreadWorkers:
                 attempt.number, attempt.definition.name, error,
             )  # fmt: skip
 
-    def running(self) -> list[Attempt]:
-        """The attempts that are being made, without those whose time ran out."""
+    def occupants(self) -> list[Occupant]:
+        """The attempts that hold a thread."""
         with self._lock:
-            slots = [slot for slot in self._slots.values() if not slot.abandoned]
-            return [slot.attempt for slot in slots if slot.attempt is not None]
-
-    def abandoned(self) -> list[Attempt]:
-        """The attempts whose time ran out, and that still keep a thread."""
-        with self._lock:
-            slots = [slot for slot in self._slots.values() if slot.abandoned]
-            return [slot.attempt for slot in slots if slot.attempt is not None]
+            slots = list(self._slots.values())
+            return [Occupant(attempt, slot.abandoned) for slot in slots if (attempt := slot.attempt) is not None]
 
     def close(self) -> None:
         """Begin nothing more, and wake the activities that wait for workflows."""
@@ -139,7 +133,7 @@ class ThreadWorkers:
                 if left <= 0:
                     break
                 thread.join(left)
-        return self.running()
+        return [occupant.attempt for occupant in self.occupants() if not occupant.timed_out]
 
     def kill(self) -> None:
         """Do nothing: only its own function or the end of the process ends a thread."""
