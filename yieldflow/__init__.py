@@ -61,7 +61,7 @@ from ._core.registry import Registry, default_registry
 from ._core.retry import RetryPolicy
 from .orchestrator.descriptions import StepDescription, WaitingDescription, WorkflowDescription
 from .orchestrator.handle import WorkflowHandle
-from .orchestrator.health import Health, StorageTrouble
+from .orchestrator.health import Health, RunningAttempt, StorageTrouble
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.workflow_history import WorkflowHistory
@@ -98,6 +98,7 @@ __all__ = [
     "ResultTimeoutError",
     "RetryPolicy",
     "RetryRefusedError",
+    "RunningAttempt",
     "StepDescription",
     "StepKind",
     "StepStatus",

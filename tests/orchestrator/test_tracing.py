@@ -11,7 +11,6 @@ from tests.support.shop import WAIT, Gate
 from yieldflow import (
     AttemptInfo,
     Flow,
-    Health,
     Orchestrator,
     Registry,
     RetryPolicy,
@@ -159,25 +158,3 @@ def test_a_tracer_is_derived_from_tracer() -> None:
     """An object that is no `Tracer` is refused when it is given."""
     with pytest.raises(TypeError, match="tracer is a Tracer: derive your class from it"):
         Orchestrator("never.db", tracer=print)  # type: ignore[arg-type]  # the mistake
-
-
-def test_health(database: Path, registry: Registry, gate: Gate) -> None:
-    """Health shows the numbers of attempts that run and that wait."""
-
-    @activity(registry=registry)
-    def hold() -> None:
-        gate.pass_through()
-
-    @workflow(registry=registry)
-    def job() -> Flow[None]:
-        yield hold()
-
-    orchestrator = Orchestrator(database, max_workers=1, registry=registry)
-    assert orchestrator.health() == Health(started=False)
-    with orchestrator:
-        handles = orchestrator.submit_many(job() for _ in range(3))
-        gate.await_entry()
-        assert orchestrator.health() == Health(started=True, running=1, waiting=2)
-        gate.open()
-        for handle in handles:
-            handle.result(WAIT)

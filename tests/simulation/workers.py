@@ -12,7 +12,7 @@ from yieldflow import ActivityError
 from yieldflow._core.errors import YieldflowError
 from yieldflow._core.history import Micros
 from yieldflow.scheduler.messages import HeartbeatReceived, Message
-from yieldflow.workers import Attempt, Completed, failed
+from yieldflow.workers import Attempt, Completed, Occupant, failed
 from yieldflow.workers.attempt import Ending, returned
 
 from .ledger import Ledger
@@ -99,6 +99,10 @@ class SimulatedWorkers:
         elif attempt in self._hanging:
             # A long activity checks now and then if it is still wanted.
             self._world.after(LOOKS, partial(self._end, attempt, self._hanging.pop(attempt)))
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that run."""
+        return list(map(Occupant, self.running))
 
     # ------------------------------------------------------------------ working
 

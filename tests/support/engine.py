@@ -38,7 +38,7 @@ from yieldflow.store import (
     WorkflowRecord,
 )
 from yieldflow.testing.memory import MemoryStore
-from yieldflow.workers import Attempt, Completed, perform
+from yieldflow.workers import Attempt, Completed, Occupant, perform
 
 #: When every test begins: 2026-01-01T00:00:00Z.
 START: Micros = 1_767_225_600_000_000
@@ -227,6 +227,8 @@ class Desk:
 
     def __init__(self, watch: Callable[[Attempt], None]) -> None:
         self.tasks: list[Attempt] = []
+        #: What a worker has begun and not ended.
+        self.begun: list[Attempt] = []
         #: What nobody waits for any more.
         self.abandoned: list[Attempt] = []
         self._watch = watch
@@ -237,6 +239,9 @@ class Desk:
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         self.abandoned.append(attempt)
+
+    def occupants(self) -> list[Occupant]:
+        return [Occupant(attempt) for attempt in self.begun]
 
 
 def submission(
@@ -396,6 +401,7 @@ class Host:
         # It is handed over before it is begun.
         self.now += 1
         attempt.begun_at = self.now
+        self.desk.begun.append(attempt)
         return attempt
 
     def beat(self, attempt: Attempt, details: object = None) -> None:
@@ -407,6 +413,7 @@ class Host:
 
     def end(self, attempt: Attempt) -> None:
         """Perform what a worker has begun, and take the turns that follow."""
+        self.desk.begun.remove(attempt)
         self.settle(perform(attempt, CODEC))
 
     def do(self, label: str | None = None) -> Completed:

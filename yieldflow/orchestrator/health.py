@@ -1,13 +1,14 @@
-"""`Health`: what `Orchestrator.health` reports, with `StorageTrouble`."""
+"""`Health`: what `Orchestrator.health` reports, with `RunningAttempt` and `StorageTrouble`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from .._core.history import to_datetime
 from ..scheduler.storage_backoff import Trouble
-from ..workers import AttemptInfo
+from ..workers import AttemptInfo, Hold, Occupant
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,25 @@ class StorageTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningAttempt:
+    """An attempt at an activity that holds a worker, as `Health.attempts` lists it.
+
+    Example:
+        >>> for attempt in orchestrator.health().attempts:
+        ...     print(attempt.hold, attempt.since, attempt.info.activity, attempt.info.workflow_id)
+    """
+
+    #: The workflow's id, run and step, the activity, and the number of the attempt.
+    info: AttemptInfo
+    #: The worker: a thread's name, "event loop", "process 4711", or the name of an executor.
+    worker: str | None
+    #: The time at which it began, in UTC; None while its worker is not ready for it.
+    since: datetime | None
+    #: Why it holds the worker: it is "running"; or it has not returned although it was "cancelled", or has "timed out".
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The load of an orchestrator and its troubles, made by `Orchestrator.health`.
 
@@ -45,19 +65,34 @@ class Health:
 
     #: True if the orchestrator is started; if not, the other fields have their defaults.
     started: bool
-    #: The number of attempts at activities that run now, in threads, processes and everywhere else.
+    #: The number of attempts at activities that run now, in threads, processes and everywhere else, and are waited for.
     running: int = 0
     #: The number of attempts that wait for a worker.
     waiting: int = 0
-    #: Attempts that timed out and still occupy a thread, since a thread cannot be killed.
-    abandoned: tuple[AttemptInfo, ...] = ()
+    #: Every attempt that holds a worker, also those that nobody waits for any more; the longest first.
+    attempts: tuple[RunningAttempt, ...] = ()
     #: The trouble with the disk; None where the last commit succeeded.
     storage: StorageTrouble | None = None
     #: The reason why nothing goes on until ``stop()`` and ``start()``: the file is lost, or yieldflow has a defect.
     failure: str | None = None
+
+    @property
+    def abandoned(self) -> tuple[AttemptInfo, ...]:
+        """Attempts that timed out and have not returned: a thread cannot be killed, so that they still hold theirs."""
+        return tuple(attempt.info for attempt in self.attempts if attempt.hold == "timed out")
 
 
 def describe_trouble(trouble: Trouble, waiting: int) -> StorageTrouble:
     """Describe a failing disk, and the number of workflows that wait for it."""
     error, since, latest, failures, writable = trouble
     return StorageTrouble(error, to_datetime(since), to_datetime(latest), failures, writable, waiting)
+
+
+def describe_occupants(occupants: Iterable[Occupant]) -> tuple[RunningAttempt, ...]:
+    """Describe the attempts that hold a worker, those first that began first."""
+    described = []
+    for occupant in occupants:
+        attempt = occupant.attempt
+        since = None if attempt.begun_at is None else to_datetime(attempt.begun_at)
+        described.append(RunningAttempt(attempt.info, attempt.worker, since, occupant.hold))
+    return tuple(sorted(described, key=lambda each: (each.since is None, each.since)))

@@ -387,8 +387,8 @@ class Orchestrator:
         """Report the load of this orchestrator and its troubles.
 
         Returns:
-            A `Health`: whether it is started, the numbers of attempts at activities that run and that wait, those that
-            timed out and still occupy a thread, the trouble with the disk, and the reason if nothing goes on.
+            A `Health`: whether it is started, the numbers of attempts at activities that run and that wait, every
+            attempt that holds a worker, the trouble with the disk, and the reason if nothing goes on.
 
         Example:
             >>> health = orchestrator.health()

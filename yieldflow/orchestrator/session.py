@@ -17,7 +17,7 @@ from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
 from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
-from .health import Health, describe_trouble
+from .health import Health, describe_occupants, describe_trouble
 from .settings import Settings
 from .watches import Watches
 
@@ -139,10 +139,10 @@ class Session:
     def health(self) -> Health:
         """Report the load and the troubles."""
         in_flight, waiting = self._scheduler.load
-        abandoned = tuple(attempt.info for attempt in self.workers.threads.abandoned())
+        attempts = describe_occupants(self.workers.occupants())
         trouble, held_up = self._scheduler.trouble
         storage = None if trouble is None else describe_trouble(trouble, held_up)
-        return Health(True, in_flight - waiting, waiting, abandoned, storage, self._loop.failure)
+        return Health(True, in_flight - waiting, waiting, attempts, storage, self._loop.failure)
 
     @property
     def on_scheduler_thread(self) -> bool:
@@ -211,10 +211,12 @@ class Session:
         self._scheduler.dispatching = False
         for attempt in self._stop_workers(timeout):
             logger.warning(
-                "activity %r of workflow %s is left running: its result is dropped, and it runs again at the next "
-                "start",
+                "activity %r of workflow %s is left running: its result is dropped, and %s",
                 attempt.definition.name,
                 attempt.workflow_id,
+                "since it was cancelled it does not run again"
+                if attempt.cancelled
+                else "it runs again at the next start",
             )
         if not self._loop.stop(patience):
             return False
@@ -238,7 +240,10 @@ class Session:
         if left and (timeout is None or timeout > QUIET_STOP):
             for attempt in left:
                 logger.warning(
-                    "stopping waits for activity %r of workflow %s", attempt.definition.name, attempt.workflow_id
+                    "stopping waits for activity %r of workflow %s%s",
+                    attempt.definition.name,
+                    attempt.workflow_id,
+                    ", which was cancelled and has not returned" if attempt.cancelled else "",
                 )
             left = self.workers.join(deadline)
         self.workers.kill()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import NoReturn, cast
 
 from .._core.errors import DatabaseLostError
 from .._core.history import Micros
 from ..inbox import Inbox
 from ..log import LOOK, TOO_LONG, logger, stack_of
+from ..store import Store
+from ..workers import forks
 from .messages import Message
 from .scheduler import POLL_INTERVAL, Scheduler
 
@@ -20,6 +23,18 @@ BATCH = 512
 def clock() -> Micros:
     """The present, by the system's clock."""
     return time.time_ns() // 1000
+
+
+class _ParentsStore:
+    """Stands for the store in a forked child, which ends where it comes to it."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        forks.exit_child(
+            RuntimeError(
+                "a workflow forked, and its child came back to the scheduler, which is its parent's: fork in an "
+                "activity"
+            )
+        )
 
 
 class Loop:
@@ -49,6 +64,7 @@ class Loop:
         self.lost = False
         self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
+        forks.after_fork(self)
 
     def start(self) -> None:
         """Start the thread."""
@@ -71,6 +87,11 @@ class Loop:
         self._inbox.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def after_fork(self) -> None:
+        """Have a child that was forked on this thread, by workflow code, write nothing."""
+        if threading.get_ident() == self._thread.ident:
+            self._scheduler.replace_store(cast(Store, _ParentsStore()))
 
     def _run(self) -> None:
         try:

@@ -154,6 +154,7 @@ class Scheduler:
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
             record_long_running(state, turn)
+            state.standstill.look(state.unclaimed, state.workers)
         self._finish(turn)
 
     def _finish(self, turn: Turn) -> None:
@@ -235,6 +236,10 @@ class Scheduler:
     def settle_counts(self) -> None:
         """At a clean stop: nobody is to blame for what is unfinished, and what rests need not be loaded at once."""
         settle_at_stop(self._state)
+
+    def replace_store(self, store: Store) -> None:
+        """Go on with another store."""
+        self._state.store = store
 
     def close(self) -> None:
         """Close every generator."""

@@ -16,6 +16,7 @@ from .lifecycle import Phase, TrackedWorkflow, Workflows
 from .live import Driver, LiveWorkflow
 from .max_concurrent import ConcurrencyLimiter
 from .messages import Ended, FollowUp, recipient
+from .standstill import StandstillWatch
 from .storage_backoff import StorageBackoff
 from .timers import DEADLINE, WAKE, Timers, Wakeups
 
@@ -83,6 +84,7 @@ class SchedulerState:
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.
         self.requests_taken_in: set[int] = set()
         self.limiter = ConcurrencyLimiter()
+        self.standstill = StandstillWatch()
         self.storage_backoff = StorageBackoff()
         #: The time of the turn before.
         self.latest: Micros = 0

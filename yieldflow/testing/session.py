@@ -18,7 +18,7 @@ from ..scheduler.messages import Ended, Message
 from ..scheduler.scheduler import Scheduler
 from ..scheduler.state import Limits
 from ..store import Checkpoint
-from ..workers import Attempt, Key
+from ..workers import Attempt, Key, Occupant
 from .store import StepperStore
 
 #: All workflows are in memory that can be, however often they crashed.
@@ -91,6 +91,10 @@ class Session(Hooks):
         """Forget an attempt whose time ran out. The end of a cancelled one may still be waited for."""
         if timed_out and self.begun.get(attempt.key) is attempt:
             del self.begun[attempt.key]
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that were begun and are not forgotten."""
+        return list(map(Occupant, self.begun.values()))
 
     # ------------------------------------------------------------------ the hooks
 

@@ -3,7 +3,7 @@
 from .attempt import DEFAULT_LIMITS, Attempt, Completed, Key, SizeLimits, failed, perform
 from .context import ActivityContext, ActivityHost, AttemptInfo, ContextHolder, activity_context, provide_context
 from .pools import Pools
-from .protocols import Engine, Pool, Workers
+from .protocols import Engine, Hold, Occupant, Pool, Workers
 from .slots import current_slot, must_stop_waiting, release_slot_while_waiting
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "Completed",
     "ContextHolder",
     "Engine",
+    "Hold",
     "Key",
+    "Occupant",
     "Pool",
     "Pools",
     "SizeLimits",

@@ -13,6 +13,7 @@ from .._core.history import Codec, Micros, Outcome, Payload, Step, seed_at
 from .._core.options import ActivityOptions
 from .._core.retry import RetryPolicy, may_retry
 from ..log import logger
+from . import forks
 from .context import AttemptInfo
 
 #: Workflow, run and step.
@@ -182,15 +183,23 @@ def run(
     codec: Codec,
     limits: SizeLimits = DEFAULT_LIMITS,
 ) -> Ending:
-    """Run an activity in this thread. Never raises: whatever goes wrong is a failure."""
+    """Run an activity in this thread. Never raises: whatever goes wrong is a failure.
+
+    A child that the activity forks does not come back.
+    """
     try:
         arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
     except BaseException as error:
         return Ending(codec.encode_failure(error), retryable=False)
+    generation = forks.generation
     try:
         result = definition.call(arguments)
     except BaseException as error:
+        if forks.generation != generation:
+            forks.exit_child(error)
         return failed(error, definition, policy, codec)
+    if forks.generation != generation:
+        forks.exit_child()
     return returned(result, definition, codec, limits)
 
 
@@ -206,10 +215,15 @@ async def run_async(
         arguments: dict[str, object] = codec.decode(input)  # type: ignore[assignment]  # encoded from a dict
     except BaseException as error:
         return Ending(codec.encode_failure(error), retryable=False)
+    generation = forks.generation
     try:
         result = await definition.call(arguments)
     except BaseException as error:
+        if forks.generation != generation:
+            forks.exit_child(error)
         return failed(error, definition, policy, codec)
+    if forks.generation != generation:
+        forks.exit_child()
     return returned(result, definition, codec, limits)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
+from . import forks
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -79,12 +81,17 @@ class DaemonThreads(ThreadPoolExecutor):
         while (found := self._next_call(me)) is not None:
             future, call = found
             if future.set_running_or_notify_cancel():
+                generation = forks.generation
                 try:
-                    result = call()
+                    result, failure = call(), None
                 except BaseException as error:
-                    future.set_exception(error)
-                else:
+                    result, failure = None, error
+                if forks.generation != generation:
+                    forks.exit_child(failure)
+                if failure is None:
                     future.set_result(result)
+                else:
+                    future.set_exception(failure)
             # An idle thread is to keep nothing alive.
             del found, future, call
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections import deque
@@ -13,10 +12,11 @@ from contextvars import copy_context
 
 from .._core.history import Failure
 from ..log import LOOK, TOO_LONG, logger, stack_of
+from . import forks
 from .attempt import Attempt, Completed, run_async
 from .context import provide_context
 from .daemon_pool import DaemonThreads
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .slots import Slot, Waits
 
 #: Seconds that cancelled activities are given at a stop to clean up.
@@ -32,7 +32,6 @@ class EventLoop:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._pid = os.getpid()
         threads = DaemonThreads()
         # An activity that waits in `asyncio.to_thread` keeps a thread there, and releases that.
         self._waits = Waits(lambda slot: threads.release(), lambda slot: threads.take_back())
@@ -42,6 +41,8 @@ class EventLoop:
         self._woken = False
         # Changed by the loop's thread only; others take copies.
         self._tasks: dict[Attempt, asyncio.Task[None]] = {}
+        #: Those whose time ran out, and that have not ended: no stop waits for them.
+        self._expired: set[Attempt] = set()
         #: Set once nothing runs and nothing more will.
         self._idle = threading.Event()
         #: True once running activities are being ended: nothing is delivered any more.
@@ -51,6 +52,7 @@ class EventLoop:
         self._thread = threading.Thread(target=self._run, name="yieldflow-event-loop", daemon=True)
         self._thread.start()
         self._watchdog = _Watchdog(self._loop, self._thread)
+        forks.after_fork(self)
 
     def submit(self, attempt: Attempt) -> None:
         """Begin an attempt as soon as the loop comes to it."""
@@ -62,6 +64,10 @@ class EventLoop:
             self._command(self._expire, attempt)
         elif attempt.options.on_cancel != "wait":
             self._command(self._cancel, attempt)
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that are tasks of the loop."""
+        return [*map(Occupant, list(self._tasks)), *(Occupant(attempt, True) for attempt in list(self._expired))]
 
     def close(self) -> None:
         """Begin nothing more, and wake the activities that wait for workflows."""
@@ -93,6 +99,13 @@ class EventLoop:
             self._woken = True
             self._call(self._obey)
 
+    def after_fork(self) -> None:
+        """Have the loop go round no more in a child that an activity on it forked."""
+        if threading.get_ident() == self._thread.ident:
+            self._loop.stop()
+            # These are to be called before it stops. There is no public way to them.
+            getattr(self._loop, "_ready", deque()).clear()
+
     # ------------------------------------------------------------------ on the loop's thread
 
     def _run(self) -> None:
@@ -105,11 +118,22 @@ class EventLoop:
         self._loop.close()
 
     def _run_until(self, over: Callable[[], bool]) -> None:
+        generation = forks.generation
         while not over():
-            # A task that raises one of these keeps it for its awaiters, and would end a program that has
-            # nothing but its loop.
-            with suppress(SystemExit, KeyboardInterrupt):
+            try:
                 self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                # A task that raises one of these keeps it for its awaiters, and would end a program that has
+                # nothing but its loop.
+                pass
+            finally:
+                if forks.generation != generation:
+                    forks.exit_child(
+                        RuntimeError(
+                            "an async activity forked, and its child came to an `await`, or raised in a task of its "
+                            "own: the event loop is its parent's. Fork in a plain activity, or start a program"
+                        )
+                    )
 
     async def _end_tasks(self) -> None:
         """Cancel all tasks, also those that activities made, and wait for them, so that none is torn down half-way."""
@@ -144,10 +168,13 @@ class EventLoop:
     def _expire(self, attempt: Attempt) -> None:
         """Cancel an attempt without waiting for its end: it may catch the cancellation and go on."""
         self._cancel(attempt)
-        self._forget(attempt)
+        if self._tasks.pop(attempt, None) is not None:
+            self._expired.add(attempt)
+        self._note_idle()
 
     def _forget(self, attempt: Attempt) -> None:
         self._tasks.pop(attempt, None)
+        self._expired.discard(attempt)
         self._note_idle()
 
     def _note_idle(self) -> None:
@@ -163,9 +190,6 @@ class EventLoop:
         provide_context(slot)
         policy = attempt.options.retry
         ending = await run_async(attempt.definition, attempt.input, policy, engine.codec, engine.limits)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
         slot.attempt = None
         gave_up = slot.gave_up_waiting and isinstance(ending.outcome, Failure)
         if not (gave_up or self._killed):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._core.options import ASYNC, PROCESS, THREAD
 from .attempt import Attempt, Completed
-from .protocols import Engine, Pool
+from .protocols import Engine, Occupant, Pool
 from .threads import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class Pools:
         pool = self._by_name.get(attempt.options.executor)
         if pool is not None:
             pool.abandon(attempt, timed_out)
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that hold a thread, a process, or another place."""
+        return [occupant for pool in list(self._by_name.values()) for occupant in pool.occupants()]
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -19,7 +20,7 @@ from .._core.errors import EncodingError, WorkerDiedError
 from ..log import logger
 from .attempt import Attempt, Completed, Ending
 from .pipe_protocol import FromWorker, Heartbeat, Loaded, Over, Ready
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .worker_process import WorkerProcess
 
 #: Seconds in which idle processes are to end at a stop, before they are killed.
@@ -51,6 +52,7 @@ class ProcessWorkers:
         self._commands: deque[Callable[[], None]] = deque()
         self._wake_reader, self._wake_writer = multiprocessing.get_context("spawn").Pipe(duplex=False)
         self._woken = False
+        self._pid = os.getpid()
         # Registered after multiprocessing's own handler, which waits for all processes, and so called before it.
         atexit.register(self.kill)
         self._thread = threading.Thread(target=self._manage, name="yieldflow-processes", daemon=True)
@@ -64,6 +66,11 @@ class ProcessWorkers:
         """Kill the process of an attempt, unless its end is to be waited for."""
         self._command(lambda: self._abandon(attempt, timed_out))
 
+    def occupants(self) -> list[Occupant]:
+        """The attempts that have a process."""
+        processes = [(process.attempt, process.timed_out) for process in list(self._processes)]
+        return [Occupant(attempt, timed_out) for attempt, timed_out in processes if attempt is not None]
+
     def close(self) -> None:
         """Begin nothing more, and have idle processes end."""
         self._command(self._close)
@@ -72,11 +79,13 @@ class ProcessWorkers:
         """Wait for what runs; the attempts that are still running."""
         left = None if deadline is None else deadline - time.monotonic()
         self._idle.wait(None if left is None else min(max(0.0, left), threading.TIMEOUT_MAX))
-        attempts = [process.attempt for process in list(self._processes)]
-        return [attempt for attempt in attempts if attempt is not None]
+        return [occupant.attempt for occupant in self.occupants()]
 
     def kill(self) -> None:
         """Kill what still runs, and end the managing thread."""
+        if os.getpid() != self._pid:
+            # A forked child exits, and inherited the call.
+            return
         atexit.unregister(self.kill)
         self._command(self._kill)
         self._thread.join(2 * PATIENCE)
@@ -233,6 +242,7 @@ class ProcessWorkers:
     def _abandon(self, attempt: Attempt, timed_out: bool) -> None:
         for process in self._processes:
             if process.attempt is attempt:
+                process.timed_out = timed_out
                 if timed_out or attempt.options.on_cancel != "wait":
                     process.kill()
                 else:

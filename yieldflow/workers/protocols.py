@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from .._core.history import Codec, Payload
 from .attempt import Attempt, Completed, SizeLimits
+
+#: Why an attempt holds a place: it is waited for, or it has not come back though it was cancelled, or has no time left.
+Hold: TypeAlias = Literal["running", "cancelled", "timed out"]
+
+
+class Occupant(NamedTuple):
+    """An attempt that holds a place where activities run."""
+
+    attempt: Attempt
+    #: True where its time ran out; a thread that it holds has been replaced.
+    timed_out: bool = False
+
+    @property
+    def hold(self) -> Hold:
+        """Why it holds the place."""
+        if self.timed_out:
+            return "timed out"
+        return "cancelled" if self.attempt.cancelled else "running"
 
 
 class Engine(Protocol):
@@ -44,6 +62,9 @@ class Workers(Protocol):
             attempt: Its ``cancelled`` is set.
             timed_out: True where its time ran out; else it was cancelled.
         """
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that hold a place, also those that nobody waits for any more. Any thread may ask."""
 
 
 class Pool(Workers, Protocol):

@@ -8,7 +8,6 @@ and a hand-over must cost next to nothing.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 from contextvars import copy_context
@@ -19,7 +18,7 @@ from .._core.history import Failure
 from ..log import logger
 from .attempt import Attempt, Completed, perform
 from .context import provide_context
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .slots import Slot, Waits
 
 #: Seconds between two looks of `ThreadWorkers.join` whether a thread need be waited for still.
@@ -37,7 +36,6 @@ class ThreadWorkers:
     def __init__(self, count: int, engine: Engine) -> None:
         self._count = count
         self._engine = engine
-        self._pid = os.getpid()
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
         # Guards the fields below, and the slots, which are changed and read in a few instructions.
@@ -104,17 +102,11 @@ class ThreadWorkers:
                 attempt.number, attempt.definition.name, error,
             )  # fmt: skip
 
-    def running(self) -> list[Attempt]:
-        """The attempts that are being made, without those whose time ran out."""
+    def occupants(self) -> list[Occupant]:
+        """The attempts that hold a thread."""
         with self._lock:
-            slots = [slot for slot in self._slots.values() if not slot.abandoned]
-            return [slot.attempt for slot in slots if slot.attempt is not None]
-
-    def abandoned(self) -> list[Attempt]:
-        """The attempts whose time ran out, and that still keep a thread."""
-        with self._lock:
-            slots = [slot for slot in self._slots.values() if slot.abandoned]
-            return [slot.attempt for slot in slots if slot.attempt is not None]
+            slots = list(self._slots.values())
+            return [Occupant(attempt, slot.abandoned) for slot in slots if (attempt := slot.attempt) is not None]
 
     def close(self) -> None:
         """Begin nothing more, and wake the activities that wait for workflows."""
@@ -141,7 +133,7 @@ class ThreadWorkers:
                 if left <= 0:
                     break
                 thread.join(left)
-        return self.running()
+        return [occupant.attempt for occupant in self.occupants() if not occupant.timed_out]
 
     def kill(self) -> None:
         """Do nothing: only its own function or the end of the process ends a thread."""
@@ -224,11 +216,7 @@ class ThreadWorkers:
         if not engine.begin(attempt):
             return None
         # In a context of its own, so that the next attempt finds nothing of it.
-        completed = copy_context().run(perform, attempt, engine.codec, engine.limits)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
-        return completed
+        return copy_context().run(perform, attempt, engine.codec, engine.limits)
 
     def _rejoins(self, slot: Slot) -> bool:
         """True where a thread that comes back after its time works on, since no other could take its place."""

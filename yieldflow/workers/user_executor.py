@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +14,7 @@ from .._core.history import Failure
 from .attempt import Attempt, Completed, Ending, perform
 from .context import provide_context
 from .pipe_protocol import Job
-from .protocols import Engine
+from .protocols import Engine, Occupant
 from .serialization import serialize
 from .slots import Slot, Waits
 from .worker_main import RemoteAttempt
@@ -43,6 +42,8 @@ class UserExecutor:
         # Guards the calls that were handed over and have not ended.
         self._changed = threading.Condition(threading.RLock())
         self._calls: dict[Attempt, _Call] = {}
+        #: Those whose time ran out, and that the executor has not ended: no stop waits for them.
+        self._expired: set[Attempt] = set()
 
     def submit(self, attempt: Attempt) -> None:
         """Hand an attempt to the executor."""
@@ -71,17 +72,25 @@ class UserExecutor:
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """See that it does not begin; an attempt that has begun goes on where the executor cannot end it.
 
-        An attempt whose time ran out is forgotten: it may never end.
+        An attempt whose time ran out is not waited for: it may never end.
         """
         if not timed_out and attempt.options.on_cancel == "wait":
             return
         with self._changed:
             call = self._calls.get(attempt)
-            if timed_out:
-                self._calls.pop(attempt, None)
+            if timed_out and call is not None:
+                del self._calls[attempt]
+                if call.begun:
+                    self._expired.add(attempt)
                 self._changed.notify_all()
         if call is not None and call.future is not None:
             call.future.cancel()
+
+    def occupants(self) -> list[Occupant]:
+        """The attempts that the executor has begun, as far as can be seen from here."""
+        with self._changed:
+            begun = [Occupant(attempt) for attempt, call in self._calls.items() if call.begun]
+            return begun + [Occupant(attempt, True) for attempt in self._expired]
 
     def close(self) -> None:
         """Begin nothing more, and wake the activities that wait for workflows."""
@@ -128,6 +137,7 @@ class UserExecutor:
         with self._changed:
             # Last, since `join` takes an attempt that is missing here for delivered.
             self._calls.pop(call.attempt, None)
+            self._expired.discard(call.attempt)
             self._changed.notify_all()
 
 
@@ -140,7 +150,6 @@ class _Call:
         self.begun = False
         self._engine = engine
         self._waits = waits
-        self._pid = os.getpid()
         self._slot = Slot(engine, waits, attempt)
 
     def begin(self) -> bool:
@@ -156,11 +165,7 @@ class _Call:
         if not self.begin():
             return None
         # In a context of its own, so that the executor's thread keeps nothing of it.
-        completed = copy_context().run(self._perform)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
-        return Ending(*completed[1:4])
+        return Ending(*copy_context().run(self._perform)[1:4])
 
     def _perform(self) -> Completed:
         provide_context(self._slot)

@@ -16,6 +16,7 @@ from .._core.errors import MisplacedCallError
 from .._core.history import Codec, Payload
 from .attempt import Ending, run
 from .context import ActivityContext, ActivityHost, AttemptInfo, ContextHolder, provide_context
+from .forks import flush_output
 from .pipe_protocol import Cancel, FromOwner, FromWorker, Go, Heartbeat, Job, Loaded, Over, Ready, send
 from .serialization import deserialize, rename_main
 
@@ -69,7 +70,6 @@ class _Worker:
         self._codec = codec
         parent = multiprocessing.parent_process()
         self._owner = os.getppid() if parent is None else parent.pid
-        self._pid = os.getpid()
         self._current = ContextHolder()
         self._host: _OverPipe | None = None
         self._inbox: SimpleQueue[Job | Go | None] = SimpleQueue()
@@ -100,11 +100,8 @@ class _Worker:
         self._current.context = _context(job, self._codec, self._host)
         # In a context of its own, so that the next attempt finds nothing of it.
         ending = copy_context().run(run, definition, job.input, policy, self._codec, job.limits)
-        if os.getpid() != self._pid:
-            # The activity forked, and the child came back from it: that is no worker.
-            os._exit(0)
         self._current.context = None
-        _flush_output()
+        flush_output()
         return ending
 
     def send(self, message: FromWorker) -> None:
@@ -165,7 +162,7 @@ class RemoteAttempt:
             return run(definition, self._job.input, policy, self._codec, self._job.limits)
 
         ending = copy_context().run(make)
-        _flush_output()
+        flush_output()
         return ending
 
 
@@ -183,10 +180,3 @@ class _OutOfReach:
 
 def _context(job: Job, codec: Codec, host: ActivityHost) -> ActivityContext:
     return ActivityContext(job.info, codec, host, job.details, job.limits.details)
-
-
-def _flush_output() -> None:
-    """Have printed text seen, however this process ends."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()

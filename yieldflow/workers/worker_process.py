@@ -68,6 +68,8 @@ class WorkerProcess:
         #: The attempt that it has, and whether that has begun.
         self.attempt: Attempt | None = None
         self.begun = False
+        #: True once the time of its attempt ran out.
+        self.timed_out = False
         #: True once it was told to end, or killed.
         self.unwanted = False
         #: True once nothing more is to be read from it.

@@ -16,10 +16,12 @@ returns 200 MB
 changes its arguments
     nothing else sees it: each attempt gets its own
 never returns
-    with a `timeout`: the attempt fails, another thread takes its place, and the log and `health()` tell of the thread.
-    Without one, or once it is cancelled, it keeps its worker
+    with a `timeout`: the attempt fails, another thread takes its place, and the log tells of the thread. Without one,
+    or once it is cancelled, it keeps its worker. `health().attempts` lists every attempt that holds a worker, since
+    when and why; and where work waits and nothing has begun for a minute, a warning lists them once
 forks
-    a child that comes back from the activity ends there; the parent goes on
+    the parent goes on. A child that comes back from the activity exits there as a program does: with 0, with what
+    `sys.exit` was given, or with its traceback and 1. On the event loop it exits at its first `await`, with 1
 starts threads
     they are its own; `activity_context()` is not for them
 starts programs

@@ -1,0 +1,69 @@
+"""Warns where attempts wait for a worker and none begins for long, of the attempts that hold the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._core.history import to_datetime
+from ..log import logger
+from ..workers import Attempt, Key, Occupant, Workers
+
+#: So many looks, about a second apart, find the same attempt waiting longest before it is warned of. Looks are counted
+#: and not time, since the clock may be set forward.
+TOO_MANY = 60
+#: So many further looks come before a next warning: where attempts are long, nothing is amiss.
+QUIET = 3600
+#: So many attempts are listed at most.
+LISTED = 20
+
+
+class StandstillWatch:
+    """Looks now and then for the attempt that waits longest: where it never moves, nothing does."""
+
+    def __init__(self) -> None:
+        self._longest: Attempt | None = None
+        #: How often that was found.
+        self._looks = 0
+        self._quiet = 0
+
+    def look(self, waiting: Mapping[Key, Attempt], workers: Workers) -> None:
+        """Look once, and warn if it is time for that.
+
+        Args:
+            waiting: The attempts that no worker has begun, those first that wait longest. Other threads take some out.
+            workers: The workers.
+        """
+        self._quiet = max(0, self._quiet - 1)
+        try:
+            longest = next(iter(waiting.values()), None)
+        except RuntimeError:
+            # One was taken out just now, so that things move.
+            longest = None
+        if longest is None or longest is not self._longest:
+            self._longest, self._looks = longest, 0
+            return
+        self._looks += 1
+        if self._looks >= TOO_MANY and not self._quiet:
+            self._quiet = QUIET
+            _warn(longest, len(waiting), workers.occupants())
+
+
+def _warn(attempt: Attempt, waiting: int, occupants: list[Occupant]) -> None:
+    occupants.sort(key=lambda occupant: occupant.attempt.begun_at or 0)
+    listed = [_line(occupant) for occupant in occupants[:LISTED]]
+    if len(occupants) > LISTED:
+        listed.append(f"and {len(occupants) - LISTED} others")
+    logger.warning(
+        "activity %r of workflow %s has waited for a worker for over a minute, and no attempt before it has begun. "
+        "Attempts that wait: %d. health().attempts lists those that hold the workers:\n%s",
+        attempt.definition.name, attempt.workflow_id, waiting, "\n".join(listed) or "none",
+    )  # fmt: skip
+
+
+def _line(occupant: Occupant) -> str:
+    attempt = occupant.attempt
+    since = "not begun" if attempt.begun_at is None else f"since {to_datetime(attempt.begun_at):%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"  {attempt.definition.name!r} (attempt {attempt.number}) of workflow {attempt.workflow_id}, step "
+        f"{attempt.step}: {occupant.hold}, {since}, on {attempt.worker}"
+    )
