@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +263,94 @@ def test_the_lock_file_is_as_private_as_the_database(path: Path) -> None:
         os.umask(before)
 
     assert path.with_name(f"{path.name}-lock").stat().st_mode == path.stat().st_mode
+
+
+def test_the_lock_file_is_private_from_its_first_moment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When SQLite opens the lock file it has the mode of the database already: at no time may others lock it."""
+    modes = []
+    connect = sqlite3.connect
+
+    def look_first(name: str, **options: Any) -> Any:
+        if "-lock?" in name:
+            lock = path.with_name(f"{path.name}-lock")
+            modes.append(stat.S_IMODE(lock.stat().st_mode) if lock.exists() else None)
+        return connect(name, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", look_first)
+    before = os.umask(0)
+    try:
+        assert is_free(path)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
+@pytest.mark.parametrize("planted", ["to nothing", "to a file", "to the database"])
+def test_a_symlink_in_place_of_the_lock_file_is_not_followed(path: Path, tmp_path: Path, planted: str) -> None:
+    """A symlink that somebody planted is refused by its name, and what it leads to is neither made nor touched."""
+    lock, other = path.with_name(f"{path.name}-lock"), tmp_path / "other"
+    if planted == "to a file":
+        other.touch(mode=0o644)
+    lock.symlink_to(path if planted == "to the database" else other)
+    before = {each: each.lstat() for each in tmp_path.iterdir()}
+
+    with pytest.raises(DatabaseOpenError, match="-lock: the lock file cannot be opened: it is a symlink: remove it"):
+        Ownership(path).acquire()
+    assert not Ownership(path).taken()
+    assert {each: each.lstat() for each in tmp_path.iterdir()} == before
+
+
+def test_a_lock_file_that_is_exchanged_while_it_is_opened_is_not_trusted(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock on a file that came between the look and the opening is none."""
+    lock, connect = path.with_name(f"{path.name}-lock"), sqlite3.connect
+    assert is_free(path)
+
+    def exchange_first(name: str, **options: Any) -> Any:
+        if "-lock?" in name:
+            lock.unlink()
+            lock.touch()
+        return connect(name, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", exchange_first)
+    with pytest.raises(DatabaseOpenError, match="was replaced while it was opened"):
+        Ownership(path).acquire()
+    monkeypatch.undo()
+    assert is_free(path)
+
+
+def test_who_may_only_read_the_lock_file_owns_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite lets everybody have a lock for writing on a file that may only be read: two would own the database."""
+    assert is_free(path)
+    access = os.access
+    monkeypatch.setattr(
+        os,
+        "access",
+        lambda name, mode: access(name, mode) and not (str(name).endswith("-lock") and mode & os.W_OK),
+    )
+    with pytest.raises(DatabaseOpenError, match="may not read and write the lock file: give it the user and the mode"):
+        Ownership(path).acquire()
+
+
+def test_those_who_look_for_an_owner_see_none_in_each_other(path: Path) -> None:
+    """Whether a file has an owner is asked by many at a time, and none of them is taken for it."""
+    assert is_free(path)
+    with closing(sqlite3.connect(path.with_name(f"{path.name}-lock"), isolation_level=None)) as looking:
+        looking.execute("begin")
+        looking.execute("select * from sqlite_master").fetchall()  # as another does that looks
+        assert not Ownership(path).taken()
+
+
+def test_only_sqlite_opens_the_files_of_a_database_in_use(path: Path) -> None:
+    """To close any other descriptor of the database, its shared memory or its lock would drop the owner's locks."""
+    with Program("opens", path) as program:
+        opened = set(iter(program.line, "end"))
+        assert program.end() == 0
+
+    name = path.name
+    assert opened <= {f"makes {name}-lock", f"reads {name}-wal", f"reads {name}-journal"}
+    assert f"reads {name}-wal" in opened
 
 
 def test_a_busy_database_does_not_keep_its_owner_away(path: Path) -> None:

@@ -73,6 +73,22 @@ def test_what_is_no_store_is_refused_and_left_alone(path: Path, kind: str) -> No
     assert sorted(os.listdir(path.parent)) == names
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("kind", ["a symlink", "no regular file"])
+def test_what_was_planted_beside_a_file_is_refused(path: Path, suffix: str, kind: str) -> None:
+    """SQLite would write through a symlink in place of a file of its own, and wait for ever at a pipe: it is named."""
+    SqliteStore(path).close()
+    beside, other = Path(f"{path}{suffix}"), path.with_name("other")
+    other.write_text("notes")
+    beside.symlink_to(other) if kind == "a symlink" else os.mkfifo(beside)
+
+    with pytest.raises(DatabaseOpenError, match=f"{suffix}: is {kind}, where SQLite keeps a file of its own: remove"):
+        SqliteStore(path)
+    assert other.read_text() == "notes"
+    beside.unlink()
+    SqliteStore(path).close()
+
+
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     """A path into a directory that is not there is refused with the directory's name; none is made."""
     with pytest.raises(DatabaseOpenError, match=r"there is no directory .*/missing: create it, or mend the path"):

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -68,6 +69,13 @@ def refuse_hard_links(path: str) -> None:
             f"{path}: the file has {links} names (hard links), and under each it would seem to be another database, "
             "without an owner: keep one of them, and make the others symlinks"
         )
+
+
+def other_kind(found: os.stat_result) -> str | None:
+    """Return why a file beside the database, by its `os.lstat`, cannot be used by SQLite; None if it may be."""
+    if stat.S_ISLNK(found.st_mode):
+        return "a symlink"
+    return None if stat.S_ISREG(found.st_mode) else "no regular file"
 
 
 def uri(path: str, options: str) -> str:
@@ -178,6 +186,11 @@ def _check_place(path: str) -> None:
                 f"{path}: you may not read and write this file: give yourself the permission, or choose another"
             )
         refuse_hard_links(path)
+    for name in (f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        with suppress(FileNotFoundError):
+            other = other_kind(os.lstat(name))
+            if other is not None:
+                raise DatabaseOpenError(f"{name}: is {other}, where SQLite keeps a file of its own: remove it")
 
 
 def _create_empty(path: str) -> None:

@@ -7,14 +7,18 @@ import os
 import socket
 import sqlite3
 import stat
+import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from .._core.errors import DatabaseInUseError, DatabaseOpenError
-from .connections import is_busy, refuse_hard_links, resolve, uri
+from .connections import is_busy, other_kind, refuse_hard_links, resolve, uri
 
 READ_OWNER = "select value from meta where key = 'owner'"
 WRITE_OWNER = "insert or replace into meta (key, value) values ('owner', ?)"
+
+# Making the lock file means closing a descriptor of it, which drops the lock if another thread holds it by then.
+_making = threading.Lock()
 
 #: Seconds for which to try. Among two that try at the same moment, the first to back off lets the other win.
 PATIENCE = 0.25
@@ -51,9 +55,11 @@ class Ownership:
             return
         self.release()  # After a fork: what the child was left with is not the lock.
         refuse_hard_links(self.path)
+        self._make()
+        before = self._look()
         try:
             connection = sqlite3.connect(
-                uri(self.lock, "mode=rwc"), uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
+                uri(self.lock, "mode=rw"), uri=True, isolation_level=None, timeout=PATIENCE, check_same_thread=False
             )
         except sqlite3.Error as error:
             raise DatabaseOpenError(f"{self.lock}: the lock file cannot be opened: {error}") from error
@@ -71,24 +77,70 @@ class Ownership:
             raise DatabaseOpenError(
                 f"{self.lock}: the lock file cannot be used: {error}: remove it if it is not yieldflow's"
             ) from error
+        try:
+            if not os.path.samestat(before, self._look()):
+                raise DatabaseOpenError(f"{self.lock}: the lock file was replaced while it was opened: start again")
+        except DatabaseOpenError:
+            connection.close()
+            raise
         self._held, self._holder = connection, os.getpid()
-        with suppress(OSError):
-            # Whoever may read a file may lock it, so the lock file is as private as the database.
-            os.chmod(self.lock, stat.S_IMODE(os.stat(self.path).st_mode))
         self._sign()
+
+    def _make(self) -> None:
+        """Make the lock file where there is none, as private as the database: whoever may read a file may lock it."""
+        with _making:
+            try:
+                file = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return
+            except OSError as error:
+                raise DatabaseOpenError(f"{self.lock}: the lock file cannot be made: {error.strerror}") from error
+            try:
+                with suppress(OSError):
+                    database = os.stat(self.path)
+                    if os.geteuid() == 0:
+                        # As SQLite does with its own files: else the database's user could start nothing any more.
+                        os.fchown(file, database.st_uid, database.st_gid)
+                    os.fchmod(file, stat.S_IMODE(database.st_mode))
+            finally:
+                os.close(file)
+
+    def _look(self) -> os.stat_result:
+        """Return what the system says of the lock file.
+
+        Raises:
+            DatabaseOpenError: It is something else, or cannot be locked.
+        """
+        try:
+            found = os.lstat(self.lock)
+        except OSError as error:
+            raise DatabaseOpenError(f"{self.lock}: the lock file cannot be opened: {error.strerror}") from error
+        other = other_kind(found)
+        if other is not None:
+            raise DatabaseOpenError(f"{self.lock}: the lock file cannot be opened: it is {other}: remove it")
+        # SQLite opens what may not be written all the same, and then locks out nobody.
+        if not os.access(self.lock, os.R_OK | os.W_OK):
+            raise DatabaseOpenError(
+                f"{self.lock}: you may not read and write the lock file: give it the user and the mode of the database"
+            )
+        return found
 
     def taken(self) -> bool:
         """Return whether the file has an owner now."""
         if self._held is not None:
             return True
-        if not os.path.exists(self.lock):
+        try:
+            if other_kind(os.lstat(self.lock)) is not None:
+                return False
+        except OSError:
             return False
-        with closing(sqlite3.connect(uri(self.lock, "mode=rw"), uri=True, isolation_level=None, timeout=0)) as lock:
-            try:
-                lock.execute("begin exclusive")
-            except sqlite3.Error:
-                return True
-            return False
+        try:
+            # It only reads, so that those who look at the same moment do not take one another for the owner.
+            with closing(sqlite3.connect(uri(self.lock, "mode=ro"), uri=True, isolation_level=None, timeout=0)) as lock:
+                lock.execute("select 1 from sqlite_master").fetchall()
+        except sqlite3.Error as error:
+            return is_busy(error)
+        return False
 
     def release(self) -> None:
         """Stop being the owner; a second call does nothing."""

@@ -15,6 +15,8 @@ The file belongs on a local disk: SQLite's locks do not hold on network file sys
 
 - Never open the database or the files beside it otherwise than by SQLite in a process that has it open (for a backup
   or a checksum of the folder, say): closing any such file drops SQLite's locks for the whole process.
+- The `-lock` file is made with the user and the mode of the database. Whoever is to start an orchestrator must be able
+  to write it. A symlink in its place is refused.
 - Never remove the `-lock` file while an orchestrator is started on the database: a second one could start then. The
   first stops when it sees that, within a quarter of a second; activities that it began till then may run twice.
 """
