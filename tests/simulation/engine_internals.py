@@ -49,6 +49,7 @@ def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
 def evict_idle(scheduler: Scheduler, now: Micros) -> None:
     """Drop all generators from memory that may be dropped, as if they had been idle for long."""
     before, residency.IDLE = residency.IDLE, 0
+    scheduler._state.next_look = now
     try:
         scheduler._finish(Turn(now))
     finally:

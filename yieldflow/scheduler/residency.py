@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from .._core.children import child_id, has_given_id, invocation_of
@@ -31,6 +31,8 @@ from .turn import Turn
 
 #: For how long nothing has happened in a workflow before its row says until when it rests.
 REST: Micros = 1_000_000
+#: How often it is looked at who rests.
+LOOK_INTERVAL: Micros = 250_000
 #: For how long nothing has happened, and nothing is due, before it leaves memory though there is room.
 IDLE: Micros = 60_000_000
 #: So many are looked at in a turn, beyond those that are too many: what cannot leave is looked at again later.
@@ -336,12 +338,22 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 # ---------------------------------------------------------------------- out of memory
 
 
-def note_rest(state: SchedulerState, turn: Turn) -> None:
+def let_rest(state: SchedulerState, turn: Turn) -> None:
+    """Note until when workflows rest, and choose those that leave: from time to time, or while memory is wanted."""
+    is_due = turn.now >= state.next_look
+    if is_due:
+        state.next_look = turn.now + LOOK_INTERVAL
+        _note_rest(state, turn)
+    if is_due or len(state.workflows.live) + len(turn.created) > state.max_live:
+        _choose_leaving(state, turn)
+
+
+def _note_rest(state: SchedulerState, turn: Turn) -> None:
     """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
-    active, expecting = state.workflows.active, state.expecting
-    for workflow_id, since in list(islice(active.items(), LOOKS)):
-        if since + REST > turn.now:
-            break
+    active = state.workflows.active
+    due = list(islice(takewhile(lambda each: each[1] + REST <= turn.now, active.items()), LOOKS))
+    expecting = state.expecting if due else ()
+    for workflow_id, _ in due:
         if workflow_id in expecting or turn.changed(workflow_id) is not None:
             # Perhaps in the next turn.
             continue
@@ -366,7 +378,7 @@ def _may_rest_until(workflow: TrackedWorkflow, turn: Turn) -> Micros | None:
     return rests_until(live)
 
 
-def choose_leaving(state: SchedulerState, turn: Turn) -> None:
+def _choose_leaving(state: SchedulerState, turn: Turn) -> None:
     """Choose the workflows that leave memory with this turn: those that wait longest, while they are too many.
 
     Their order is put right when one comes to the front in which something happened meanwhile, as the clock algorithm
@@ -378,14 +390,13 @@ def choose_leaving(state: SchedulerState, turn: Turn) -> None:
     may_stay = LOOKS if excess <= 0 else STAYING + 2 * (len(turn.units) + len(turn.created))
     behind: list[tuple[TrackedWorkflow, Micros]] = []
     for workflow in live.values():
-        generator = workflow.live
+        placed_at, touched = (0, 0) if workflow.live is None else (workflow.live.placed_at, workflow.live.touched)
         is_wanted = excess > len(turn.leaving)
-        has_waited = generator is None or generator.placed_at + IDLE <= turn.now
-        if looks <= 0 or may_stay <= 0 or not (is_wanted or has_waited):
+        if looks <= 0 or may_stay <= 0 or not (is_wanted or placed_at + IDLE <= turn.now):
             break
         looks -= 1
-        if generator is not None and generator.touched > generator.placed_at:
-            behind.append((workflow, generator.touched))
+        if touched > placed_at and (is_wanted or touched + IDLE > turn.now):
+            behind.append((workflow, touched))
         elif workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             may_stay -= 1
             # It is looked at again once as much time has passed.

@@ -57,11 +57,10 @@ from .messages import (
 )
 from .requests import handle
 from .residency import (
-    choose_leaving,
     close_leaving,
     find_unfinished,
+    let_rest,
     load_pending,
-    note_rest,
     settle_at_stop,
 )
 from .state import Limits, SchedulerState
@@ -135,7 +134,7 @@ class Scheduler:
         state, turn = self._state, Turn(now)
         if now < state.latest:
             # The clock was set back: what was due soon is not to wait until that time comes again.
-            self._next_poll = self._next_long_running = state.storage_backoff.until = now
+            self._next_poll = self._next_long_running = state.storage_backoff.until = state.next_look = now
         state.latest = now
         if now >= self._next_poll or now >= state.wakeups.next_page:
             self._poll(turn)
@@ -160,8 +159,7 @@ class Scheduler:
     def _finish(self, turn: Turn) -> None:
         """Write the turn, and have all leave that waited for that."""
         state = self._state
-        note_rest(state, turn)
-        choose_leaving(state, turn)
+        let_rest(state, turn)
         if turn.units:
             try:
                 commit(state, turn.units, turn)
@@ -169,7 +167,8 @@ class Scheduler:
                 # Nothing goes on in this session, which does not track the new ones yet.
                 turn.close_created()
                 raise
-        close_leaving(state, turn)
+        if turn.leaving:
+            close_leaving(state, turn)
         # Last, since from here on the workers' threads compete with this one.
         for attempt in turn.attempts:
             state.workers.submit(attempt)

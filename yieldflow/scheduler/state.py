@@ -88,6 +88,8 @@ class SchedulerState:
         self.storage_backoff = StorageBackoff()
         #: The time of the turn before.
         self.latest: Micros = 0
+        #: When it is looked at next who rests.
+        self.next_look: Micros = 0
         #: False once nothing more is to begin.
         self.dispatching = True
 
