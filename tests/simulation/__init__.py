@@ -11,6 +11,7 @@
 | `promises` | all that is held to, by name |
 | `books`, `ledger` | what is true, kept from outside; each commit is entered and checked |
 | `delivery_checks` | requests, signals, ends of children, and what code sees |
+| `context_checks` | what code finds in its context variables |
 | `attempts` | retries, time limits of activities, and counted recoveries |
 | `liveness_checks` | nothing too early, nothing too late, nothing forgotten |
 | `rewinds` | what a retry, a fork and a deletion leave |

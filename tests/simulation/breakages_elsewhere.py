@@ -6,6 +6,7 @@ Like those of the scheduler in `breakages`, each patches one place, and the simu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -14,12 +15,14 @@ from tests.support.engine import SECOND
 from yieldflow._core import execution
 from yieldflow._core.definitions import ActivityInvocation
 from yieldflow._core.errors import WorkflowNotEndedError
+from yieldflow._core.execution import Execution
 from yieldflow._core.history import (
     Signal,
     to_datetime,
 )
 from yieldflow._core.nodes import Leaf
 from yieldflow._core.steps import Steps
+from yieldflow._core.tree import Tree
 from yieldflow.orchestrator import handle, retry_plan
 from yieldflow.sqlite import statements, writing
 from yieldflow.sqlite.row_checks import Row
@@ -133,6 +136,22 @@ def wait_on_cancel_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Steps, "_stays", abandoned)
 
 
+def one_context_for_all(patch: pytest.MonkeyPatch) -> None:
+    """All workflows share their context variables."""
+    shared = Context()
+    patch.setattr(execution, "Context", lambda: shared)
+
+
+def one_context_for_all_branches(patch: pytest.MonkeyPatch) -> None:
+    """The branches of a workflow share their context variables."""
+    patch.setattr(Tree, "_copied_context", lambda self, yielder: None)
+
+
+def closed_in_another_context(patch: pytest.MonkeyPatch) -> None:
+    """A workflow that leaves memory cleans up in the context of the scheduler."""
+    patch.setattr(Execution, "close", Execution._close)
+
+
 # ---------------------------------------------------------------------- of the file
 
 
@@ -177,6 +196,9 @@ BREAKAGES_ELSEWHERE: list[Callable[[pytest.MonkeyPatch], None]] = [
     delete_takes_awaited_children,
     final_failures_retried,
     wait_on_cancel_ignored,
+    one_context_for_all,
+    one_context_for_all_branches,
+    closed_in_another_context,
 ]
 
 #: Found only on SQLite.

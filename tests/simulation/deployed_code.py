@@ -37,6 +37,7 @@ from yieldflow import (
     workflow,
 )
 
+from .context_checks import CONTEXTS
 from .programs import OWN, SHARED, Program
 
 BEGIN = datetime.fromtimestamp(START / 1e6, UTC)
@@ -85,10 +86,12 @@ class Code:
 
         @workflow(registry=self.registry)
         def program(tree: Program) -> Flow[Any]:
+            CONTEXTS.check_clean("a workflow")
             return (yield from self.interpret(tree))
 
         @workflow(name=LATE, registry=self.registry)
         def late(tree: Program) -> Flow[Any]:
+            CONTEXTS.check_clean("a workflow")
             return (yield from self.interpret(tree))
 
         self.program, self.late = program, late
@@ -161,7 +164,10 @@ class Code:
         """Run a program and return its result."""
         kind, *parts = tree
         if kind in LEAVES:
-            return (yield self.leaf(tree))
+            mine = CONTEXTS.begin_step()
+            value = yield self.leaf(tree)
+            CONTEXTS.end_step(mine, parts[0])
+            return value
         return (yield from getattr(self, f"_{kind}")(*parts))
 
     def member(self, tree: Program) -> Any:
@@ -242,6 +248,7 @@ class Code:
     def _finally(self, number: int, part: Program, cleanup: Program) -> Flow[Any]:
         self.due.append(number)
         ended = "failed"
+        begun = CONTEXTS.begin_cleanup()
         try:
             value = yield self.interpret(part)
             ended = "returned"
@@ -249,6 +256,7 @@ class Code:
             ended = "cancelled"
             raise
         finally:
+            CONTEXTS.end_cleanup(begun, number)
             # Counted first, since a cancellation may come in the midst of the cleanup.
             self.cleaned.append(number)
             yield self._catch(["sequence", cleanup, ["act", number, "work", 0]])

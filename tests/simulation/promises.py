@@ -25,6 +25,7 @@ class Promise(StrEnum):
     PAUSED = "what is suspended or stalled goes on only when it is resumed or is to end"
     CHILDREN = "a parent is given the ends of its children as they were"
     SEEN = "code sees the time of what led to it, and what it says of its progress is kept"
+    CONTEXTS = "code finds in its context variables what it has set itself, and nothing else"
     BACK = "a retry and a fork leave what was before their place, and nothing that came since"
     GONE = "what is deleted has ended, nobody waits for it, and nothing else goes"
     TWIN = "what goes wrong changes no outcome"

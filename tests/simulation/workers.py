@@ -15,6 +15,7 @@ from yieldflow.scheduler.messages import HeartbeatReceived, Message
 from yieldflow.workers import Attempt, Completed, Occupant, failed
 from yieldflow.workers.attempt import Ending, returned
 
+from .context_checks import CONTEXTS
 from .ledger import Ledger
 from .liveness_checks import check_dispatched
 from .plan import Dice
@@ -82,6 +83,7 @@ class SimulatedWorkers:
     def submit(self, attempt: Attempt) -> None:
         """Take an attempt in; it begins a little later, once a worker is free."""
         self._world.ledger.dispatched(attempt)
+        CONTEXTS.check_clean("the worker of an attempt")
         check_dispatched(self._world.ledger, attempt)
         self._world.note("dispatch", attempt)
         self._queue.append(attempt)

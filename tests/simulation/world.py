@@ -23,6 +23,7 @@ from yieldflow.workers import Attempt
 
 from .books import Status
 from .clients import Clients
+from .context_checks import CONTEXTS
 from .deployed_code import AFTER, BEFORE, Code
 from .disk_checks import End, check_end, compare_all, compare_changed, steady_flows
 from .engine_internals import (
@@ -91,6 +92,7 @@ class World:
         self._events: list[tuple[Micros, int, Callable[[], None]]] = []
         self._numbers = count()
         self._faults: dict[int, list[Fault]] = {}
+        CONTEXTS.mixed.clear()
         self._sessions: list[Scheduler] = []
         for fault in plan.faults:
             if fault.kind in BETWEEN:
@@ -329,6 +331,7 @@ class World:
             raise Violation(Promise.DEFECT, repr(error)) from error
         self.ledger.checked[Promise.DEFECT] += 1
         self.ledger.turn_is_over()
+        self.ledger.check(Promise.CONTEXTS, not CONTEXTS.mixed, *CONTEXTS.mixed)
         errors = phase_errors(self.scheduler)
         self.ledger.check(Promise.PHASES, not errors, *errors)
         failed = self.disk.tried - self.disk.committed - failed

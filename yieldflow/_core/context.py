@@ -2,7 +2,8 @@
 
 While an execution drives a generator, `driving()` is that execution, as the `Driving` that it is. Commands note
 themselves there when they are made, so that a forgotten one can be reported with the line that made it; the
-workflow's logger asks there whether it is a replay. Each thread has its own: in those of workers it is None.
+workflow's logger asks there whether it is a replay. Each thread has its own: in those of workers it is None, also
+where they run in a copy of a workflow's `contextvars` context.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import islice
 from threading import get_ident
@@ -68,56 +68,33 @@ class Driving:
         return made
 
 
-class CurrentExecution:
-    """The place that says which execution is driven in one context of one thread."""
-
-    __slots__ = ("execution", "thread")
-
-    def __init__(self) -> None:
-        self.execution: Driving | None = None
-        #: A copy of the context, as `asyncio.to_thread` makes it for another thread, holds this place too.
-        self.thread = get_ident()
-
-
-# Set once in each context of a thread, and never by `undriven`: the garbage collector may close an execution in the
-# midst of `ContextVar.set`, and CPython crashes where one `set` runs inside another.
-_current: ContextVar[CurrentExecution | None] = ContextVar("yieldflow_driving", default=None)
+#: The execution that each thread drives, by the thread's number. An execution enters itself, and afterwards what was
+#: there before: a workflow's code may drive another. (No context variable: a thread that works in a copy of the
+#: context, as by `asyncio.to_thread`, is not driven.)
+driven: dict[int, Driving] = {}
 
 
 def driving() -> Driving | None:
-    """Return the execution that is driven in this context of this thread, or None."""
-    here = _current.get()
-    return None if here is None or here.thread != get_ident() else here.execution
-
-
-def current_execution() -> CurrentExecution:
-    """Return the place that says which execution is driven in this context of this thread."""
-    here = _current.get()
-    if here is None or here.thread != get_ident():
-        here = CurrentExecution()
-        _current.set(here)
-    return here
+    """Return the execution that this thread drives, or None."""
+    return driven.get(get_ident())
 
 
 @contextmanager
 def undriven() -> Iterator[None]:
     """Let no commands be heard that the body makes."""
-    here = _current.get()
-    if here is None or here.thread != get_ident():
-        yield
-        return
-    before, here.execution = here.execution, None
+    thread = get_ident()
+    before = driven.pop(thread, None)
     try:
         yield
     finally:
-        here.execution = before
+        if before is not None:
+            driven[thread] = before
 
 
 def note_made(command: object, holds: object = None) -> None:
     """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
     # As `driving` says, without the call: this is at every command.
-    here = _current.get()
-    current = None if here is None or here.thread != get_ident() else here.execution
+    current = driven.get(get_ident())
     if current is not None:
         if holds is not None and current.made:
             note_used(holds)

@@ -7,13 +7,19 @@ next number, a gather begins its members, and a generator in a gather is a new b
 that started it, which ends only when its tasks have. That is one turn. Nothing but the events
 decides what happens, so applying the same events again (replay) leads to the same steps (see `steps`).
 
+All of this happens in a `contextvars` context that the execution has for itself, empty at first, also where the
+generators are closed; branches have copies of it, as asyncio's tasks have. So what the user's code sets there, as
+`decimal.localcontext` does, reaches neither another workflow nor the host.
+
 After an exception from `apply` the execution is of no use: build another from the history. `close` always works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from hashlib import blake2b
+from threading import get_ident
 from types import GeneratorType
 from typing import Any
 from uuid import UUID
@@ -31,7 +37,7 @@ from .commands import (
     WaitSignal,
     show,
 )
-from .context import WorkflowInfo, current_execution, note_used, undriven, unyielded
+from .context import WorkflowInfo, driven, note_used, undriven, unyielded
 from .definitions import ActivityInvocation, ContinueAsNew, Workflow, WorkflowInvocation
 from .errors import (
     Cancelled,
@@ -119,6 +125,7 @@ class Execution(Steps):
         self.over = False
         self.applied = 0
         self.open = {}
+        self._context = Context()
         self._definition = definition
         self._arguments = arguments
         self._seed = seed
@@ -160,9 +167,12 @@ class Execution(Steps):
             ReplayMismatchError: The code leads to other steps.
             EncodingError: A recorded value cannot be read back.
         """
+        return self._context.run(self._replay)
+
+    def _replay(self) -> Advance:
         advance = NO_ADVANCE
         for event in self._history.events:
-            advance = self.apply(event)
+            advance = self._apply(event)
         for number in self.open:
             if number in self._history.dropped:
                 hint = "This code still waits for it, and it was recorded as cancelled."
@@ -187,11 +197,15 @@ class Execution(Steps):
             ReplayMismatchError: It is recorded, and the code leads to other steps.
             EncodingError: The outcome, or the input, cannot be read back.
         """
+        return self._context.run(self._apply, event, silent)
+
+    def _apply(self, event: Event, silent: bool | None = None) -> Advance:
         self.comparing = comparing = self.applied < len(self._history.events)
         self.silent = comparing if silent is None else silent
         self._advance = advance = Advance()
-        here = current_execution()
-        before, here.execution = here.execution, self
+        thread = get_ident()
+        before = driven.get(thread)
+        driven[thread] = self
         try:
             if event.at > self._now:
                 self._now = event.at
@@ -199,7 +213,10 @@ class Execution(Steps):
             while True:
                 # It grows meanwhile.
                 for branch in self._runnable:
-                    self._drive(branch)
+                    if branch.context is None:
+                        self._drive(branch)
+                    else:
+                        branch.context.run(self._drive, branch)
                 if not self._later:
                     break
                 self._runnable.clear()
@@ -208,7 +225,10 @@ class Execution(Steps):
                 found = unyielded(self, ended=self.over)
                 advance.unyielded = [(show(command), line) for command, line in found]
         finally:
-            here.execution = before
+            if before is None:
+                del driven[thread]
+            else:
+                driven[thread] = before
             self._runnable.clear()
             self._taken = None
             self._advance = NO_ADVANCE
@@ -232,6 +252,9 @@ class Execution(Steps):
 
     def close(self) -> None:
         """Close the generators: plain code in a ``finally`` runs, commands are not heard."""
+        self._context.run(self._close)
+
+    def _close(self) -> None:
         # The garbage collector may come here in the midst of another workflow, whose commands these are not.
         with undriven():
             for node in from_below(self._root, into_cancelled=True) if self._root is not None else ():
@@ -357,7 +380,7 @@ class Execution(Steps):
         if self._taken is None:
             self._taken = set()
         self._taken.add(body)
-        branch = Branch(parent, slot, body)
+        branch = Branch(parent, slot, body, self._copied_context(yielder))
         self._runnable.append(branch)
         return branch
 

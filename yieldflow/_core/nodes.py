@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from contextvars import Context
 from operator import attrgetter
 from types import CodeType, GeneratorType
 from typing import Any, TypeAlias
@@ -79,6 +80,7 @@ class Branch(Node):
 
     __slots__ = (
         "cancelled",
+        "context",
         "delegated",
         "ended",
         "outcome",
@@ -89,9 +91,12 @@ class Branch(Node):
         "waiting_for",
     )
 
-    def __init__(self, parent: Node | None, slot: int, body: Body) -> None:
+    def __init__(self, parent: Node | None, slot: int, body: Body, context: Context | None = None) -> None:
         self.parent = parent
         self.slot = slot
+        #: The context in which it is driven and closed; None for the branch of the workflow itself, which has the
+        #: execution's.
+        self.context = context
         #: The body, and above it the helpers that it yielded: the last one runs.
         self.stack = [body]
         self.waiting_for: Node | None = None
@@ -149,6 +154,12 @@ class Branch(Node):
     def close(self) -> None:
         """End the generators without a command being heard; what their ``finally`` raises is dropped."""
         self.ended = True
+        if self.context is None:
+            self._close()
+        else:
+            self.context.run(self._close)
+
+    def _close(self) -> None:
         while self.stack:
             # User code on its way out: what it raises has no receiver.
             with suppress(BaseException):
@@ -170,11 +181,13 @@ class Tasks:
 class TaskNode(Node):
     """A task with those that wait for it. Its parent is the branch that started it."""
 
-    __slots__ = ("branch", "cancelled", "command", "member", "settled", "source", "told", "waits")
+    __slots__ = ("branch", "cancelled", "command", "context", "member", "settled", "source", "told", "waits")
 
-    def __init__(self, branch: Branch, source: str, command: Yieldable[Any]) -> None:
+    def __init__(self, branch: Branch, source: str, command: Yieldable[Any], context: Context) -> None:
         super().__init__(branch, 0)
         self.branch = branch
+        #: That of who started it, as it was then: the branches in it that begin later have copies.
+        self.context = context
         #: The line that started it: that of the steps that a gather in it begins later.
         self.source = source
         self.command = command

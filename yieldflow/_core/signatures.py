@@ -7,6 +7,8 @@ import inspect
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from .commands import check_text, show
@@ -30,6 +32,21 @@ def _shown(signature: inspect.Signature) -> str:
 
     parameters = [one.replace(annotation=bare(one.annotation)) for one in signature.parameters.values()]
     return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+
+
+def _mutable(defaults: Mapping[str, object]) -> dict[str, object]:
+    """Copy those that are mutable: what cannot be hashed, which is what `dataclasses` goes by.
+
+    What cannot be copied is left out, so that all calls share it.
+    """
+    copies: dict[str, object] = {}
+    for name, value in defaults.items():
+        try:
+            hash(value)
+        except Exception:
+            with suppress(Exception):
+                copies[name] = deepcopy(value)
+    return copies
 
 
 class Definition(Generic[P, R_co]):
@@ -56,9 +73,12 @@ class Definition(Generic[P, R_co]):
         parameters = self.signature.parameters.values()
         self._names = tuple(parameter.name for parameter in parameters)
         self._plain = all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
-        self.defaults: Mapping[str, object] = {
-            parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty
-        } | {parameter.name: [] for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL}
+        defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
+        #: The defaults that a call could change: each has a copy, as of the arguments that were given.
+        self._mutable_defaults = _mutable(defaults)
+        self.defaults: Mapping[str, object] = {**defaults, **self._mutable_defaults} | {
+            parameter.name: [] for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL
+        }
 
     @classmethod
     def _name_of(cls, fn: Callable[..., Any], name: str | None) -> str:
@@ -131,6 +151,9 @@ class Definition(Generic[P, R_co]):
         Raises:
             TypeError: The function no longer takes them. What the function raises passes through.
         """
+        if self._mutable_defaults:
+            missing = self._mutable_defaults.keys() - arguments.keys()
+            arguments = {**arguments, **{name: deepcopy(self._mutable_defaults[name]) for name in missing}}
         if self._plain:
             return self.fn(**arguments)
         unknown = [name for name in arguments if name not in self.signature.parameters]

@@ -9,6 +9,7 @@ tree, also the part that is just being built.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Any, NamedTuple, TypeVar
 
 from .combinators import CancelTask, Start, Task, show_yieldable
@@ -92,12 +93,14 @@ def added(some: Sequence[T], one: T) -> Sequence[T]:
 class Tree(Driving):
     """The nodes of one execution."""
 
-    __slots__ = ("_advance", "_later", "_root", "_runnable", "open")
+    __slots__ = ("_advance", "_context", "_later", "_root", "_runnable", "open")
 
     # Set by the execution, since a chain of calls would be felt in each new workflow.
 
     #: The open steps by number.
     open: dict[int, Leaf]
+    #: The context variables of the workflow: its own code runs there.
+    _context: Context
     _root: Branch | None
     #: The branches to be driven in this turn, those that were driven included.
     _runnable: list[Branch]
@@ -116,6 +119,10 @@ class Tree(Driving):
     def _begin(self, yielded: Any, parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
         """Turn what was yielded into a node that is waited for, or into its result where that is there at once."""
         raise NotImplementedError
+
+    def _copied_context(self, yielder: Yielder) -> Context:
+        """Copy the context variables of who yields something that goes on beside it."""
+        return (self._context if yielder.context is None else yielder.context).copy()
 
     def _stays(self, leaf: Leaf) -> bool:
         """Tell whether the end of a step that is cancelled is waited for."""
@@ -228,7 +235,7 @@ class Tree(Driving):
     # ------------------------------------------------------------------ tasks
 
     def _begin_start(self, command: Start, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        task = TaskNode(yielder.branch, yielder.source, command.command)
+        task = TaskNode(yielder.branch, yielder.source, command.command, self._copied_context(yielder))
         tasks = task.branch.tasks
         if tasks is None:
             tasks = task.branch.tasks = Tasks()

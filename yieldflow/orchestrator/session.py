@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from .._core.errors import DatabaseLostError, OrchestratorStoppedError, StorageError
+from .._core.errors import DatabaseLostError, OrchestratorStoppedError
 from .._core.history import Codec, Micros, Payload
 from ..inbox import Inbox
 from ..log import logger
@@ -220,12 +220,6 @@ class Session:
             )
         if not self._loop.stop(patience):
             return False
-        try:
-            if self._loop.failure is None:
-                self._scheduler.settle_counts()
-        except StorageError as error:
-            logger.warning("while stopping: %s", error)
-        self._scheduler.close()
         self._ownership.release()
         logger.info("stopped: %s", self._path)
         return True

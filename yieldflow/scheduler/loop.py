@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import NoReturn, cast
 
-from .._core.errors import DatabaseLostError
+from .._core.errors import DatabaseLostError, StorageError
 from .._core.history import Micros
 from ..inbox import Inbox
 from ..log import LOOK, TOO_LONG, logger, stack_of
@@ -62,7 +63,9 @@ class Loop:
         #: Why it ended by itself: the file is lost, or there is a defect.
         self.failure: str | None = None
         self.lost = False
-        self._thread = threading.Thread(target=self._run, name="yieldflow-scheduler", daemon=True)
+        # A free-threaded Python would have the thread begin with the context variables of who starts it.
+        target = Context().run
+        self._thread = threading.Thread(target=target, args=(self._run,), name="yieldflow-scheduler", daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
         forks.after_fork(self)
 
@@ -97,6 +100,7 @@ class Loop:
         try:
             while self._once():
                 pass
+            self._settle_counts()
         except DatabaseLostError as error:
             self.failure, self.lost = str(error), True
             logger.critical("%s", error)
@@ -106,6 +110,14 @@ class Loop:
         finally:
             self._over.set()
             self._ended()
+            # Here, since `with` may have entered what only the same thread can leave.
+            self._scheduler.close()
+
+    def _settle_counts(self) -> None:
+        try:
+            self._scheduler.settle_counts()
+        except StorageError as error:
+            logger.warning("while stopping: %s", error)
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""

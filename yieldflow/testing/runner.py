@@ -9,7 +9,7 @@ import inspect
 import threading
 from bdb import BdbQuit
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -384,7 +384,9 @@ class Caller:
         arguments: dict[str, object] = codec.decode(leaf.step.input)  # type: ignore[assignment]  # encoded from a dict
         is_real = answer.kind is Kind.REAL
         try:
-            value = self._in_place(run, leaf, lambda: answer.call(definition, arguments))
+            # The activity's own function begins as in production; what stands in for it is a part of the test.
+            context = Context() if is_real else copy_context()
+            value = self._in_place(context, run, leaf, lambda: answer.call(definition, arguments))
         except (KeyboardInterrupt, BdbQuit):
             raise
         except BaseException as error:
@@ -398,9 +400,8 @@ class Caller:
         except EncodingError as error:
             return Came(error=EncodingError(f"what activity {definition.name!r} returned: {error}"))
 
-    def _in_place(self, run: Run, leaf: Leaf, call: Callable[[], Any]) -> Any:
-        """Call in a context of its own, in which `activity_context` knows the attempt."""
-        context = copy_context()
+    def _in_place(self, context: Context, run: Run, leaf: Leaf, call: Callable[[], Any]) -> Any:
+        """Call in a context, in which `activity_context` knows the attempt."""
         if leaf.step.kind is StepKind.ACTIVITY:
             context.run(provide_context, ContextHolder(self._context_of(run, leaf)))
         value = context.run(call)

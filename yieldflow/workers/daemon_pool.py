@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
 from typing import Any, ParamSpec, TypeVar
 
 from . import forks
@@ -83,7 +84,8 @@ class DaemonThreads(ThreadPoolExecutor):
             if future.set_running_or_notify_cancel():
                 generation = forks.generation
                 try:
-                    result, failure = call(), None
+                    # What `run_in_executor` calls has no context of its own, and leaves none to the next.
+                    result, failure = Context().run(call), None
                 except BaseException as error:
                     result, failure = None, error
                 if forks.generation != generation:

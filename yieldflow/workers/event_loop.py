@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context
 
 from .._core.history import Failure
 from ..log import LOOK, TOO_LONG, logger, stack_of
@@ -109,8 +109,6 @@ class EventLoop:
     # ------------------------------------------------------------------ on the loop's thread
 
     def _run(self) -> None:
-        # A task copies the context of its maker, unless it is given one: this one is empty.
-        self._context = copy_context()
         self._run_until(lambda: self._killed)
         ending = self._loop.create_task(self._end_tasks())
         ending.add_done_callback(lambda _: self._loop.stop())
@@ -156,7 +154,8 @@ class EventLoop:
 
     def _begin(self, attempt: Attempt) -> None:
         if not self._waits.stopping:
-            task = self._loop.create_task(self._perform(attempt), context=self._context.copy())
+            # Given none, it would have a copy of that of who woke the loop.
+            task = self._loop.create_task(self._perform(attempt), context=Context())
             self._tasks[attempt] = task
             task.add_done_callback(lambda _: self._forget(attempt))
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from contextvars import copy_context
+from contextvars import Context
 from queue import Empty, SimpleQueue
 
 from .._core.errors import YieldflowError
 from .._core.history import Failure
 from ..log import logger
-from .attempt import Attempt, Completed, perform
+from .attempt import Attempt, perform
 from .context import provide_context
 from .protocols import Engine, Occupant
 from .slots import Slot, Waits
@@ -186,22 +186,16 @@ class ThreadWorkers:
         self._slots[thread] = slot
 
     def _work(self, slot: Slot) -> None:
-        provide_context(slot)
+        # Each attempt has a copy, so that the next finds nothing of it. (The thread's own context may be its maker's.)
+        clean = Context()
+        clean.run(provide_context, slot)
         name, waits = threading.current_thread().name, self._waits
         try:
             while (attempt := self._queue.get()) is not None and not waits.stopping:
                 # First, so that `abandon` finds it: its time may be over before it runs.
                 slot.attempt = attempt
                 attempt.worker = name
-                completed = self._perform(attempt)
-                if attempt.options.timed:
-                    # `abandon` either comes before this, or finds it gone.
-                    with self._lock:
-                        slot.attempt = None
-                else:
-                    slot.attempt = None
-                if completed is not None and not (slot.gave_up_waiting and isinstance(completed.outcome, Failure)):
-                    self._engine.deliver(completed)
+                clean.copy().run(self._make, slot, attempt)
                 if slot.abandoned and not self._rejoins(slot):
                     return
                 if self._surplus and self._is_surplus():
@@ -210,13 +204,18 @@ class ThreadWorkers:
             with self._lock:
                 del self._slots[threading.current_thread()]
 
-    def _perform(self, attempt: Attempt) -> Completed | None:
-        """Make an attempt; None where it is not to begin."""
+    def _make(self, slot: Slot, attempt: Attempt) -> None:
+        """Make an attempt, unless it is not to begin."""
         engine = self._engine
-        if not engine.begin(attempt):
-            return None
-        # In a context of its own, so that the next attempt finds nothing of it.
-        return copy_context().run(perform, attempt, engine.codec, engine.limits)
+        completed = perform(attempt, engine.codec, engine.limits) if engine.begin(attempt) else None
+        if attempt.options.timed:
+            # `abandon` either comes before this, or finds it gone.
+            with self._lock:
+                slot.attempt = None
+        else:
+            slot.attempt = None
+        if completed is not None and not (slot.gave_up_waiting and isinstance(completed.outcome, Failure)):
+            engine.deliver(completed)
 
     def _rejoins(self, slot: Slot) -> bool:
         """True where a thread that comes back after its time works on, since no other could take its place."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
-from contextvars import copy_context
+from contextvars import Context
 from typing import TypeAlias
 
 from .._core.errors import EncodingError, WorkerDiedError
@@ -164,8 +164,8 @@ class _Call:
     def __call__(self) -> Answer:
         if not self.begin():
             return None
-        # In a context of its own, so that the executor's thread keeps nothing of it.
-        return Ending(*copy_context().run(self._perform)[1:4])
+        # In a context of its own, so that it finds nothing of what the executor's thread ran before.
+        return Ending(*Context().run(self._perform)[1:4])
 
     def _perform(self) -> Completed:
         provide_context(self._slot)

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,6 @@ class _Worker:
 
     def work(self) -> None:
         """Take jobs until told to end."""
-        provide_context(self._current)
         threading.Thread(target=self._listen, name="yieldflow-listener", daemon=True).start()
         self.send(Ready())
         while isinstance(job := self._inbox.get(), Job):
@@ -98,8 +97,11 @@ class _Worker:
         if not isinstance(go, Go) or not go.begin:
             return None
         self._current.context = _context(job, self._codec, self._host)
-        # In a context of its own, so that the next attempt finds nothing of it.
-        ending = copy_context().run(run, definition, job.input, policy, self._codec, job.limits)
+        # In a context of its own, so that the next attempt finds nothing of it. (No copy of this thread's, in which the
+        # program was imported.)
+        context = Context()
+        context.run(provide_context, self._current)
+        ending = context.run(run, definition, job.input, policy, self._codec, job.limits)
         self._current.context = None
         flush_output()
         return ending
@@ -161,7 +163,7 @@ class RemoteAttempt:
             provide_context(ContextHolder(_context(self._job, self._codec, _OutOfReach())))
             return run(definition, self._job.input, policy, self._codec, self._job.limits)
 
-        ending = copy_context().run(make)
+        ending = Context().run(make)
         flush_output()
         return ending
 

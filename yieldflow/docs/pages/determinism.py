@@ -25,5 +25,13 @@ Cleaning up
     Plain Python in a workflow's `finally` also runs when its generator is closed: at `stop()`, when the workflow
     stalls, and when a commit fails. What is to be done once is an activity.
 
+Context variables
+    A workflow is driven, replayed and closed in a `contextvars` context of its own, which is empty at first; each of
+    its branches has a copy, as asyncio's tasks have. So `decimal.localcontext()`, numpy's `errstate` and whatever else
+    is kept in a context variable holds in the workflow that set it, also after a replay, and nowhere else. All of it
+    runs on the scheduler's thread, also at `stop()`. What is kept for a thread or a process reaches every other
+    workflow: `threading.local`, `warnings.catch_warnings` (before Python 3.14), `locale.setlocale`, `os.environ`,
+    `random.seed`. Leave it alone in a workflow, or set it back before the next `yield`.
+
 A logger from `get_logger` is silent while a workflow is replayed, so each line is said once.
 """

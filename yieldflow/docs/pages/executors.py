@@ -14,6 +14,11 @@ an `async def`
 `executor="NAME"`
     runs in `Orchestrator(executors={"NAME": ...})`, any `concurrent.futures.Executor`. It stays yours
 
+Wherever it runs, each attempt begins with an empty `contextvars` context: it finds nothing that another attempt, the
+caller of `start()` or the executor's own work has set there (`decimal.getcontext()`, numpy's `errstate`). A `Tracer`
+may set something for the attempts on threads and on the event loop. What is kept for a thread (`threading.local`) or a
+process (globals, `os.environ`) stays.
+
 `max_concurrent` bounds the attempts at one activity that run at once, so that one slow kind does not keep all workers.
 
 While an activity on a thread waits for a workflow (`handle.result()`, `orchestrator.run(...)`), another thread works
