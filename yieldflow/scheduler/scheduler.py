@@ -271,6 +271,9 @@ class Scheduler:
         for workflow_id, wake_at in arrivals.workflows:
             if wake_at is not None and wake_at > turn.now:
                 state.wakeups.note(workflow_id, wake_at)
+            elif wake_at is None and state.admission.backlog.unread:
+                # It is found there, too: many may have been left while no process ran.
+                continue
             elif workflow_id not in state.workflows:
                 state.wake(workflow_id)
         for request in arrivals.requests:
@@ -445,7 +448,7 @@ class Scheduler:
             state.follow_ups.append(ended)
             return
         # In another run, too: the child's commit has had its row say that it must be in memory.
-        if brief is not None and brief.status is _PROCESSING:
+        if brief is not None and brief.status is _PROCESSING and state.find(brief) is None:
             state.wake(workflow_id, brief.recovery_attempts)
 
     # ------------------------------------------------------------------ time
