@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .._core.children import child_id, has_given_id, invocation_of
 from .._core.context import WorkflowInfo
-from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
+from .._core.errors import DamagedRowError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import FOREVER, Checkpoint, Loaded, RequestKind, WorkflowRecord
@@ -89,8 +89,6 @@ def load_pending(state: SchedulerState, turn: Turn) -> None:
         _admit(state, turn)
         for workflow in list(islice(state.workflows.loading.values(), SLICE)):
             _load(state, workflow, turn)
-    except DatabaseLostError:
-        raise
     except StorageError as error:
         # Those that are left stay in their phase.
         state.storage_backoff.failed(error, turn.now, reading=True)
@@ -109,8 +107,6 @@ def _admit(state: SchedulerState, turn: Turn) -> None:
     admitted = admission.admit(turn.now)
     try:
         _mark(state, [workflow for workflow in admitted if not admission.is_spent(workflow)])
-    except DatabaseLostError:
-        raise
     except StorageError as error:
         state.storage_backoff.failed(error, turn.now)
         for workflow in admitted:
