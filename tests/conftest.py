@@ -27,8 +27,9 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4_000_000_000
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
-def pytest_collection_finish() -> None:
-    """Spare every collection of garbage the many thousand objects that stay to the end: modules, and the tests."""
+@pytest.fixture(scope="module", autouse=True)
+def old_objects_aside() -> None:
+    """Spare collections of garbage what stays to the end: modules, the tests, and reports of those that are over."""
     gc.collect()
     gc.freeze()
 

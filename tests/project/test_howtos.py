@@ -31,7 +31,7 @@ def test_a_howto_runs_alone(program: Path, tmp_path: Path) -> None:
     """A how-to can be pasted into an empty folder: it runs there, says nothing, and leaves nothing behind."""
     pasted = tmp_path / program.name
     pasted.write_text(program.read_text(encoding="utf-8"), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(yieldflow.__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(yieldflow.__file__).parents[1])}
 
     line = [sys.executable, "-W", "error", program.name]
     done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LONG)

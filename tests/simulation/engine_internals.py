@@ -32,6 +32,11 @@ def is_recovering(scheduler: Scheduler) -> bool:
     return not scheduler._state.admission.over
 
 
+def read_backlog_by(scheduler: Scheduler, page: int) -> None:
+    """Have what is left by the session before be read in pages of so many workflows."""
+    scheduler._state.admission.backlog.page = page
+
+
 def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
     """Return when the scheduler wants its next turn.
 

@@ -35,6 +35,7 @@ from .engine_internals import (
     kept_by,
     next_turn_at,
     phase_errors,
+    read_backlog_by,
 )
 from .faulty_store import FaultyStore
 from .ledger import Ledger
@@ -57,6 +58,8 @@ OFTEN = 0.3
 VISITS = ["retry", "retry", "fork", "delete"]
 #: Seconds that a stop waits for activities; some never end, so it may not wait without limit.
 TIMEOUTS = [60, 0, 1, 10]
+#: So many workflows are found at once at the start of a session.
+PAGES = [1, 2, 3, 100]
 #: The recoveries allowed once nothing fails any more.
 PATIENT = 1_000_000
 
@@ -160,6 +163,7 @@ class World:
             limits=Limits(self.plan.workers, self._recoveries),
         )
         self._sessions.append(self.scheduler)
+        read_backlog_by(self.scheduler, PAGES[self.plan.seed % len(PAGES)])
         self.scheduler.recover(self.wall())
 
     def _register(self) -> None:

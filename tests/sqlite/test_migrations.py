@@ -113,7 +113,7 @@ def test_an_older_file_keeps_all_that_is_in_it(path: Path) -> None:
     foreign(path, *schema.MIGRATIONS[1], WORKFLOWS_1, STEPS_1, "pragma user_version = 1")
     with closing(SqliteStore(path)) as store:
         runs, over = store.load("runs"), store.load("over")
-        awake = [each.workflow_id for each in store.pending(0, 9)]
+        awake = [each.workflow_id for each in store.pending(0, 9, counted=True)]
         resting = [(each.workflow_id, each.wake_at) for each in store.sleepers((0, 0), 9000, 9)]
         assert runs is not None
         assert over is not None

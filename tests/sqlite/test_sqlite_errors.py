@@ -191,4 +191,4 @@ def test_damage_to_one_workflow_is_nobody_else_s(path: Path, store: SqliteStore)
         database.execute("update activity_executions set status = 'done'")
         with pytest.raises(StorageError, match=r"step 0 \(charge\) .* is damaged.*holds no outcome"):
             store.load("w")
-    assert [found.workflow_id for found in store.pending(0, 9)] == ["w", "c"]
+    assert [found.workflow_id for found in store.pending(0, 9, counted=False)] == ["w", "c"]

@@ -65,10 +65,13 @@ class WatchedStore:
         self.commits: list[list[str]] = []
         #: Each workflow that was read to be built.
         self.loads: list[str] = []
+        #: How many rows were read to find workflows that are to be loaded.
+        self.found = 0
         #: How many of the next calls fail as a broken disk does.
         self.failing_commits = 0
         self.failing_loads = 0
         self.failing_looks = 0
+        self.failing_pages = 0
         #: Workflows whose rows somebody deleted.
         self.gone: set[str] = set()
         #: Workflows whose values are refused.
@@ -104,16 +107,25 @@ class WatchedStore:
         if self.failing_looks:
             self.failing_looks -= 1
             raise StorageError("disk gone")
-        return self.inner.arrivals()
+        arrivals = self.inner.arrivals()
+        self.found += len(arrivals.workflows)
+        return arrivals
 
     def brief(self, workflow_id: str) -> WorkflowBrief | None:
         return self.inner.brief(workflow_id)
 
-    def pending(self, after: int, limit: int) -> list[Found]:
-        return self.inner.pending(after, limit)
+    def pending(self, after: int, limit: int, *, counted: bool) -> list[Found]:
+        if self.failing_pages and not counted:
+            self.failing_pages -= 1
+            raise StorageError("disk gone")
+        page = self.inner.pending(after, limit, counted=counted)
+        self.found += len(page)
+        return page
 
     def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
-        return self.inner.sleepers(after, until, limit)
+        page = self.inner.sleepers(after, until, limit)
+        self.found += len(page)
+        return page
 
     def wake_stalled(self, name: str | None = None) -> list[str]:
         return self.inner.wake_stalled(name)

@@ -128,7 +128,7 @@ def seen(store: Store, *ids: str) -> list[object]:
     return [
         store.records(),
         # Numbers are a store's own.
-        [found[1:] for found in store.pending(0, 100)],
+        [found[1:] for counted in (False, True) for found in store.pending(0, 100, counted=counted)],
         [(sleeper.wake_at, sleeper.workflow_id) for sleeper in store.sleepers((0, 0), FOREVER - 1, 100)],
         *(
             (
@@ -176,7 +176,7 @@ def arrived(store: Store) -> list[str]:
 
 def awake(store: Store) -> list[str]:
     """The ids of the workflows that must be in memory, in the order added."""
-    return [found.workflow_id for found in store.pending(0, 1000)]
+    return [found.workflow_id for found in store.pending(0, 1000, counted=False)]
 
 
 def unfinished(store: Store) -> list[str]:

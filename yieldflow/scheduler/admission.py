@@ -17,6 +17,9 @@ process, no other is blamed: it is counted itself then, and comes first, without
 maximum is 1, there is no second time, and all are let in one by one. A workflow that has reached the maximum is parked
 without being built, and waits for no other.
 
+Those with a count, which are few, are all known from the start. The others are read from the backlog slice by slice, as
+there is room, and no workflow with a count is let in before the last of these was.
+
 A new workflow that comes meanwhile is put on disk before its code is run, so that it can be counted too.
 
 No workflow is held up for longer than `TRIAL`: a workflow that is at work for so long without a checkpoint may be
@@ -26,10 +29,11 @@ waiting for the very workflow that it holds up.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from .._core.history import Micros
 from ..workers import Key
+from .backlog import Backlog
 from .lifecycle import Phase, TrackedWorkflow
 
 #: For how long a workflow on trial may hold up others.
@@ -45,12 +49,18 @@ class AdmissionControl:
         workers: How many activities run at once.
         maximum: The count at which a workflow is parked.
         unclaimed: The attempts that no worker has begun.
+        is_full: Tells whether so many are in memory that no more of the backlog is to be read.
     """
 
-    def __init__(self, workers: int, maximum: int, unclaimed: Container[Key]) -> None:
+    def __init__(
+        self, workers: int, maximum: int, unclaimed: Container[Key], is_full: Callable[[], bool] = lambda: False
+    ) -> None:
         self._workers = workers
         self.maximum = maximum
         self._unclaimed = unclaimed
+        self._is_full = is_full
+        #: Those without a count that are still to be read.
+        self.backlog = Backlog()
         #: (rank, order of arrival, workflow): those counted least come first, but for those that are to be parked.
         self._waiting: list[tuple[int, int, TrackedWorkflow]] = []
         self._arrivals = 0
@@ -64,7 +74,7 @@ class AdmissionControl:
     @property
     def over(self) -> bool:
         """True where nothing waits to be let in and nothing is on trial."""
-        return not self._trials and not self._first()
+        return not self._trials and not self._first() and self.backlog.over
 
     @property
     def room(self) -> int:
@@ -86,8 +96,18 @@ class AdmissionControl:
             heapq.heappop(self._waiting)
         return self._waiting[0][2] if self._waiting else None
 
+    @property
+    def wants_more(self) -> bool:
+        """True where a page of the backlog is to be read next, and added here."""
+        if self.backlog.over or self._is_full():
+            return False
+        first = self._first()
+        return (first is None or 0 < first.recovery_attempts < self.maximum) and self.room > 0
+
     def ready(self, now: Micros) -> bool:
-        """Tell whether `admit` would return any."""
+        """Tell whether a page of the backlog is to be read, or `admit` would return any."""
+        if self.wants_more:
+            return True
         first = self._first()
         return first is not None and self._may_follow(first.recovery_attempts, now) and self.room > 0
 
@@ -110,6 +130,8 @@ class AdmissionControl:
     def _may_follow(self, count: int, now: Micros) -> bool:
         if not self._is_suspect(count):
             return True
+        if count > 0 and not self.backlog.over:
+            return False
         beside = [there for there, until in self._suspects.values() if until > now]
         if max([count, *beside]) >= self._alone_from:
             return not beside

@@ -169,7 +169,7 @@ def _ask_row(state: SchedulerState, message: RequestReceived, turn: Turn) -> Non
         raise WorkflowNotFoundError(f"there is no workflow with the id {workflow_id!r}")
     if brief.status.ended:
         raise WorkflowEndedError(f"workflow {workflow_id} has ended ({brief.status}): it takes no {kind} any more")
-    workflow = state.workflows.get(workflow_id)
+    workflow = state.find(brief)
     # On its way into memory it is tried again: only then is it known whether it stalls still.
     is_tried = workflow is not None and workflow.phase in (Phase.LOADING, Phase.ADMISSION)
     is_stalled = brief.status is WorkflowStatus.STALLED and not is_tried

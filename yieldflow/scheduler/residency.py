@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .._core.children import child_id, has_given_id, invocation_of
 from .._core.context import WorkflowInfo
-from .._core.errors import DamagedRowError, DatabaseLostError, RefusedValueError, StorageError
+from .._core.errors import DamagedRowError, RefusedValueError, StorageError
 from .._core.history import Micros, Started, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from ..store import FOREVER, Checkpoint, Loaded, RequestKind, WorkflowRecord
@@ -45,34 +45,41 @@ FEW_STEPS = 100
 #: While there are too many, so many may turn out to stay, and two more for each that is new or changes: were all of
 #: those at work looked at in each turn, the cost of all turns would grow with the square of their number.
 STAYING = 50
-#: So many are found at once at the start of a session.
-PAGE = 10_000
+#: So many of those with a count are read at once.
+PAGE = 1_000
 
 # ---------------------------------------------------------------------- found at the start
 
 
 def find_unfinished(state: SchedulerState, now: Micros) -> None:
-    """Track every workflow that the last session left at work, or that was due since; stalled ones are tried again.
+    """Have all be loaded that the last session left at work, or that were due since; stalled ones are tried again.
+
+    Those with a count are tracked at once; the others, of which there may be a million, are read as there is room.
+
+    Raises:
+        StorageError: The store cannot be read.
+    """
+    state.store.wake_stalled()
+    counted = state.store.pending(0, PAGE, counted=True)
+    while counted:
+        for found in counted:
+            state.suspect(found.workflow_id, found.recovery_attempts)
+        counted = state.store.pending(counted[-1].number, PAGE, counted=True)
+    state.admission.backlog.begin(now)
+    state.wakeups.begin(now)
+
+
+def _read_backlog(state: SchedulerState) -> None:
+    """Track the next of those that were found at the start, where all that were read before were let in.
 
     Raises:
         StorageError: They cannot be read.
     """
-    state.store.wake_stalled()
-    page = state.store.pending(0, PAGE)
-    while page:
-        for found in page:
-            _suspect(state, found.workflow_id, found.recovery_attempts)
-        page = state.store.pending(page[-1].number, PAGE)
-    due = state.store.sleepers((-1, -1), now, PAGE)
-    while due:
-        for sleeper in due:
-            _suspect(state, sleeper.workflow_id, 0)
-        due = state.store.sleepers((due[-1].wake_at, due[-1].number), now, PAGE)
-    state.wakeups.begin(now)
-
-
-def _suspect(state: SchedulerState, workflow_id: str, recovery_attempts: int) -> None:
-    state.admission.add(state.workflows.track(workflow_id, Phase.ADMISSION, recovery_attempts))
+    admission = state.admission
+    while admission.wants_more:
+        for workflow_id in admission.backlog.read(state.store):
+            if workflow_id not in state.workflows:
+                state.suspect(workflow_id)
 
 
 # ---------------------------------------------------------------------- into memory
@@ -80,25 +87,28 @@ def _suspect(state: SchedulerState, workflow_id: str, recovery_attempts: int) ->
 
 def load_pending(state: SchedulerState, turn: Turn) -> None:
     """Load a slice of what is to be in memory; that a recovered one is about to be loaded is written down first."""
-    _admit(state, turn)
     try:
+        _admit(state, turn)
         for workflow in list(islice(state.workflows.loading.values(), SLICE)):
             _load(state, workflow, turn)
-    except DatabaseLostError:
-        raise
     except StorageError as error:
         # Those that are left stay in their phase.
         state.storage_backoff.failed(error, turn.now, reading=True)
 
 
 def _admit(state: SchedulerState, turn: Turn) -> None:
-    """Let in what may be loaded; where that cannot be written down, it waits on."""
+    """Let in what may be loaded; where that cannot be written down, it waits on.
+
+    Raises:
+        StorageError: What is to be let in next cannot be read.
+    """
+    if len(state.workflows.loading) >= SLICE:
+        return
+    _read_backlog(state)
     admission = state.admission
-    admitted = admission.admit(turn.now) if len(state.workflows.loading) < SLICE else []
+    admitted = admission.admit(turn.now)
     try:
         _mark(state, [workflow for workflow in admitted if not admission.is_spent(workflow)])
-    except DatabaseLostError:
-        raise
     except StorageError as error:
         state.storage_backoff.failed(error, turn.now)
         for workflow in admitted:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .._core.definitions import ActivityInvocation
-from .._core.errors import DamagedRowError, DatabaseLostError, StorageError
+from .._core.errors import DamagedRowError, StorageError
 from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Store
@@ -258,8 +258,6 @@ class Scheduler:
             # First, since it may be asked again: arrivals are told of once.
             state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
             arrivals = state.store.arrivals()
-        except DatabaseLostError:
-            raise
         except StorageError as error:
             state.storage_backoff.failed(error, turn.now, reading=True)
             self._next_poll = state.storage_backoff.until
@@ -270,7 +268,8 @@ class Scheduler:
         for workflow_id, wake_at in arrivals.workflows:
             if wake_at is not None and wake_at > turn.now:
                 state.wakeups.note(workflow_id, wake_at)
-            elif workflow_id not in state.workflows:
+            elif workflow_id not in state.workflows and not (wake_at is None and state.admission.backlog.unread):
+                # What the backlog has may be very much, left while no process ran: it is found there.
                 state.wake(workflow_id)
         for request in arrivals.requests:
             if request.number is not None and request.number not in state.requests_taken_in:
@@ -311,8 +310,6 @@ class Scheduler:
         state = self._state
         try:
             found = state.store.wake_stalled(message.name)
-        except DatabaseLostError:
-            raise
         except StorageError as error:
             state.storage_backoff.failed(error, turn.now)
             state.follow_ups.append(message)
@@ -433,8 +430,6 @@ class Scheduler:
         state, workflow_id = self._state, ended.key[0]
         try:
             brief = state.store.brief(workflow_id)
-        except DatabaseLostError:
-            raise
         except DamagedRowError:
             # It stalls when it is loaded, which says why.
             state.wake(workflow_id)
@@ -444,7 +439,7 @@ class Scheduler:
             state.follow_ups.append(ended)
             return
         # In another run, too: the child's commit has had its row say that it must be in memory.
-        if brief is not None and brief.status is _PROCESSING:
+        if brief is not None and brief.status is _PROCESSING and state.find(brief) is None:
             state.wake(workflow_id, brief.recovery_attempts)
 
     # ------------------------------------------------------------------ time

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .._core.history import Codec, Micros, StepKind
 from .._core.registry import Registry
-from ..store import Store
+from ..store import Store, WorkflowBrief
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
 from .admission import AdmissionControl
@@ -78,7 +78,9 @@ class SchedulerState:
         #: Of these, the ones that no worker has begun. A worker takes its attempt's key out, and so may the scheduler:
         #: whoever gets it has it, since `dict.pop` is one step.
         self.unclaimed: dict[Key, Attempt] = {}
-        self.admission = AdmissionControl(limits.max_workers, limits.max_recovery_attempts, self.unclaimed)
+        self.admission = AdmissionControl(
+            limits.max_workers, limits.max_recovery_attempts, self.unclaimed, self._is_full
+        )
         #: What comes in the next turn, once the workflows have been loaded.
         self.follow_ups: list[FollowUp] = []
         #: Numbers of the requests in the store that were taken in, and whose handling is not on disk yet.
@@ -100,15 +102,32 @@ class SchedulerState:
             self.follow_ups += workflow.kept
             workflow.kept = []
 
+    def _is_full(self) -> bool:
+        """Tell whether memory is full of workflows, and workers will make room by doing what waits for them."""
+        return len(self.workflows.live) >= self.max_live and bool(self.unclaimed)
+
+    def suspect(self, workflow_id: str, recovery_attempts: int = 0) -> TrackedWorkflow:
+        """Have a workflow wait for its admission of which nothing is in memory."""
+        workflow = self.workflows.track(workflow_id, Phase.ADMISSION, recovery_attempts)
+        self.admission.add(workflow)
+        return workflow
+
+    def find(self, brief: WorkflowBrief) -> TrackedWorkflow | None:
+        """Return the workflow of a row, if it is tracked; if it is found in the backlog, it is tracked from now on."""
+        workflow = self.workflows.get(brief.workflow_id)
+        if workflow is None and self.admission.backlog.may_hold(brief):
+            workflow = self.suspect(brief.workflow_id, brief.recovery_attempts)
+        return workflow
+
     def wake(self, workflow_id: str, recovery_attempts: int = 0) -> TrackedWorkflow:
         """Have a workflow that is not in memory be loaded, where it is not on its way there already."""
         workflow = self.workflows.get(workflow_id)
         if workflow is None:
             self.forget_wakeup(workflow_id)
-            phase = Phase.ADMISSION if recovery_attempts else Phase.LOADING
-            workflow = self.workflows.track(workflow_id, phase, recovery_attempts)
             if recovery_attempts:
-                self.admission.add(workflow)
+                workflow = self.suspect(workflow_id, recovery_attempts)
+            else:
+                workflow = self.workflows.track(workflow_id, Phase.LOADING)
         elif workflow.phase is Phase.DRAINING:
             self.load(workflow)
         return workflow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._core.errors import DatabaseLostError
 from .._core.history import Micros
 from ..log import logger
 
@@ -37,7 +38,13 @@ class StorageBackoff:
         self.until: Micros = 0
 
     def failed(self, error: Exception, now: Micros, *, reading: bool = False) -> None:
-        """Wait, twice as long as the last time."""
+        """Wait, twice as long as the last time.
+
+        Raises:
+            DatabaseLostError: The error is that: nothing is to be tried again.
+        """
+        if isinstance(error, DatabaseLostError):
+            raise error
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
         self.until = now + self._pause
         before = self.trouble or Trouble("", now, now, 0, True)

@@ -53,12 +53,12 @@ def brief(connection: sqlite3.Connection, workflow_id: str) -> WorkflowBrief | N
     return None if row is None else workflow_brief(row)
 
 
-def pending(connection: sqlite3.Connection, after: int, limit: int) -> list[Found]:
+def pending(connection: sqlite3.Connection, after: int, limit: int, counted: bool) -> list[Found]:
     """Unfinished workflows that must be in memory, of numbers above ``after``; and those with a damaged `wake_at`."""
     found: list[Found] = []
     for statement in sql.SELECTS_PENDING:
         # A row that cannot be asked for by its id is passed over, and so may not count.
-        legible = (row for row in connection.execute(statement, (after,)) if isinstance(row[1], str))
+        legible = (row for row in connection.execute(statement, (after, counted)) if isinstance(row[1], str))
         found += [Found(number, id, count if type(count) is int else 0) for number, id, count in islice(legible, limit)]
     return sorted(found)[:limit]
 
@@ -93,21 +93,17 @@ def last_workflow(connection: sqlite3.Connection) -> Anchor:
     return 0, "", b""
 
 
-def arrivals(connection: sqlite3.Connection, last: Anchor, first: bool) -> Look:
+def arrivals(connection: sqlite3.Connection, last: Anchor) -> Look:
     """Find workflows that no turn has driven, and all that is asked and not carried out yet.
 
     Args:
         last: The last workflow that was there before. Only those behind it are told of. Where it was deleted, its
             number may be another's by now, and there is nothing to go by: then all are.
-        first: Those before it that start at once are told of, too.
     """
     number = last[0]
     known = number == 0 or connection.execute(sql.SELECT_ANCHOR, last).fetchone() is not None
-    if not known:
-        found = connection.execute(sql.SELECT_ALL_ARRIVALS).fetchall()
-    else:
-        found = connection.execute(sql.SELECT_WAITING_ARRIVALS, (number,)).fetchall() if first else []
-        found += connection.execute(sql.SELECT_ARRIVALS, (number,))
+    statement, given = (sql.SELECT_ARRIVALS, (number,)) if known else (sql.SELECT_ALL_ARRIVALS, ())
+    found = connection.execute(statement, given)
     # A row that cannot be asked for by its id is passed over. To load one says what else is wrong with it.
     workflows = [(id, at if isinstance(at, int) else None) for id, at in found if isinstance(id, str)]
     return Look(last_workflow(connection), Arrivals(workflows, _requests(connection)))

@@ -75,13 +75,13 @@ SELECT_ENDED_PARENT = f"select id from workflows where id = ? and not ({UNFINISH
 
 SELECT_PENDING = f"""
 select number, id, recovery_attempts from workflows indexed by workflows_wake_at
-where {UNFINISHED} and wake_at is null and number > ?
+where {UNFINISHED} and wake_at is null and number > ? and (recovery_attempts is not 0) = ?
 order by number
 """
 # A value that is no number stands behind all numbers in the index.
 SELECT_DAMAGED = f"""
 select number, id, recovery_attempts from workflows indexed by workflows_wake_at
-where {UNFINISHED} and wake_at > {FOREVER} and number > ?
+where {UNFINISHED} and wake_at > {FOREVER} and number > ? and (recovery_attempts is not 0) = ?
 order by number
 """
 SELECTS_PENDING = (SELECT_PENDING, SELECT_DAMAGED)
@@ -101,10 +101,6 @@ _SELECT_ARRIVALS = "select id, wake_at from workflows {by} where status = 'proce
 # By number: each workflow is looked at once.
 SELECT_ARRIVALS = _SELECT_ARRIVALS.format(by="") + " and number > ? order by number"
 SELECT_ALL_ARRIVALS = _SELECT_ARRIVALS.format(by="indexed by workflows_wake_at") + f" and {NOT_DONE} order by number"
-SELECT_WAITING_ARRIVALS = (
-    _SELECT_ARRIVALS.format(by="indexed by workflows_wake_at")
-    + f" and {NOT_DONE} and wake_at is null and number <= ? order by number"
-)
 SELECT_LAST = "select number, id, seed from workflows order by number desc limit 1"
 SELECT_ANCHOR = "select 1 from workflows where number = ? and id = ? and seed = ?"
 SELECT_REQUESTS = """

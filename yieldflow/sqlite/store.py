@@ -57,9 +57,9 @@ class SqliteStore(Database):
         """Read the row of a workflow, and none of its steps; None where there is no such workflow."""
         return self._read(lambda connection: reading.brief(connection, workflow_id), by_scheduler=True)
 
-    def pending(self, after: int, limit: int) -> list[Found]:
+    def pending(self, after: int, limit: int, *, counted: bool) -> list[Found]:
         """Unfinished workflows that must be in memory, by number, of numbers above ``after``."""
-        return self._read(lambda connection: reading.pending(connection, after, limit), by_scheduler=True)
+        return self._read(lambda connection: reading.pending(connection, after, limit, counted), by_scheduler=True)
 
     def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
         """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
@@ -81,8 +81,8 @@ class SqliteStore(Database):
             return Arrivals([], [])
         self._check_schema_version()
         # Only what came since the last look: many may be waiting for a start that is far off.
-        last, is_first = self._last_seen, self._seen_version is None
-        look = self._read(lambda connection: reading.arrivals(connection, last, is_first), by_scheduler=True)
+        last = self._last_seen
+        look = self._read(lambda connection: reading.arrivals(connection, last), by_scheduler=True)
         self._seen_version, self._last_seen = version, look.last
         return look.arrivals
 

@@ -56,10 +56,11 @@ class Store(Protocol):
             DamagedRowError: One of these columns cannot be read as what it should be.
         """
 
-    def pending(self, after: int, limit: int) -> list[Found]:
+    def pending(self, after: int, limit: int, *, counted: bool) -> list[Found]:
         """Unfinished workflows that must be in memory: at most ``limit``, by number, of numbers above ``after``.
 
-        One whose row is damaged is told of, too: `load` says what is wrong with it.
+        Those with a count of recoveries (``counted``), or those without one. One whose row is damaged is told of, too:
+        `load` says what is wrong with it.
         """
 
     def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
@@ -77,9 +78,8 @@ class Store(Protocol):
     def arrivals(self) -> Arrivals:
         """Find what clients added since the last call. Requests are told of until a commit says that they are handled.
 
-        Costs a glance where nothing was written by others since. The first call tells of all that start at once,
-        whoever added them, and a call after workflows were deleted may tell of all. `sleepers` tells of those that
-        start later and were there when the store was opened.
+        Costs a glance where nothing was written by others since. `pending` and `sleepers` tell of those that were there
+        when the store was opened; a call after workflows were deleted may tell of these, too.
         """
 
     def ended_children(self, workflow_id: str, run: int) -> list[WorkflowRecord]:

@@ -112,13 +112,13 @@ class MemoryStore(Tables):
             row = self._workflows.get(workflow_id)
             return None if row is None else brief(row)
 
-    def pending(self, after: int, limit: int) -> list[Found]:
+    def pending(self, after: int, limit: int, *, counted: bool) -> list[Found]:
         """Unfinished workflows that must be in memory, by number, of numbers above ``after``."""
         with self._lock:
             found = (
                 Found(self._numbers[row.id], row.id, row.recovery_attempts)
                 for row in self._workflows.values()
-                if row.wake_at is None and not row.status.ended
+                if row.wake_at is None and not row.status.ended and (row.recovery_attempts != 0) is counted
             )
             return sorted(each for each in found if each.number > after)[:limit]
 
