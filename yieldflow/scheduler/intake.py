@@ -61,4 +61,6 @@ class Intake:
             self._moment, self._ahead = now, len(self._inbox)
         end = taken.index(None) if None in taken else len(taken)
         messages: list[Any] = taken[:end]
-        return Batch(messages, now, NO_TIMERS if self._ahead else self._moment, end < len(taken))
+        # The clock may have been set back since.
+        until = NO_TIMERS if self._ahead else min(self._moment, now)
+        return Batch(messages, now, until, end < len(taken))
