@@ -267,6 +267,8 @@ class Books:
         #: The turn in which each key was drawn first.
         self.drawn_in: dict[str, int] = {}
         self.acknowledged: set[str] = set()
+        #: In this turn the engine cannot know what clients asked.
+        self.unreadable = False
         #: When the sender of a signal heard that it is on disk, by a clock that is never set back.
         self.acknowledged_at: dict[Payload, Micros] = {}
         #: The submissions of each call.

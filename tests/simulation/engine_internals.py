@@ -40,11 +40,15 @@ def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
         has_arrivals: Whether a client wrote something to the store. Polls that would find nothing are left out.
     """
     state = scheduler._state
-    backoff = state.storage_backoff
-    due = backoff.until if backoff.rests(state.latest) else scheduler.next_timer
+    due = scheduler.next_timer
     if has_arrivals:
         due = min(due, scheduler._next_poll)
-    return min(due, backoff.until) if state.waits_to_go_on else due
+    return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
+
+
+def is_disk_left_alone(scheduler: Scheduler, now: Micros) -> bool:
+    """Return whether what clients asked waits until the disk is tried again."""
+    return now < scheduler._state.storage_backoff.until
 
 
 def evict_idle(scheduler: Scheduler, now: Micros) -> None:

@@ -45,6 +45,8 @@ def check_not_overtaken(books: Books, flow: FlowNote, id: str, due_at: Micros, e
         is_awaited = note is not None and not note.ended and note.attempt == attempt.number and step not in entered
         overtaken = is_awaited and not attempt.cancelled and id not in books.attempts.went_back
         books.check(Promise.OVERTAKEN, not overtaken, attempt, "ended before", id, "was out of time")
+    if books.unreadable:
+        return
     waiting = {note.name for note in flow.steps.values() if note.kind is StepKind.WAIT_SIGNAL and not note.ended}
     for request in [*books.left.elements(), *books.requests.values()]:
         if request.workflow_id == id and request.kind is RequestKind.SIGNAL and request.name in waiting:

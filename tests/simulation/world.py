@@ -32,6 +32,7 @@ from .engine_internals import (
     NEVER,
     POLL_INTERVAL,
     evict_idle,
+    is_disk_left_alone,
     is_recovering,
     kept_by,
     next_turn_at,
@@ -325,6 +326,7 @@ class World:
             raise Violation(Promise.ENDS, f"{TURNS} turns, and {self._unended()} still wait")
         batch = self._intake.take(0)
         self.ledger.latest = max(self.ledger.latest, self.wall())
+        self.ledger.unreadable = bool(self.disk.failing_looks) or is_disk_left_alone(self.scheduler, self.wall())
         self.ledger.turn, failed = self.turns, self.disk.tried - self.disk.committed
         unreadable = self.disk.failing_loads or self.disk.failing_looks
         try:

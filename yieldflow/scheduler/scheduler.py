@@ -151,7 +151,7 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        if state.timers.next_due <= until and not state.storage_backoff.rests(now):
+        if state.timers.next_due <= until:
             self._go_off(until, turn)
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
@@ -183,8 +183,7 @@ class Scheduler:
     def next_due(self) -> Micros:
         """When the next turn is due if nothing arrives."""
         state = self._state
-        rests = state.storage_backoff.rests(state.latest)
-        due = self._next_poll if rests else min(self._next_poll, self.next_timer)
+        due = min(self._next_poll, self.next_timer)
         return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
 
     @property

@@ -44,10 +44,6 @@ class StorageBackoff:
         self.trouble = Trouble(str(error), before.since, now, before.failures + 1, before.writable and reading)
         logger.error("%s; trying again in %.2f s, nothing is lost", error, self._pause / 1e6)
 
-    def rests(self, now: Micros) -> bool:
-        """True while the disk is left alone. No timer goes off: it is not known what came before it was due."""
-        return self.trouble is not None and now < self.until
-
     def readable(self) -> None:
         """Note that it can be read, and nothing waits for it: where nothing else was wrong, nothing is now."""
         if self.trouble is not None and self.trouble.writable:
