@@ -24,6 +24,10 @@ class Inbox(Generic[T]):
         self._bell = threading.Lock()
         self._bell.acquire()
 
+    def __len__(self) -> int:
+        """The number of items that are there."""
+        return len(self._items)
+
     def put(self, item: T) -> None:
         """Append ``item``."""
         self._items.append(item)

@@ -12,6 +12,7 @@ from yieldflow import Flow, activity, gather, sleep, workflow
 from yieldflow.scheduler.hooks import Hooks
 from yieldflow.scheduler.messages import Message, RequestReceived, StepResolved, Submit, no_reply
 from yieldflow.scheduler.scheduler import Scheduler
+from yieldflow.scheduler.timers import NO_TIMERS
 from yieldflow.store import Request, RequestKind
 from yieldflow.testing.memory import MemoryStore
 
@@ -68,9 +69,9 @@ class Driven:
 
     def turn(self, *messages: Message, timers: bool = False) -> None:
         """A turn, and those that follow from it."""
-        self.scheduler.turn(messages, START, timers=timers)
+        self.scheduler.turn(messages, START, until=START if timers else NO_TIMERS)
         while self.scheduler.has_follow_ups:
-            self.scheduler.turn((), START, timers=False)
+            self.scheduler.turn((), START, until=NO_TIMERS)
 
     def status(self, workflow_id: str) -> str | None:
         record = self.store.record(workflow_id)
@@ -105,7 +106,7 @@ def test_a_suspended_workflow_hears_of_a_resolved_step_when_it_is_resumed(driven
 
 
 def test_timers_go_off_only_where_the_host_says(driven: Driven) -> None:
-    """A turn with timers=False leaves what is due alone, and the next turn with them brings it."""
+    """A turn with until=NO_TIMERS leaves what is due alone, and the next turn without it brings it."""
     driven.turn(Submit([submission(sleeper(), "s-1")], no_reply))
     driven.turn()
     assert driven.desk.tasks == []

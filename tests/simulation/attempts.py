@@ -50,11 +50,13 @@ class Raised(NamedTuple):
 class Begun:
     """An attempt that a worker has begun in this session."""
 
-    __slots__ = ("attempt", "begun_at", "heard_at", "silence")
+    __slots__ = ("attempt", "begun_at", "ended_at", "heard_at", "silence")
 
     def __init__(self, attempt: Attempt, at: Micros) -> None:
         self.attempt = attempt
         self.begun_at = self.heard_at = at
+        #: When it ended by itself.
+        self.ended_at: Micros | None = None
         #: The longest pause between two heartbeats.
         self.silence: Micros = 0
 
@@ -136,6 +138,13 @@ class Attempts:
         made = self._raised.setdefault(attempt.key, {}).setdefault(attempt.number, [])
         made.append(Raised(failure, final, asked))
 
+    def returns(self, attempt: Attempt) -> None:
+        """Enter that an attempt ended by itself."""
+        begun = self._begun.get(attempt.key)
+        if begun is not None and begun.attempt is attempt:
+            begun.ended_at = self.elapsed()
+        self.ended(attempt)
+
     def ended(self, attempt: Attempt) -> None:
         """Enter that an attempt ended, or that its worker was replaced."""
         if self._running.get(attempt.key) is attempt:
@@ -169,6 +178,14 @@ class Attempts:
         return attempt is not None and attempt.options.on_cancel == "wait"
 
     # ------------------------------------------------------------------ checks of what the engine says
+
+    def on_their_way(self, workflow_id: str, run: int, before: Micros) -> dict[int, Attempt]:
+        """Return the attempts of a run that ended by themselves before a moment, by step."""
+        return {
+            key[2]: begun.attempt
+            for key, begun in self._begun.items()
+            if key[:2] == (workflow_id, run) and begun.ended_at is not None and begun.ended_at < before
+        }
 
     def check_retried(self, key: Key, note: Open, retried: Retried) -> None:
         """Check that a failed attempt may be retried, and that the retry is due when it should be."""
@@ -225,6 +242,9 @@ class Attempts:
         begun, now = self._begun.get(key), self.elapsed()
         if begun is not None and begun.attempt.number != note.attempt:
             begun = None
+        if begun is not None and begun.ended_at is not None:
+            # What came of it was on its way from then on.
+            now = begun.ended_at
         given = None if begun is None else getattr(begun.attempt.options, limit)
         self._check(given is None or given == seconds, key, failure.message, "and not", given)
         if limit == "schedule_to_close_timeout":

@@ -138,8 +138,10 @@ class StepNote:
     last_failure: Failure | None = None
     #: The start of the time of all attempts, as it is on disk.
     counted_from: Micros | None = None
-    #: When it might begin, by a clock that is never set back.
+    #: When it might begin, by a clock that is never set back,
     ready_at: Micros = 0
+    #: and when a sleep is due by that.
+    over_at: Micros = 0
     #: The place of the event with which it was cancelled, if its end is still waited for.
     cancelling: int | None = None
 
@@ -265,6 +267,10 @@ class Books:
         #: The turn in which each key was drawn first.
         self.drawn_in: dict[str, int] = {}
         self.acknowledged: set[str] = set()
+        #: In this turn the engine cannot know what clients asked.
+        self.unreadable = False
+        #: When the sender of a signal heard that it is on disk, by a clock that is never set back.
+        self.acknowledged_at: dict[Payload, Micros] = {}
         #: The submissions of each call.
         self.together: list[Sequence[Submission]] = []
         #: Every signal that was ever kept.

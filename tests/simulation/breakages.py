@@ -18,6 +18,7 @@ from yieldflow._core.execution import Advance
 from yieldflow._core.history import CancelRequested, Codec, Micros, Outcome, StepEnded, WorkflowStatus
 from yieldflow._core.retry import next_delay
 from yieldflow.scheduler import applying, attempts, children, committing, requests, residency, scheduler, submitting
+from yieldflow.scheduler.intake import Batch, Intake
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
 from yieldflow.scheduler.live import Driver, LiveWorkflow
 from yieldflow.scheduler.messages import Registered, RequestReceived, Submit
@@ -373,6 +374,39 @@ def abandoned_attempt_kept(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(committing, "abandon", keep)
 
 
+def timers_overtake_messages(patch: pytest.MonkeyPatch) -> None:
+    """Timers go off that are due, whatever waits in the inbox."""
+    take = Intake.take
+
+    def hasty(self: Intake, timeout: float) -> Batch:
+        batch = take(self, timeout)
+        return batch._replace(until=batch.now)
+
+    patch.setattr(Intake, "take", hasty)
+
+
+def ended_attempts_time_out(patch: pytest.MonkeyPatch) -> None:
+    """An attempt whose outcome is on its way is out of time all the same."""
+    check_timeouts = attempts.check_timeouts
+
+    def blind(state: SchedulerState, attempt: Attempt, turn: Turn) -> Completed | None:
+        attempt.ended = False
+        return check_timeouts(state, attempt, turn)
+
+    timers_overtake_messages(patch)
+    patch.setattr(scheduler, "check_timeouts", blind)
+
+
+def timers_overtake_clients(patch: pytest.MonkeyPatch) -> None:
+    """What clients wrote is found at a poll only, though a timer is due."""
+    poll = Scheduler._poll
+
+    def rarely(self: Scheduler, turn: Turn) -> StorageError | None:
+        return poll(self, turn) if turn.now >= self._next_poll else None
+
+    patch.setattr(Scheduler, "_poll", rarely)
+
+
 BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     dispatch_before_commit,
     answer_before_commit,
@@ -405,4 +439,7 @@ BREAKAGES: list[Callable[[pytest.MonkeyPatch], None]] = [
     time_runs_out_early,
     retry_after_ignored,
     abandoned_attempt_kept,
+    timers_overtake_messages,
+    ended_attempts_time_out,
+    timers_overtake_clients,
 ]

@@ -51,6 +51,11 @@ def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
     return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
 
 
+def is_disk_left_alone(scheduler: Scheduler, now: Micros) -> bool:
+    """Return whether what clients asked waits until the disk is tried again."""
+    return now < scheduler._state.storage_backoff.until
+
+
 def evict_idle(scheduler: Scheduler, now: Micros) -> None:
     """Drop all generators from memory that may be dropped, as if they had been idle for long."""
     before, residency.IDLE = residency.IDLE, 0

@@ -29,6 +29,11 @@ from .books import STALLS, Books, FlowNote, Gone, RowNote, Sent, Status, StepNot
 from .promises import Promise
 
 
+def _entered_by(checkpoint: Checkpoint) -> set[int]:
+    """Return the steps of which a checkpoint enters an outcome that it does not apply."""
+    return {retried.step for retried in checkpoint.retried} | {event.step for event in checkpoint.recorded}
+
+
 class Ledger(Books):
     """The books, with what is entered in them."""
 
@@ -78,6 +83,7 @@ class Ledger(Books):
             note = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
             note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
             note.ready_at = self.attempts.elapsed()
+            note.over_at = note.ready_at + note.due_at - checkpoint.at
             flow.steps[step.number] = note
         # The scheduler keeps this beside a checkpoint and does not say to which event it belongs.
         for number in getattr(checkpoint, "cancelling", ()):
@@ -136,6 +142,7 @@ class Ledger(Books):
         self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
             liveness_checks.check_sleep(self, flow, id, note, event)
+            liveness_checks.check_not_overtaken(self, flow, id, note.over_at, _entered_by(checkpoint))
         elif note.kind is StepKind.CHILD:
             delivery_checks.check_child_outcome(self, flow, id, note, event)
         elif note.kind is not StepKind.ACTIVITY:
@@ -306,6 +313,7 @@ class Ledger(Books):
     def acknowledge_signal(self, sent: Sent, outside: bool) -> None:
         """Check that a signal is on disk as its sender hears so; `outside` means that only the request must be."""
         self.sent.append(sent)
+        self.acknowledged_at[sent.payload] = self.attempts.elapsed()
         if not outside:
             count = self.kept[sent.workflow_id, sent.payload]
             self.check(

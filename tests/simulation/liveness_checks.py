@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from yieldflow._core.history import Micros, Started, StepEnded, StepKind
+from yieldflow.store import RequestKind
 from yieldflow.workers import Attempt
 
 from .books import UNREGISTERED, Books, FlowNote, Status, StepNote
@@ -27,6 +28,31 @@ def check_sleep(books: Books, flow: FlowNote, id: str, note: StepNote, event: St
     """Check that a sleep ends when its time is over."""
     books.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
     books.check_on_time(flow, event.at, max(note.due_at, note.scheduled_at), id, "sleep", event.step, "ends")
+
+
+def check_not_overtaken(books: Books, flow: FlowNote, id: str, due_at: Micros, entered: Set[int]) -> None:
+    """Check that a time limit or a sleep which ends leaves no outcome and no signal behind that came before it.
+
+    Args:
+        books: The books.
+        flow: The workflow.
+        id: Its id.
+        due_at: When it was due, by the clock that is never set back.
+        entered: The steps of which the same checkpoint enters an outcome otherwise.
+    """
+    for step, attempt in books.attempts.on_their_way(id, flow.run, due_at).items():
+        note = flow.steps.get(step)
+        is_awaited = note is not None and not note.ended and note.attempt == attempt.number and step not in entered
+        overtaken = is_awaited and not attempt.cancelled and id not in books.attempts.went_back
+        books.check(Promise.OVERTAKEN, not overtaken, attempt, "ended before", id, "was out of time")
+    if books.unreadable:
+        return
+    waiting = {note.name for note in flow.steps.values() if note.kind is StepKind.WAIT_SIGNAL and not note.ended}
+    for request in [*books.left.elements(), *books.requests.values()]:
+        if request.workflow_id == id and request.kind is RequestKind.SIGNAL and request.name in waiting:
+            came_at = books.acknowledged_at.get(request.payload or "")
+            overtaken = came_at is not None and came_at < due_at and request.number not in books.handled
+            books.check(Promise.OVERTAKEN, not overtaken, request, "came before", id, "was out of time")
 
 
 def check_dispatched(books: Books, attempt: Attempt) -> None:

@@ -46,6 +46,7 @@ BY_CHANCE = [
     "activity left running by a stop",
     "code registered later",
     "evict after each turn",
+    "held up",
 ]
 #: Calls that leave a workflow's end as it is.
 HARMLESS = {"submit", "signal", "suspend", "resume"}
@@ -116,16 +117,22 @@ class Plan:
     registered_at: float = 0.0
     #: How often a client retries, forks or deletes any ended workflow, child or copy, at any moment.
     visits: int = 0
+    #: So many messages are taken into one turn at most.
+    batch: int = 512
+    #: The scheduler is held up after so many turns of a hundred.
+    sluggish: int = 0
 
     def without_faults(self) -> Plan:
         """Return the same workflows in a world without faults and without interfering clients."""
         calls = tuple(call for call in self.calls if call.kind in ("submit", "signal"))
-        return replace(self, calls=calls, faults=(), forgetful=False, registered_at=0.0, visits=0)
+        return replace(self, calls=calls, faults=(), forgetful=False, registered_at=0.0, visits=0, sluggish=0)
 
     def __str__(self) -> str:
         head = f"seed {self.seed}: {self.workers} workers, {self.recoveries} recoveries"
         head += ", forgetful" if self.forgetful else ""
         head += f", {self.visits} visits" if self.visits else ""
+        head += f", {self.batch} messages a turn" if self.batch < 512 else ""
+        head += f", held up after {self.sluggish} turns of 100" if self.sluggish else ""
         lines = [head + (f", registered at {self.registered_at}" if self.registered_at else "")]
         lines += [f"  {'late ' if flow.late else ''}workflow {flow.id}: {flow.program}" for flow in self.flows]
         lines += [f"  call {_shown(call)}" for call in self.calls]
@@ -161,6 +168,8 @@ def plan_of(seed: int) -> Plan:
         forgetful=random.random() < 0.2,
         registered_at=random.choice([0.0, _moment(random)]),
         visits=random.choice([0, 0, 1, 4]),
+        batch=random.choice([512, 512, 1, 2]),
+        sluggish=random.choice([0, 0, 0, 30]),
     )
 
 
@@ -248,6 +257,10 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, registered_at=0.0)
     if plan.forgetful:
         yield replace(plan, forgetful=False)
+    if plan.sluggish:
+        yield replace(plan, sluggish=0)
+    if plan.batch < 512:
+        yield replace(plan, batch=512)
     if plan.visits:
         yield replace(plan, visits=plan.visits - 1)
     yield from (replace(plan, faults=fewer) for fewer in _without(plan.faults))

@@ -44,6 +44,7 @@ class Promise(StrEnum):
     DETAILS = "an attempt is given what the heartbeat before it said last"
     LANES = "of an activity no more attempts run at once than its max_concurrent"
     IN_TIME = "nothing comes before its time"
+    OVERTAKEN = "no time limit and no sleep ends before what came first"
     PUNCTUAL = "where nothing goes wrong, nothing comes after its time"
     # The disk
     COMMITTED_FIRST = "nothing leaves before its commit"

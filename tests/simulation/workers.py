@@ -179,7 +179,8 @@ class SimulatedWorkers:
         if attempt in self.running:
             self.running.discard(attempt)
             self._free += 1
-        self._world.ledger.attempts.ended(attempt)
+        self._world.ledger.attempts.returns(attempt)
         self._world.note("end", attempt)
+        attempt.ended = True
         self._world.send(Completed(attempt, *ending))
         self._begin()

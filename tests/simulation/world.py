@@ -15,6 +15,8 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
+from yieldflow.inbox import Inbox
+from yieldflow.scheduler.intake import Intake
 from yieldflow.scheduler.messages import Ended, Message, Registered
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import Limits
@@ -31,6 +33,7 @@ from .engine_internals import (
     NEVER,
     POLL_INTERVAL,
     evict_idle,
+    is_disk_left_alone,
     is_recovering,
     kept_by,
     next_turn_at,
@@ -60,6 +63,8 @@ VISITS = ["retry", "retry", "fork", "delete"]
 TIMEOUTS = [60, 0, 1, 10]
 #: So many workflows are found at once at the start of a session.
 PAGES = [1, 2, 3, 100]
+#: Seconds for which the scheduler is held up.
+HELD_UP = [0.2, 1, 3, 9]
 #: The recoveries allowed once nothing fails any more.
 PATIENT = 1_000_000
 
@@ -91,7 +96,6 @@ class World:
         self._recoveries = plan.recoveries
         self._visits = plan.visits
         self._registered = plan.registered_at == 0
-        self._inbox: list[Message] = []
         self._events: list[tuple[Micros, int, Callable[[], None]]] = []
         self._numbers = count()
         self._faults: dict[int, list[Fault]] = {}
@@ -131,7 +135,7 @@ class World:
 
     def send(self, message: Message) -> None:
         """Put something into the scheduler's inbox."""
-        self._inbox.append(message)
+        self._inbox.put(message)
 
     def wants(self, attempt: Attempt) -> bool:
         """Return whether an attempt is to begin."""
@@ -151,7 +155,8 @@ class World:
         self.workers = SimulatedWorkers(self, self.plan.workers)
         self.ledger.attempts.begin_session()
         self.ledger.recoveries.begin_session(self._recoveries)
-        self._inbox.clear()
+        self._inbox: Inbox[Message | None] = Inbox()
+        self._intake = Intake(self._inbox, self.wall, self.plan.batch)
         self.registry = self.code.deployed(self._registered)
         self.registry.subscribe(lambda name: self.send(Registered(name)))
         self.scheduler = Scheduler(
@@ -277,6 +282,8 @@ class World:
             self._guarded(self._turn)
             for fault in self._faults.pop(self.turns, ()):
                 self._guarded(partial(self._strike, fault))
+            if self.dice.chance("held up", self.turns) * 100 < self.plan.sluggish and not self.disk.healed:
+                self._guarded(self._hold_up)
             if self._visits and self.dice.chance("visit", self.turns) < OFTEN:
                 self._visit()
             if self.plan.forgetful:
@@ -323,12 +330,13 @@ class World:
         self.turns += 1
         if self.turns > TURNS:
             raise Violation(Promise.ENDS, f"{TURNS} turns, and {self._unended()} still wait")
-        inbox, self._inbox = self._inbox, []
+        batch = self._intake.take(0)
         self.ledger.latest = max(self.ledger.latest, self.wall())
+        self.ledger.unreadable = bool(self.disk.failing_looks) or is_disk_left_alone(self.scheduler, self.wall())
         self.ledger.turn, failed = self.turns, self.disk.tried - self.disk.committed
         unreadable = self.disk.failing_loads or self.disk.failing_looks
         try:
-            self.scheduler.turn(inbox, self.wall())
+            self.scheduler.turn(batch.messages, batch.now, until=batch.until)
         except (Crash, Violation):
             raise
         except Exception as error:
@@ -372,6 +380,16 @@ class World:
             self._disturb()
             # At its next poll the engine sees the new time.
             self.after(POLL_INTERVAL / SECOND, lambda: None)
+
+    def _hold_up(self) -> None:
+        """Let time pass without a turn, as where a workflow blocks, or another program has locked the file."""
+        self.count("held up")
+        until = self.time + int(self.dice.choose(HELD_UP, "for", self.turns) * SECOND)
+        while self._events and self._events[0][0] <= until:
+            self.time = max(self.time, self._events[0][0])
+            heapq.heappop(self._events)[2]()
+        self.time = max(self.time, until)
+        self._disturb()
 
     def _evict(self) -> None:
         failed = self.disk.tried - self.disk.committed

@@ -107,6 +107,8 @@ class Session:
 
     def deliver(self, completed: Completed) -> None:
         """Pass the end of an attempt on to the scheduler."""
+        # First, since a tracer may take its time.
+        completed.attempt.ended = True
         if self._tracing is not None:
             self._tracing.completed(completed)
         self._inbox.put(completed)

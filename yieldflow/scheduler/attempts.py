@@ -133,7 +133,9 @@ def arm_timeout(state: SchedulerState, attempt: Attempt, now: Micros) -> None:
 
 
 def check_timeouts(state: SchedulerState, attempt: Attempt, turn: Turn) -> Completed | None:
-    """Return the end of an attempt that is out of time; else set its timer anew."""
+    """Return the end of an attempt that is out of time; else set its timer anew, unless it has ended."""
+    if attempt.ended:
+        return None
     now, waits = turn.now, attempt.begun_at is None
     for moment, message, is_final in limits_of(attempt, now):
         if moment <= now and not (waits and _was_begun(state, attempt)):

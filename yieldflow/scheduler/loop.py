@@ -14,11 +14,14 @@ from ..inbox import Inbox
 from ..log import LOOK, TOO_LONG, logger, stack_of
 from ..store import Store
 from ..workers import forks
+from .intake import Intake
 from .messages import Message
 from .scheduler import POLL_INTERVAL, Scheduler
 
-#: At most so many messages are taken into one turn, so that workers get new tasks while others are committed.
-BATCH = 512
+#: A timer that is found to be due so late was held up,
+HELD_UP: Micros = 50_000
+#: and so, perhaps, were the threads that pass on what ended elsewhere: they are given so many seconds.
+GRACE = 0.01
 
 
 def clock() -> Micros:
@@ -59,6 +62,7 @@ class Loop:
         self._inbox = inbox
         self._ended = ended
         self._now = now
+        self._intake = Intake(inbox, now)
         self._over = threading.Event()
         #: Why it ended by itself: the file is lost, or there is a defect.
         self.failure: str | None = None
@@ -121,17 +125,14 @@ class Loop:
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
+        now = self._now()
+        if self._scheduler.next_timer < now - HELD_UP and not len(self._inbox):
+            time.sleep(GRACE)
         # Never longer than to the next poll, also if the clock is set back while this is reckoned.
-        left = min(self._scheduler.next_due() - self._now(), POLL_INTERVAL)
-        batch: list[Message] = []
-        go_on = True
-        for message in self._inbox.take(left / 1e6, BATCH):
-            if message is None:
-                go_on = False
-                break
-            batch.append(message)
-        self._scheduler.turn(batch, self._now())
-        return go_on
+        left = min(self._scheduler.next_due() - now, POLL_INTERVAL)
+        messages, now, until, is_last = self._intake.take(left / 1e6)
+        self._scheduler.turn(messages, now, until=until)
+        return not is_last
 
     def _watch(self) -> None:
         """Warn of workflow code that blocks the scheduler's thread, with where it is."""

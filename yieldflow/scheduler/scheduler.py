@@ -17,17 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .._core.definitions import ActivityInvocation
 from .._core.errors import DamagedRowError, StorageError
-from .._core.history import CancelRequested, Codec, Failure, Micros, StepEnded, WorkflowStatus
+from .._core.history import Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
-from .applying import apply, apply_cancel
+from .applying import apply
 from .attempts import (
     arm_timeout,
-    begin_attempt,
     check_timeouts,
     decide_retry,
     forget,
@@ -66,8 +64,9 @@ from .residency import (
 from .state import Limits, SchedulerState
 from .storage_backoff import Trouble
 from .submitting import begin_committed, submit
-from .timers import DEADLINE, WAKE, Timer
+from .timers import WAKE, Timer
 from .turn import Change, Turn, extended
+from .waits import wait_is_over
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 POLL_INTERVAL: Micros = 35_000
@@ -107,9 +106,10 @@ class Scheduler:
         hooks: Hooks = DEFAULT,
     ) -> None:
         self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing, hooks)
-        self._nothing = codec.encode(None)
         self._next_poll: Micros = 0
         self._next_long_running: Micros = 0
+        #: True where timers that were due did not go off in the turn before, since something was to come first.
+        self._held_back = False
         #: How many registrations were taken in.
         self.registrations = 0
 
@@ -123,20 +123,22 @@ class Scheduler:
         """
         find_unfinished(self._state, now)
 
-    def turn(self, inbox: Iterable[Message], now: Micros, *, timers: bool = True) -> None:
+    def turn(self, inbox: Iterable[Message], now: Micros, *, until: Micros | None = None) -> None:
         """Take in what has arrived by ``now``, commit, dispatch.
 
         Args:
             inbox: The messages.
             now: The time.
-            timers: False leaves due timers alone; a test decides about them itself.
+            until: Timers go off that were due by then, ``now`` if left out: see `Intake`.
         """
         state, turn = self._state, Turn(now)
         if now < state.latest:
             # The clock was set back: what was due soon is not to wait until that time comes again.
             self._next_poll = self._next_long_running = state.storage_backoff.until = state.next_look = now
         state.latest = now
-        if now >= self._next_poll or now >= state.wakeups.next_page:
+        until = now if until is None else until
+        # What a client wrote before a timer was due comes before that.
+        if now >= self._next_poll or self.next_timer <= until:
             self._poll(turn)
         if state.waits_to_go_on and now >= state.storage_backoff.until:
             load_pending(state, turn)
@@ -148,8 +150,8 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        for timer in state.timers.due(now) if timers else ():
-            self._fire(timer, turn)
+        if state.timers.next_due <= until:
+            self._go_off(until, turn)
         if state.in_flight and now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
             record_long_running(state, turn)
@@ -255,8 +257,9 @@ class Scheduler:
         state = self._state
         self._next_poll = turn.now + POLL_INTERVAL
         try:
-            # First, since it may be asked again: arrivals are told of once.
-            state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
+            # First, since it may be asked again: arrivals are told of once. Those that were held back come before.
+            if not self._held_back:
+                state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
             arrivals = state.store.arrivals()
         except StorageError as error:
             state.storage_backoff.failed(error, turn.now, reading=True)
@@ -444,6 +447,16 @@ class Scheduler:
 
     # ------------------------------------------------------------------ time
 
+    def _go_off(self, until: Micros, turn: Turn) -> None:
+        """Have the timers go off that were due by then; what else changes in this turn comes first, with what follows.
+
+        An outcome may be the end of a child, of which its parent hears in the next turn. There they go off in any case.
+        """
+        state = self._state
+        self._held_back = bool(turn.units or state.follow_ups) and not self._held_back
+        for timer in () if self._held_back else state.timers.due(until):
+            self._fire(timer, turn)
+
     def _fire(self, timer: Timer, turn: Turn) -> None:
         """Let what was waited for come: a sleep ends, time runs out, or a workflow on disk is due."""
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
@@ -463,33 +476,4 @@ class Scheduler:
             if completed is not None:
                 self._complete(completed, turn)
             return
-        live = workflow.live
-        if live is None or live.info.run != timer.run or live.status is not _PROCESSING:
-            return
-        if step == DEADLINE:
-            self._end_in_time(workflow, live, timer, turn)
-        else:
-            self._fire_step(workflow, live, timer, turn)
-
-    def _fire_step(self, workflow: TrackedWorkflow, live: LiveWorkflow, timer: Timer, turn: Turn) -> None:
-        """Let a sleep end, or the next attempt at an activity begin."""
-        state, workflow_id, step = self._state, timer.workflow_id, timer.step
-        leaf = live.execution.open.get(step)
-        if leaf is not None and isinstance(leaf.command, ActivityInvocation):
-            if turn.resumes(workflow_id):
-                # Nothing begins before it is on disk that the workflow goes on.
-                state.timers.set(timer)
-            elif state.dispatching and not leaf.cancelled:
-                # One that is cancelled is ended once that is on disk.
-                begin_attempt(state, workflow, leaf, leaf.command, turn)
-        elif leaf is not None and leaf.step.due_at == timer.due_at:
-            event = StepEnded(step, self._nothing, turn.now)
-            apply(state, workflow, event, turn, turn.change(workflow_id, timer.run))
-
-    def _end_in_time(self, workflow: TrackedWorkflow, live: LiveWorkflow, timer: Timer, turn: Turn) -> None:
-        """Have a workflow end whose time is over."""
-        # The time that it was given may have been another when the timer was set.
-        in_force = live.deadline_at == timer.due_at
-        if in_force and live.cancelled is None and not live.execution.over:
-            out_of_time = CancelRequested(turn.now, None, live.timeout)
-            apply_cancel(self._state, workflow, out_of_time, turn, turn.change(workflow.id, timer.run))
+        wait_is_over(state, workflow, timer, turn)

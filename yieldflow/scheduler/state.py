@@ -64,6 +64,8 @@ class SchedulerState:
         self.store = store
         self.workers = workers
         self.codec = codec
+        #: The outcome of a sleep.
+        self.nothing = codec.encode(None)
         self.registry = registry
         self.tell = tell
         self.tracing = tracing

@@ -11,6 +11,9 @@ from ..store import FOREVER, Store
 #: Later than any time that can be waited for.
 NEVER: Micros = 1 << 62
 
+#: Earlier than any timer is due.
+NO_TIMERS: Micros = -2
+
 #: What a timer is for, where it is for no step: the end of the time that a workflow was given,
 DEADLINE = -2
 #: and the moment at which a workflow that rests on disk is to be loaded.

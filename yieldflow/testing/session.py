@@ -17,6 +17,7 @@ from ..scheduler.hooks import Hooks
 from ..scheduler.messages import Ended, Message
 from ..scheduler.scheduler import Scheduler
 from ..scheduler.state import Limits
+from ..scheduler.timers import NO_TIMERS
 from ..store import Checkpoint
 from ..workers import Attempt, Key, Occupant
 from .store import StepperStore
@@ -68,10 +69,10 @@ class Session(Hooks):
             timers: True has the timers go off that are due by then.
         """
         self._now = now
-        self.scheduler.turn(messages, now, timers=timers)
+        self.scheduler.turn(messages, now, until=now if timers else NO_TIMERS)
         yield
         while self.scheduler.has_follow_ups:
-            self.scheduler.turn((), now, timers=False)
+            self.scheduler.turn((), now, until=NO_TIMERS)
             yield
 
     def _tell(self, news: list[Ended]) -> None:

@@ -46,6 +46,7 @@ class Attempt:
         "definition",
         "details",
         "dispatched_at",
+        "ended",
         "input",
         "issued",
         "key",
@@ -95,6 +96,8 @@ class Attempt:
         self.begun_at: Micros | None = None
         #: The details and the time of its latest heartbeat.
         self.beat: tuple[Payload, Micros] | None = None
+        #: True once it has ended, and its outcome is on its way.
+        self.ended = False
         #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
         self.watched = False
         # Used by the scheduler alone.

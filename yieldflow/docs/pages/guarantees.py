@@ -11,6 +11,9 @@ Guaranteed
 - Attempts at an activity, and the time of the next one, are on disk: an hour without a process loses no attempt and
   makes none fail. What waits (a retry, a sleep, a signal) holds no thread.
 - A signal that was acknowledged is received once, in the order sent, by a workflow that waits for it before it ends.
+- What ended in time has ended in time: where a workflow that blocks, or another program's lock, holds everything up, no
+  time limit, `wait_for` or race overtakes an outcome or a signal that came before its moment. (A child has ended once
+  that is on disk.)
 - A run of a child is cancelled once, however often the process dies in between.
 - A workflow whose code no longer fits its history is set aside, and never fails for it: see `changing-code`.
 - One started orchestrator for each file: see `ownership`.
