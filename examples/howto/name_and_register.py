@@ -8,7 +8,7 @@ More: `python -m yieldflow docs registry`
 
 from tempfile import TemporaryDirectory
 
-from yieldflow import DuplicateDefinitionError, Flow, Orchestrator, Registry, activity, workflow
+from yieldflow import DuplicateDefinitionError, Flow, Orchestrator, Registry, Workflow, activity, workflow
 
 
 class Bank:
@@ -37,6 +37,19 @@ except DuplicateDefinitionError as error:
 else:
     raise AssertionError("the name is taken")
 
+
+def payout(bank: str) -> Workflow[[], str]:
+    @workflow(f"payout {bank}", registry=registry)  # without a name of its own, the latest would stand for all
+    def run_payout() -> Flow[str]:
+        yield from ()
+        return bank
+
+    return run_payout
+
+
+first, second = payout("first"), payout("second")
+
 with TemporaryDirectory() as folder, Orchestrator(f"{folder}/bank.db", registry=registry) as orchestrator:
     workflow_id = orchestrator.invoke_workflow("nightly")
     assert orchestrator.handle(workflow_id).result(timeout=30) == 100
+    assert [orchestrator.run(first()), orchestrator.run(second())] == ["first", "second"]

@@ -24,7 +24,7 @@ class CommandError(YieldflowError, TypeError):
 
 
 class DuplicateDefinitionError(YieldflowError, ValueError):
-    """Two definitions want one name: give one of them another with ``name=``."""
+    """Two definitions have one name: give one of them another with ``name=``."""
 
 
 class UnknownWorkflowError(YieldflowError, LookupError):

@@ -42,6 +42,7 @@ from .definitions import ActivityInvocation, ContinueAsNew, Workflow, WorkflowIn
 from .errors import (
     Cancelled,
     CommandError,
+    DuplicateDefinitionError,
     EncodingError,
     InternalError,
     ReplayMismatchError,
@@ -72,6 +73,7 @@ from .nodes import (
     from_below,
     is_fresh,
 )
+from .registry import taken_over
 from .steps import Steps
 
 # Hosts find them beside the execution.
@@ -93,6 +95,7 @@ class Execution(Steps):
         history: What is recorded of this run; `replay` applies it.
         takes_patch: Asked, once in a run for each name, whether `patched` is to be True; it has to answer the same each
             time. None: it is where the turn is new, or the record says so.
+        conflict: Returns the error about a workflow that is yielded, where its name finds another one.
     """
 
     __slots__ = (
@@ -117,6 +120,7 @@ class Execution(Steps):
         codec: Codec,
         history: History = History(),  # noqa: B008  # immutable
         takes_patch: Callable[[str], bool] | None = None,
+        conflict: Callable[[Workflow[..., Any]], DuplicateDefinitionError | None] = taken_over,
     ) -> None:
         self.info = info
         self.end = None
@@ -146,6 +150,7 @@ class Execution(Steps):
         #: What `patched` said.
         self._patches: dict[str, bool] | None = None
         self._takes_patch = takes_patch
+        self._conflict = conflict
         self._request: CancelRequested | None = None
         self._continuation: Continuation | None = None
         self._advance = NO_ADVANCE
@@ -362,7 +367,7 @@ class Execution(Steps):
                 note_used(yielded)
                 raise CommandError(refusal(yielded))
             return begin(self, yielded, parent, slot, yielder)
-        except (CommandError, EncodingError) as error:
+        except (CommandError, DuplicateDefinitionError, EncodingError) as error:
             return None, error
 
     def _begin_group(self, command: Command[Any], parent: Node, slot: int, yielder: Yielder) -> Node | Settled:
@@ -422,6 +427,7 @@ class Execution(Steps):
                 f"{command} was yielded in a branch: only the workflow itself can end its run. "
                 "Return from the branch, and yield it from the workflow"
             )
+        self._refuse_another(command.invocation.definition)
         self.following = command.invocation.definition
         self._continuation = Continuation(command.invocation.name, command.invocation.encode_arguments(self._codec))
         with undriven():

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from .definitions import Activity, Definition, Workflow
 from .errors import DuplicateDefinitionError, UnknownWorkflowError
+from .identity import difference, of_one_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +24,57 @@ class _Names:
 
     def add(self, definition: Definition[..., Any]) -> None:
         there = self.by_name.get(definition.name)
-        if there is not None and not _may_replace(there, definition):
+        if there is not None and _are_both_to_stay(there, definition):
             raise DuplicateDefinitionError(
                 f"two definitions of {self.kind} {definition.name!r}: {there.place} and {definition.place}. "
-                f"Give one another name: @{self.kind}(name='...')"
+                f"Give one another name: @{self.kind}(name='...'){_hint(definition)}"
             )
         self.by_name[definition.name] = definition
+        if definition.latest is None:
+            definition.latest = partial(self.by_name.get, definition.name)
 
 
-def _may_replace(there: Definition[..., Any], new: Definition[..., Any]) -> bool:
-    """A reload or a notebook cell defines the same again; a local definition is as short-lived as its function."""
-    if (there.__module__, there.__qualname__) == (new.__module__, new.__qualname__):
-        return True
-    return "<locals>" in there.__qualname__ or "<locals>" in new.__qualname__
+def _are_both_to_stay(there: Definition[..., Any], new: Definition[..., Any]) -> bool:
+    """Tell if two definitions are two functions of modules: a local one is as short-lived as its function."""
+    if _is_local(there.__qualname__) or _is_local(new.__qualname__):
+        # An activity is run by its invocation, which is yielded anew in a replay: its name finds nothing.
+        return isinstance(new, Workflow) and _are_hidden_in_modules(there, new)
+    return (there.__module__, there.__qualname__) != (new.__module__, new.__qualname__) and bool(difference(there, new))
+
+
+def _are_hidden_in_modules(there: Definition[..., Any], new: Definition[..., Any]) -> bool:
+    """Tell if two functions of modules have one name because their decorators gave them that of their own."""
+    a, b = there.origin, new.origin
+    if a.function is None or b.function is None or _is_local(b.function.__qualname__):
+        return False
+    module = sys.modules.get(a.function.__module__)
+    if getattr(module, a.function.__qualname__, None) is not there:
+        return False
+    # In a notebook, or before a reload, the function may have been given another name.
+    is_renamed = a.function.__module__ == b.function.__module__ and a.within is not b.within
+    return not is_renamed and bool(difference(there, new))
+
+
+def _is_local(qualified: str) -> bool:
+    return "<locals>" in qualified
+
+
+def _hint(definition: Definition[..., Any]) -> str:
+    if definition.origin.function is definition.origin.outermost:
+        return ""
+    return f". (The decorator under @{definition.kind} hides the function's own name: let it have functools.wraps.)"
 
 
 class Registry:
     """Finds definitions by name.
 
     Most programs need only the default one, which `workflow` and `activity` fill.
+
+    A definition that is seen again (after a reload, in a notebook's cell, in a main file that is imported too) takes
+    the place of the earlier, and either may be used. Two functions of modules under one name are refused where the
+    second is defined. What a factory, a loop or a decorator without `functools.wraps` makes twice under one name, with
+    unequal values, takes the earlier one's place as well; but the earlier workflow is then refused where it is
+    submitted or yielded, since its name finds the later. Each invocation of an activity runs its own function.
 
     Example:
         >>> registry = Registry()
@@ -108,3 +143,34 @@ class Registry:
 
 #: The registry that `workflow` and `activity` fill unless told otherwise.
 default_registry = Registry()
+
+
+# ---------------------------------------------------------------------- definitions that their name does not find
+
+
+def conflict(registry: Registry, meant: Workflow[..., Any]) -> DuplicateDefinitionError | None:
+    """Return the error about running a workflow whose name finds another one in ``registry``; None where it does not.
+
+    Only the name is on disk: each later turn, and each restart, runs what it finds.
+    """
+    return _conflict(meant, registry.workflows.get(meant.name))
+
+
+def taken_over(meant: Workflow[..., Any]) -> DuplicateDefinitionError | None:
+    """Return the same error where the other one is of the same source, in the registry that ``meant`` was added to.
+
+    This is for a host that has no registry. A local definition of another name's owner is a passing one there.
+    """
+    known = None if meant.latest is None else meant.latest()
+    return None if known is None or not of_one_source(meant, known) else _conflict(meant, known)
+
+
+def _conflict(meant: Definition[..., Any], known: Definition[..., Any] | None) -> DuplicateDefinitionError | None:
+    differ = None if known is None or known is meant else difference(meant, known)
+    if known is None or differ is None:
+        return None
+    where = f" ({differ})" if meant.place == known.place else ""
+    return DuplicateDefinitionError(
+        f"{meant.kind} {meant.name!r} has two definitions: yours is {meant.place}, and its name finds {known.place}"
+        f"{where}, which would run in its place. Give each a name of its own: @{meant.kind}(name='...'){_hint(meant)}"
+    )

@@ -13,6 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from .commands import check_text, show
 from .context import note_used
+from .origin import origin_of
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -69,6 +70,10 @@ class Definition(Generic[P, R_co]):
         self.__qualname__ = getattr(fn, "__qualname__", self.name)
         self.__doc__ = getattr(fn, "__doc__", None)
         self.__wrapped__ = fn
+        #: The `def` that it comes of.
+        self.origin = origin_of(fn)
+        #: Finds the latest of this name in the registry that it was first added to; None before.
+        self.latest: Callable[[], Definition[..., Any] | None] | None = None
         self._refuse_self()
         parameters = self.signature.parameters.values()
         self._names = tuple(parameter.name for parameter in parameters)
@@ -117,9 +122,11 @@ class Definition(Generic[P, R_co]):
     @property
     def place(self) -> str:
         """The place of its definition, for messages: ``shop.charge (shop.py:12)``."""
-        qualified = f"{self.__module__}.{self.__qualname__}"
-        code = getattr(inspect.unwrap(self.fn), "__code__", None)
-        return f"{qualified} ({code.co_filename}:{code.co_firstlineno})" if code is not None else qualified
+        function = self.origin.function
+        if function is None:
+            return f"{self.__module__}.{self.__qualname__}"
+        code = function.__code__
+        return f"{function.__module__}.{function.__qualname__} ({code.co_filename}:{code.co_firstlineno})"
 
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
         """Return the arguments by name, as they are stored: those in ``args`` and ``kwargs``, without the defaults.

@@ -6,11 +6,19 @@ ones are at hand, each step is compared with its own, and a difference is a `Rep
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal
-from .definitions import ActivityInvocation, Definition, WorkflowInvocation
-from .errors import ActivityError, Cancelled, EncodingError, InternalError, ReplayMismatchError
+from .definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
+from .errors import (
+    ActivityError,
+    Cancelled,
+    DuplicateDefinitionError,
+    EncodingError,
+    InternalError,
+    ReplayMismatchError,
+)
 from .groups import cancelled_because
 from .history import Codec, Failure, History, Micros, Outcome, Payload, Step, StepEnded, StepKind
 from .nodes import Branch, Leaf, Node, Settled, Yielder, add_note
@@ -26,7 +34,7 @@ _tuple = tuple.__new__
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_codec", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
+    __slots__ = ("_codec", "_conflict", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
 
     #: How many events were applied.
     applied: int
@@ -37,6 +45,7 @@ class Steps(Tree):
     #: How the workflow ended; None also where it continues as a new run.
     end: End | None
     _codec: Codec
+    _conflict: Callable[[Workflow[..., Any]], DuplicateDefinitionError | None]
     _history: History
     _now: Micros
     _next_step: int
@@ -51,6 +60,10 @@ class Steps(Tree):
         return leaf
 
     def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
+        there = self._recorded(self._next_step) if self.comparing else None
+        # What was yielded here before has begun. Where it was refused, the record goes on elsewhere.
+        if there is None or (there.kind, there.name, there.source) != (StepKind.CHILD, command.name, yielder.source):
+            self._refuse_another(command.definition)
         payload = command.encode_arguments(self._codec)
         step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
         return self._wait_for(step, command, parent, slot)
@@ -69,6 +82,12 @@ class Steps(Tree):
         kind = StepKind.WAIT_SIGNAL if isinstance(command, WaitSignal) else StepKind.TAKE_SIGNALS
         step = self._issue(kind, command.name, self._codec.encode({}), yielder, None, None)
         return self._wait_for(step, command, parent, slot)
+
+    def _refuse_another(self, meant: Workflow[..., Any]) -> None:
+        """Refuse a workflow where another one would run for it."""
+        error = self._conflict(meant)
+        if error is not None:
+            raise error
 
     def _wait_for(self, step: Step, command: Command[Any], parent: Node, slot: int) -> Leaf:
         leaf = self.open[step.number] = Leaf(parent, slot, step, command)

@@ -185,6 +185,7 @@ class Orchestrator:
             TypeError, ValueError: An argument is wrong; the message says what to write instead.
             EncodingError: An argument or the signal cannot be stored; the message says which part of it.
             UnknownWorkflowError: The workflow is not in this orchestrator's registry.
+            DuplicateDefinitionError: Its name finds another workflow there: the message has both places.
             WorkflowAlreadyExistsError: The id belongs to another invocation.
             WorkflowEndedError: The signal is for a workflow that has ended.
             StorageError: The disk failed; nothing was written.

@@ -11,7 +11,7 @@ from .._core.commands import LONGEST_SLEEP
 from .._core.definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
 from .._core.errors import EncodingError
 from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, to_micros
-from .._core.registry import Registry
+from .._core.registry import Registry, conflict
 from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
 
@@ -35,6 +35,7 @@ class SubmissionMaker(NamedTuple):
         Raises:
             TypeError, ValueError: An argument is wrong; the message says what to write instead.
             UnknownWorkflowError: The workflow is not in the registry.
+            DuplicateDefinitionError: Another workflow is there under its name.
             EncodingError: An argument or the signal cannot be stored.
         """
         check_id(workflow_id)
@@ -181,13 +182,10 @@ def _with_randomness(prefix: str, digits: str) -> str:
 
 def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -> None:
     """Check that the invocation's workflow is what the registry finds by its name, as it will after a restart."""
-    meant = invocation.definition
-    known = registry.workflow(meant.name)
-    if known is not meant and (known.__module__, known.__qualname__) != (meant.__module__, meant.__qualname__):
-        raise ValueError(
-            f"workflow {invocation.name!r} was registered again since: you have {meant.place}, "
-            f"and the registry has {known.place}. Give one of them another name."
-        )
+    registry.workflow(invocation.name)
+    refused = conflict(registry, invocation.definition)
+    if refused is not None:
+        raise refused
 
 
 def _duration(delay: object) -> Micros:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._core.context import WorkflowInfo
+from .._core.definitions import Workflow
+from .._core.errors import DuplicateDefinitionError
 from .._core.execution import Advance
 from .._core.history import Failure, WorkflowStatus
+from .._core.registry import Registry, conflict
 from ..log import logger
 from ..store import Checkpoint
 
@@ -23,6 +28,10 @@ class Hooks:
     starts_children = True
     #: Whether ``max_concurrent`` of an activity holds attempts back.
     limits_concurrency = True
+
+    def conflict(self, registry: Registry, meant: Workflow[..., Any]) -> DuplicateDefinitionError | None:
+        """Return the error about a workflow that was yielded, where its name finds another one."""
+        return conflict(registry, meant)
 
     def applied(self, info: WorkflowInfo, advance: Advance) -> None:
         """Called with what an event led to, where that is more than steps: log what is allowed and hardly meant."""

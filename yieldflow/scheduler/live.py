@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from .._core.context import WorkflowInfo
 from .._core.errors import (
@@ -96,6 +97,7 @@ class Driver:
     def __init__(self, codec: Codec, registry: Registry, hooks: Hooks = DEFAULT) -> None:
         self._codec = codec
         self._registry = registry
+        self._conflict = partial(hooks.conflict, registry)
         self._hooks = hooks
         self._drives = 0
         #: The workflow that is driven now: a number for each drive, and its id. Any thread may look.
@@ -189,7 +191,7 @@ class Driver:
             raise EncodingError(f"the arguments of workflow {info.name!r}: {error}") from error
         if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
             raise EncodingError(f"the stored arguments of workflow {info.workflow_id!r} are none: they have no names")
-        return Execution(definition, arguments, info, seed, self._codec, history)
+        return Execution(definition, arguments, info, seed, self._codec, history, conflict=self._conflict)
 
 
 def info_of(record: WorkflowRecord) -> WorkflowInfo:

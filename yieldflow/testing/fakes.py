@@ -16,6 +16,7 @@ from .._core.commands import seconds_of, show
 from .._core.definitions import Activity, Definition, Invocation, Workflow
 from .._core.errors import CommandError, EncodingError
 from .._core.history import Codec, Micros, Payload, in_micros
+from .._core.registry import taken_over
 from .checking import misfit
 
 
@@ -192,6 +193,7 @@ def stand_ins(activities: Mapping[Any, object] | None, children: Mapping[Any, ob
 
     Raises:
         CommandError, EncodingError, TypeError: One of them cannot stand in; the message says which, and why.
+        DuplicateDefinitionError: A workflow among the keys is not what its name finds.
     """
     return _checked(activities, "activities", Activity, codec) | _checked(children, "children", Workflow, codec)
 
@@ -207,6 +209,9 @@ def _checked(
                 f"{which}= takes {kinds} as keys, as in {which}={{charge: 'ch_9'}}, not "
                 f"{show(definition)}{_hint(definition, which)}"
             )
+        refused = taken_over(definition) if isinstance(definition, Workflow) else None
+        if refused is not None:
+            raise refused
         found[definition] = StandIn(definition, one, codec)
     return found
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from .._core.context import WorkflowInfo
 from .._core.definitions import Activity, Workflow
+from .._core.errors import DuplicateDefinitionError
 from .._core.execution import Advance
 from .._core.history import Codec, Failure, Micros, WorkflowStatus
-from .._core.registry import Registry
+from .._core.registry import Registry, taken_over
 from ..scheduler.hooks import Hooks
 from ..scheduler.messages import Ended, Message
 from ..scheduler.scheduler import Scheduler
@@ -30,7 +31,14 @@ class Definitions(Registry):
     """The workflows that are stepped, by name: the latest where several have one name."""
 
     def add(self, definition: Activity[..., Any] | Workflow[..., Any]) -> None:
-        """Make ``definition`` known by its name."""
+        """Make ``definition`` known by its name.
+
+        Raises:
+            DuplicateDefinitionError: Where it is registered, its name finds another workflow of the same source.
+        """
+        refused = taken_over(definition) if isinstance(definition, Workflow) else None
+        if refused is not None:
+            raise refused
         self._workflows.by_name[definition.name] = definition
 
 
@@ -98,6 +106,10 @@ class Session(Hooks):
         return list(map(Occupant, self.begun.values()))
 
     # ------------------------------------------------------------------ the hooks
+
+    def conflict(self, registry: Registry, meant: Workflow[..., Any]) -> DuplicateDefinitionError | None:
+        """Return the error about a workflow whose name finds, where it is registered, another of the same source."""
+        return taken_over(meant)
 
     def applied(self, info: WorkflowInfo, advance: Advance) -> None:
         """Note commands that were never yielded, and the workflow of the next run."""
