@@ -281,12 +281,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     homes = [str(Path(yieldflow.__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
     return subprocess.run(
         [sys.executable, "-m", "yieldflow", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(homes)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(homes), **environment},
         capture_output=True,
         text=True,
         timeout=WAIT,
@@ -484,6 +484,37 @@ def test_a_class_that_the_main_script_has_no_more(app: Path) -> None:
     assert {(problem["name"], problem["status"]) for problem in told["problems"]} == {("buy", "processing")}
     assert "Can't get attribute 'Order'" in told["problems"][0]["reason"]
     assert "put back the module or class, under its old name" in told["problems"][0]["reason"]
+
+
+# ---------------------------------------------------------------------- a locale without Unicode
+
+#: Python as it is where a job or a service sets nothing but LC_ALL=C, and Python's own way around that is off.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_a_file_name_that_the_locale_lacks(folder: Path) -> None:
+    """Under LC_ALL=C a file's name as text is refused with what to do; as the shell gives it, it is found."""
+    asked = "from yieldflow import *; Orchestrator('gr\\u00f6\\u00dfe.db').list_workflows()"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=folder, env=os.environ | ASCII, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1].startswith(
+        "yieldflow._core.errors.DatabaseOpenError: 'gr\\xf6\\xdfe.db' is no file name"
+    )
+    assert "PYTHONUTF8=1" in done.stderr
+    os.rename(folder / "shop.db", folder / "gr\u00f6\u00dfe.db")
+    found = _run(folder, "check-replay", "gr\u00f6\u00dfe.db", "good:registry", **ASCII)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_a_terminal_that_lacks_characters(folder: Path) -> None:
+    """Under LC_ALL=C a text is printed with the characters escaped that the terminal lacks."""
+    assert "\\u2514" in _run(folder, "docs", "testing", **ASCII).stdout
+    with closing(sqlite3.connect(folder / "shop.db", isolation_level=None)) as connection:
+        connection.execute("update workflows set name = 'gr\u00f6\u00dfe'")
+    done = _run(folder, "check-replay", "shop.db", "good:registry", **ASCII)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "no workflow named 'gr\\xf6\\xdfe' is registered" in done.stdout
 
 
 # ---------------------------------------------------------------------- the codec, and many problems
