@@ -77,8 +77,14 @@ def _docs(topic: str | None) -> int:
     except UnknownTopicError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(text)
+    _write(text)
     return 0
+
+
+def _write(text: str) -> None:
+    """Print a text; characters that the terminal lacks are escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _check_replay(options: argparse.Namespace) -> int:
@@ -103,8 +109,7 @@ def _check_replay(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     told = json.dumps({"ok": report.ok, **asdict(report)}, indent=2) if options.json else str(report)
-    # A terminal may lack the characters of a name.
-    sys.stdout.write(told.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding) + "\n")
+    _write(f"{told}\n")
     return 0 if report.ok else 1 if report.problems else 2
 
 

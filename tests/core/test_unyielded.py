@@ -13,23 +13,14 @@ from yieldflow import (
     CommandError,
     EncodingError,
     Flow,
-    MisplacedCallError,
-    Orchestrator,
     Registry,
     activity,
-    cancel,
-    continue_as_new,
     gather,
     info,
     now,
-    patched,
     random,
     sleep,
-    sleep_until,
-    take_signals,
     uuid4,
-    wait_for,
-    wait_signal,
     workflow,
 )
 from yieldflow.testing import Stepper
@@ -398,57 +389,6 @@ def yielded_twice() -> Flow[Any]:
 def test_a_command_that_is_used_is_not_reported(body: Callable[[], Flow[Any]]) -> None:
     """Keeping a command for later, gathering it, or handing it to a helper is no slip."""
     assert complete(body).done
-
-
-#: Calls that refuse the commands which they are given, each of them made there and then.
-REFUSALS: dict[str, Callable[[], object]] = {
-    "gather(limit=0)": lambda: gather(fetch("a"), fetch("b"), limit=0),
-    "gather(limit='2')": lambda: gather(fetch("a"), limit="2"),  # type: ignore[call-overload]
-    "gather(limit=command)": lambda: gather(fetch("a"), limit=fetch("b")),  # type: ignore[call-overload]
-    "wait_for(timeout=nan)": lambda: wait_for(fetch("a"), float("nan")),
-    "wait_for(timeout='2')": lambda: wait_for(fetch("a"), "2"),  # type: ignore[arg-type]
-    "wait_for(timeout=command)": lambda: wait_for(fetch("a"), fetch("b")),  # type: ignore[arg-type]
-    "sleep(command)": lambda: sleep(fetch("a")),  # type: ignore[arg-type]
-    "sleep_until(command)": lambda: sleep_until(fetch("a")),  # type: ignore[arg-type]
-    "wait_signal(command)": lambda: wait_signal(fetch("a")),  # type: ignore[arg-type]
-    "take_signals(command)": lambda: take_signals(fetch("a")),  # type: ignore[arg-type]
-    "patched(command)": lambda: patched(fetch("a")),  # type: ignore[arg-type]
-    "cancel(command)": lambda: cancel(fetch("a")),  # type: ignore[arg-type]
-    "continue_as_new(activity)": lambda: continue_as_new(fetch("a")),  # type: ignore[arg-type]
-    "too many arguments": lambda: fetch(fetch("a"), fetch("b")),  # type: ignore[call-overload]
-    "an unknown argument": lambda: fetch(kee=fetch("a")),  # type: ignore[call-overload]
-    "a child's unknown argument": lambda: other(kee=fetch("a")),  # type: ignore[call-arg]
-    "an activity's option": lambda: fetch("a").with_options(timeout=-1),
-    "an activity's unknown option": lambda: fetch("a").with_options(time=1),  # type: ignore[call-arg]
-    "an activity's option is a command": lambda: fetch("a").with_options(timeout=fetch("b")),  # type: ignore[arg-type]
-    "a child's option": lambda: other("a").with_options(timeout=-1),
-    "a child's id": lambda: other("a").with_options(workflow_id=""),
-    "a child's option is a command": lambda: other("a").with_options(timeout=fetch("b")),  # type: ignore[arg-type]
-    "submit()": lambda: Orchestrator("never made").submit(other("a")),
-    "submit_many()": lambda: Orchestrator("never made").submit_many([other("a"), other("b")]),
-    "run()": lambda: Orchestrator("never made").run(other("a")),
-    "a condition": lambda: bool(fetch("a")),
-    "a loop": lambda: list(fetch("a")),
-}
-
-
-@pytest.mark.parametrize("refused", REFUSALS.values(), ids=list(REFUSALS))
-def test_a_command_that_is_refused_is_not_reported_besides(refused: Callable[[], object]) -> None:
-    """The error that refuses a command says what is wrong with it: that it was never yielded is not said as well."""
-
-    def catching() -> Flow[Any]:
-        with pytest.raises((TypeError, ValueError, CommandError, MisplacedCallError)):
-            refused()
-        return (yield from fetch("next"))
-
-    def failing() -> Flow[Any]:
-        yield from sleep(1)
-        refused()
-
-    assert complete(catching).done
-    error = complete(failing).exception
-    assert error is not None
-    assert [note for note in error.__notes__ if "never yielded" in note] == []
 
 
 def passed_from_a_variable() -> Flow[Any]:

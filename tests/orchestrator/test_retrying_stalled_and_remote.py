@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tests.support.shop import (
     in_threads,
     nap,
     total,
+    until,
     until_waiting,
 )
 from yieldflow import (
@@ -256,3 +260,94 @@ def test_retried_while_nothing_runs(database: Path, registry: Registry, works: W
     with Orchestrator(database, registry=registry) as second:
         assert second.handle(handle.id).result(WAIT) == ["flight", "hotel", "car"]
     assert works.done == ["flight", "hotel", "car"]
+
+
+# ---------------------------------------------------------------------- asked before a start
+
+
+class Mended:
+    """A workflow whose own code fails until it is mended, and a parent of it."""
+
+    def __init__(self) -> None:
+        self.registry = registry = Registry()
+        self.is_mended = False
+
+        @activity(registry=registry)
+        def load() -> list[int]:
+            return [1]
+
+        @workflow(registry=registry)
+        def first() -> Flow[int]:
+            items: Any = yield from load()
+            return int(items[0 if self.is_mended else "0"])
+
+        @workflow(registry=registry)
+        def parent() -> Flow[int]:
+            return (yield from first())
+
+        self.first, self.parent = first, parent
+
+
+@pytest.fixture
+def mended(database: Path) -> Mended:
+    """The code, mended by now; in the file two workflows that failed of it, and nobody owns the file."""
+    code = Mended()
+    with Orchestrator(database, registry=code.registry) as orchestrator:
+        for invocation, workflow_id in ((code.first(), "first"), (code.parent(), "parent")):
+            with pytest.raises(TypeError):
+                orchestrator.submit(invocation, workflow_id=workflow_id).result(WAIT)
+    code.is_mended = True
+    return code
+
+
+def _retry(client: Orchestrator) -> str:
+    client.handle("first").retry()
+    return "first"
+
+
+def _retry_with_a_child(client: Orchestrator) -> str:
+    client.handle("parent").retry()
+    return "parent"
+
+
+def _fork(client: Orchestrator) -> str:
+    return client.handle("first").fork(0, "copy").id
+
+
+def _retry_and_resume(client: Orchestrator) -> str:
+    client.handle("first").retry()
+    client.handle("first").resume()
+    return "first"
+
+
+@pytest.mark.parametrize("ask", [_retry, _retry_with_a_child, _fork, _retry_and_resume])
+def test_what_goes_on_by_itself_is_not_complained_of(
+    database: Path, mended: Mended, caplog: pytest.LogCaptureFixture, ask: Callable[[Orchestrator], str]
+) -> None:
+    """A workflow that was asked to go on before a start, and has ended before that is read, makes no warning."""
+    orchestrator = Orchestrator(database, registry=mended.registry)
+    workflow_id = ask(orchestrator)
+    with caplog.at_level(logging.WARNING, "yieldflow"), orchestrator:
+        assert orchestrator.handle(workflow_id).result(WAIT) == 1
+        until(lambda: not _open_requests(database))
+    assert caplog.messages == []
+
+
+def test_a_request_that_comes_too_late_is_told(
+    database: Path, mended: Mended, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cancellation that is read once its workflow has ended is not carried out, and a warning says so."""
+    orchestrator = Orchestrator(database, registry=mended.registry)
+    orchestrator.handle("first").retry()
+    orchestrator.handle("first").cancel()
+    with caplog.at_level(logging.WARNING, "yieldflow"), orchestrator:
+        assert orchestrator.handle("first").result(WAIT) == 1
+        until(lambda: not _open_requests(database))
+    assert len(caplog.messages) == 1
+    assert "what a client asked of workflow first is not done: " in caplog.messages[0]
+    assert "it takes no cancel any more" in caplog.messages[0]
+
+
+def _open_requests(database: Path) -> list[Any]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("select kind from workflow_inputs where applied is null").fetchall()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import shutil
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from yieldflow.sqlite import SqliteStore
 
@@ -33,3 +35,13 @@ def copy_as_left(database: Path, copy: Path) -> None:
         # The shared memory dies with the last process.
         if suffix != "-shm" and here.exists():
             shutil.copyfile(here, there)
+
+
+def rows_of(database: Path) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    connection = sqlite3.connect(database)
+    try:
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        return {table: connection.execute(f"select * from {table}").fetchall() for table in tables}
+    finally:
+        connection.close()

@@ -141,10 +141,7 @@ def sleep(duration: float | timedelta) -> Command[None]:
         >>> sleep(timedelta(minutes=5))
         sleep(300)
     """
-    seconds = seconds_of("sleep()", duration)
-    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
-        raise ValueError(f"sleep() takes 0 seconds to a hundred years, not {show(duration)}")
-    command = Sleep(seconds)
+    command = Sleep(length_of("sleep()", duration))
     note_made(command)
     return command
 
@@ -194,6 +191,19 @@ def seconds_of(who: str, duration: object) -> float:
             return math.inf if duration > 0 else -math.inf
     note_used(duration)
     raise TypeError(f"{who} takes seconds or a timedelta, not {show(duration)}")
+
+
+def length_of(who: str, duration: object) -> float:
+    """Return a length of time in seconds, from 0 to a hundred years.
+
+    Raises:
+        TypeError: ``duration`` is neither a number nor a `timedelta`.
+        ValueError: It is negative, no number, or too long.
+    """
+    seconds = seconds_of(who, duration)
+    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
+        raise ValueError(f"{who} takes 0 seconds to a hundred years, not {show(duration)}")
+    return seconds
 
 
 def show_seconds(seconds: float) -> str:
@@ -414,7 +424,7 @@ def show(value: object, limit: int = 200) -> str:
     """``repr()`` cut to ``limit`` characters; the type's name where that raises."""
     try:
         text = repr(value)
-    except Exception:
+    except BaseException:  # whatever the value's own code raises
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 3] + "..."
 

@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from .commands import show
 from .definitions import Activity, Definition, Workflow
 from .errors import DuplicateDefinitionError, UnknownWorkflowError
 from .identity import difference, of_one_source
@@ -117,19 +118,18 @@ class Registry:
         Raises:
             UnknownWorkflowError: There is none; the message names those that there are, the nearest first.
         """
-        found = self._workflows.by_name.get(name)
+        found = self._workflows.by_name.get(name) if isinstance(name, str) else None
         if found is None:
             raise UnknownWorkflowError(self._unknown(name))
         return found  # type: ignore[return-value]  # add() put only workflows there
 
     def _unknown(self, name: object) -> str:
         names = sorted(self.workflows)
-        near = difflib.get_close_matches(str(name), names, n=1)
+        near = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
         there = ", ".join(repr(known) for known in names) if names else "none"
-        return (
-            f"no workflow named {name!r} is registered.{hint} Registered: {there}. Import the module that defines it."
-        )
+        told = f"no workflow named {show(name)} is registered.{hint} Registered: {there}."
+        return f"{told} Import the module that defines it."
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Have ``listener(name)`` called at each registration of a workflow.

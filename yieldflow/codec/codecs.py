@@ -24,7 +24,7 @@ from .failures import (
 )
 from .json_text import from_json, to_json
 from .pickles import from_pickle, to_pickle
-from .safe_repr import error_line, guarded, type_name
+from .safe_repr import error_line, guarded, is_interrupt, short_repr, type_name
 
 
 class _JsonFirst:
@@ -45,7 +45,9 @@ class _JsonFirst:
             raise refusal(value, json_trouble, ', or use codec="pickle"')
         try:
             return to_pickle(value)[0]
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             raise refusal(value, pickle_trouble) from error
 
     def decode(self, payload: Payload) -> object:
@@ -139,8 +141,8 @@ def codec_named(name: str) -> Codec:
         ValueError: There is no codec of that name.
     """
     codecs: dict[str, Codec] = {"pickle": PickleCodec(), "json": JsonCodec()}
-    if name not in codecs:
-        raise ValueError(f'there is no codec {name!r}: use codec="pickle" or codec="json"')
+    if not isinstance(name, str) or name not in codecs:
+        raise ValueError(f'there is no codec {short_repr(name)}: use codec="pickle" or codec="json"')
     return codecs[name]
 
 

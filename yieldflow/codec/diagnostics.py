@@ -9,7 +9,7 @@ from typing import TypeAlias
 from .._core.errors import EncodingError
 from .json_text import MAX_DEPTH, MAX_DIGITS, to_json
 from .pickles import to_pickle
-from .safe_repr import error_line, guarded, short_repr, type_name
+from .safe_repr import error_line, guarded, is_interrupt, short_repr, type_name
 
 #: A part of a value that cannot be stored: its path from the value (``['rows'][3].handle``), the part, and the trouble
 #: with it and what to pass, as words that follow its type in a sentence and are followed by "instead".
@@ -81,7 +81,9 @@ def pickle_trouble(part: object) -> str | None:
         to_pickle(part)
     except RecursionError:
         return " that is nested too deeply; pass a flatter one"
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         return f" ({error_line(error)}); pass {_advice(part) or _PLAIN_DATA}"
     return None
 

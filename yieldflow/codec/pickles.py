@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from .._core.errors import EncodingError
-from .safe_repr import error_line
+from .safe_repr import error_line, is_interrupt
 
 
 def has_reference(thing: type | FunctionType) -> bool:
@@ -66,7 +66,9 @@ def from_pickle(data: bytes) -> object:
 
     try:
         return pickle.loads(data)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         remedy = ""
         if names_main(data, error):
             remedy = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident, main_thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,6 +15,11 @@ def guarded(make: Callable[[], T], otherwise: T) -> T:
         return make()
     except BaseException:
         return otherwise
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Return True for a Ctrl-C, which is raised in the main thread alone; whatever else is raised is a value's own."""
+    return isinstance(error, KeyboardInterrupt) and get_ident() == main_thread().ident
 
 
 def type_name(kind: type) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, TypeVar
 
+from .._core.commands import show
 from .._core.context import driving, note_used
 from .._core.errors import MisplacedCallError, OrchestratorStoppedError, StorageError, WorkflowNotFoundError
 from .._core.history import Micros, Payload, WorkflowStatus
@@ -101,7 +102,7 @@ class Gateway:
     def _found(self, workflow_id: str, question: Callable[[SqliteStore], T | None]) -> T:
         answer = self.query(question) if is_text(workflow_id) else None
         if answer is None:
-            raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {workflow_id!r}")
+            raise WorkflowNotFoundError(f"{self.path} holds no workflow with the id {show(workflow_id)}")
         return answer
 
     def ended(self, workflow_ids: Collection[str], since: object) -> tuple[object, Collection[str]]:

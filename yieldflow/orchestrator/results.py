@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
-from .._core.commands import seconds_of
+from .._core.commands import seconds_of, show
 from .._core.errors import (
     EncodingError,
     OrchestratorStoppedError,
@@ -45,7 +45,7 @@ def timeout_seconds(call: str, timeout: float | timedelta | None) -> float | Non
         return None
     seconds = seconds_of(f"{call}(timeout=...)", timeout)
     if math.isnan(seconds):
-        raise ValueError(f"{call}(timeout=...) takes seconds or a timedelta, not {timeout!r}")
+        raise ValueError(f"{call}(timeout=...) takes seconds or a timedelta, not {show(timeout)}")
     return seconds
 
 

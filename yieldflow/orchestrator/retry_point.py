@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
+from .._core.commands import show
 from .._core.errors import RetryRefusedError, WorkflowNotEndedError, WorkflowTimeoutError
 from .._core.history import CancelRequested, Event, Failure, Micros, Step, StepEnded, WorkflowStatus
 from ..store import Loaded, StepRecord, WorkflowRecord
@@ -153,10 +154,10 @@ def _completed(event: Event) -> TypeGuard[StepEnded]:
 def _step(loaded: Loaded, number: int) -> Step:
     steps = loaded.history.steps
     if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"a step is given by its number, not {number!r}")
+        raise TypeError(f"a step is given by its number, not {show(number)}")
     if not 0 <= number < len(steps):
         there = f"it has the steps 0 to {len(steps) - 1}" if steps else "it has none"
-        raise ValueError(f"workflow {loaded.record.id} has no step {number}: {there}")
+        raise ValueError(f"workflow {loaded.record.id} has no step {show(number)}: {there}")
     return steps[number]
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from .._core.commands import seconds_of, show
 from .._core.errors import WorkflowNotEndedError, WorkflowNotFoundError
 from .._core.history import ENDED, EPOCH, Micros, WorkflowStatus, to_micros
 from ..filter import Filter
@@ -40,13 +41,13 @@ def make_filter(
         TypeError, ValueError: An argument is wrong; the message says which.
     """
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise TypeError(f"limit is a whole number, not {limit!r}")
+        raise TypeError(f"limit is a whole number, not {show(limit)}")
     if limit is not None and limit < 1:
-        raise ValueError(f"limit is at least 1, not {limit!r}")
+        raise ValueError(f"limit is at least 1, not {show(limit)}")
     texts = {"name": name, "id_prefix": id_prefix, "parent": parent, "after": after}
     for what, text in texts.items():
         if text is not None and not isinstance(text, str):
-            raise TypeError(f"{what} is a string, not {text!r}")
+            raise TypeError(f"{what} is a string, not {show(text)}")
     if not all(text is None or is_text(text) for text in texts.values()):
         return None
     return Filter(
@@ -73,11 +74,11 @@ def statuses_of(given: Statuses) -> frozenset[WorkflowStatus] | None:
     known = {status.value: status for status in WorkflowStatus}
     there = f"there are {', '.join(map(repr, known))}"
     if not isinstance(given, Iterable):
-        raise TypeError(f"status is one or several of the statuses, not {given!r}: {there}")
+        raise TypeError(f"status is one or several of the statuses, not {show(given)}: {there}")
     several = [given] if isinstance(given, str) else list(given)
     for one in several:
         if not isinstance(one, str) or one not in known:
-            raise ValueError(f"there is no status {one!r}: {there}")
+            raise ValueError(f"there is no status {show(one)}: {there}")
     return frozenset(known[one] for one in several)
 
 
@@ -99,11 +100,9 @@ def purge_bounds(
     ended = ENDED if statuses is None else statuses
     if older_than is None:
         return None, ended
-    if isinstance(older_than, bool) or not isinstance(older_than, (int, float, timedelta)):
-        raise TypeError(f"older_than is seconds or a timedelta, not {older_than!r}")
-    seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+    seconds = seconds_of("older_than", older_than)
     if not seconds >= 0:
-        raise ValueError(f"older_than is 0 or more, not {older_than!r}")
+        raise ValueError(f"older_than is 0 or more, not {show(older_than)}")
     # Nothing is older than the epoch.
     return now - int(min(seconds * 1e6, now)), ended
 
@@ -115,11 +114,11 @@ def ids_of(given: str | Iterable[str]) -> list[str]:
         TypeError: They are no ids.
     """
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
-        raise TypeError(f"delete() takes one workflow id or several, not {given!r}")
+        raise TypeError(f"delete() takes one workflow id or several, not {show(given)}")
     ids = [given] if isinstance(given, str) else list(given)
     for one in ids:
         if not isinstance(one, str):
-            raise TypeError(f"a workflow id is a string, not {one!r}")
+            raise TypeError(f"a workflow id is a string, not {show(one)}")
     return ids
 
 
@@ -143,7 +142,7 @@ def _moment(what: str, given: datetime | None) -> Micros | None:
     if given is None:
         return None
     if not isinstance(given, datetime):
-        raise TypeError(f"{what} is a datetime, not {given!r}")
+        raise TypeError(f"{what} is a datetime, not {show(given)}")
     if given.utcoffset() is None:
         raise ValueError(f"{what} has no time zone: write datetime(..., tzinfo=UTC), or {what}=moment.astimezone()")
     return to_micros(given - EPOCH)

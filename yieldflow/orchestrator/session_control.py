@@ -7,6 +7,7 @@ import os
 import time
 from datetime import timedelta
 
+from .._core.commands import show
 from .._core.errors import DatabaseInUseError, MisplacedCallError, OrchestratorStoppedError
 from ..log import logger
 from ..workers import current_slot
@@ -35,7 +36,7 @@ class SessionControl:
     def start(self, wait: bool, timeout: float | timedelta | None) -> None:
         """Carry out `Orchestrator.start`, which describes arguments and errors."""
         if timeout is not None and not wait:
-            raise ValueError(f"start(timeout={timeout!r}) waits for nothing: write start(wait=True, timeout=...)")
+            raise ValueError(f"start(timeout={show(timeout)}) waits for nothing: write start(wait=True, timeout=...)")
         seconds = timeout_seconds("start", timeout)
         gateway = self._gateway
         gateway.check_place("start()")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._core.commands import show
 from .._core.history import Codec, Micros
 from .._core.options import ASYNC, PROCESS, THREAD
 from .._core.registry import Registry, default_registry
@@ -45,11 +46,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not isinstance(self.db_path, (str, os.PathLike)):
-            raise TypeError(f"db_path is a string or a path, not {self.db_path!r}")
+            raise TypeError(f"db_path is a string or a path, not {show(self.db_path)}")
         if not isinstance(self.given_registry, (Registry, type(None))):
-            raise TypeError(f"registry is a Registry, not {self.given_registry!r}")
+            raise TypeError(f"registry is a Registry, not {show(self.given_registry)}")
         if self.durability not in ("full", "normal"):
-            raise ValueError(f"durability is 'full' or 'normal', not {self.durability!r}")
+            raise ValueError(f"durability is 'full' or 'normal', not {show(self.durability)}")
         codec_named(self.codec_name)
         check_count("max_workers", self.max_workers)
         check_count("max_recovery_attempts", self.max_recovery_attempts)
@@ -57,12 +58,12 @@ class Settings:
         if self.given_processes is not None:
             check_count("max_processes", self.given_processes)
         if self.tracer is not None and not isinstance(self.tracer, Tracer):
-            raise TypeError(f"tracer is a Tracer: derive your class from it; {self.tracer!r} is none")
+            raise TypeError(f"tracer is a Tracer: derive your class from it; {show(self.tracer)} is none")
         for name, executor in self.executors.items():
             if name in (THREAD, PROCESS, ASYNC):
                 raise ValueError(f"executors= has {name!r}, which every orchestrator has already: choose another name")
             if not callable(getattr(executor, "submit", None)):
-                raise TypeError(f"executors[{name!r}] is a concurrent.futures.Executor, not {executor!r}")
+                raise TypeError(f"executors[{name!r}] is a concurrent.futures.Executor, not {show(executor)}")
 
     @property
     def path(self) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from .._core.commands import LONGEST_SLEEP
+from .._core.commands import length_of, show
 from .._core.definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
 from .._core.errors import EncodingError
-from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, to_micros
+from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, in_micros
 from .._core.registry import Registry, conflict
 from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
@@ -71,8 +71,8 @@ class SubmissionMaker(NamedTuple):
         _check_registered(invocation, self.registry)
         payload = invocation.encode_arguments(self.codec)
         now, timeout, definition = self.now, invocation.options.timeout, invocation.definition
-        starts_at = None if delay is None else now + _duration(delay)
-        deadline_at = None if timeout is None else (starts_at or now) + to_micros(timedelta(seconds=timeout))
+        starts_at = None if delay is None else now + in_micros(length_of("delay", delay))
+        deadline_at = None if timeout is None else (starts_at or now) + in_micros(timeout)
         return Submission(workflow_id, definition.name, payload, seed, now, starts_at, deadline_at, definition.version)
 
 
@@ -83,10 +83,10 @@ def check_id(workflow_id: str | None) -> str | None:
         TypeError, ValueError: It cannot.
     """
     if workflow_id is not None and (not isinstance(workflow_id, str) or not workflow_id):
-        raise TypeError(f"a workflow id is a non-empty string, not {workflow_id!r}")
+        raise TypeError(f"a workflow id is a non-empty string, not {show(workflow_id)}")
     if workflow_id is not None and not is_text(workflow_id):
         raise ValueError(
-            f"workflow id {workflow_id!r} holds half a surrogate pair, which is no text that can be stored"
+            f"workflow id {show(workflow_id)} holds half a surrogate pair, which is no text that can be stored"
         )
     return workflow_id
 
@@ -98,9 +98,9 @@ def signal_name(name: object) -> str:
         TypeError, ValueError: It may not.
     """
     if not isinstance(name, str):
-        raise TypeError(f"a signal's name is a string, not {name!r}: signal('approve', payload)")
+        raise TypeError(f"a signal's name is a string, not {show(name)}: signal('approve', payload)")
     if not name or not is_text(name):
-        raise ValueError(f"{name!r} is no name for a signal: give it a non-empty one, such as 'approve'")
+        raise ValueError(f"{show(name)} is no name for a signal: give it a non-empty one, such as 'approve'")
     return name
 
 
@@ -111,7 +111,7 @@ def _first_signal(given: object, codec: Codec, now: Micros) -> Signal:
         TypeError, ValueError, EncodingError: It is no pair of a name and a payload that can be stored.
     """
     if not isinstance(given, tuple) or len(given) != 2:
-        raise TypeError(f"signal= takes the name and the payload: signal=('approve', payload), not {given!r}")
+        raise TypeError(f"signal= takes the name and the payload: signal=('approve', payload), not {show(given)}")
     name, payload = given
     return Signal(1, signal_name(name), signal_payload(name, payload, codec), now)
 
@@ -125,7 +125,7 @@ def signal_payload(name: str, payload: object, codec: Codec) -> Payload:
     try:
         return codec.encode(payload)
     except EncodingError as error:
-        raise EncodingError(f"the payload of signal {name!r}: {error}") from None
+        raise EncodingError(f"the payload of signal {show(name)}: {error}") from None
 
 
 def reason_payload(reason: object, codec: Codec) -> Payload | None:
@@ -137,7 +137,7 @@ def reason_payload(reason: object, codec: Codec) -> Payload | None:
     if reason is None:
         return None
     if not isinstance(reason, str):
-        raise TypeError(f"reason is a string, not {reason!r}")
+        raise TypeError(f"reason is a string, not {show(reason)}")
     return codec.encode(reason)
 
 
@@ -188,21 +188,9 @@ def _check_registered(invocation: WorkflowInvocation[Any], registry: Registry) -
         raise refused
 
 
-def _duration(delay: object) -> Micros:
-    if isinstance(delay, timedelta):
-        seconds: float = delay.total_seconds()
-    elif isinstance(delay, (int, float)) and not isinstance(delay, bool):
-        seconds = delay
-    else:
-        raise TypeError(f"delay is seconds or a timedelta, not {delay!r}")
-    if not 0 <= seconds <= LONGEST_SLEEP.total_seconds():
-        raise ValueError(f"delay is 0 seconds to a hundred years, not {delay!r}")
-    return to_micros(timedelta(seconds=seconds))
-
-
 def _not_a_workflow(given: object) -> str:
     if isinstance(given, Workflow):
         return f"workflow {given.name!r} was not called: submit({given.name}(...))"
     if isinstance(given, ActivityInvocation):
         return f"{given} is an activity, and only a workflow can be submitted: write a workflow that yields it"
-    return f"a workflow called with its arguments can be submitted, such as pipeline('database'), not {given!r}"
+    return f"a workflow called with its arguments can be submitted, such as pipeline('database'), not {show(given)}"

@@ -80,7 +80,9 @@ def _refuse(state: SchedulerState, message: RequestReceived, error: YieldflowErr
     turn.replies.append((message.reply, error))
     if request.number is None:
         return
-    logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
+    # One that has ended has gone on, as a retry, a fork or a client asked: it was found by itself at a start, say.
+    if request.kind is not RequestKind.RESUME or not isinstance(error, WorkflowEndedError):
+        logger.warning("what a client asked of workflow %s is not done: %s", request.workflow_id, error)
     _done(message, turn.change(request.workflow_id))
 
 

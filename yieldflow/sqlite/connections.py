@@ -51,6 +51,14 @@ def resolve(path: str | os.PathLike[str]) -> str:
         )
     if "\0" in name:
         raise DatabaseOpenError(f"{name!r} holds a NUL character, which no file name can: mend the path")
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        encoding = sys.getfilesystemencoding()
+        raise DatabaseOpenError(
+            f"{name!a} is no file name in this process, whose encoding of file names is {encoding} ({error.reason}): "
+            "run it with a locale in UTF-8 (LC_ALL=C.UTF-8) or with PYTHONUTF8=1, or mend the path"
+        ) from None
     return os.path.realpath(name)
 
 

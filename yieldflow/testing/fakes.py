@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from .._core.commands import seconds_of, show
+from .._core.commands import length_of, show
 from .._core.definitions import Activity, Definition, Invocation, Workflow
 from .._core.errors import CommandError, EncodingError
 from .._core.history import Codec, Micros, Payload, in_micros
@@ -72,12 +72,12 @@ def after(duration: float | timedelta, what: object) -> After:
     """Something that takes (virtual) time: an attempt at an activity, or a signal that comes after the start.
 
     Args:
-        duration: Seconds, or a `timedelta`; 0 or more.
+        duration: Seconds, or a `timedelta`; 0 or more, at most a hundred years.
         what: The stand-in for the activity; or the signal, as a pair of its name and its payload.
 
     Raises:
         TypeError: ``duration`` is neither.
-        ValueError: It is negative, or not finite.
+        ValueError: It is negative, not finite, or too long.
 
     Example:
         >>> run_workflow(
@@ -86,10 +86,7 @@ def after(duration: float | timedelta, what: object) -> After:
         ...     signals=[after(timedelta(days=2), ("approve", {"by": "ann"}))],
         ... )
     """
-    seconds = seconds_of("after()", duration)
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"after() takes 0 seconds or more, not {show(duration)}")
-    return After(seconds, what)
+    return After(length_of("after()", duration), what)
 
 
 class Kind(Enum):

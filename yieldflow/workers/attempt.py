@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from .._core.commands import LONGEST_SLEEP
+from .._core.commands import LONGEST_SLEEP, seconds_of, show
 from .._core.definitions import Activity
 from .._core.errors import ActivityError, Cancelled, EncodingError
 from .._core.history import Codec, Micros, Outcome, Payload, Step, seed_at
@@ -272,12 +273,14 @@ def _retry_after(error: BaseException, definition: Activity[..., Any]) -> float 
     asked: object = error.retry_after if isinstance(error, ActivityError) else None
     if asked is None:
         return None
-    if isinstance(asked, (int, float)) and asked >= 0:
-        return min(asked, LONGEST_SLEEP.total_seconds())
+    with suppress(TypeError):
+        seconds = seconds_of("retry_after", asked)
+        if seconds >= 0:
+            return min(seconds, LONGEST_SLEEP.total_seconds())
     logger.warning(
-        "activity %r asks for retry_after=%r, which is no number of seconds: its retry policy decides",
+        "activity %r asks for retry_after=%s, which is no number of seconds: its retry policy decides",
         definition.name,
-        asked,
+        show(asked),
     )
     return None
 
