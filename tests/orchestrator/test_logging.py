@@ -225,7 +225,7 @@ def test_a_workflow_that_blocks_the_scheduler_is_shown(
     orchestrator: Orchestrator, registry: Registry, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workflow code that keeps the scheduler's thread for over a second is warned about, with the line where it is."""
-    monkeypatch.setattr("yieldflow.scheduler.loop.LOOK", 0.1)
+    monkeypatch.setattr("yieldflow.orchestrator.session_thread.LOOK", 0.1)
     warned = threading.Event()
     listener.hear = lambda record: warned.set() if "scheduler's thread" in record.getMessage() else None
 

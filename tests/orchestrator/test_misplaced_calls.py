@@ -45,6 +45,7 @@ MISPLACED: dict[str, Callable[[Orchestrator, WorkflowHandle[Any]], object]] = {
     "resume": lambda orchestrator, handle: handle.resume(),
     "retry": lambda orchestrator, handle: handle.retry(),
     "fork": lambda orchestrator, handle: handle.fork(0),
+    "run_until_signalled": lambda orchestrator, handle: orchestrator.run_until_signalled(),
     "start": lambda orchestrator, handle: orchestrator.start(),
     "stop": lambda orchestrator, handle: orchestrator.stop(),
 }

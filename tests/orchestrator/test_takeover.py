@@ -102,7 +102,7 @@ def test_a_standby_can_be_stopped(database: Path) -> None:
             second.stop()
             waiting.join(0.01)
 
-    assert "stop() was called while start() stood by" in str(caught[0])
+    assert "stop() was called while start() was under way" in str(caught[0])
 
 
 def test_a_standby_can_be_interrupted(database: Path) -> None:

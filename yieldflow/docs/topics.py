@@ -120,7 +120,7 @@ TOPICS = [
         [_page("cancellation")],
         ["cancel_suspend_terminate", "do_several_things_at_once"],
     ),
-    Topic("recovery", "stop, crash, and go on", [_page("recovery")], ["stop_and_go_on"]),
+    Topic("recovery", "stop, crash, and go on", [_page("recovery")], ["stop_and_go_on", "serve_until_signalled"]),
     Topic(
         "ownership",
         "one owner for each file, clients, and standing by",

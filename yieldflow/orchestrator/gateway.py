@@ -16,6 +16,7 @@ from ..history_checks import checked
 from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import current_slot
+from .ending import wait_until_set
 from .polling import Polling
 from .settings import Settings
 from .submissions import is_text
@@ -44,30 +45,42 @@ class Gateway:
         self.watches = Watches()
         self.polling = Polling()
         self.pid = os.getpid()
-        #: Held during a start and during a stop.
-        self.lifetime = threading.Lock()
-        #: None while the orchestrator is not started: then it is a client.
+        #: None while the orchestrator is not started: then it is a client. Its thread alone sets it.
         self.session: Session | None = None
         # Guards the opening and closing of the store.
         self._opening = threading.Lock()
         self._opened: SqliteStore | None = None
+        #: True while a session has the store: then it alone closes it.
+        self._lent = False
 
     # ------------------------------------------------------------------ reading the file
 
     @property
     def store(self) -> SqliteStore:
         """The store, opened when it is first needed."""
+        with self._opening:
+            return self._open()
+
+    def lend_store(self) -> SqliteStore:
+        """Return the store for a session, which is to give it back."""
+        with self._opening:
+            self._lent = True
+            return self._open()
+
+    def _open(self) -> SqliteStore:
         from ..sqlite import SqliteStore
 
-        with self._opening:
-            if self._opened is None:
-                given = self.settings.given_store
-                self._opened = SqliteStore(self.path, self.settings.durability) if given is None else given
-            return self._opened
+        if self._opened is None:
+            given = self.settings.given_store
+            self._opened = SqliteStore(self.path, self.settings.durability) if given is None else given
+        return self._opened
 
-    def close(self) -> None:
-        """Close the store; it is opened again when it is needed again."""
+    def close(self, *, given_back: bool = False) -> None:
+        """Close the store, unless a session has it and does not give it back; it is opened again when it is needed."""
         with self._opening:
+            if self._lent and not given_back:
+                return
+            self._lent = False
             store, self._opened = self._opened, None
         if store is not None:
             store.close()
@@ -144,9 +157,9 @@ class Gateway:
                 return
             except OrchestratorStoppedError:
                 # If that was a stop, this is a client as soon as the stop is over.
-                with self.lifetime:
-                    if self.session is session:
-                        raise
+                if session.failed or not session.ending.asked:
+                    raise
+                wait_until_set(session.ending.over)
         as_client()
 
     def _leave_on_disk(self, request: Request) -> None:

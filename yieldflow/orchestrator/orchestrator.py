@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from signal import SIGINT, SIGTERM, Signals
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -108,6 +109,8 @@ class Orchestrator:
     def start(self, *, wait: bool = False, timeout: float | timedelta | None = None) -> None:
         """Own the file and drive its workflows: every unfinished one goes on. Started already, it does nothing.
 
+        If it raises, be it a `KeyboardInterrupt` anywhere, the orchestrator is not started, and can be started again.
+
         Args:
             wait: If another orchestrator is started on the file, stand by, and take over within a second once that one
                 has stopped or its process has died. Meanwhile this one is a client.
@@ -118,7 +121,7 @@ class Orchestrator:
                 message names its process.
             DatabaseOpenError: The file cannot be used; the message says why.
             MisplacedCallError: A worker process called this while it imported the program: the message says what to do.
-            OrchestratorStoppedError: `stop` was called in another thread while this stood by.
+            OrchestratorStoppedError: `stop` was called meanwhile, in another thread or in a signal handler.
             YieldflowError: The system cannot start that many threads.
             TypeError, ValueError: An activity of the registry names an executor that was not given. Or the timeout is
                 no length of time, or is given without ``wait=True``.
@@ -136,6 +139,9 @@ class Orchestrator:
         `OrchestratorStoppedError`; if it fails of that, it runs again at the next start. If the orchestrator is not
         started, this only closes the file.
 
+        In a signal handler it returns at once, and the end comes behind it, before the interpreter exits. Cut short
+        by a `KeyboardInterrupt`, it waits for no activity any more.
+
         Args:
             timeout: Seconds, or a `timedelta`, to wait for running activities; None for as long as they take. An
                 activity that still runs then is left behind: its result is dropped, and it runs again at the next
@@ -149,6 +155,29 @@ class Orchestrator:
             >>> orchestrator.stop(timeout=10)
         """
         self._sessions.stop(timeout)
+
+    def run_until_signalled(
+        self, signals: Collection[Signals] = (SIGTERM, SIGINT), timeout: float | timedelta | None = None
+    ) -> Signals | None:
+        """Start, serve until the process is sent a signal, and stop: for a program that does nothing else.
+
+        A second signal ends the wait for running activities. Afterwards signals are handled as before.
+
+        Args:
+            signals: The signals that end it: SIGTERM and Ctrl-C if left out.
+            timeout: Seconds, or a `timedelta`, to wait for running activities once a signal has come.
+
+        Returns:
+            The signal; None if `stop` was called in another thread.
+
+        Raises:
+            MisplacedCallError: This is not the main thread, where Python handles signals.
+            The same as `start`.
+
+        Example:
+            >>> Orchestrator("pipeline.db").run_until_signalled(timeout=30)
+        """
+        return self._sessions.run_until_signalled(signals, timeout)
 
     def __enter__(self) -> Orchestrator:
         self.start()

@@ -26,12 +26,10 @@ from .._core.nodes import add_note
 from ..history_checks import end_of
 from ..scheduler.messages import Ended
 from ..workers import must_stop_waiting, release_slot_while_waiting
+from .ending import wait_until_set
 from .gateway import Gateway
 from .polling import POLL_INTERVAL
 from .watches import Watch
-
-#: Seconds after which a thread that waits wakes for a moment, so that Python can handle a signal there.
-WAKE_INTERVAL = 0.5
 
 
 def timeout_seconds(call: str, timeout: float | timedelta | None) -> float | None:
@@ -121,18 +119,7 @@ def wait_for_end(gateway: Gateway, watch: Watch, workflow_id: str, timeout: floa
             if not lent:
                 lent = True
                 waiting.enter_context(release_slot_while_waiting(notified.set))
-            _sleep_until(notified, patience)
-
-
-def _sleep_until(notified: threading.Event, patience: float | None) -> None:
-    """Wait for a notification, for ``patience`` seconds or for as long as it takes.
-
-    A signal that the system gave to another thread, or that came right before the wait, does not end it. Without the
-    short breaks the main thread would not react to Ctrl-C.
-    """
-    until = math.inf if patience is None else time.monotonic() + patience
-    while not notified.wait(min(WAKE_INTERVAL, max(0.0, until - time.monotonic()))) and time.monotonic() < until:
-        pass
+            wait_until_set(notified, math.inf if patience is None else patience)
 
 
 async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -> Ended:

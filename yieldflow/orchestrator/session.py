@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from .._core.errors import DatabaseLostError, OrchestratorStoppedError
 from .._core.history import Codec, Micros, Payload
@@ -17,6 +18,7 @@ from ..sqlite import Ownership, SqliteStore
 from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
 from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
+from .ending import Ending
 from .health import Health, describe_occupants, describe_trouble
 from .settings import Settings
 from .watches import Watches
@@ -25,6 +27,8 @@ from .watches import Watches
 ANSWER_CHECK_INTERVAL = 0.1
 #: Seconds that a stop waits for activities before it logs their names.
 QUIET_STOP = 1.0
+#: Seconds after which a stop that waits sees that it was asked to wait for less time.
+HASTE = 0.1
 
 
 class Session:
@@ -34,49 +38,61 @@ class Session:
         store: The open file.
         settings: The orchestrator's arguments.
         watches: Told of every workflow that ends or stalls, once that is on disk.
-
-    Raises:
-        DatabaseInUseError: Another orchestrator is started on the file.
-        StorageError: The unfinished workflows cannot be read.
+        ending: Says how long running activities are waited for at the end.
     """
 
     limits = DEFAULT_LIMITS
 
-    def __init__(self, store: SqliteStore, settings: Settings, watches: Watches) -> None:
-        self._path = store.path
+    def __init__(self, store: SqliteStore, settings: Settings, watches: Watches, ending: Ending) -> None:
+        self._store = store
+        self._registry = settings.registry
+        self._now = settings.clock
+        self.ending = ending
         self._ownership = Ownership(store.path, settings.codec_name)
+        self._inbox: Inbox[Message | None] = Inbox()
+        self.codec: Codec = settings.codec
+        self._tracing = None if settings.tracer is None else Tracing(settings.tracer)
+        self.workers = Pools(settings.max_workers, settings.max_processes, settings.executors, self)
+        self._scheduler = Scheduler(
+            store,
+            self.workers,
+            settings.codec,
+            settings.registry,
+            watches.announce,
+            limits=Limits(settings.max_workers, settings.max_recovery_attempts, settings.max_live),
+            tracing=self._tracing,
+        )
+        self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._now)
+        self._registrations = 0
+
+    def open(self, steps_back: ExitStack) -> None:
+        """Become the owner, and begin to drive the workflows.
+
+        Args:
+            steps_back: To be left at the end of the session, or where this raises: it then begins nothing more, lets
+                running activities finish, and leaves the rest for the next start.
+
+        Raises:
+            DatabaseInUseError: Another orchestrator is started on the file.
+            StorageError: The unfinished workflows cannot be read.
+        """
+        steps_back.callback(logger.info, "stopped: %s", self._store.path)
+        # Each step back is noted before the step is made, and does nothing where that was not made. Where one is cut
+        # short, the others are made all the same, and those twice without which a thread or the lock would be left.
+        steps_back.callback(self._ownership.release)
+        steps_back.callback(self._ownership.release)
         self._ownership.acquire()
-        try:
-            store.guard(self._ownership.lock)
-            self._inbox: Inbox[Message | None] = Inbox()
-            self.codec: Codec = settings.codec
-            self._tracing = None if settings.tracer is None else Tracing(settings.tracer)
-            self.workers = Pools(settings.max_workers, settings.max_processes, settings.executors, self)
-            self._scheduler = Scheduler(
-                store,
-                self.workers,
-                settings.codec,
-                settings.registry,
-                watches.announce,
-                limits=Limits(settings.max_workers, settings.max_recovery_attempts, settings.max_live),
-                tracing=self._tracing,
-            )
-            self._now = settings.clock
-            self._scheduler.recover(self._now())
-            self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._now)
-            self._registrations = 0
-            self._unsubscribe = settings.registry.subscribe(self._registered)
-            try:
-                self.workers.start()
-                self._loop.start()
-            except BaseException:
-                self._unsubscribe()
-                self.workers.close()
-                raise
-        except BaseException:
-            self._ownership.release()
-            raise
-        logger.info("started: %s", store.path)
+        self._store.guard(self._ownership.lock)
+        steps_back.callback(self._scheduler.close)
+        self._scheduler.recover(self._now())
+        steps_back.callback(self._loop.stop)
+        steps_back.callback(self._loop.stop)
+        steps_back.callback(self.workers.close)
+        steps_back.callback(self._end_workers)
+        steps_back.callback(self._registry.subscribe(self._registered))
+        self.workers.start()
+        self._loop.start()
+        logger.info("started: %s", self._store.path)
 
     def _registered(self, name: str) -> None:
         """Tell the scheduler that a workflow was registered; the registry calls this."""
@@ -119,6 +135,21 @@ class Session:
     def running(self) -> bool:
         """True while the scheduler takes messages."""
         return self._loop.running
+
+    def check_running(self) -> None:
+        """Check that the scheduler did not end by itself.
+
+        Raises:
+            DatabaseLostError, OrchestratorStoppedError: It did.
+        """
+        self.check_file()
+        if self._loop.failure is not None:
+            raise OrchestratorStoppedError(self._loop.failure) from None
+
+    @property
+    def failed(self) -> bool:
+        """True where the scheduler ended by itself."""
+        return self._loop.failure is not None
 
     def check_file(self) -> None:
         """Check that the session did not end because the file is lost.
@@ -197,21 +228,16 @@ class Session:
             if not running:
                 raise OrchestratorStoppedError("the orchestrator stopped before it took this: do it again") from None
 
-    # ------------------------------------------------------------------ the end
+    # ------------------------------------------------------------------ called by the session's thread
 
-    def stop(self, timeout: float | None, patience: float | None = None) -> bool:
-        """Begin nothing more, let running activities finish, and leave the rest for the next start.
+    def look(self) -> None:
+        """Warn of workflow code that blocks the scheduler's thread: to be called every `LOOK` seconds."""
+        self._loop.look()
 
-        Args:
-            timeout: Seconds to wait for running activities; None for as long as they take.
-            patience: Seconds to wait for the scheduler's thread; None for as long as it takes.
-
-        Returns:
-            False if the scheduler's thread did not end in time: then it still uses the store, and owns the file.
-        """
-        self._unsubscribe()
+    def _end_workers(self) -> None:
+        """Begin nothing more, and wait for running activities."""
         self._scheduler.dispatching = False
-        for attempt in self._stop_workers(timeout):
+        for attempt in self._stop_workers():
             logger.warning(
                 "activity %r of workflow %s is left running: its result is dropped, and %s",
                 attempt.definition.name,
@@ -220,20 +246,13 @@ class Session:
                 if attempt.cancelled
                 else "it runs again at the next start",
             )
-        if not self._loop.stop(patience):
-            return False
-        self._ownership.release()
-        logger.info("stopped: %s", self._path)
-        return True
 
-    def _stop_workers(self, timeout: float | None) -> list[Attempt]:
+    def _stop_workers(self) -> list[Attempt]:
         """Wait for running activities, and log their names if that takes a while. Return those that still run."""
-        began = time.monotonic()
-        deadline = None if timeout is None else began + timeout
-        quiet_until = began + QUIET_STOP
+        ending, quiet_until = self.ending, time.monotonic() + QUIET_STOP
         self.workers.close()
-        left = self.workers.join(quiet_until if deadline is None else min(quiet_until, deadline))
-        if left and (timeout is None or timeout > QUIET_STOP):
+        left = self.workers.join(min(quiet_until, ending.deadline))
+        if left and time.monotonic() < ending.deadline:
             for attempt in left:
                 logger.warning(
                     "stopping waits for activity %r of workflow %s%s",
@@ -241,6 +260,8 @@ class Session:
                     attempt.workflow_id,
                     ", which was cancelled and has not returned" if attempt.cancelled else "",
                 )
-            left = self.workers.join(deadline)
+        while left and time.monotonic() < ending.deadline:
+            # Bit by bit, since a second stop may set an earlier time.
+            left = self.workers.join(min(time.monotonic() + HASTE, ending.deadline))
         self.workers.kill()
         return left

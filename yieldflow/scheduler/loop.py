@@ -1,4 +1,4 @@
-"""The thread round the scheduler: an inbox, a clock, a watchdog, and nothing else."""
+"""The thread round the scheduler: an inbox, a clock, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import NoReturn, cast
 
-from .._core.errors import DatabaseLostError, StorageError
+from .._core.errors import DatabaseLostError, StorageError, YieldflowError
 from .._core.history import Micros
 from ..inbox import Inbox
-from ..log import LOOK, TOO_LONG, logger, stack_of
+from ..log import TOO_LONG, logger, stack_of
 from ..store import Store
 from ..workers import forks
 from .intake import Intake
@@ -39,6 +39,18 @@ class _ParentsStore:
                 "activity"
             )
         )
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread without which nothing goes on.
+
+    Raises:
+        YieldflowError: The system gives none.
+    """
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError) as error:
+        raise YieldflowError(f"the thread {thread.name!r} could not be started ({error}): end others first") from error
 
 
 class Loop:
@@ -70,13 +82,23 @@ class Loop:
         # A free-threaded Python would have the thread begin with the context variables of who starts it.
         target = Context().run
         self._thread = threading.Thread(target=target, args=(self._run,), name="yieldflow-scheduler", daemon=True)
-        self._watchdog = threading.Thread(target=self._watch, name="yieldflow-watchdog", daemon=True)
         forks.after_fork(self)
+        #: The workflow that was driven at the last look, and the number of looks at which it was that one.
+        self._seen: tuple[int, str] | None = None
+        self._looks = 0
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-        self._watchdog.start()
+        """Start the thread.
+
+        Raises:
+            YieldflowError: The system gives none.
+        """
+        start_thread(self._thread)
+
+    @property
+    def begun(self) -> bool:
+        """True once the thread was started."""
+        return self._thread.ident is not None
 
     @property
     def on_thread(self) -> bool:
@@ -89,11 +111,11 @@ class Loop:
         """True while messages are taken."""
         return not self._over.is_set()
 
-    def stop(self, timeout: float | None = None) -> bool:
-        """End the thread after what is in the inbox; False where it did not end within ``timeout`` seconds."""
-        self._inbox.put(None)
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+    def stop(self) -> None:
+        """End the thread after what is in the inbox. If it was not started, nothing happens."""
+        if self.begun:
+            self._inbox.put(None)
+            self._thread.join()
 
     def after_fork(self) -> None:
         """Have a child that was forked on this thread, by workflow code, write nothing."""
@@ -134,17 +156,14 @@ class Loop:
         self._scheduler.turn(messages, now, until=until)
         return not is_last
 
-    def _watch(self) -> None:
-        """Warn of workflow code that blocks the scheduler's thread, with where it is."""
-        seen: tuple[int, str] | None = None
-        looks = 0
-        while not self._over.wait(LOOK):
-            driven = self._scheduler.driven
-            looks = looks + 1 if driven is not None and driven == seen else 0
-            seen = driven
-            if looks == TOO_LONG and driven is not None:
-                logger.warning(
-                    "workflow %s has kept the scheduler's thread for over a second, and all others wait: "
-                    "move the work into an activity. It is here:\n%s",
-                    driven[1], stack_of(self._thread),
-                )  # fmt: skip
+    def look(self) -> None:
+        """Warn of workflow code that blocks the thread, with where it is; another thread calls this now and then."""
+        driven, seen = self._scheduler.driven, self._seen
+        self._looks = self._looks + 1 if driven is not None and driven == seen else 0
+        self._seen = driven
+        if self._looks == TOO_LONG and driven is not None:
+            logger.warning(
+                "workflow %s has kept the scheduler's thread for over a second, and all others wait: "
+                "move the work into an activity. It is here:\n%s",
+                driven[1], stack_of(self._thread),
+            )  # fmt: skip

@@ -67,6 +67,9 @@ class Ownership:
             # Nothing is ever written, so no journal is needed, and none stays behind where the process is killed.
             connection.execute("pragma journal_mode = memory")
             connection.execute("begin exclusive")
+            if not os.path.samestat(before, self._look()):
+                raise DatabaseOpenError(f"{self.lock}: the lock file was replaced while it was opened: start again")
+            self._held, self._holder = connection, os.getpid()
         except sqlite3.Error as error:
             connection.close()
             if is_busy(error):
@@ -77,13 +80,10 @@ class Ownership:
             raise DatabaseOpenError(
                 f"{self.lock}: the lock file cannot be used: {error}: remove it if it is not yieldflow's"
             ) from error
-        try:
-            if not os.path.samestat(before, self._look()):
-                raise DatabaseOpenError(f"{self.lock}: the lock file was replaced while it was opened: start again")
-        except DatabaseOpenError:
+        except BaseException:
+            # Closed here: the error may be kept, and would keep the connection with the lock.
             connection.close()
             raise
-        self._held, self._holder = connection, os.getpid()
         self._sign()
 
     def _make(self) -> None:
@@ -144,9 +144,9 @@ class Ownership:
 
     def release(self) -> None:
         """Stop being the owner; a second call does nothing."""
-        held, self._held = self._held, None
-        if held is not None:
-            held.close()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _sign(self) -> None:
         """Write down who owns the file, for the message that a second one gets, and with which codec."""

@@ -182,8 +182,13 @@ class ThreadWorkers:
         slot = Slot(self._engine, self._waits)
         name = f"yieldflow-worker-{next(self._numbers)}"
         thread = threading.Thread(target=self._work, args=(slot,), name=name, daemon=True)
-        thread.start()
+        # First, so that `close` finds it whatever comes in between.
         self._slots[thread] = slot
+        try:
+            thread.start()
+        except BaseException:
+            del self._slots[thread]
+            raise
 
     def _work(self, slot: Slot) -> None:
         # Each attempt has a copy, so that the next finds nothing of it. (The thread's own context may be its maker's.)

@@ -1,0 +1,65 @@
+"""Signals of the operating system, such as SIGTERM: their handlers, and whether a call is made in one."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from inspect import CO_VARARGS
+from types import FrameType
+
+from .._core.errors import MisplacedCallError
+
+
+@contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None], signals: Collection[signal.Signals]) -> Iterator[None]:
+    """While the body runs, have signals call ``handler``; then they are handled as before.
+
+    Raises:
+        MisplacedCallError: The caller is not the main thread, where Python handles signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise MisplacedCallError(
+            "run_until_signalled() was called outside the main thread, and Python handles signals there alone: call it "
+            "there, or call start() here, and stop() when it is time"
+        )
+    # A handler that Python does not know is none of Python's, and cannot be put back.
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in signals}
+    try:
+        for number in signals:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
+
+
+def in_signal_handler() -> bool:
+    """Return True where a signal handler is among the callers.
+
+    What the signal interrupted holds its locks until the handler returns, so that the handler must wait for nothing
+    that may need one of these. A handler is the function that was called with the frame that it interrupted.
+    """
+    if threading.get_ident() != threading.main_thread().ident:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_back is not None:
+        if _is_given(frame, frame.f_back):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_given(frame: FrameType, caller: FrameType) -> bool:
+    """Return True where a function was given the frame of its caller as an argument."""
+    code = frame.f_code
+    positional, rest = code.co_argcount, code.co_flags & CO_VARARGS
+    if not (positional or rest):
+        return False
+    values = frame.f_locals
+    given = [values.get(name) for name in code.co_varnames[:positional]]
+    if rest:
+        given += values.get(code.co_varnames[positional + code.co_kwonlyargcount], ())
+    return any(value is caller for value in given)
