@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import shutil
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partialmethod
 from pathlib import Path
@@ -23,7 +25,7 @@ import pytest
 from tests.power.drive import Drive
 from tests.power.vfs import DriveVFS, connecting
 from tests.support.programs.launch import WAIT, Program
-from tests.support.storage import submission
+from tests.support.storage import over, submission
 from yieldflow import (
     Flow,
     Orchestrator,
@@ -34,6 +36,7 @@ from yieldflow import (
     activity,
     workflow,
 )
+from yieldflow.orchestrator.selection import purge
 from yieldflow.sqlite import SqliteStore
 
 #: What needs another page of the file.
@@ -259,6 +262,102 @@ def test_a_disk_that_the_log_itself_fills(tmp_path: Path) -> None:
         drive.capacity = sys.maxsize
         store.close()
         vfs.unregister()
+
+
+def test_what_is_deleted_takes_little_of_the_log(tmp_path: Path) -> None:
+    """Megabytes of results are deleted by a few pages: the log does not grow by what is no longer there."""
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.submit([submission(f"large {number}", input=f'"{"x" * 500_000}"') for number in range(10)])
+        store.commit([over(f"large {number}") for number in range(10)])
+        with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+            other.execute("pragma wal_checkpoint(truncate)").fetchall()
+        assert store.delete([f"large {number}" for number in range(10)]) == 10
+        assert os.path.getsize(tmp_path / "store.db-wal") < 200_000
+
+
+class SmallReserve:
+    """Stands in for the room that an owner holds back, on a simulated drive."""
+
+    def __init__(self, drive: Drive, size: int) -> None:
+        self._drive = drive
+        self._held = size
+
+    def hold(self) -> bool:
+        self._held = (self._drive.capacity - self._drive.used) // 4
+        self._drive.capacity -= self._held
+        return False
+
+    def release(self) -> None:
+        self._drive.capacity += self._held
+        self._held = 0
+
+
+def test_a_purge_on_a_disk_without_a_free_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little is held back, workflows are deleted in batches that fit, until all go on as before."""
+    drive = Drive({}, Random(0))
+    vfs = DriveVFS(drive)
+    with connecting(1000, lambda statement: statement):
+        store = SqliteStore(tmp_path / "store.db")
+    try:
+        ids = [f"small {number}" for number in range(500)]
+        store.submit([submission(each, input=f'"{"x" * 1500}"') for each in ids])
+        store.commit([over(each) for each in ids[::2]])
+        store._reader.execute("pragma wal_checkpoint(truncate)").fetchall()
+        drive.capacity = drive.used
+        monkeypatch.setattr(store, "_reserve", SmallReserve(drive, 300_000))
+        with pytest.raises(StorageError, match=r"disk is full: free some room, or purge\(\)"):
+            store.submit([submission("another")])
+
+        # Each page of the file keeps something, and is written anew.
+        assert purge(ids[::2], store.delete) == 250
+        store.submit([submission("another")])
+    finally:
+        drive.capacity = sys.maxsize
+        store.close()
+        vfs.unregister()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Leave not a byte on the disk."""
+    with suppress(OSError), open(folder / "filling", "ab", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+
+
+@pytest.mark.parametrize("filled_by", ["the log", "others"])
+@pytest.mark.parametrize("call", ["purge", "delete"])
+def test_an_owner_makes_room_on_a_real_disk(small_disk: Path, registry: Registry, filled_by: str, call: str) -> None:
+    """On a disk that is full to the last byte, ended workflows can be deleted, and then all goes on."""
+    shop = Shop(registry)
+    with Orchestrator(small_disk / "workflows.db", registry=registry) as orchestrator:
+        ended = [orchestrator.submit(shop.working(LONG)) for _ in range(10)]
+        assert [handle.result(WAIT) for handle in ended] == [[len(LONG)] * 2] * 10
+        if filled_by == "others":
+            with closing(sqlite3.connect(small_disk / "workflows.db")) as other:
+                other.execute("pragma wal_checkpoint(truncate)").fetchall()
+        else:
+            with suppress(StorageError):
+                while True:
+                    orchestrator.submit(shop.working(LONG), delay=1000)
+        fill(small_disk)
+        with pytest.raises(StorageError, match="disk is full"):
+            orchestrator.submit(shop.working(LONG))
+
+        deleted = orchestrator.purge() if call == "purge" else orchestrator.delete([handle.id for handle in ended])
+        assert deleted == 10
+        assert orchestrator.run(shop.working("late")) == [len(LONG)] * 2
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from .._core.commands import seconds_of, show
-from .._core.errors import WorkflowNotEndedError, WorkflowNotFoundError
+from .._core.errors import StorageError, WorkflowNotEndedError, WorkflowNotFoundError
 from .._core.history import ENDED, EPOCH, Micros, WorkflowStatus, to_micros
 from ..filter import Filter
 from .submissions import is_text
@@ -19,8 +19,8 @@ Statuses: TypeAlias = WorkflowStatus | str | Iterable[WorkflowStatus | str] | No
 #: More workflows than any file holds.
 MOST = 1 << 62
 
-#: The number of workflows that are deleted in one transaction.
-BATCH = 500
+#: The number of workflows that are deleted in one transaction; and from a failure on, as of a disk with little room.
+BATCHES = (500, 25, 1)
 
 
 def make_filter(
@@ -124,9 +124,9 @@ def ids_of(given: str | Iterable[str]) -> list[str]:
 
 def purge(workflow_ids: Sequence[str], delete: Callable[[Sequence[str]], int]) -> int:
     """Delete the workflows that can be deleted, many in one transaction, and return their number."""
-    deleted = 0
-    for start in range(0, len(workflow_ids), BATCH):
-        some = workflow_ids[start : start + BATCH]
+    deleted, left, batch, *smaller = 0, list(workflow_ids), *BATCHES
+    while left:
+        some = left[:batch]
         try:
             deleted += delete(some)
         except (WorkflowNotEndedError, WorkflowNotFoundError):
@@ -134,6 +134,12 @@ def purge(workflow_ids: Sequence[str], delete: Callable[[Sequence[str]], int]) -
             for workflow_id in some:
                 with suppress(WorkflowNotEndedError, WorkflowNotFoundError):
                     deleted += delete([workflow_id])
+        except StorageError:
+            if not smaller:
+                raise
+            batch = smaller.pop(0)
+            continue
+        del left[:batch]
     return deleted
 
 

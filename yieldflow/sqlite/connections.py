@@ -164,6 +164,8 @@ def connect(path: str, durability: str, busy_timeout: float) -> sqlite3.Connecti
                 connection.execute("pragma fullfsync = on")
                 connection.execute("pragma checkpoint_fullfsync = on")
             connection.execute("pragma temp_store = memory")
+            # Pages that become free are not overwritten with zeros, which takes as much of the log as they do.
+            connection.execute("pragma secure_delete = fast")
             # The SQLite of macOS has a limit, and cuts its log off to that, which looks like damage.
             connection.execute("pragma journal_size_limit = -1")
             retry_busy(busy_timeout, lambda: _use_wal(connection))
@@ -348,4 +350,6 @@ def leave_alone(connection: sqlite3.Connection) -> None:
 
 def advice(error: sqlite3.Error) -> str:
     """Return what to do about ``error``, to be put after its message."""
+    if is_full(error):
+        return ": free some room, or purge() where the orchestrator is started: it holds some back for that"
     return ": another program holds its lock: wait for it, or end it" if is_busy(error) else ""

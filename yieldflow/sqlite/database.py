@@ -19,6 +19,7 @@ from .._core.errors import DatabaseInUseError, DatabaseLostError, DatabaseOpenEr
 from . import connections
 from .file_guard import Presence
 from .ownership import Ownership
+from .reserve import Reserve
 from .row_checks import tolerantly
 from .schema import SCHEMA_VERSION
 
@@ -75,6 +76,7 @@ class Database:
             self._reader.close()
             self._writer.close()
             raise DatabaseOpenError(f"{self.path}: was deleted while it was opened: {error}") from error
+        self._reserve = Reserve(os.path.dirname(self.path))
         #: Why nothing more is read or written.
         self._lost: str | None = None
         self._lock = threading.Lock()
@@ -86,8 +88,15 @@ class Database:
         self._full = False
 
     def guard(self, lock: str) -> None:
-        """From here on take the database for lost, too, where the owner's lock file, which is held, is not there."""
+        """From here on take the database for lost, too, where the owner's lock file, which is held, is not there.
+
+        The owner also holds back some room, for when the disk is full.
+        """
         self._presence.guard(lock)
+        if not self._reserve.hold():
+            with self._lock:
+                connections.keep_log_short(self._reader)
+            connections.keep_log_short(self._writer)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -96,6 +105,7 @@ class Database:
                 if self._forget.alive:
                     self._check_before_closing()
                 self._presence.log.close()
+                self._reserve.release()
                 self._reader.close()
                 self._writer.close()
                 self._forget()
@@ -110,13 +120,14 @@ class Database:
         with lock, self._translate_errors():
             return self._transact(connection, "reading", lambda connection: tolerantly(connection, question))
 
-    def _write(self, work: Work[T], *, by_scheduler: bool = False, is_told: bool = True) -> T:
+    def _write(self, work: Work[T], *, by_scheduler: bool = False, is_told: bool = True, makes_room: bool = False) -> T:
         """Carry out ``work``: all of it, or nothing after any error.
 
         Args:
             work: The work; it may be carried out a second time, after the first was undone.
             by_scheduler: The caller is the scheduler's thread.
             is_told: Somebody waits to hear that it is written, so that the file has to be there after it.
+            makes_room: There is more room in the file after it, so that on a full disk it may take what is held back.
         """
         connection, lock = self._connection(by_scheduler)
         with lock, self._translate_errors(writes=True, is_told=is_told):
@@ -128,10 +139,15 @@ class Database:
                 if not connections.is_full(error):
                     raise
                 connections.keep_log_short(connection)
+                if makes_room:
+                    self._reserve.release()
                 self._full = not self._empty_log(connection)
-                if self._full:
+                if self._full and not makes_room:
                     raise
-                return self._transact(connection, "writing", work)
+                result = self._transact(connection, "writing", work)
+            if makes_room:
+                self._reserve.hold()
+            return result
 
     def _data_version(self) -> int:
         """Return a number that changes when another connection has written, and see that the file is there."""

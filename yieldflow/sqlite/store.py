@@ -125,7 +125,7 @@ class SqliteStore(Database):
 
     def delete(self, workflow_ids: Sequence[str]) -> int:
         """Delete ended workflows with all that is theirs, and their descendants, and return how many."""
-        return self._write(lambda connection: rewind.delete(connection, workflow_ids))
+        return self._write(lambda connection: rewind.delete(connection, workflow_ids), makes_room=True)
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""

@@ -3,7 +3,9 @@
 the disk is full, or may not be written
     whoever submits or signals gets a `StorageError` at once. Results that came are kept, and tried again after 0.05 s,
     then up to 5 s; all goes on by itself once it can. From then on `-wal` is kept a tenth as long, since on a small
-    disk that is what takes the room. `health().storage` tells of it, and the log
+    disk that is what takes the room. `health().storage` tells of it, and the log. An orchestrator that is started
+    holds back 4 MB of the disk, or a quarter of what is free if that is less, in a file without a name. On a full disk
+    its `purge` and `delete` use that, in small batches; what follows takes the place of what was deleted
 another program holds the lock
     the same, once a commit has waited 5 s for it
 a sync fails
