@@ -43,7 +43,7 @@ class Shy:
     """Shows itself to nobody."""
 
     def __repr__(self) -> str:
-        raise KeyboardInterrupt
+        raise ZeroDivisionError
 
 
 @activity(registry=registry)
@@ -188,6 +188,7 @@ TEXTS: dict[str, Any] = {
     "a NUL inside": "a\0b",
     "empty": "",
     "long": "x" * 100_000,
+    "as long as a file's name may be": "x" * 250,
     "not ASCII": "größe",
     "a line": "\n",
     "quotes": "'\"; --",
@@ -200,6 +201,7 @@ TEXTS: dict[str, Any] = {
 TEXTUAL: dict[str, Callable[[Orchestrator, Any], object]] = {
     "Orchestrator: db_path": lambda all, given: Orchestrator(given).list_workflows(),
     "Orchestrator: db_path, for a submission": lambda all, given: Orchestrator(given).submit(waits()),
+    "Orchestrator: db_path, started": lambda all, given: Orchestrator(given).__enter__().stop(),
     "Orchestrator: codec": lambda all, given: Orchestrator(all_path(all), codec=given),
     "Orchestrator: durability": lambda all, given: Orchestrator(all_path(all), durability=given),
     "check_replay": lambda all, given: Orchestrator(given).check_replay(),
@@ -235,6 +237,11 @@ TEXTUAL: dict[str, Callable[[Orchestrator, Any], object]] = {
     "Stepper: codec": lambda all, given: Stepper(quick(), codec=given),
     "Stepper: workflow_id": lambda all, given: Stepper(quick(), workflow_id=given).resolve(1),
     "Stepper.signal": lambda all, given: Stepper(waits()).signal(given),
+    "Stepper": lambda all, given: Stepper(given),
+    "Stepper: start": lambda all, given: Stepper(quick(), start=given),
+    "run_workflow: activities": lambda all, given: run_workflow(quick(), activities=given),
+    "run_workflow: signals": lambda all, given: run_workflow(quick(), activities={act: 1}, signals=given),
+    "explore": lambda all, given: explore(given),
     "Stepper.cancel": lambda all, given: Stepper(waits()).cancel(given),
 }
 

@@ -324,7 +324,7 @@ def test_a_call_that_nothing_stands_in_for_is_found() -> None:
 
 def test_a_limit_is_a_count() -> None:
     """limit= is 1 or more."""
-    with pytest.raises(ValueError, match="limit= is a number of schedules, 1 or more, not 0"):
+    with pytest.raises(ValueError, match="limit= is at least 1, not 0"):
         explore(all_of(2), limit=0)
 
 

@@ -62,6 +62,47 @@ def run(program: pytest.Pytester, tests: str) -> pytest.RunResult:
     return program.runpytest_subprocess("-q", "--tb=short", timeout=60)
 
 
+def test_a_failure_shows_the_tests_own_lines(program: pytest.Pytester) -> None:
+    """A test whose workflow failed shows first where that failed, then its own line, and nothing of the test kit's."""
+    done = run(program, """
+from yieldflow.testing import run_workflow
+
+@workflow
+def slips(order_id: str) -> Flow[str]:
+    receipt = yield from charge(order_id, 5)
+    return (yield from charge({}[receipt], 5))
+
+def test_unused():
+    run_workflow(slips("o-1"), activities={charge: "ch_9"}, children={order: "o-2"})
+
+def test_stepped(stepper):
+    flow = stepper(slips("o-1"))
+    flow.resolve("ch_9")
+    flow.resolve("ch_10")
+
+def test_assertion(stepper):
+    flow = stepper(slips("o-1"))
+    flow.resolve("ch_9")
+    assert flow.pending == [charge("ch_9", 5)]
+""")  # fmt: skip
+    done.assert_outcomes(failed=3)
+    done.stdout.fnmatch_lines(
+        [
+            "*_ test_unused _*",
+            "KeyError: 'ch_9'",
+            "    return (yield from charge({}[[]receipt], 5))",
+            "E   *CommandError: slips has failed with KeyError: 'ch_9', and not all was used: order was never called*",
+            "*_ test_stepped _*",
+            "KeyError: 'ch_9'",
+            "    return (yield from charge({}[[]receipt], 5))",
+            "E   *CommandError: slips has failed with KeyError: 'ch_9', so nothing is pending",
+            "*_ test_assertion _*",
+            "E     slips has failed with KeyError: 'ch_9'",
+        ]
+    )
+    done.stdout.no_fnmatch_line("*/yieldflow/testing/*")
+
+
 def test_thirty_days_are_over_at_once(program: pytest.Pytester) -> None:
     """orchestrator is started, yieldflow_clock moves its time on, and stepper makes steppers; all on either store."""
     run(program, '''

@@ -72,8 +72,8 @@ def from_pickle(data: bytes) -> object:
         remedy = ""
         if names_main(data, error):
             remedy = (
-                "; it is of a class in the main script of the program that stored it: run that script, or move the "
-                "class to a module"
+                "; it names a class of the main script of the program that stored it: run that script, or put back the "
+                "class there, under its old name"
             )
         elif isinstance(error, (ImportError, AttributeError)):
             remedy = "; put back the module or class, under its old name"

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -196,11 +196,21 @@ def _check_place(path: str) -> None:
                 f"{path}: you may not read and write this file: give yourself the permission, or choose another"
             )
         refuse_hard_links(path)
+    _check_beside(path)
+
+
+def _check_beside(path: str) -> None:
+    """Refuse a file beside which SQLite cannot have its own."""
     for name in (f"{path}-wal", f"{path}-shm", f"{path}-journal"):
-        with suppress(FileNotFoundError):
+        try:
             other = other_kind(os.lstat(name))
-            if other is not None:
-                raise DatabaseOpenError(f"{name}: is {other}, where SQLite keeps a file of its own: remove it")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            # A name that is too long, say.
+            raise DatabaseOpenError(f"{name}: there can be no such file: {error.strerror}: mend the path") from error
+        if other is not None:
+            raise DatabaseOpenError(f"{name}: is {other}, where SQLite keeps a file of its own: remove it")
 
 
 def _create_empty(path: str) -> None:

@@ -13,6 +13,7 @@ from .._core.commands import show
 from .._core.definitions import WorkflowInvocation
 from .._core.errors import YieldflowError
 from .._core.history import Failure
+from .._core.retry import check_count
 from .causes import line_of
 from .moves import SMOOTH, Option
 from .result import Ending
@@ -123,9 +124,11 @@ def explore(
         ...     check=lambda ending: ending.exception is None or cancel_booking("lisbon", "flight") in ending.called,
         ... )
     """
-    if not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"limit= is a number of schedules, 1 or more, not {show(limit)}")
-    setting = Setting(invocation, activities, children, list(signals), failures, crashes, check)
+    check_count("limit", limit)
+    if not isinstance(invocation, WorkflowInvocation):
+        raise TypeError(f"explore() takes a workflow called with its arguments, not {show(invocation)}")
+    given = list(signals) if isinstance(signals, Iterable) else [signals]
+    setting = Setting(invocation, activities, children, given, failures, crashes, check)
     return _Search(setting, limit, seed).run()
 
 

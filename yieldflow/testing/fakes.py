@@ -198,6 +198,8 @@ def stand_ins(activities: Mapping[Any, object] | None, children: Mapping[Any, ob
 def _checked(
     given: Mapping[Any, object] | None, which: str, kind: type[Definition[..., Any]], codec: Codec
 ) -> StandIns:
+    if not isinstance(given, (Mapping, type(None))):
+        raise TypeError(f"{which}= is a dictionary, as in {which}={{charge: 'ch_9'}}, not {show(given)}")
     found: StandIns = {}
     for definition, one in (given or {}).items():
         if not isinstance(definition, kind):

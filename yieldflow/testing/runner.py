@@ -203,7 +203,7 @@ class Player(Generic[R]):
         #: The children that were begun, in order.
         self.begun: list[Run] = []
         #: The signals that have not come yet.
-        self.to_send = [self._sent(one) for one in signals]
+        self.to_send = [self._sent(one) for one in (signals if isinstance(signals, Iterable) else (signals,))]
 
     def _sent(self, given: object) -> Sent:
         at = None

@@ -80,7 +80,9 @@ class Stepper(Generic[R]):
         start: datetime = START,
     ) -> None:
         if not isinstance(invocation, WorkflowInvocation):
-            raise TypeError(f"Stepper takes a workflow called with its arguments, not {invocation!r}")
+            raise TypeError(f"Stepper takes a workflow called with its arguments, not {show(invocation)}")
+        if not isinstance(start, datetime):
+            raise TypeError(f"start= is an aware datetime, not {show(start)}")
         if start.utcoffset() is None:
             raise ValueError(f"start= is an aware datetime, and {start.isoformat()} has no time zone: tzinfo=UTC, say")
         made = codec_named(codec)
