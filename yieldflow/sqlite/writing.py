@@ -167,16 +167,18 @@ def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
         for place, event in enumerate(checkpoint.events, checkpoint.place):
             if isinstance(event, StepEnded):
                 number, outcome, at, attempt = event
-                began, worker = _beginning(begun_by, number) if begun_by else UNKNOWN
                 if isinstance(outcome, Failure):
-                    columns = failure_columns(outcome)
-                    failed.append((*columns, at, attempt, place, began, worker, workflow_id, run, number))
+                    begun = _beginning(begun_by, number)
+                    failed.append((*failure_columns(outcome), at, attempt, place, *begun, workflow_id, run, number))
                 elif attempt > 1:
-                    ended_later.append((outcome, at, attempt, place, began, worker, workflow_id, run, number))
-                elif began is None:
+                    begun = _beginning(begun_by, number)
+                    ended_later.append((outcome, at, attempt, place, *begun, workflow_id, run, number))
+                elif number not in begun_by:
                     plain.append((outcome, at, place, workflow_id, run, number))
                 else:
-                    ended.append((outcome, at, place, began, worker, workflow_id, run, number))
+                    began, worker = begun_by[number]
+                    shown = worker if worker.isascii() else stored_text(worker)
+                    ended.append((outcome, at, place, began, shown, workflow_id, run, number))
             elif isinstance(event, CancelRequested):
                 reason = event.reason and stored_text(event.reason)
                 cancels.append((workflow_id, run, event.at, place, event.timeout, reason))
