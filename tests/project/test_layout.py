@@ -18,6 +18,7 @@ PURE = {
     "collections.abc",
     "contextlib",
     "contextvars",
+    "copy",
     "dataclasses",
     "datetime",
     "difflib",

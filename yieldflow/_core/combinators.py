@@ -20,6 +20,9 @@ C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
 
+#: The advice for an activity.
+IN_THE_WORKFLOW = "Yield it in the workflow, with an activity for each part"
+
 # ---------------------------------------------------------------------- all of them
 
 
@@ -30,6 +33,10 @@ class Gather(Command[list[Any]]):
     members: tuple[Yieldable[Any], ...]
     return_exceptions: bool
     limit: int | None
+
+    @property
+    def instead_in_activity(self) -> str:
+        return f"{IN_THE_WORKFLOW}, or write asyncio.gather(...) in an `async def`"
 
     def __repr__(self) -> str:
         return f"gather({_shown(self.members)})"
@@ -181,6 +188,10 @@ class Race(Command[tuple[int, Any]]):
 
     members: tuple[Yieldable[Any], ...]
 
+    @property
+    def instead_in_activity(self) -> str:
+        return IN_THE_WORKFLOW
+
     def __repr__(self) -> str:
         return f"race({_shown(self.members)})"
 
@@ -244,6 +255,10 @@ class WaitFor(Command[R_co]):
 
     command: Yieldable[R_co]
     seconds: float
+
+    @property
+    def instead_in_activity(self) -> str:
+        return f"{IN_THE_WORKFLOW}, or write asyncio.wait_for(...) in an `async def`"
 
     def __repr__(self) -> str:
         return f"wait_for({_shown((self.command,))}, {show_seconds(self.seconds)})"
@@ -322,6 +337,10 @@ class Start(Command[Task[Any]]):
 
     command: Yieldable[Any]
 
+    @property
+    def instead_in_activity(self) -> str:
+        return IN_THE_WORKFLOW
+
     def __repr__(self) -> str:
         return f"start({_shown((self.command,))})"
 
@@ -361,6 +380,10 @@ class CancelTask(Command[None]):
     """Made by `cancel`."""
 
     task: Task[Any]
+
+    @property
+    def instead_in_activity(self) -> str:
+        return IN_THE_WORKFLOW
 
     def __repr__(self) -> str:
         return f"cancel({self.task})"

@@ -20,6 +20,9 @@ from .history import EPOCH, Micros, to_micros
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
+#: The advice for an activity that needs what comes of a command.
+BEFORE_ACTIVITY = "Yield it in the workflow, and give the activity what comes of it as an argument"
+
 #: The longest sleep: a hundred years.
 LONGEST_SLEEP = timedelta(days=36525)
 
@@ -31,6 +34,16 @@ class Command(Generic[R_co]):
     """
 
     __slots__ = ()
+
+    @property
+    def submits(self) -> str | None:
+        """The name of the function that makes it, where an activity may make it in order to submit it."""
+        return None
+
+    @property
+    def instead_in_activity(self) -> str:
+        """The advice for an activity, where it does nothing."""
+        return "Yield it in the workflow"
 
     def __iter__(self) -> Generator[Command[Any], Any, R_co]:
         delegated = Delegated(self)
@@ -107,6 +120,11 @@ class Sleep(Command[None]):
         """The length, as it is added to the present."""
         return to_micros(timedelta(seconds=self.seconds))
 
+    @property
+    def instead_in_activity(self) -> str:
+        seconds = show_seconds(self.seconds)
+        return f"Write time.sleep({seconds}), or in an `async def`: await asyncio.sleep({seconds})"
+
     def __repr__(self) -> str:
         return f"sleep({show_seconds(self.seconds)})"
 
@@ -122,6 +140,10 @@ class SleepUntil(Command[None]):
     def micros(self) -> Micros:
         """The moment itself."""
         return to_micros(self.when - EPOCH)
+
+    @property
+    def instead_in_activity(self) -> str:
+        return "Let the workflow sleep, before the activity"
 
     def __repr__(self) -> str:
         return f"sleep_until({self.when.isoformat()})"
@@ -220,6 +242,10 @@ class WaitSignal(Command[Any]):
 
     name: str
 
+    @property
+    def instead_in_activity(self) -> str:
+        return BEFORE_ACTIVITY
+
     def __repr__(self) -> str:
         return f"wait_signal({self.name!r})"
 
@@ -229,6 +255,10 @@ class TakeSignals(Command[list[Any]]):
     """Made by `take_signals`."""
 
     name: str
+
+    @property
+    def instead_in_activity(self) -> str:
+        return BEFORE_ACTIVITY
 
     def __repr__(self) -> str:
         return f"take_signals({self.name!r})"
@@ -308,8 +338,21 @@ class Instant(Command[R_co]):
 
     name: str
 
+    @property
+    def instead_in_activity(self) -> str:
+        return f"Write {_INSTANTS_ELSEWHERE[self.name]}"
+
     def __repr__(self) -> str:
         return f"{self.name}()"
+
+
+#: What an activity writes.
+_INSTANTS_ELSEWHERE = {
+    "now": "datetime.now(UTC)",
+    "uuid4": "uuid.uuid4(), or activity_context().idempotency_key, which each attempt finds the same",
+    "random": "random.random(), of Python's own module",
+    "info": "activity_context(), which has the ids",
+}
 
 
 def now() -> Command[datetime]:
@@ -363,6 +406,10 @@ class Patched(Command[bool]):
 
     name: str
 
+    @property
+    def instead_in_activity(self) -> str:
+        return BEFORE_ACTIVITY
+
     def __repr__(self) -> str:
         return f"patched({self.name!r})"
 
@@ -395,6 +442,10 @@ class SetProgress(Command[None]):
     """Made by `set_progress`."""
 
     value: object
+
+    @property
+    def instead_in_activity(self) -> str:
+        return f"Write activity_context().heartbeat({show(self.value)}), or let the workflow set it"
 
     def __repr__(self) -> str:
         return f"set_progress({show(self.value)})"

@@ -16,6 +16,8 @@ from itertools import islice
 from threading import get_ident
 from types import CodeType
 
+from .activity_code import Misplaceable, refuse_in_activity, source_of_activity
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class WorkflowInfo:
@@ -91,8 +93,12 @@ def undriven() -> Iterator[None]:
             driven[thread] = before
 
 
-def note_made(command: object, holds: object = None) -> None:
-    """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``."""
+def note_made(command: Misplaceable, holds: object = None) -> None:
+    """Remember that ``command`` was made by the caller's caller, if a workflow is being driven; it has ``holds``.
+
+    Raises:
+        MisplacedCallError: It was made in an activity, where it does nothing.
+    """
     # As `driving` says, without the call: this is at every command.
     current = driven.get(get_ident())
     if current is not None:
@@ -100,6 +106,10 @@ def note_made(command: object, holds: object = None) -> None:
             note_used(holds)
         frame = sys._getframe(2)
         current.made[id(command)] = (command, frame.f_code, frame.f_lasti)
+        return
+    source = source_of_activity.get()
+    if source is not None:
+        refuse_in_activity(command, source, sys._getframe(2))
 
 
 def note_used(value: object) -> None:

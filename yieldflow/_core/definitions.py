@@ -141,6 +141,11 @@ class Invocation(Command[R_co]):
         return self.definition.name
 
     @property
+    def function_name(self) -> str:
+        """The name of the function, by which code most often calls it."""
+        return getattr(self.definition.fn, "__name__", self.name)
+
+    @property
     def arguments(self) -> Mapping[str, object]:
         """The arguments that were given, by parameter."""
         return MappingProxyType(self._arguments)
@@ -201,6 +206,10 @@ class ActivityInvocation(Invocation[R_co]):
         own: ActivityOptions | None = getattr(self, "_options", None)
         return self.definition.options if own is None else own
 
+    @property
+    def instead_in_activity(self) -> str:
+        return f"Write {self.function_name}.fn(...), which is a part of this attempt, or yield it in the workflow"
+
     def with_options(self, **options: Unpack[CallOptions]) -> Self:
         """The same call with other options. They take no part in equality, and what is left out or None is as it was.
 
@@ -243,6 +252,14 @@ class WorkflowInvocation(Invocation[R_co]):
         """The options of this call: the workflow's own, where it was given none."""
         own: WorkflowOptions | None = getattr(self, "_options", None)
         return self.definition.options if own is None else own
+
+    @property
+    def submits(self) -> str | None:
+        return self.function_name
+
+    @property
+    def instead_in_activity(self) -> str:
+        return f"Write orchestrator.submit({self}), or yield it in the workflow"
 
     def with_options(
         self,
@@ -289,6 +306,10 @@ class ContinueAsNew(Command[Never]):
     """Made by `continue_as_new`."""
 
     invocation: WorkflowInvocation[Any]
+
+    @property
+    def instead_in_activity(self) -> str:
+        return "Return, and let the workflow continue as new"
 
     def __repr__(self) -> str:
         return f"continue_as_new({self.invocation})"

@@ -60,7 +60,7 @@ class OrchestratorStoppedError(YieldflowError, RuntimeError):
 
 
 class MisplacedCallError(YieldflowError, RuntimeError):
-    """A call was made where it can only wait for itself: the message says what to write there instead."""
+    """A call was made where it only waits for itself, or does nothing: the message says what to write there instead."""
 
 
 class ResultTimeoutError(YieldflowError, TimeoutError):

@@ -6,10 +6,10 @@ with `provide_context`. Nothing here knows of a store, of threads, or of an orch
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from .._core.activity_code import ActivitySource, source_of_activity
 from .._core.errors import EncodingError, MisplacedCallError
 from .._core.history import Codec, Payload
 
@@ -136,7 +136,7 @@ class ActivityContext:
         self._host.beat(payload)
 
 
-class ContextSource(Protocol):
+class ContextSource(ActivitySource, Protocol):
     """Knows the attempt that runs in one thread or coroutine."""
 
     @property
@@ -155,19 +155,22 @@ class ContextHolder:
     def __init__(self, context: ActivityContext | None = None) -> None:
         self.context = context
 
-
-#: Set once in each thread that works, and in each coroutine.
-_source: ContextVar[ContextSource | None] = ContextVar("yieldflow_activity", default=None)
+    @property
+    def activity(self) -> str | None:
+        """The name of the activity that runs there; None where none does."""
+        context = self.context
+        return None if context is None else context.info.activity
 
 
 def provide_context(source: ContextSource) -> None:
     """Have `activity_context` ask ``source`` from now on, in this thread, coroutine or `contextvars` context."""
-    _source.set(source)
+    source_of_activity.set(source)
 
 
 def context_source() -> ContextSource | None:
     """The source that `activity_context` asks here; None outside activities."""
-    return _source.get()
+    # Nothing else is put there.
+    return cast("ContextSource | None", source_of_activity.get())
 
 
 def activity_context() -> ActivityContext:
@@ -187,7 +190,7 @@ def activity_context() -> ActivityContext:
         ... def charge(order: str, cents: int) -> str:
         ...     return bank.charge(order, cents, idempotency_key=activity_context().idempotency_key)
     """
-    source = _source.get()
+    source = context_source()
     context = source.context if source is not None else None
     if context is None:
         raise MisplacedCallError(

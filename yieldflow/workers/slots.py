@@ -111,6 +111,12 @@ class Slot:
         return ActivityContext(attempt.info, engine.codec, host, attempt.details, engine.limits.details)
 
     @property
+    def activity(self) -> str | None:
+        """The name of the activity that runs here; None while none does."""
+        attempt = self.attempt
+        return None if attempt is None else attempt.definition.name
+
+    @property
     def on_event_loop(self) -> bool:
         """True on the thread of an event loop, which must not block; `asyncio.to_thread` takes the slot to another."""
         return threading.get_ident() == self._loop_thread

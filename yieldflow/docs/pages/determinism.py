@@ -15,9 +15,8 @@ Order
 
 A forgotten yield
     It is reported with its line, for every command. To pass on or return what was not yielded is an error, and so is
-    `if command():`. Three slips are not seen:
+    `if command():`. Two slips are not seen:
     - a helper generator that is called and not yielded: Python itself says nothing of it;
-    - an activity that is called in another activity, where it is a value like any other: call its `.fn` there;
     - `yield from` over a generator expression, which runs its activities one by one and loses what they return.
       A type checker sees that, the library does not. Write `gather(*(...))`.
 

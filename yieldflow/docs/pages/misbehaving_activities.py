@@ -13,8 +13,12 @@ beats with huge details
     above ten million bytes `heartbeat()` raises `EncodingError`
 returns 200 MB
     stored; above SQLite's limit of a billion bytes it fails with `EncodingError`
-changes its arguments
+changes its arguments, or a mutable default
     nothing else sees it: each attempt gets its own
+makes commands (`sleep(1)`, `set_progress(...)`, `uuid4()`), or calls another activity
+    `MisplacedCallError` at the call, with what to write there: `time.sleep(1)`, `other.fn(...)`. A workflow may be
+    called, to submit it; dropped at once, it is the same error. A module that is imported may keep commands, and so may
+    a test that an activity runs with `yieldflow.testing`. Not noticed in a thread that the activity starts itself
 never returns
     with a `timeout`: the attempt fails, another thread takes its place, and the log tells of the thread. Without one,
     or once it is cancelled, it keeps its worker. `health().attempts` lists every attempt that holds a worker, since
