@@ -138,7 +138,8 @@ def main() -> None:
 
     orchestrator = Orchestrator(database)
     # What has ended makes room, so that after its end the same line begins anew.
-    orchestrator.purge()
+    if os.path.exists(database):
+        orchestrator.purge()
     with orchestrator:
         answer = orchestrator.submit(agent(arguments.directory), workflow_id=arguments.directory).result()
     print(answer)

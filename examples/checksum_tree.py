@@ -126,12 +126,12 @@ def part_of(manifest: str) -> str:
 # ---------------------------------------------------------------------- a run
 
 
-def run(orchestrator: Orchestrator, directory: str, manifest: str, leave_out: list[str]) -> Report:
+def run(orchestrator: Orchestrator, is_new: bool, directory: str, manifest: str, leave_out: list[str]) -> Report:
     """Go on with the unfinished run of the same command line, or begin one, and wait for its end."""
     job = checksum_tree(os.path.realpath(directory), directory, manifest, leave_out)
     # The same line leads to the same ids, and so to its unfinished run.
     key = hashlib.sha256(json.dumps(dict(job.arguments)).encode()).hexdigest()[:16]
-    runs = [status for status in orchestrator.list_workflows("checksum_tree") if status["id"].startswith(key)]
+    runs = [] if is_new else orchestrator.list_workflows("checksum_tree", id_prefix=key)
     goes_on = bool(runs) and not WorkflowStatus(runs[0]["status"]).ended
     # Read before the start, since from then on the run is worked on.
     done, total = progress(orchestrator.handle(runs[0]["id"])) if goes_on else (0, None)
@@ -232,7 +232,7 @@ def main() -> None:
     logging.getLogger("yieldflow").setLevel(logging.ERROR)
     own = [manifest, part_of(manifest), *(db + end for end in DATABASE_FILES)]
     try:
-        report = run(orchestrator, arguments.directory, manifest, own)
+        report = run(orchestrator, not os.path.exists(db), arguments.directory, manifest, own)
     except KeyboardInterrupt:
         fail(130, "stopped; run the same line again to go on")
     except DatabaseInUseError as error:

@@ -9,6 +9,7 @@ program and run the same line again: orders that are through are not touched, th
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -132,7 +133,8 @@ def main() -> None:
 
     orchestrator = Orchestrator(arguments.db, max_workers=arguments.limit)
     # What has ended makes room, so that after its end the same line begins anew.
-    orchestrator.purge()
+    if os.path.exists(arguments.db):
+        orchestrator.purge()
     with orchestrator:
         job = process_orders(arguments.orders, arguments.limit, arguments.labels)
         report = follow(orchestrator.submit(job, workflow_id="today"), arguments.orders)

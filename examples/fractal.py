@@ -123,7 +123,8 @@ def main() -> None:
 
     orchestrator = Orchestrator(arguments.db, max_processes=arguments.processes)
     # What has ended makes room, so that after its end the same line begins anew.
-    orchestrator.purge()
+    if os.path.exists(arguments.db):
+        orchestrator.purge()
     with orchestrator:
         picture = draw(os.path.abspath(arguments.picture), arguments.width, height, arguments.depth)
         drawn = follow(orchestrator.submit(picture, workflow_id="picture"), bands)

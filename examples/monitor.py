@@ -113,7 +113,8 @@ def main() -> None:
         orchestrator.handle(arguments.file).signal("stop")
         return
     # What has ended makes room, so that after its end the same line begins anew.
-    orchestrator.purge()
+    if os.path.exists(arguments.db):
+        orchestrator.purge()
     job = monitor(arguments.file, arguments.every, arguments.checks_per_run)
     with orchestrator:
         seen = follow(orchestrator.submit(job, workflow_id=arguments.file))

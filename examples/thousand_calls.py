@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -143,7 +144,8 @@ def main() -> None:
 
     orchestrator = Orchestrator(arguments.db)
     # What has ended makes room, so that after its end the same line begins anew.
-    orchestrator.purge()
+    if os.path.exists(arguments.db):
+        orchestrator.purge()
     with serving(arguments.seconds) as server, orchestrator:
         began = time.perf_counter()
         total = follow(orchestrator.submit(ask_all(arguments.calls), workflow_id="calls"), arguments.calls)

@@ -171,9 +171,8 @@ def test_the_modules_are_all_listed() -> None:
 
 def test_the_file_topic_names_columns_that_exist(tmp_path: Path) -> None:
     """The tables and columns that the topic `file` names are those of a new file."""
-    orchestrator = yieldflow.Orchestrator(tmp_path / "new.db")
-    orchestrator.list_workflows()
-    orchestrator.stop()
+    with yieldflow.Orchestrator(tmp_path / "new.db"):
+        pass
     with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
         tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
         columns = {table: {row[1] for row in connection.execute(f"pragma table_info({table})")} for table in tables}

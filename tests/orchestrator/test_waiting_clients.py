@@ -141,7 +141,7 @@ def test_a_client_that_deletes_what_is_waited_for(database: Path, client: Orches
     thread = heard(handle, errors)
     looks.until_more()
     # As if it had ended and been deleted between two looks.
-    client._gateway.store._write(lambda connection: connection.execute("delete from workflows"))
+    client._gateway.open()._write(lambda connection: connection.execute("delete from workflows"))
     thread.join(WAIT)
     assert [type(error) for error in errors] == [WorkflowNotFoundError]
 

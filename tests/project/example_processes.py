@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import yieldflow
-from yieldflow import Orchestrator, StepDescription, WorkflowDescription, WorkflowNotFoundError
+from yieldflow import DatabaseOpenError, Orchestrator, StepDescription, WorkflowDescription, WorkflowNotFoundError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
@@ -90,7 +90,7 @@ def described(look: Orchestrator, workflow_id: str) -> WorkflowDescription | Non
     """The description of a workflow; None where it is not there yet."""
     try:
         return look.handle(workflow_id).describe()
-    except WorkflowNotFoundError:
+    except (DatabaseOpenError, WorkflowNotFoundError):
         return None
 
 

@@ -126,7 +126,7 @@ def test_only_its_owner_may_read_a_new_file(tmp_path: Path) -> None:
 def test_an_older_file_keeps_its_permissions(tmp_path: Path) -> None:
     """A file to which others were given access keeps its permissions, and the files beside it have the same."""
     path = tmp_path / "shared.db"
-    Orchestrator(path, registry=REGISTRY).list_workflows()
+    Orchestrator(path, registry=REGISTRY).submit(chain("x"))
     os.chmod(path, 0o640)
     with Orchestrator(path, registry=REGISTRY) as orchestrator:
         orchestrator.run(chain("x"))

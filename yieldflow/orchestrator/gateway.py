@@ -55,24 +55,27 @@ class Gateway:
 
     # ------------------------------------------------------------------ reading the file
 
-    @property
-    def store(self) -> SqliteStore:
-        """The store, opened when it is first needed."""
+    def open(self, *, create: bool = False) -> SqliteStore:
+        """Return the store, opened where it is not open; ``create`` makes the file where there is none.
+
+        Raises:
+            DatabaseOpenError: The file cannot be used, or is not there.
+        """
         with self._opening:
-            return self._open()
+            return self._open(create)
 
     def lend_store(self) -> SqliteStore:
-        """Return the store for a session, which is to give it back."""
+        """Return the store for a session, which is to give it back; the file is made where there is none."""
         with self._opening:
             self._lent = True
-            return self._open()
+            return self._open(create=True)
 
-    def _open(self) -> SqliteStore:
+    def _open(self, create: bool) -> SqliteStore:
         from ..sqlite import SqliteStore
 
         if self._opened is None:
-            given = self.settings.given_store
-            self._opened = SqliteStore(self.path, self.settings.durability) if given is None else given
+            given, durability = self.settings.given_store, self.settings.durability
+            self._opened = SqliteStore(self.path, durability, create=create) if given is None else given
         return self._opened
 
     def close(self, *, given_back: bool = False) -> None:
@@ -85,10 +88,10 @@ class Gateway:
         if store is not None:
             store.close()
 
-    def query(self, question: Callable[[SqliteStore], T]) -> T:
+    def query(self, question: Callable[[SqliteStore], T], *, create: bool = False) -> T:
         """Call ``question`` with the store; once more, if a stop in another thread closed the store meanwhile."""
         while True:
-            store = self.store
+            store = self.open(create=create)
             try:
                 return question(store)
             except StorageError:
@@ -133,7 +136,7 @@ class Gateway:
         """Put workflows on disk, all or none."""
         self._write(
             lambda session: session.submit(submissions),
-            lambda: self.query(lambda store: store.submit(submissions)),
+            lambda: self.query(lambda store: store.submit(submissions), create=True),
         )
 
     def request(

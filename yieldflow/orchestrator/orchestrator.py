@@ -24,7 +24,7 @@ from .replay_check import ReplayReport, check_replay
 from .selection import ids_of, make_filter, purge, purge_bounds
 from .session_control import SessionControl
 from .settings import Settings
-from .submissions import SubmissionMaker, same_invocation
+from .submissions import SubmissionMaker, check_same_invocation
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -43,7 +43,8 @@ class Orchestrator:
     was deleted, moved, replaced or damaged, and `MisplacedCallError` if it is called inside a workflow.
 
     Args:
-        db_path: The file, ``"yieldflow.db"`` by default; it is created if it is not there.
+        db_path: The file, ``"yieldflow.db"`` by default, in the folder that is the current one now. `start` and
+            submissions make it; where there is none, all else raises `DatabaseOpenError`.
         max_workers: The number of activities that run on threads at once, 5 by default.
         registry: The workflows and activities by name; the default registry if left out.
         codec: How values are stored: ``"pickle"``, the default (JSON where that is exact, else a pickle), or ``"json"``
@@ -312,16 +313,10 @@ class Orchestrator:
         Raises:
             WorkflowAlreadyExistsError: A workflow of another invocation has it.
         """
-        record = self._gateway.query(lambda store: store.record(submission.workflow_id))
-        if record is None:
-            return False
-        if not same_invocation(record, submission, invocation.definition, self._gateway.codec):
-            there = describe_workflow(record)
-            raise WorkflowAlreadyExistsError(
-                f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
-                f"{there.status}. Choose another id, or submit the same invocation to attach to it."
-            )
-        return True
+        record = self._gateway.query(lambda store: store.record(submission.workflow_id), create=True)
+        if record is not None:
+            check_same_invocation(record, submission, invocation.definition, self._gateway.codec)
+        return record is not None
 
     # ------------------------------------------------------------------ looking
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from .._core.errors import DatabaseOpenError, EncodingError
+from .._core.errors import EncodingError
 from .._core.history import Codec, Payload, WorkflowStatus
 from .._core.registry import Registry
 from ..codec import PickleCodec, codec_named
@@ -123,8 +122,6 @@ def check_replay(path: str, registry: Registry, codec: Codec | None, *, knows_ma
     Raises:
         DatabaseOpenError: There is no such file, or it cannot be used.
     """
-    if not os.path.exists(path):
-        raise DatabaseOpenError(f"{path}: does not exist, so there is nothing to replay: mend the path")
     from tempfile import TemporaryDirectory
 
     from ..sqlite import SqliteStore, codec_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._core.commands import show
+from .._core.errors import DatabaseOpenError
 from .._core.history import Codec, Micros
 from .._core.options import ASYNC, PROCESS, THREAD
 from .._core.registry import Registry, default_registry
@@ -47,6 +48,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not isinstance(self.db_path, (str, os.PathLike)):
             raise TypeError(f"db_path is a string or a path, not {show(self.db_path)}")
+        object.__setattr__(self, "db_path", _absolute(os.fsdecode(self.db_path)))
         if not isinstance(self.given_registry, (Registry, type(None))):
             raise TypeError(f"registry is a Registry, not {show(self.given_registry)}")
         if self.durability not in ("full", "normal"):
@@ -67,8 +69,9 @@ class Settings:
 
     @property
     def path(self) -> str:
-        """The file, as it was given."""
-        return os.fspath(self.db_path)
+        """The absolute path of the file."""
+        assert isinstance(self.db_path, str)
+        return self.db_path
 
     @property
     def registry(self) -> Registry:
@@ -104,3 +107,20 @@ class Settings:
     def codec(self) -> Codec:
         """The codec that was named."""
         return codec_named(self.codec_name)
+
+
+def _absolute(path: str) -> str:
+    """Return the path in the present folder, which the program may leave. Symlinks are followed where it is opened.
+
+    Raises:
+        DatabaseOpenError: It is relative, and the present folder is not there any more.
+    """
+    # The first two name no file, and are refused as they are where it is opened.
+    if path in ("", ":memory:") or os.path.isabs(path):
+        return path
+    try:
+        return os.path.join(os.getcwd(), path)
+    except OSError as error:
+        raise DatabaseOpenError(
+            f"{path}: there is no current directory ({error.strerror}): give an absolute path"
+        ) from error

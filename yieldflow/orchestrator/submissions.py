@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from .._core.commands import length_of, show
 from .._core.definitions import ActivityInvocation, Definition, Workflow, WorkflowInvocation
-from .._core.errors import EncodingError
+from .._core.errors import EncodingError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, in_micros
 from .._core.registry import Registry, conflict
 from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
+from .descriptions import describe_workflow
 
 
 class SubmissionMaker(NamedTuple):
@@ -141,10 +142,25 @@ def reason_payload(reason: object, codec: Codec) -> Payload | None:
     return codec.encode(reason)
 
 
-def same_invocation(
+def check_same_invocation(
+    record: WorkflowRecord, submission: Submission, definition: Definition[..., Any], codec: Codec
+) -> None:
+    """Check that a workflow on disk was submitted by the same invocation as the new submission.
+
+    Raises:
+        WorkflowAlreadyExistsError: It was not.
+    """
+    if not _same_invocation(record, submission, definition, codec):
+        there = describe_workflow(record)
+        raise WorkflowAlreadyExistsError(
+            f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
+            f"{there.status}. Choose another id, or submit the same invocation to attach to it."
+        )
+
+
+def _same_invocation(
     record: WorkflowRecord, submission: Submission, definition: Definition[..., Any], codec: Codec
 ) -> bool:
-    """Return True if a workflow on disk was submitted by the same invocation as the new submission."""
     name, given = record.submitted
     if name != submission.name or given == submission.input:
         return name == submission.name

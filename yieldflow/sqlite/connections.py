@@ -91,23 +91,25 @@ def uri(path: str, options: str) -> str:
     return f"file:{quote(os.fsencode(path))}?{options}"
 
 
-def prepare(path: str, busy_timeout: float, unowned: Callable[[], AbstractContextManager[None]]) -> None:
+def prepare(
+    path: str, busy_timeout: float, unowned: Callable[[], AbstractContextManager[None]], *, create: bool
+) -> None:
     """See that ``path`` is a yieldflow database of this version: refuse, create or migrate it.
 
     Args:
         path: The file.
         busy_timeout: For how long to wait for another program's lock, in seconds.
         unowned: Sees that the file has no owner, and gets none meanwhile: only then it is migrated.
+        create: True to make the file where there is none; else that is refused.
 
     Raises:
         DatabaseOpenError: It cannot be used. It was not changed.
     """
     with _preparing:
         _check_place(path)
-        if os.path.exists(path):
-            _check_content(path)
-        else:
+        if create and not os.path.exists(path):
             _create_empty(path)
+        _check_content(path)
         try:
             connection = sqlite3.connect(uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=busy_timeout)
             try:
@@ -225,7 +227,12 @@ def _create_empty(path: str) -> None:
 
 def _check_content(path: str) -> None:
     """Look at the header without a lock, a WAL or a journal, so that a foreign file stays as it is."""
-    size = os.path.getsize(path)
+    try:
+        size = os.path.getsize(path)
+    except FileNotFoundError:
+        raise DatabaseOpenError(
+            f"{path}: does not exist: mend the path; start() and submissions make the file where there is none"
+        ) from None
     if size == 0 or _begun_in_vain(path):
         return
     try:

@@ -39,10 +39,11 @@ class Database:
     """A prepared database file, open by two connections: the scheduler's thread has one, all others share the other.
 
     Args:
-        path: The file; it is created where there is none, readable by its owner only.
+        path: The file.
         durability: ``"full"``: what is committed outlives a loss of power. ``"normal"``: a loss of power may take
             the latest commits, though never half of one; a killed process loses nothing either way.
         busy_timeout: How long to wait for a program that holds the database's lock, in seconds.
+        create: Whether the file is made where there is none, readable by its owner only.
 
     Raises:
         DatabaseOpenError: The file cannot be used; the message says why and what to do. It was not changed.
@@ -56,13 +57,14 @@ class Database:
         durability: Literal["full", "normal"] = "full",
         *,
         busy_timeout: float = 5.0,
+        create: bool = True,
     ) -> None:
         if durability not in ("full", "normal"):
             raise ValueError(f"durability is 'full' or 'normal', not {durability!r}")
         self.path = connections.resolve(path)
         self._busy_timeout = busy_timeout
         _refuse_after_fork(self.path)
-        connections.prepare(self.path, busy_timeout, lambda: _unowned(self.path))
+        connections.prepare(self.path, busy_timeout, lambda: _unowned(self.path), create=create)
         #: The connection of the scheduler's thread, and that of all others, which the lock guards.
         self._writer = connections.connect(self.path, durability, busy_timeout)
         try:

@@ -34,8 +34,9 @@ class SqliteStore(Database):
         durability: Literal["full", "normal"] = "full",
         *,
         busy_timeout: float = 5.0,
+        create: bool = True,
     ) -> None:
-        super().__init__(path, durability, busy_timeout=busy_timeout)
+        super().__init__(path, durability, busy_timeout=busy_timeout, create=create)
         #: The `_data_version` when `arrivals` last looked.
         self._seen_version: int | None = None
         #: The last workflow that was there when `arrivals` last looked, or the store was opened.

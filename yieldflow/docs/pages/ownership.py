@@ -9,6 +9,8 @@ writes is on disk when the call returns, and the owner notices within 50 ms. Whe
 there is one. So a call after `stop()` is a client's call. However many wait in one client, one look at the file, 50
 times a second, serves them all.
 
+The file is made by `start()` or a submission. A client that only looks raises `DatabaseOpenError` where there is none.
+
 `start(wait=True)` stands by: it takes over within a second once the owner has stopped or died.
 
 The file belongs on a local disk: SQLite's locks do not hold on network file systems.
