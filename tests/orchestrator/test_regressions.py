@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.shop import WAIT, Gate
 from yieldflow import (
+    EncodingError,
     Flow,
     MisplacedCallError,
     Orchestrator,
@@ -110,7 +111,7 @@ def test_the_worst_that_a_value_can_do_harms_its_own_workflow_alone(
     def healthy() -> Flow[int]:
         return (yield from take(2))
 
-    with pytest.raises(WorkflowStalledError):
+    with pytest.raises(EncodingError, match="KeyboardInterrupt"):
         orchestrator.submit(poisoned()).result(WAIT)
     assert orchestrator.submit(healthy()).result(WAIT) == 1
 

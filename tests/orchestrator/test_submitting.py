@@ -132,7 +132,7 @@ def test_an_impossible_delay_is_a_value_error(store: Orchestrator, delay: Any) -
 @pytest.mark.parametrize("delay", ["1", True, date(2026, 1, 1)])
 def test_a_delay_of_another_type_is_a_type_error(store: Orchestrator, delay: Any) -> None:
     """A delay is seconds or a `timedelta`."""
-    with pytest.raises(TypeError, match="delay is seconds or a timedelta"):
+    with pytest.raises(TypeError, match="delay takes seconds or a timedelta"):
         store.submit(total(1), delay=delay)
 
 

@@ -22,7 +22,7 @@ workflow_inputs: one row for each cancellation, and for each request of a client
 signals: one row for each signal
     workflow_id, number, name, payload, received (null while it waits)
 meta: facts of the file
-    its row `owner` says who started it last
+    its row `owner` says who started it last, and with which codec
 
 Beside the file are SQLite's own ``-wal`` and ``-shm`` (at times ``-journal``), and ``-lock``, which holds the owner's
 lock and nothing else. Copy a database with ``sqlite3 pipeline.db ".backup copy.db"``.
