@@ -79,15 +79,16 @@ def orphans_not_woken(patch: pytest.MonkeyPatch) -> None:
 
 def resting_row_kept(patch: pytest.MonkeyPatch) -> None:
     """A workflow that goes on keeps the row of a resting workflow."""
-    prepare = import_module("yieldflow.scheduler.committing").prepare
+    complete = import_module("yieldflow.scheduler.committing")._complete
 
-    def stale(state: Any, turn: Any) -> None:
-        before = {id(change): change.wake_at for change in changes_of(turn.units)}
-        prepare(state, turn)
-        for change in changes_of(turn.units):
-            change.wake_at = before.get(id(change), change.wake_at)
+    def stale(state: Any, units: Any, turn: Any) -> Any:
+        before = [change.wake_at for change in changes_of(units)]
+        changes = complete(state, units, turn)
+        for change, wake_at in zip(changes, before, strict=True):
+            change.wake_at = wake_at
+        return changes
 
-    patch.setattr("yieldflow.scheduler.scheduler.prepare", stale)
+    patch.setattr("yieldflow.scheduler.committing._complete", stale)
 
 
 def page_of_the_backlog_lost(patch: pytest.MonkeyPatch) -> None:
