@@ -8,12 +8,23 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, Token, copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from yieldflow import AttemptInfo, Flow, Orchestrator, Registry, Tracer, activity, workflow
+from yieldflow import (
+    AttemptInfo,
+    Flow,
+    MisplacedCallError,
+    Orchestrator,
+    Registry,
+    Tracer,
+    activity,
+    activity_context,
+    workflow,
+)
 from yieldflow.testing import real, run_workflow
 
 registry = Registry()
@@ -142,3 +153,64 @@ def test_run_workflow_begins_real_attempts_with_a_clean_context() -> None:
         return [ran, stood_in[0], customer.get()]
 
     assert Context().run(in_the_test) == [[CLEAN] * 3, ("the test's", 28), "the test's"]
+
+
+# ---------------------------------------------------------------------- what an attempt leaves behind
+
+left: list[Callable[[], object]] = []
+
+
+def leave() -> None:
+    """Leaves something behind that runs in a copy of its context, as a thread does in a free-threaded Python."""
+    left.append(partial(copy_context().run, _who_runs))
+
+
+def _who_runs() -> str:
+    try:
+        return f"in step {activity_context().step}"
+    except MisplacedCallError:
+        return "in no activity"
+
+
+def meet() -> object:
+    """Has what was left behind run, in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(left.pop()).result()
+
+
+async def leave_async() -> None:
+    leave()
+
+
+async def meet_async() -> object:
+    return await asyncio.to_thread(left.pop())
+
+
+PAIRS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    name: (
+        activity(leave, name=f"leave {name}", registry=registry, executor=name),
+        activity(meet, name=f"meet {name}", registry=registry, executor=name),
+    )
+    for name in EXECUTORS
+}
+PAIRS["async"] = activity(leave_async, registry=registry), activity(meet_async, registry=registry)
+
+
+@workflow(registry=registry)
+def leaving(executor: str) -> Flow[str]:
+    leaves, meets = PAIRS[executor]
+    yield leaves()
+    who: str = yield meets()
+    return who
+
+
+@pytest.mark.parametrize("executor", PAIRS)
+def test_what_an_attempt_left_behind_is_no_part_of_the_next(tmp_path: Path, executor: str) -> None:
+    """A thread or task that an attempt left behind is in no activity, also where its worker makes another attempt."""
+    with (
+        ThreadPoolExecutor(1) as own,
+        Orchestrator(
+            tmp_path / "x.db", max_workers=1, max_processes=1, registry=registry, executors={"own": own}
+        ) as orchestrator,
+    ):
+        assert orchestrator.run(leaving(executor)) == "in no activity"

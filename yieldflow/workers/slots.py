@@ -128,6 +128,35 @@ class Slot:
         return self.waits.stopping
 
 
+class Tenant:
+    """An attempt in a slot that others had before it, and others will have.
+
+    What an attempt left behind has its tenant, and finds neither the slot nor the attempt that has it by then.
+    """
+
+    __slots__ = ("_attempt", "_slot")
+
+    def __init__(self, slot: Slot, attempt: Attempt) -> None:
+        self._slot = slot
+        self._attempt = attempt
+
+    @property
+    def slot(self) -> Slot | None:
+        """The slot; None once the attempt has ended."""
+        return self._slot if self._slot.attempt is self._attempt else None
+
+    @property
+    def context(self) -> ActivityContext | None:
+        """The context of the attempt; None once it has ended."""
+        slot = self.slot
+        return None if slot is None else slot.context
+
+    @property
+    def activity(self) -> str | None:
+        """The name of the activity; None once the attempt has ended."""
+        return None if self.slot is None else self._attempt.definition.name
+
+
 class _InThisProcess:
     """Answers an activity that runs in the process of its engine."""
 
@@ -148,6 +177,8 @@ class _InThisProcess:
 def current_slot() -> Slot | None:
     """The slot of the activity that calls; None outside activities, and in other processes than the engine's."""
     source = context_source()
+    if isinstance(source, Tenant):
+        return source.slot
     return source if isinstance(source, Slot) else None
 
 

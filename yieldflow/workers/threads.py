@@ -19,7 +19,7 @@ from ..log import logger
 from .attempt import Attempt, perform
 from .context import provide_context
 from .protocols import Engine, Occupant
-from .slots import Slot, Waits
+from .slots import Slot, Tenant, Waits
 
 #: Seconds between two looks of `ThreadWorkers.join` whether a thread need be waited for still.
 POLL = 0.05
@@ -191,16 +191,14 @@ class ThreadWorkers:
             raise
 
     def _work(self, slot: Slot) -> None:
-        # Each attempt has a copy, so that the next finds nothing of it. (The thread's own context may be its maker's.)
-        clean = Context()
-        clean.run(provide_context, slot)
         name, waits = threading.current_thread().name, self._waits
         try:
             while (attempt := self._queue.get()) is not None and not waits.stopping:
                 # First, so that `abandon` finds it: its time may be over before it runs.
                 slot.attempt = attempt
                 attempt.worker = name
-                clean.copy().run(self._make, slot, attempt)
+                # Not in the thread's own context, which is its maker's in some Pythons, and keeps what was set there.
+                Context().run(self._make, slot, attempt)
                 if slot.abandoned and not self._rejoins(slot):
                     return
                 if self._surplus and self._is_surplus():
@@ -211,6 +209,7 @@ class ThreadWorkers:
 
     def _make(self, slot: Slot, attempt: Attempt) -> None:
         """Make an attempt, unless it is not to begin."""
+        provide_context(Tenant(slot, attempt))
         engine = self._engine
         completed = perform(attempt, engine.codec, engine.limits) if engine.begin(attempt) else None
         if attempt.options.timed:

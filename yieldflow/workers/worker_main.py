@@ -70,7 +70,6 @@ class _Worker:
         self._codec = codec
         parent = multiprocessing.parent_process()
         self._owner = os.getppid() if parent is None else parent.pid
-        self._current = ContextHolder()
         self._host: _OverPipe | None = None
         self._inbox: SimpleQueue[Job | Go | None] = SimpleQueue()
         # An activity may send heartbeats from several threads.
@@ -96,13 +95,14 @@ class _Worker:
         go = self._inbox.get()
         if not isinstance(go, Go) or not go.begin:
             return None
-        self._current.context = _context(job, self._codec, self._host)
+        holder = ContextHolder(_context(job, self._codec, self._host))
         # In a context of its own, so that the next attempt finds nothing of it. (No copy of this thread's, in which the
         # program was imported.)
         context = Context()
-        context.run(provide_context, self._current)
+        context.run(provide_context, holder)
         ending = context.run(run, definition, job.input, policy, self._codec, job.limits)
-        self._current.context = None
+        # What the attempt left behind is in no attempt any more.
+        holder.context = None
         flush_output()
         return ending
 
