@@ -357,6 +357,7 @@ def test_an_owner_makes_room_on_a_real_disk(small_disk: Path, registry: Registry
 
         deleted = orchestrator.purge() if call == "purge" else orchestrator.delete([handle.id for handle in ended])
         assert deleted == 10
+        assert orchestrator.vacuum() > 0
         assert orchestrator.run(shop.working("late")) == [len(LONG)] * 2
 
 

@@ -14,8 +14,8 @@ from .._core.definitions import WorkflowInvocation
 from .._core.errors import WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
 from .._core.registry import Registry
-from ..store import Submission
 from ..tracing import Tracer
+from .attaching import may_attach
 from .descriptions import describe_workflow, status_dict
 from .gateway import Gateway
 from .handle import WorkflowHandle
@@ -24,7 +24,7 @@ from .replay_check import ReplayReport, check_replay
 from .selection import ids_of, make_filter, purge, purge_bounds
 from .session_control import SessionControl
 from .settings import Settings
-from .submissions import SubmissionMaker, same_invocation
+from .submissions import SubmissionMaker
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -228,7 +228,7 @@ class Orchestrator:
         # Made before the workflow is on disk, so that no announcement is missed.
         handle: WorkflowHandle[R] = WorkflowHandle(gateway, submission.workflow_id)
         # A workflow that is there is found by reading: no commit is tried only to be refused.
-        while workflow_id is None or not self._may_attach(submission, invocation):
+        while workflow_id is None or not may_attach(gateway, submission, invocation):
             # The end of a deleted workflow that had this id is not the end of the new one.
             gateway.watches.of(submission.workflow_id).clear()
             try:
@@ -305,23 +305,6 @@ class Orchestrator:
 
     def _submission_maker(self) -> SubmissionMaker:
         return SubmissionMaker(self._gateway.registry, self._gateway.codec, self._gateway.now())
-
-    def _may_attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
-        """Return True if a workflow of the same invocation has the id already.
-
-        Raises:
-            WorkflowAlreadyExistsError: A workflow of another invocation has it.
-        """
-        record = self._gateway.query(lambda store: store.record(submission.workflow_id))
-        if record is None:
-            return False
-        if not same_invocation(record, submission, invocation.definition, self._gateway.codec):
-            there = describe_workflow(record)
-            raise WorkflowAlreadyExistsError(
-                f"workflow id {there.id!r} belongs to another invocation: {there.name} with {there.input}, "
-                f"{there.status}. Choose another id, or submit the same invocation to attach to it."
-            )
-        return True
 
     # ------------------------------------------------------------------ looking
 
@@ -477,6 +460,23 @@ class Orchestrator:
         gateway = self._gateway
         before, statuses = purge_bounds(older_than, status, gateway.now())
         return purge(gateway.query(lambda store: store.purgeable(before, statuses)), self.delete)
+
+    def vacuum(self) -> int:
+        """Give the room of deleted workflows back to the disk. Without this they leave it in the file, for new ones.
+
+        Others go on meanwhile, since a few pages are given back at a time. Only a file that an earlier
+        yieldflow made has to be copied whole, once: that takes twice its size on the disk, and nothing else is written
+        until it is done.
+
+        Returns:
+            By how many bytes the file has become smaller.
+
+        Example:
+            >>> orchestrator.purge(older_than=timedelta(days=30))
+            >>> orchestrator.vacuum()
+        """
+        self._gateway.check_place("vacuum()")
+        return self._gateway.query(lambda store: store.vacuum())
 
     # ------------------------------------------------------------------ before a deploy
 

@@ -149,6 +149,16 @@ class Database:
                 self._reserve.hold()
             return result
 
+    def _outside(self, work: Callable[[], None]) -> None:
+        """Carry out ``work``, which opens the file by itself, when no other connection holds the lock."""
+        with self._translate_errors(writes=True, is_told=True):
+            self._retry_busy(work)
+
+    def _shorten_log(self) -> None:
+        """Give the log's room back to the disk, where nobody reads in it now."""
+        with self._lock, self._translate_errors():
+            self._empty_log(self._reader)
+
     def _data_version(self) -> int:
         """Return a number that changes when another connection has written, and see that the file is there."""
         with self._translate_errors(is_told=True):
