@@ -287,9 +287,10 @@ class SmallReserve:
         self._drive.capacity -= self._held
         return False
 
-    def release(self) -> None:
+    def release(self) -> bool:
         self._drive.capacity += self._held
         self._held = 0
+        return True
 
 
 def test_a_purge_on_a_disk_without_a_free_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

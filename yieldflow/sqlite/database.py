@@ -139,15 +139,15 @@ class Database:
                 if not connections.is_full(error):
                     raise
                 connections.keep_log_short(connection)
-                if makes_room:
-                    self._reserve.release()
+                released = makes_room and self._reserve.release()
                 self._full = not self._empty_log(connection)
-                if self._full and not makes_room:
-                    raise
-                result = self._transact(connection, "writing", work)
-            if makes_room:
-                self._reserve.hold()
-            return result
+                try:
+                    if self._full and not released:
+                        raise
+                    return self._transact(connection, "writing", work)
+                finally:
+                    if released:
+                        self._reserve.hold()
 
     def _outside(self, work: Callable[[], None]) -> None:
         """Carry out ``work``, which opens the file by itself, when no other connection holds the lock."""
