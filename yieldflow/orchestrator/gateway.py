@@ -19,7 +19,7 @@ from ..workers import current_slot
 from .ending import wait_until_set
 from .polling import Polling
 from .settings import Settings
-from .submissions import is_text
+from .submissions import SubmissionMaker, is_text
 from .watches import Watches
 
 if TYPE_CHECKING:
@@ -174,6 +174,10 @@ class Gateway:
         session = self.session
         if session is not None:
             session.poll_store()
+
+    def submission_maker(self) -> SubmissionMaker:
+        """Return a maker of submissions that are made now."""
+        return SubmissionMaker(self.registry, self.codec, self.now())
 
     def now(self) -> Micros:
         """Read the clock."""

@@ -24,7 +24,6 @@ from .replay_check import ReplayReport, check_replay
 from .selection import ids_of, make_filter, purge, purge_bounds
 from .session_control import SessionControl
 from .settings import Settings
-from .submissions import SubmissionMaker
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -224,7 +223,7 @@ class Orchestrator:
         """
         self._gateway.check_place("submit()", invocation)
         gateway = self._gateway
-        submission = self._submission_maker().one(invocation, workflow_id, delay, signal)
+        submission = gateway.submission_maker().one(invocation, workflow_id, delay, signal)
         # Made before the workflow is on disk, so that no announcement is missed.
         handle: WorkflowHandle[R] = WorkflowHandle(gateway, submission.workflow_id)
         # A workflow that is there is found by reading: no commit is tried only to be refused.
@@ -259,7 +258,7 @@ class Orchestrator:
         gateway.check_place("submit_many()", invocations)
         if isinstance(invocations, Command):
             raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
-        submissions = self._submission_maker().many(invocations)
+        submissions = gateway.submission_maker().many(invocations)
         handles: list[WorkflowHandle[R]] = [WorkflowHandle(gateway, new.workflow_id) for new in submissions]
         if submissions:
             gateway.put(submissions)
@@ -302,9 +301,6 @@ class Orchestrator:
             >>> workflow_id = orchestrator.invoke_workflow("pipeline", source="database", destination="warehouse")
         """
         return self.submit(self._gateway.registry.workflow(name)(**kwargs)).id
-
-    def _submission_maker(self) -> SubmissionMaker:
-        return SubmissionMaker(self._gateway.registry, self._gateway.codec, self._gateway.now())
 
     # ------------------------------------------------------------------ looking
 
