@@ -7,6 +7,9 @@ where it is run by ``python -m app``. It is loaded as another process would load
 ``if __name__ == "__main__":``. ``--json`` prints every workflow with a problem as JSON. Exit code 0: all replay;
 1: some do not; 2: it could not be tried, or not for all.
 
+``vacuum FILE`` gives the room of deleted workflows back to the disk, as `Orchestrator.vacuum` does. Exit code 2: it
+could not.
+
 ``docs [TOPIC]`` shows a topic of the reference, or lists the topics. Exit code 2: there is no such topic.
 """
 
@@ -24,7 +27,7 @@ from dataclasses import asdict
 from types import ModuleType
 from typing import TypeVar
 
-from . import Registry, YieldflowError, default_registry
+from . import Orchestrator, Registry, YieldflowError, default_registry
 
 T = TypeVar("T")
 
@@ -59,11 +62,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the codec of the orchestrator; that with which the file was owned last if left out",
     )
     check.add_argument("--json", action="store_true", help="print every workflow with a problem, as JSON")
+    vacuum = commands.add_parser("vacuum", help="give the room of deleted workflows in a file back to the disk")
+    vacuum.add_argument("file", help="the database; its owner may go on meanwhile")
     docs = commands.add_parser("docs", help="show a topic of the reference, or list the topics")
     docs.add_argument("topic", nargs="?", help="a topic, or a public name: RetryPolicy, Orchestrator.submit")
     options = parser.parse_args(arguments)
     if options.command == "docs":
         return _docs(options.topic)
+    if options.command == "vacuum":
+        return _vacuum(options.file)
     if not options.modules and options.main is None:
         check.error("name the modules that define the workflows, or the main script that does: --main app.py")
     return _check_replay(options)
@@ -85,6 +92,21 @@ def _write(text: str) -> None:
     """Print a text; characters that the terminal lacks are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _vacuum(file: str) -> int:
+    if not os.path.exists(file):
+        sys.stderr.write(f"there is no file {file}\n")
+        return 2
+    orchestrator = Orchestrator(file)
+    try:
+        given_back = orchestrator.vacuum()
+        orchestrator.stop()
+    except YieldflowError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{file}: {given_back} bytes smaller\n")
+    return 0
 
 
 def _check_replay(options: argparse.Namespace) -> int:

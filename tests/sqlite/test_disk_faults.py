@@ -287,9 +287,10 @@ class SmallReserve:
         self._drive.capacity -= self._held
         return False
 
-    def release(self) -> None:
+    def release(self) -> bool:
         self._drive.capacity += self._held
         self._held = 0
+        return True
 
 
 def test_a_purge_on_a_disk_without_a_free_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,6 +358,7 @@ def test_an_owner_makes_room_on_a_real_disk(small_disk: Path, registry: Registry
 
         deleted = orchestrator.purge() if call == "purge" else orchestrator.delete([handle.id for handle in ended])
         assert deleted == 10
+        assert orchestrator.vacuum() > 0
         assert orchestrator.run(shop.working("late")) == [len(LONG)] * 2
 
 

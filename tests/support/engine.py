@@ -161,6 +161,9 @@ class WatchedStore:
     def delete(self, workflow_ids: Sequence[str]) -> int:
         return self.inner.delete(workflow_ids)
 
+    def vacuum(self) -> int:
+        return self.inner.vacuum()
+
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
         return self.inner.purgeable(before, statuses)
 

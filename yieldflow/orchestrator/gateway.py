@@ -6,10 +6,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.commands import show
 from .._core.context import driving, note_used
+from .._core.definitions import WorkflowInvocation
 from .._core.errors import MisplacedCallError, OrchestratorStoppedError, StorageError, WorkflowNotFoundError
 from .._core.history import Micros, Payload, WorkflowStatus
 from ..history_checks import checked
@@ -19,7 +20,7 @@ from ..workers import current_slot
 from .ending import wait_until_set
 from .polling import Polling
 from .settings import Settings
-from .submissions import is_text
+from .submissions import SubmissionMaker, check_same_invocation, is_text
 from .watches import Watches
 
 if TYPE_CHECKING:
@@ -177,6 +178,21 @@ class Gateway:
         session = self.session
         if session is not None:
             session.poll_store()
+
+    def submission_maker(self) -> SubmissionMaker:
+        """Return a maker of submissions that are made now."""
+        return SubmissionMaker(self.registry, self.codec, self.now())
+
+    def may_attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
+        """Return True if a workflow of the same invocation has the id already.
+
+        Raises:
+            WorkflowAlreadyExistsError: A workflow of another invocation has it.
+        """
+        record = self.query(lambda store: store.record(submission.workflow_id), create=True)
+        if record is not None:
+            check_same_invocation(record, submission, invocation.definition, self.codec)
+        return record is not None
 
     def now(self) -> Micros:
         """Read the clock."""

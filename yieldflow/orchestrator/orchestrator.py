@@ -14,7 +14,6 @@ from .._core.definitions import WorkflowInvocation
 from .._core.errors import WorkflowAlreadyExistsError
 from .._core.history import WorkflowStatus
 from .._core.registry import Registry
-from ..store import Submission
 from ..tracing import Tracer
 from .descriptions import describe_workflow, status_dict
 from .gateway import Gateway
@@ -24,7 +23,6 @@ from .replay_check import ReplayReport, check_replay
 from .selection import ids_of, make_filter, purge, purge_bounds
 from .session_control import SessionControl
 from .settings import Settings
-from .submissions import SubmissionMaker, check_same_invocation
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -225,11 +223,11 @@ class Orchestrator:
         """
         self._gateway.check_place("submit()", invocation)
         gateway = self._gateway
-        submission = self._submission_maker().one(invocation, workflow_id, delay, signal)
+        submission = gateway.submission_maker().one(invocation, workflow_id, delay, signal)
         # Made before the workflow is on disk, so that no announcement is missed.
         handle: WorkflowHandle[R] = WorkflowHandle(gateway, submission.workflow_id)
         # A workflow that is there is found by reading: no commit is tried only to be refused.
-        while workflow_id is None or not self._may_attach(submission, invocation):
+        while workflow_id is None or not gateway.may_attach(submission, invocation):
             # The end of a deleted workflow that had this id is not the end of the new one.
             gateway.watches.of(submission.workflow_id).clear()
             try:
@@ -260,7 +258,7 @@ class Orchestrator:
         gateway.check_place("submit_many()", invocations)
         if isinstance(invocations, Command):
             raise TypeError(f"submit_many() takes several workflows: submit_many([{invocations}]), or submit() for one")
-        submissions = self._submission_maker().many(invocations)
+        submissions = gateway.submission_maker().many(invocations)
         handles: list[WorkflowHandle[R]] = [WorkflowHandle(gateway, new.workflow_id) for new in submissions]
         if submissions:
             gateway.put(submissions)
@@ -303,20 +301,6 @@ class Orchestrator:
             >>> workflow_id = orchestrator.invoke_workflow("pipeline", source="database", destination="warehouse")
         """
         return self.submit(self._gateway.registry.workflow(name)(**kwargs)).id
-
-    def _submission_maker(self) -> SubmissionMaker:
-        return SubmissionMaker(self._gateway.registry, self._gateway.codec, self._gateway.now())
-
-    def _may_attach(self, submission: Submission, invocation: WorkflowInvocation[Any]) -> bool:
-        """Return True if a workflow of the same invocation has the id already.
-
-        Raises:
-            WorkflowAlreadyExistsError: A workflow of another invocation has it.
-        """
-        record = self._gateway.query(lambda store: store.record(submission.workflow_id), create=True)
-        if record is not None:
-            check_same_invocation(record, submission, invocation.definition, self._gateway.codec)
-        return record is not None
 
     # ------------------------------------------------------------------ looking
 
@@ -472,6 +456,23 @@ class Orchestrator:
         gateway = self._gateway
         before, statuses = purge_bounds(older_than, status, gateway.now())
         return purge(gateway.query(lambda store: store.purgeable(before, statuses)), self.delete)
+
+    def vacuum(self) -> int:
+        """Give the room of deleted workflows back to the disk. Without this they leave it in the file, for new ones.
+
+        Others go on meanwhile, since a few pages are given back at a time. Only a file that an earlier
+        yieldflow made has to be copied whole, once: that takes twice its size on the disk, and nothing else is written
+        until it is done.
+
+        Returns:
+            By how many bytes the file has become smaller.
+
+        Example:
+            >>> orchestrator.purge(older_than=timedelta(days=30))
+            >>> orchestrator.vacuum()
+        """
+        self._gateway.check_place("vacuum()")
+        return self._gateway.query(lambda store: store.vacuum())
 
     # ------------------------------------------------------------------ before a deploy
 

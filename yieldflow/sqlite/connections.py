@@ -34,6 +34,9 @@ READ_MARK = "pragma application_id"
 READ_VERSION = "pragma user_version"
 WRITE_VERSION = {number: f"pragma user_version = {number}" for number in range(1, SCHEMA_VERSION + 1)}
 
+#: Lets a file give back free pages, a few at a time. It is for the first transaction of a file, or for VACUUM.
+SET_INCREMENTAL = "pragma auto_vacuum = incremental"
+
 #: The first bytes of a rollback journal that holds anything.
 JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
@@ -280,8 +283,12 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the schema to this version, in one transaction. Safe where several processes do so at once."""
     if _version(connection) == SCHEMA_VERSION:
         return
-    connection.execute("begin immediate")
+    is_empty = connection.execute("pragma page_count").fetchone()[0] == 0
+    connection.execute("begin" if is_empty else "begin immediate")
     try:
+        if is_empty:
+            # It takes the lock of whoever writes, as the other beginning does, after which it would be too late for it.
+            connection.execute(SET_INCREMENTAL)
         # Only now is it certain that nobody else writes: what was seen before may have changed.
         version = _version(connection)
         _check_version(path, version)

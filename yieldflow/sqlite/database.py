@@ -141,15 +141,25 @@ class Database:
                 if not connections.is_full(error):
                     raise
                 connections.keep_log_short(connection)
-                if makes_room:
-                    self._reserve.release()
+                released = makes_room and self._reserve.release()
                 self._full = not self._empty_log(connection)
-                if self._full and not makes_room:
-                    raise
-                result = self._transact(connection, "writing", work)
-            if makes_room:
-                self._reserve.hold()
-            return result
+                try:
+                    if self._full and not released:
+                        raise
+                    return self._transact(connection, "writing", work)
+                finally:
+                    if released:
+                        self._reserve.hold()
+
+    def _outside(self, work: Callable[[], None]) -> None:
+        """Carry out ``work``, which opens the file by itself, when no other connection holds the lock."""
+        with self._translate_errors(writes=True, is_told=True):
+            self._retry_busy(work)
+
+    def _shorten_log(self) -> None:
+        """Give the log's room back to the disk, where nobody reads in it now."""
+        with self._lock, self._translate_errors():
+            self._empty_log(self._reader)
 
     def _data_version(self) -> int:
         """Return a number that changes when another connection has written, and see that the file is there."""

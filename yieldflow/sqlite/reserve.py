@@ -49,11 +49,13 @@ class Reserve:
             return size == MOST
         return False
 
-    def release(self) -> None:
-        """Give it back; where none is held, do nothing."""
+    def release(self) -> bool:
+        """Give it back; False where none is held."""
         with self._lock:
             file, self._file = self._file, None
-            if file is not None:
-                # A forked child may have it open, too.
-                with file, suppress(OSError):
-                    file.truncate(0)
+            if file is None:
+                return False
+            # A forked child may have it open, too.
+            with file, suppress(OSError):
+                file.truncate(0)
+            return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Sequence
 from typing import Literal
 
@@ -21,7 +22,7 @@ from ..store import (
     WorkflowBrief,
     WorkflowRecord,
 )
-from . import listing, reading, rewind, writing
+from . import listing, reading, rewind, vacuum, writing
 from .database import Database
 
 
@@ -127,6 +128,22 @@ class SqliteStore(Database):
     def delete(self, workflow_ids: Sequence[str]) -> int:
         """Delete ended workflows with all that is theirs, and their descendants, and return how many."""
         return self._write(lambda connection: rewind.delete(connection, workflow_ids), makes_room=True)
+
+    def vacuum(self) -> int:
+        """Give the room of what was deleted back to the disk; how many bytes the file has become smaller."""
+        before, must_be_copied = self._read(
+            lambda connection: (vacuum.size(connection), vacuum.must_be_copied(connection))
+        )
+        if must_be_copied:
+            self._outside(lambda: vacuum.copy(self.path, self._busy_timeout))
+        else:
+            began = time.monotonic()
+            while self._write(vacuum.step, makes_room=True):
+                # Whoever else writes comes to his turn.
+                time.sleep(time.monotonic() - began)
+                began = time.monotonic()
+        self._shorten_log()
+        return max(0, before - self._read(vacuum.size))
 
     def record(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow's row; None where there is no such workflow."""

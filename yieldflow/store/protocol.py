@@ -158,6 +158,13 @@ class Store(Protocol):
                 not, and may not have received its result yet. Nothing was deleted.
         """
 
+    def vacuum(self) -> int:
+        """Give the room of what was deleted back to the medium; how many bytes the store has become smaller.
+
+        Raises:
+            StorageError: The medium failed. Nothing is lost.
+        """
+
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
         """Workflows that ended so, before that time (None: at any), and that no parent may wait for.
 

@@ -6,6 +6,12 @@ the disk is full, or may not be written
     disk that is what takes the room. `health().storage` tells of it, and the log. An orchestrator that is started
     holds back 4 MB of the disk, or a quarter of what is free if that is less, in a file without a name. On a full disk
     its `purge` and `delete` use that, in small batches; what follows takes the place of what was deleted
+the file does not become smaller
+    what is deleted leaves free pages in it, which new workflows take. `vacuum()` gives them back to the disk, a
+    hundred at a time, in transactions of some milliseconds; as long again others may write. A file that an earlier
+    yieldflow made is copied whole the first time: that takes about a second for 100 MB and twice the file's room, half
+    of it where SQLite keeps temporary files, and who writes meanwhile waits as for another program's lock. That files
+    can do so makes SQLite's part of a step one percent dearer, and four with results of 20 kB
 another program holds the lock
     the same, once a commit has waited 5 s for it
 a sync fails

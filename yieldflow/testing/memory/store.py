@@ -262,6 +262,10 @@ class MemoryStore(Tables):
             limit = len(found) if which.limit is None else max(which.limit, 0)
             return [self._record(row.id) for row in found[:limit]]
 
+    def vacuum(self) -> int:
+        """Do nothing: the memory of what was deleted is free."""
+        return 0
+
     def purgeable(self, before: Micros | None, statuses: frozenset[WorkflowStatus]) -> list[str]:
         """Workflows that ended so, before that time (None: at any), and that no parent may wait for."""
         with self._lock:
