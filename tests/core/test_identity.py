@@ -442,6 +442,43 @@ def test_workflows_that_hold_themselves_are_compared() -> None:
     assert difference(countdown(1), countdown(2)) is not None
 
 
+class Names:
+    """The least that a metaclass may hand out for the names of a class."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, object] = {"classmethod": classmethod, "staticmethod": staticmethod}
+
+    def __getitem__(self, name: str) -> object:
+        return self._names[name]
+
+    def __setitem__(self, name: str, value: object) -> None:
+        self._names[name] = value
+
+    def taken(self) -> dict[str, object]:
+        return self._names
+
+
+class Meta(type):
+    @classmethod
+    def __prepare__(metacls, name: str, bases: tuple[type, ...], /, **kwds: Any) -> Any:
+        return Names()
+
+    def __new__(metacls, name: str, bases: tuple[type, ...], names: Names) -> Any:
+        return super().__new__(metacls, name, bases, names.taken())
+
+
+def test_a_workflow_may_be_defined_in_any_class() -> None:
+    """A static method is a workflow also where the metaclass of its class keeps the names in a mapping of its own."""
+
+    class Jobs(metaclass=Meta):
+        @staticmethod
+        @workflow(registry=Registry())
+        def run() -> Flow[None]:
+            yield from ()
+
+    assert Jobs.run.place.startswith(f"{__name__}.test_a_workflow_may_be_defined_in_any_class.<locals>.Jobs.run (")
+
+
 def test_activities_in_the_same_registry_stay_apart() -> None:
     """An invocation of an activity runs its own function, however many have its name."""
 

@@ -348,3 +348,29 @@ def test_activities_of_one_name_run_their_own_code_also_after_a_kill(tmp_path: P
 
     assert run_program(tmp_path, "app.py", "again") == ["orders", "ship", "customers", "orders", "charge", "ship"]
     assert (tmp_path / "calls").read_text().split() == ["orders", "customers", "orders"]
+
+
+def test_what_stands_in_for_one_stands_in_for_the_same_seen_again(registry: Registry) -> None:
+    """A stand-in is found also where the test has the definition of before a reload, and the workflow that of after."""
+
+    def make() -> tuple[Any, Any]:
+        @activity(registry=registry)
+        def load(table: str) -> str:
+            return table
+
+        @workflow(registry=registry)
+        def child() -> Flow[str]:
+            yield from ()
+            return "a child"
+
+        return load, child
+
+    (load, child), (load_again, child_again) = make(), make()
+
+    @workflow(registry=registry)
+    def parent() -> Flow[list[str]]:
+        return [(yield load_again("orders")), (yield child_again())]
+
+    ending = run_workflow(parent(), activities={load: "loaded"}, children={child: "stands in"})
+
+    assert ending.result == ["loaded", "stands in"]

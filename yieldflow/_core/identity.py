@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from .commands import show
 from .origin import Function, closure_of
 from .signatures import Definition
+
+T = TypeVar("T")
 
 #: Values to be compared, with the name under which each of two things holds its own.
 _Held: TypeAlias = Iterator[tuple[str, object, object]]
@@ -35,6 +37,14 @@ def difference(one: Definition[..., Any], other: Definition[..., Any]) -> str | 
     except Exception:
         # It is code of the user's that is asked for what is compared.
         return None
+
+
+def find(known: Mapping[Definition[..., Any], T], definition: Definition[..., Any]) -> T | None:
+    """Return what there is for a definition, or for the same one, seen again; None where there is nothing."""
+    found = known.get(definition)
+    if found is not None:
+        return found
+    return next((known[one] for one in known if one.name == definition.name and not difference(one, definition)), None)
 
 
 def of_one_source(one: Definition[..., Any], other: Definition[..., Any]) -> bool:

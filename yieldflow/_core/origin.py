@@ -42,12 +42,19 @@ def origin_of(fn: Callable[..., Any]) -> Origin:
         there = layers.keys() & map(id, frame.f_code.co_consts)
         for key in [key for key in layers if key in there]:
             layer = layers.pop(key)
-            # The name is set once all decorators have returned.
-            is_being_decorated = frame.f_locals.get(layer.__name__) is not layer
-            if found is None or is_being_decorated:
+            if found is None or _is_being_decorated(layer, frame):
                 found = Origin(layer, outermost, frame.f_code)
         frame = frame.f_back
     return found or Origin(outermost, outermost)
+
+
+def _is_being_decorated(function: FunctionType, frame: FrameType) -> bool:
+    """Tell if the decorators of a function have not all returned: its name is set then."""
+    try:
+        return frame.f_locals[function.__name__] is not function
+    except Exception:
+        # The names of a class may be kept in whatever its metaclass has made for them.
+        return True
 
 
 def _layers(fn: Callable[..., Any]) -> Iterator[FunctionType]:

@@ -17,6 +17,7 @@ from .._core.commands import show
 from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
 from .._core.errors import CommandError, EncodingError
 from .._core.history import Codec, Micros, Payload, StepKind
+from .._core.identity import find
 from .._core.nodes import Leaf
 from ..codec import codec_named
 from ..orchestrator.submissions import signal_name, signal_payload
@@ -248,7 +249,7 @@ class Player(Generic[R]):
                 if attempt is not None and attempt.begun:
                     yield Waiting(run, leaf, self._answer(run, leaf, command, attempt.number))
             elif isinstance(command, WorkflowInvocation) and run.child(number) is None:
-                stand_in = self._stand_ins.get(command.definition)
+                stand_in = find(self._stand_ins, command.definition)
                 answer = None if stand_in is None else self._answer(run, leaf, command, 1)
                 if leaf.cancelled:
                     run.end_cancelled(number)
@@ -262,7 +263,7 @@ class Player(Generic[R]):
         key = key_of(run, leaf), attempt
         answer = self._answers.get(key)
         if answer is None:
-            stand_in = self._stand_ins.get(command.definition)
+            stand_in = find(self._stand_ins, command.definition)
             if stand_in is None:
                 raise run.told(CommandError, unanswered(command))
             try:
