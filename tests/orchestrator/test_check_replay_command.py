@@ -271,9 +271,8 @@ def test_a_file_name_that_the_locale_lacks(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", asked], cwd=folder, env=os.environ | ASCII, capture_output=True, text=True, check=False
     )
-    assert done.stderr.splitlines()[-1].startswith(
-        "yieldflow._core.errors.DatabaseOpenError: 'gr\\xf6\\xdfe.db' is no file name"
-    )
+    assert "DatabaseOpenError: " in done.stderr
+    assert "gr\\xf6\\xdfe.db' is no file name in this process" in done.stderr
     assert "PYTHONUTF8=1" in done.stderr
     os.rename(folder / "shop.db", folder / "gr\u00f6\u00dfe.db")
     found = _run(folder, "check-replay", "gr\u00f6\u00dfe.db", "good:registry", **ASCII)
