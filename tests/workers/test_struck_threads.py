@@ -64,9 +64,9 @@ class Strike:
         return self._line if ours else None
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
-        # Between a body and the end of its `with` a trace function is called, and no other thread's exception comes.
-        ends = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with ")
-        if event == "line" and self.armed and self.where is None and not ends:
+        # At a `try`, and between a body and the end of its `with`, a trace function is called, and no exception comes.
+        safe = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith(("with ", "try:"))
+        if event == "line" and self.armed and self.where is None and not safe:
             if self._left == 0:
                 self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
                 raise Struck("out of nowhere")
