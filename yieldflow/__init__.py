@@ -59,7 +59,12 @@ from ._core.errors import (
 from ._core.history import StepKind, StepStatus, WorkflowStatus
 from ._core.registry import Registry, default_registry
 from ._core.retry import RetryPolicy
-from .orchestrator.descriptions import StepDescription, WaitingDescription, WorkflowDescription
+from .orchestrator.descriptions import (
+    SignalsDescription,
+    StepDescription,
+    WaitingDescription,
+    WorkflowDescription,
+)
 from .orchestrator.handle import WorkflowHandle
 from .orchestrator.health import Health, RunningAttempt, StorageTrouble
 from .orchestrator.orchestrator import Orchestrator
@@ -99,6 +104,7 @@ __all__ = [
     "RetryPolicy",
     "RetryRefusedError",
     "RunningAttempt",
+    "SignalsDescription",
     "StepDescription",
     "StepKind",
     "StepStatus",

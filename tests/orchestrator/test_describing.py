@@ -186,7 +186,7 @@ def test_a_status_is_plain(store: Orchestrator) -> None:
     described = handle.describe()
 
     assert "waiting_for" not in status
-    assert set(status) == set(described.__slots__) - {"waiting_for"}
+    assert set(status) == set(described.__slots__) - {"waiting_for", "buffered_signals"}
     assert {type(value) for value in status.values()} <= {str, int, dict, type(None)}
     assert described.deadline_at is not None
     assert status["deadline_at"] == described.deadline_at.isoformat()
@@ -313,3 +313,26 @@ def test_a_description_is_a_value(store: Orchestrator) -> None:
     assert described == handle.describe()
     with pytest.raises(AttributeError):
         described.status = WorkflowStatus.FAILED  # type: ignore[misc]  # that is the point
+
+
+def test_signals_that_were_not_taken(orchestrator: Orchestrator, registry: Registry, database: Path) -> None:
+    """A signal under a name that nobody waits for shows, since when and how often; one that was taken does not."""
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        yield wait_signal("approved")
+        yield wait_signal("paid")
+
+    handle = orchestrator.submit(job())
+    assert handle.describe().buffered_signals == ()
+    before = datetime.now(UTC)
+    handle.signal("aproved")
+    handle.signal("aproved")
+    handle.signal("approved")
+    until(lambda: handle.describe().step == 1)
+
+    for owner in (orchestrator, Orchestrator(database, registry=registry)):
+        (signals,) = owner.handle(handle.id).describe().buffered_signals
+        assert (signals.name, signals.count) == ("aproved", 2)
+        assert before <= signals.since <= datetime.now(UTC)
+    assert "buffered_signals" not in orchestrator.get_workflow_status(handle.id)

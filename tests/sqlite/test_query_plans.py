@@ -88,6 +88,16 @@ READINGS: dict[str, tuple[str, Sequence[object], str]] = {
     "the stalled": (statements.WAKE_STALLED, (), "workflows_stalled"),
     "the stalled of a name": (statements.WAKE_STALLED_OF, ("order",), "workflows_stalled (name=?)"),
     "requests": (statements.SELECT_REQUESTS, (), "workflow_requests"),
+    "signals that nobody took": (
+        statements.SELECT_UNTAKEN_SIGNALS,
+        ("w", 1, 10),
+        "signals_waiting ((workflow_id,number)>(?,?))",
+    ),
+    "a workflow's signals by name": (
+        statements.SELECT_BUFFERED_SIGNALS,
+        ("w",),
+        "signals_waiting (workflow_id=?)",
+    ),
     "a workflow's signals": (statements.SELECT_SIGNALS, ("w",), "signals_waiting (workflow_id=?)"),
     "a workflow's events": (statements.SELECT_APPLIED, ("w", 1), "workflow_inputs_of (workflow_id=?)"),
     "ended children": (

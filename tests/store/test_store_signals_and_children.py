@@ -280,3 +280,22 @@ def test_what_does_not_fit_is_refused(store: Store, refused: Checkpoint) -> None
     assert seen(store, "w", "none", "c") == before
     store.commit([beside])
     assert store.open_children("v", 1) == ["c"]
+
+
+def test_signals_that_were_not_received(store: Store) -> None:
+    """They are found in pages, and by name for one workflow; a received one is none, nor is that of a name unknown."""
+    signals = [signal(1, "b", at=900), signal(2, "größe \udcff", at=800), signal(3, "b", at=700)]
+    store.commit([begun("v"), begun("w"), begun("x")])
+    store.commit([checkpoint("w", signals=signals), checkpoint("x", signals=[signal(1, "c")])])
+    store.commit([checkpoint("w", received=[(3, 2)]), checkpoint("x", status=WorkflowStatus.SUSPENDED)])
+
+    first = store.untaken_signals(("", 0), 2)
+    assert [(each.workflow_id, each.number, each.name, each.sent_at, each.is_live) for each in first] == [
+        ("w", 1, "b", 900, True),
+        ("w", 2, "größe \udcff", 800, True),
+    ]
+    (last,) = store.untaken_signals(("w", 2), 2)
+    assert (last.workflow_id, last.number, last.is_live) == ("x", 1, False)
+    assert store.untaken_signals(("x", 1), 2) == []
+    assert store.buffered_signals("w") == [("größe \udcff", 1, 800), ("b", 1, 900)]
+    assert store.buffered_signals("v") == store.buffered_signals("unknown") == []

@@ -24,6 +24,7 @@ from yieldflow.scheduler.state import Limits
 from yieldflow.sqlite import SqliteStore
 from yieldflow.store import (
     Arrivals,
+    BufferedSignals,
     Checkpoint,
     Found,
     Loaded,
@@ -34,6 +35,7 @@ from yieldflow.store import (
     StepRecord,
     Store,
     Submission,
+    UntakenSignal,
     WorkflowBrief,
     WorkflowRecord,
 )
@@ -127,6 +129,9 @@ class WatchedStore:
         self.found += len(page)
         return page
 
+    def untaken_signals(self, after: tuple[str, int], limit: int) -> list[UntakenSignal]:
+        return self.inner.untaken_signals(after, limit)
+
     def wake_stalled(self, name: str | None = None) -> list[str]:
         return self.inner.wake_stalled(name)
 
@@ -181,6 +186,9 @@ class WatchedStore:
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         return self.inner.steps(workflow_id)
+
+    def buffered_signals(self, workflow_id: str) -> list[BufferedSignals]:
+        return self.inner.buffered_signals(workflow_id)
 
     def close(self) -> None:
         self.inner.close()

@@ -111,7 +111,10 @@ TOPICS = [
     Topic(
         "status",
         "the statuses, and the fields of a status and of a history",
-        [_names("WorkflowStatus", "WorkflowDescription", "WaitingDescription", "WorkflowHistory", "StepDescription")],
+        [
+            _names("WorkflowStatus", "WorkflowDescription", "WaitingDescription", "SignalsDescription"),
+            _names("WorkflowHistory", "StepDescription"),
+        ],
         ["start_by_name"],
     ),
     Topic(

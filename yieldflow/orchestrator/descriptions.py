@@ -9,7 +9,7 @@ from typing import Any
 
 from .._core.history import Failure, Micros, Outcome, StepKind, StepStatus, WorkflowStatus, to_datetime
 from ..codec import preview
-from ..store import StepRecord, WorkflowRecord
+from ..store import BufferedSignals, StepRecord, WorkflowRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,25 @@ class WaitingDescription:
     last_error: str | None = None
     #: The details of an activity's last heartbeat.
     heartbeat: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsDescription:
+    """The signals of one name that a workflow has not taken, as `WorkflowDescription.buffered_signals` lists them.
+
+    A name that no code of the workflow waits for may be a slip.
+
+    Example:
+        >>> for signals in handle.describe().buffered_signals:
+        ...     print(signals.name, signals.count, signals.since)
+    """
+
+    #: The name that they were sent under.
+    name: str
+    #: The number of them.
+    count: int
+    #: The time at which the first of them was sent, in UTC.
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +109,8 @@ class WorkflowDescription:
     version: str | None
     #: The steps that its branches wait for, in the order issued.
     waiting_for: tuple[WaitingDescription, ...]
+    #: The signals that it has not taken, by name, those first that wait longest.
+    buffered_signals: tuple[SignalsDescription, ...]
     #: The time when it was submitted.
     created_at: datetime
     #: The time when it is to start, if it was delayed.
@@ -147,7 +168,11 @@ class StepDescription:
     last_error: str | None = None
 
 
-def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescription, ...] = ()) -> WorkflowDescription:
+def describe_workflow(
+    record: WorkflowRecord,
+    waiting_for: tuple[WaitingDescription, ...] = (),
+    buffered_signals: tuple[SignalsDescription, ...] = (),
+) -> WorkflowDescription:
     """Describe a workflow by its row."""
     output, message, traceback = _outcome(record.outcome)
     current = None if record.status.ended else record.current
@@ -170,6 +195,7 @@ def describe_workflow(record: WorkflowRecord, waiting_for: tuple[WaitingDescript
         parent=record.parent.workflow_id if record.parent is not None else None,
         version=record.version,
         waiting_for=waiting_for,
+        buffered_signals=buffered_signals,
         created_at=to_datetime(record.created_at),
         starts_at=_time(record.starts_at),
         deadline_at=_time(record.deadline_at),
@@ -198,6 +224,11 @@ def describe_waiting(records: Iterable[StepRecord]) -> tuple[WaitingDescription,
     )
 
 
+def describe_signals(signals: Iterable[BufferedSignals]) -> tuple[SignalsDescription, ...]:
+    """Describe the signals that were not taken."""
+    return tuple(SignalsDescription(name, count, to_datetime(since)) for name, count, since in signals)
+
+
 def describe_step(record: StepRecord) -> StepDescription:
     """Describe a step by its row."""
     output, message, traceback = _outcome(record.outcome)
@@ -221,8 +252,9 @@ def describe_step(record: StepRecord) -> StepDescription:
 
 
 def status_dict(description: WorkflowDescription) -> dict[str, Any]:
-    """Return a description as plain values, without `waiting_for`: status as text, times in ISO 8601, UTC."""
-    fields = {name: getattr(description, name) for name in description.__slots__ if name != "waiting_for"}
+    """Return a description as plain values, without its lists: status as text, times in ISO 8601, UTC."""
+    lists = ("waiting_for", "buffered_signals")
+    fields = {name: getattr(description, name) for name in description.__slots__ if name not in lists}
     times = {name: value.isoformat() for name, value in fields.items() if isinstance(value, datetime)}
     return {**fields, "status": description.status.value, **times}
 

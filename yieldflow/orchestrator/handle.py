@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, reseeded
 from ..store import RequestKind, Submission
-from .descriptions import WorkflowDescription, describe_step, describe_waiting, describe_workflow
+from .descriptions import WorkflowDescription, describe_signals, describe_step, describe_waiting, describe_workflow
 from .gateway import Gateway
 from .results import prospects, result_of, timeout_seconds, wait_for_end, wait_for_end_async
 from .retry_plan import plan_retry
@@ -94,7 +94,7 @@ class WorkflowHandle(Generic[R_co]):
     # ------------------------------------------------------------------ looking
 
     def describe(self) -> WorkflowDescription:
-        """Describe the workflow's state, and the steps that its branches wait for.
+        """Describe the workflow's state, the steps that its branches wait for, and the signals that it has not taken.
 
         Returns:
             A `WorkflowDescription`, as of now.
@@ -106,7 +106,8 @@ class WorkflowHandle(Generic[R_co]):
         self._gateway.check_place("describe()")
         record = self._gateway.record(self.id)
         steps = [] if record.status.ended else self._gateway.query(lambda store: store.steps(self.id))
-        return describe_workflow(record, describe_waiting(steps))
+        signals = self._gateway.query(lambda store: store.buffered_signals(self.id))
+        return describe_workflow(record, describe_waiting(steps), describe_signals(signals))
 
     def history(self) -> WorkflowHistory:
         """List the steps of the workflow's current run.
@@ -131,7 +132,8 @@ class WorkflowHandle(Generic[R_co]):
     def signal(self, name: str, payload: object = None) -> None:
         """Send a message, which the workflow receives by ``wait_signal(name)``, now or whenever it gets there.
 
-        When this returns, the signal is on disk. Signals of one name are received in the order sent, each once.
+        When this returns, the signal is on disk. Signals of one name are received in the order sent, each once. Those
+        that were not received are in ``describe().buffered_signals``; a warning tells of them after an hour.
 
         Args:
             name: The name that the workflow waits for.

@@ -327,8 +327,8 @@ class Orchestrator:
             workflow_id: Its id.
 
         Returns:
-            The fields of `WorkflowDescription` without ``waiting_for``, with ``status`` as text and times in ISO 8601,
-            UTC: ``id``, ``name``, ``status``, ``current_activity``, ``error_message``, ``output``, ``created_at``,
+            The fields of `WorkflowDescription` without its lists, with ``status`` as text and times in ISO 8601, UTC:
+            ``id``, ``name``, ``status``, ``current_activity``, ``error_message``, ``output``, ``created_at``,
             ``updated_at`` and more.
 
         Raises:

@@ -28,6 +28,8 @@ class Hooks:
     starts_children = True
     #: Whether ``max_concurrent`` of an activity holds attempts back.
     limits_concurrency = True
+    #: Whether the log tells of what waits for long: attempts that no worker begins, and signals that nobody takes.
+    warns_of_waits = True
 
     def conflict(self, registry: Registry, meant: Workflow[..., Any]) -> DuplicateDefinitionError | None:
         """Return the error about a workflow that was yielded, where its name finds another one."""

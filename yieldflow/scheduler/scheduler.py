@@ -70,7 +70,7 @@ from .waits import wait_is_over
 
 #: How often the store is asked whether clients wrote: well within the 50 ms in which the owner is to notice.
 POLL_INTERVAL: Micros = 35_000
-#: How often attempts are looked for that run for long.
+#: How often is looked for attempts that run for long, and for what waits for long.
 LONG_RUNNING_INTERVAL: Micros = 1_000_000
 
 # Kept here, since to ask the enum for a member is a call, and this one is asked for at every outcome.
@@ -152,11 +152,19 @@ class Scheduler:
                 self._take_in(arrived, turn)
         if state.timers.next_due <= until:
             self._go_off(until, turn)
-        if state.in_flight and now >= self._next_long_running:
+        if now >= self._next_long_running:
             self._next_long_running = now + LONG_RUNNING_INTERVAL
-            record_long_running(state, turn)
-            state.standstill.look(state.unclaimed, state.workers)
+            self._look_around(turn)
         self._finish(turn)
+
+    def _look_around(self, turn: Turn) -> None:
+        """Look for what goes on, or waits, for long."""
+        state = self._state
+        if state.in_flight:
+            record_long_running(state, turn)
+        if state.hooks.warns_of_waits:
+            state.standstill.look(state.unclaimed, state.workers)
+            state.untaken_signals.look(state.store, turn.now)
 
     def _finish(self, turn: Turn) -> None:
         """Write the turn, and have all leave that waited for that."""

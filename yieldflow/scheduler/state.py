@@ -19,6 +19,7 @@ from .messages import Ended, FollowUp, recipient
 from .standstill import StandstillWatch
 from .storage_backoff import StorageBackoff
 from .timers import DEADLINE, WAKE, Timers, Wakeups
+from .untaken_signals import UntakenSignalsWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class SchedulerState:
         self.requests_taken_in: set[int] = set()
         self.limiter = ConcurrencyLimiter()
         self.standstill = StandstillWatch()
+        self.untaken_signals = UntakenSignalsWatch()
         self.storage_backoff = StorageBackoff()
         #: The time of the turn before.
         self.latest: Micros = 0

@@ -13,16 +13,18 @@ from .._core.errors import DamagedRowError
 from .._core.history import Micros
 from ..store import (
     Arrivals,
+    BufferedSignals,
     Found,
     Loaded,
     Request,
     Sleeper,
     StepRecord,
+    UntakenSignal,
     WorkflowBrief,
     WorkflowRecord,
 )
 from . import statements as sql
-from .rows import loaded, request, step_record, stored_text, workflow_brief, workflow_record
+from .rows import loaded, request, restored_text, step_record, stored_text, workflow_brief, workflow_record
 
 
 def load(connection: sqlite3.Connection, workflow_id: str) -> Loaded | None:
@@ -149,6 +151,23 @@ def ended(connection: sqlite3.Connection, workflow_ids: Collection[str], since: 
 def steps(connection: sqlite3.Connection, workflow_id: str) -> list[StepRecord]:
     """The steps of a workflow's current run, by number."""
     return [step_record(row) for row in connection.execute(sql.SELECT_STEPS, (stored_text(workflow_id), None))]
+
+
+def untaken_signals(connection: sqlite3.Connection, after: tuple[str, int], limit: int) -> list[UntakenSignal]:
+    """Signals that were not received, in pages. A damaged row is passed over."""
+    workflow_id, number = after
+    rows = connection.execute(sql.SELECT_UNTAKEN_SIGNALS, (stored_text(workflow_id), number, limit))
+    return [
+        UntakenSignal(id, number, restored_text(name), sent_at, bool(is_live))
+        for id, number, name, sent_at, is_live in rows
+        if isinstance(id, str) and isinstance(number, int) and isinstance(sent_at, int)
+    ]
+
+
+def buffered_signals(connection: sqlite3.Connection, workflow_id: str) -> list[BufferedSignals]:
+    """The signals that a workflow has not received, by name. A damaged row is passed over."""
+    rows = connection.execute(sql.SELECT_BUFFERED_SIGNALS, (stored_text(workflow_id),))
+    return [BufferedSignals(restored_text(name), count, since) for name, count, since in rows if isinstance(since, int)]
 
 
 def stalled(connection: sqlite3.Connection, name: str | None) -> list[str]:

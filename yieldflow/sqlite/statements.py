@@ -58,6 +58,17 @@ select number, name, payload, sent_at, workflow_id from signals indexed by signa
 where workflow_id = ? and received is null
 order by number
 """
+SELECT_UNTAKEN_SIGNALS = """
+select s.workflow_id, s.number, s.name, s.sent_at, w.status = 'processing' and w.started_at is not null
+from signals as s indexed by signals_waiting left join workflows as w on w.id = s.workflow_id
+where s.received is null and (s.workflow_id, s.number) > (?, ?)
+order by s.workflow_id, s.number limit ?
+"""
+SELECT_BUFFERED_SIGNALS = """
+select name, count(*), min(sent_at) from signals indexed by signals_waiting
+where workflow_id = ? and received is null
+group by name order by 3, 1
+"""
 SELECT_LAST_SIGNAL = "select ifnull(max(number), 0), ? from signals where workflow_id = ?"
 
 SELECT_BRIEF = """

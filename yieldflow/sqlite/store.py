@@ -11,6 +11,7 @@ from .._core.history import Micros, WorkflowStatus
 from ..filter import EVERYTHING, Filter
 from ..store import (
     Arrivals,
+    BufferedSignals,
     Checkpoint,
     Found,
     Loaded,
@@ -19,6 +20,7 @@ from ..store import (
     Sleeper,
     StepRecord,
     Submission,
+    UntakenSignal,
     WorkflowBrief,
     WorkflowRecord,
 )
@@ -66,6 +68,10 @@ class SqliteStore(Database):
     def sleepers(self, after: tuple[Micros, int], until: Micros, limit: int) -> list[Sleeper]:
         """Workflows that rest until a moment no later than ``until``, from behind ``after`` on, soonest first."""
         return self._read(lambda connection: reading.sleepers(connection, after, until, limit), by_scheduler=True)
+
+    def untaken_signals(self, after: tuple[str, int], limit: int) -> list[UntakenSignal]:
+        """Signals that were not received, from behind ``after`` on."""
+        return self._read(lambda connection: reading.untaken_signals(connection, after, limit), by_scheduler=True)
 
     def wake_stalled(self, name: str | None = None) -> list[str]:
         """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
@@ -168,3 +174,7 @@ class SqliteStore(Database):
     def steps(self, workflow_id: str) -> list[StepRecord]:
         """The steps of a workflow's current run, by number."""
         return self._read(lambda connection: reading.steps(connection, workflow_id))
+
+    def buffered_signals(self, workflow_id: str) -> list[BufferedSignals]:
+        """The signals that a workflow has not received, by name."""
+        return self._read(lambda connection: reading.buffered_signals(connection, workflow_id))

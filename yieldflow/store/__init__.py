@@ -12,6 +12,7 @@ from .protocol import Store
 from .records import (
     FOREVER,
     Arrivals,
+    BufferedSignals,
     Current,
     Found,
     Loaded,
@@ -23,6 +24,7 @@ from .records import (
     Sleeper,
     StepRecord,
     Submission,
+    UntakenSignal,
     WorkflowBrief,
     WorkflowRecord,
 )
@@ -31,6 +33,7 @@ __all__ = [
     "FOREVER",
     "UNCHANGED",
     "Arrivals",
+    "BufferedSignals",
     "Checkpoint",
     "Continued",
     "Current",
@@ -46,6 +49,7 @@ __all__ = [
     "StepRecord",
     "Store",
     "Submission",
+    "UntakenSignal",
     "WorkflowBrief",
     "WorkflowRecord",
     "check_rewindable",

@@ -10,6 +10,7 @@ from ..filter import EVERYTHING, Filter
 from .checkpoint import Checkpoint
 from .records import (
     Arrivals,
+    BufferedSignals,
     Found,
     Loaded,
     Request,
@@ -17,6 +18,7 @@ from .records import (
     Sleeper,
     StepRecord,
     Submission,
+    UntakenSignal,
     WorkflowBrief,
     WorkflowRecord,
 )
@@ -71,6 +73,9 @@ class Store(Protocol):
             until: The last moment.
             limit: At most so many.
         """
+
+    def untaken_signals(self, after: tuple[str, int], limit: int) -> list[UntakenSignal]:
+        """Signals that were not received: at most ``limit``, from behind the (workflow_id, number) ``after`` on."""
 
     def wake_stalled(self, name: str | None = None) -> list[str]:
         """Have stalled workflows, of that name or all, be in memory, to be tried again; return their ids."""
@@ -197,6 +202,9 @@ class Store(Protocol):
 
     def steps(self, workflow_id: str) -> list[StepRecord]:
         """The steps of a workflow's current run, by number."""
+
+    def buffered_signals(self, workflow_id: str) -> list[BufferedSignals]:
+        """The signals that a workflow has not received, by name."""
 
     def close(self) -> None:
         """Close the store; a second call does nothing."""

@@ -221,6 +221,28 @@ class Sleeper(NamedTuple):
     workflow_id: str
 
 
+class UntakenSignal(NamedTuple):
+    """A signal that its workflow has not received."""
+
+    workflow_id: str
+    #: The next page follows (workflow_id, number).
+    number: int
+    name: str
+    sent_at: Micros
+    #: True where its workflow has begun and is processing: it could receive it.
+    is_live: bool
+
+
+class BufferedSignals(NamedTuple):
+    """The signals of one name that a workflow has not received."""
+
+    name: str
+    #: The number of them.
+    total: int
+    #: The time at which the first of them was sent.
+    since: Micros
+
+
 class OpenAttempt(NamedTuple):
     """The state of an open activity."""
 

@@ -53,6 +53,7 @@ class Session(Hooks):
 
     starts_children = False
     limits_concurrency = False
+    warns_of_waits = False
 
     def __init__(self, store: StepperStore, codec: Codec, definitions: Definitions) -> None:
         self.store = store

@@ -4,16 +4,59 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from .._core.errors import WorkerDiedError
+from ..log import logger
 from . import forks
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Call:
+    """A call that is to be made.
+
+    Args:
+        call: The call.
+        open: The calls that have not ended, among which it is.
+    """
+
+    def __init__(self, call: Callable[[], Any], open: set[_Call]) -> None:
+        self._call = call
+        self._open = open
+        self.future: Future[Any] = Future()
+
+    def make(self) -> None:
+        """Make the call, unless it was cancelled."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        result, failure, generation = None, None, forks.generation
+        try:
+            # What `run_in_executor` calls has no context of its own, and leaves none to the next.
+            result = Context().run(self._call)
+        except BaseException as error:
+            failure = error
+        if forks.generation != generation:
+            forks.exit_child(failure)
+        # First, so that whoever hears of the end finds a thread idle.
+        self._open.discard(self)
+        if failure is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(failure)
+
+
+class _Seat:
+    """The place of a thread."""
+
+    #: The call that it makes.
+    call: _Call | None = None
 
 
 class DaemonThreads(ThreadPoolExecutor):
@@ -29,84 +72,97 @@ class DaemonThreads(ThreadPoolExecutor):
     def __init__(self) -> None:
         # Nothing of the base is used, so nothing of it is set up.
         self._limit = min(32, (os.cpu_count() or 1) + 4)
-        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         # Guards the fields below. Reentrant, since the garbage collector may end a wait on a thread that holds it.
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        #: The calls that have not ended: where there are more of them than threads, some wait.
+        self._open: set[_Call] = set()
         self._members: set[threading.Thread] = set()
-        self._idle = 0
         self._over = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue a call."""
-        future: Future[T] = Future()
-        with self._changed:
+        call = _Call(lambda: fn(*args, **kwargs), self._open)
+        with self._lock:
             if self._over:
                 raise RuntimeError("the event loop of the activities has ended")
-            self._calls.append((future, lambda: fn(*args, **kwargs)))
-            self._wake_or_start()
-        return future
+            self._open.add(call)
+            try:
+                self._start_if_needed()
+            except BaseException:
+                self._open.discard(call)
+                raise
+            self._calls.put(call)
+        return call.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Begin nothing more, and wait for nothing."""
-        with self._changed:
+        with self._lock:
             self._over = True
-            self._changed.notify_all()
+            with suppress(Empty):
+                while True:
+                    self._calls.get_nowait()
+            for _ in self._members:
+                self._calls.put(None)
 
     def release(self) -> bool:
         """Allow one thread more while the calling one waits; False where that is none of these."""
-        with self._changed:
+        with self._lock:
             if threading.current_thread() not in self._members:
                 return False
             self._limit += 1
-            self._wake_or_start()
+            self._start_if_needed()
             return True
 
     def take_back(self) -> None:
         """Allow one thread less again, since the waiting thread goes on."""
-        with self._changed:
+        with self._lock:
             self._limit -= 1
 
-    def _wake_or_start(self) -> None:
-        """Have an idle thread or a new one take the next call; the caller holds the lock."""
-        if self._idle:
-            # Here and not where it wakes: until then it must not be counted on a second time.
-            self._idle -= 1
-            self._changed.notify()
-        elif self._calls and len(self._members) < self._limit:
+    def _start_if_needed(self) -> None:
+        """Start a thread where a call would wait for one; the caller holds the lock."""
+        if not self._over and len(self._members) < min(self._limit, len(self._open)):
             thread = threading.Thread(target=self._work, name="yieldflow-to-thread", daemon=True)
             self._members.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except BaseException:
+                self._members.discard(thread)
+                raise
 
     def _work(self) -> None:
-        me = threading.current_thread()
-        while (found := self._next_call(me)) is not None:
-            future, call = found
-            if future.set_running_or_notify_cancel():
-                generation = forks.generation
-                try:
-                    # What `run_in_executor` calls has no context of its own, and leaves none to the next.
-                    result, failure = Context().run(call), None
-                except BaseException as error:
-                    result, failure = None, error
-                if forks.generation != generation:
-                    forks.exit_child(failure)
-                if failure is None:
-                    future.set_result(result)
-                else:
-                    future.set_exception(failure)
-            # An idle thread is to keep nothing alive.
-            del found, future, call
+        seat = _Seat()
+        try:
+            # No call takes one out of the queue: an exception that came as it returned would have nobody know of it.
+            for seat.call in iter(self._calls.get, None):
+                self._make(seat)
+                with self._lock:
+                    if len(self._members) > self._limit or self._over:
+                        return
+        except BaseException as error:
+            # Nothing that is called raises here: another thread had this one be struck, or there is no memory.
+            logger.error("a thread of asyncio.to_thread was struck by %s", type(error).__name__, exc_info=error)
+        finally:
+            self._leave(seat)
 
-    def _next_call(self, me: threading.Thread) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """Wait for the next call; None where this thread is to end."""
-        with self._changed:
-            while not self._over and len(self._members) <= self._limit:
-                if self._calls:
-                    return self._calls.popleft()
-                self._idle += 1
-                self._changed.wait()
-            self._members.discard(me)
-            if not self._over:
-                # It may have been woken for a call, which the next one has to take then.
-                self._wake_or_start()
-            return None
+    def _make(self, seat: _Seat) -> None:
+        if seat.call is not None:
+            seat.call.make()
+            self._open.discard(seat.call)
+            # An idle thread is to keep nothing alive.
+            seat.call = None
+
+    def _leave(self, seat: _Seat) -> None:
+        """Take the calling thread out, and fail the call that it has not ended."""
+        call = seat.call
+        if call is not None:
+            self._open.discard(call)
+            with suppress(InvalidStateError):
+                call.future.set_exception(
+                    WorkerDiedError(
+                        "the thread of asyncio.to_thread was struck outside of the call. What that did is unknown"
+                    )
+                )
+        with self._lock, suppress(RuntimeError):
+            self._members.discard(threading.current_thread())
+            self._start_if_needed()

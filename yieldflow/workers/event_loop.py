@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
+from itertools import islice
+from typing import Any
 
+from .._core.errors import WorkerDiedError
 from .._core.history import Failure
 from ..log import LOOK, TOO_LONG, logger, stack_of
 from . import forks
@@ -49,6 +53,7 @@ class EventLoop:
         self._killed = False
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(threads)
+        self._loop.set_exception_handler(self._take_exception)
         self._thread = threading.Thread(target=self._run, name="yieldflow-event-loop", daemon=True)
         self._thread.start()
         self._watchdog = _Watchdog(self._loop, self._thread)
@@ -117,21 +122,58 @@ class EventLoop:
 
     def _run_until(self, over: Callable[[], bool]) -> None:
         generation = forks.generation
-        while not over():
+        struck: BaseException | None = None
+        while True:
             try:
+                if struck is not None:
+                    self._recover(struck)
+                    struck = None
+                if over():
+                    return
                 self._loop.run_forever()
-            except (SystemExit, KeyboardInterrupt):
-                # A task that raises one of these keeps it for its awaiters, and would end a program that has
-                # nothing but its loop.
-                pass
-            finally:
-                if forks.generation != generation:
-                    forks.exit_child(
-                        RuntimeError(
-                            "an async activity forked, and its child came to an `await`, or raised in a task of its "
-                            "own: the event loop is its parent's. Fork in a plain activity, or start a program"
-                        )
+            except BaseException as error:
+                struck = error if _is_struck(error) or not isinstance(error, (SystemExit, KeyboardInterrupt)) else None
+            if forks.generation != generation:
+                forks.exit_child(
+                    RuntimeError(
+                        "an async activity forked, and its child came to an `await`, or raised in a task of its "
+                        "own: the event loop is its parent's. Fork in a plain activity, or start a program"
                     )
+                )
+
+    def _take_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Hear of what a callback raised, which ends nothing."""
+        error = context.get("exception")
+        if isinstance(error, BaseException) and context.get("handle") is not None and _is_struck(error):
+            self._recover(error)
+        else:
+            loop.default_exception_handler(context)
+
+    def _recover(self, error: BaseException) -> None:
+        """Fail what runs, since the loop was struck and may have lost anything: a task may be woken never again."""
+        logger.error(
+            "the event loop was struck by %s outside of activities: those that run on it fail",
+            type(error).__name__,
+            exc_info=error,
+        )
+        for attempt, task in list(self._tasks.items()):
+            task.cancel()
+            self._end(attempt, task, error)
+        self._loop.call_soon(self._obey)
+
+    def _end(self, attempt: Attempt, task: asyncio.Task[None], error: BaseException | None) -> None:
+        """Forget a task; ``error`` is why it did not deliver the end of its attempt, or never will."""
+        if self._tasks.get(attempt) is task and error is not None:
+            if attempt.begun_at is None:
+                self._begin(attempt)
+                return
+            died = WorkerDiedError(
+                f"the event loop of activity {attempt.definition.name!r} was struck by {type(error).__name__} outside "
+                "of the activity. What that did is unknown"
+            )
+            self._engine.deliver(Completed(attempt, self._engine.codec.encode_failure(died)))
+        if self._tasks.get(attempt, task) is task:
+            self._forget(attempt)
 
     async def _end_tasks(self) -> None:
         """Cancel all tasks, also those that activities made, and wait for them, so that none is torn down half-way."""
@@ -149,15 +191,19 @@ class EventLoop:
         # Before the queue is emptied: a command that is appended later wakes the loop again.
         self._woken = False
         while self._commands:
-            method, attempt = self._commands.popleft()
+            method, attempt = self._commands[0]
             method(attempt)
+            # Last, so that none is lost: to make a call twice does no harm.
+            self._commands.popleft()
 
     def _begin(self, attempt: Attempt) -> None:
         if not self._waits.stopping:
             # Given none, it would have a copy of that of who woke the loop.
             task = self._loop.create_task(self._perform(attempt), context=Context())
             self._tasks[attempt] = task
-            task.add_done_callback(lambda _: self._forget(attempt))
+            task.add_done_callback(
+                lambda task: self._end(attempt, task, None if task.cancelled() else task.exception())
+            )
 
     def _cancel(self, attempt: Attempt) -> None:
         task = self._tasks.get(attempt)
@@ -193,6 +239,17 @@ class EventLoop:
         gave_up = slot.gave_up_waiting and isinstance(ending.outcome, Failure)
         if not (gave_up or self._killed):
             engine.deliver(Completed(attempt, *ending))
+
+
+def _is_struck(error: BaseException) -> bool:
+    """Tell whether an exception was raised by the loop's own code, and by no callback or task of the user's.
+
+    A task that raises `SystemExit` or `KeyboardInterrupt` keeps it for its awaiters, and has the loop raise it too,
+    which is to end a program that has nothing but its loop.
+    """
+    frames = islice(traceback.walk_tb(error.__traceback__), 1, None)
+    packages = (str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in frames)
+    return next((name for name in packages if name not in ("asyncio", "selectors")), "yieldflow") == "yieldflow"
 
 
 class _Watchdog:

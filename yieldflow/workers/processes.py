@@ -23,6 +23,8 @@ from .pipe_protocol import FromWorker, Heartbeat, Loaded, Over, Ready
 from .protocols import Engine, Occupant
 from .worker_process import WorkerProcess
 
+#: So often in a row the managing thread is struck only by a defect.
+TOO_OFTEN = 3
 #: Seconds in which idle processes are to end at a stop, before they are killed.
 PATIENCE = 1.0
 
@@ -106,9 +108,7 @@ class ProcessWorkers:
             # Inherited by the processes, until each ignores it by itself: the terminal sends it to all.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            while not self._killed:
-                self._assign_waiting()
-                self._wait_and_receive()
+            self._go_round()
         except BaseException:
             logger.critical("the worker processes ended by a defect of yieldflow, please report it", exc_info=True)
         finally:
@@ -117,6 +117,51 @@ class ProcessWorkers:
             self._idle.set()
             self._wake_reader.close()
             self._wake_writer.close()
+
+    def _go_round(self) -> None:
+        """Work until killed.
+
+        Raises:
+            BaseException: As often in a row as only a defect does it. Once, another thread may have it be raised here,
+                or memory has run out for a moment.
+        """
+        struck: BaseException | None = None
+        times = 0
+        while True:
+            try:
+                if struck is not None:
+                    self._recover(struck)
+                    struck = None
+                if self._killed:
+                    return
+                self._assign_waiting()
+                self._note_idle()
+                self._wait_and_receive()
+                times = 0
+            except BaseException as error:
+                struck = error
+                times += 1
+                if times == TOO_OFTEN:
+                    raise
+
+    def _recover(self, error: BaseException) -> None:
+        """Kill all processes, since a message or a death of any of them may be lost; their attempts end by that."""
+        logger.error(
+            "the thread that manages the worker processes was struck by %s: they are killed",
+            type(error).__name__,
+            exc_info=error,
+        )
+        for process in list(self._processes):
+            if process.reaped:
+                self._processes.remove(process)
+                self._take_in_death(process)
+            else:
+                process.distrust(f"the thread that manages it was struck by {type(error).__name__}")
+        self._carry_out()
+
+    def _note_idle(self) -> None:
+        if self._closed and not any(process.attempt for process in self._processes):
+            self._idle.set()
 
     def _wait_and_receive(self) -> None:
         """Wait for commands, messages and deaths, and deal with them."""
@@ -130,17 +175,20 @@ class ProcessWorkers:
                 for message in process.receive(dead=process.death in happened):
                     self._take_in(process, message)
             if process.death in happened and process.reap():
-                self._processes.remove(process)
                 self._take_in_death(process)
-        if self._closed and not any(process.attempt for process in self._processes):
-            self._idle.set()
+                self._processes.remove(process)
 
     def _obey(self) -> None:
         self._wake_reader.recv_bytes()
+        self._carry_out()
+
+    def _carry_out(self) -> None:
         # Before the queue is emptied: a command that is appended later wakes the thread again.
         self._woken = False
         while self._commands:
-            self._commands.popleft()()
+            self._commands[0]()
+            # Last, so that none is lost: to obey twice does no harm.
+            self._commands.popleft()
 
     def _queue(self, attempt: Attempt) -> None:
         if not self._closed:
@@ -150,14 +198,16 @@ class ProcessWorkers:
         """Assign waiting attempts to idle processes, and start further processes for the rest."""
         for process in self._processes:
             while self._waiting and process.idle:
-                self._assign(process, self._waiting.popleft())
+                self._assign(process, self._waiting[0])
+                self._waiting.popleft()
         starting = sum(not process.ready for process in self._processes)
         while len(self._waiting) > starting and len(self._processes) < self._count:
             try:
                 self._processes.append(WorkerProcess(self._engine))
             except Exception as error:
                 died = WorkerDiedError(f"no worker process could be started: {type(error).__name__}: {error}")
-                self._fail(self._waiting.popleft(), died)
+                self._fail(self._waiting[0], died)
+                self._waiting.popleft()
             else:
                 starting += 1
 
@@ -197,7 +247,7 @@ class ProcessWorkers:
 
     def _take_in_death(self, process: WorkerProcess) -> None:
         """Settle the attempt of a process that died; where it had none, it may have failed to start."""
-        attempt, process.attempt = process.attempt, None
+        attempt = process.attempt
         if attempt is None:
             if not process.ready and not process.unwanted:
                 self._take_in_failed_start(process)
@@ -213,6 +263,7 @@ class ProcessWorkers:
                 cause = process.cause_of_death
                 text = f"the worker process of activity {name!r} died: {cause}. What the activity did is unknown"
             self._fail(attempt, WorkerDiedError(text), begun=process.begun)
+        process.attempt = None
 
     def _take_in_failed_start(self, process: WorkerProcess) -> None:
         """Fail the attempt that waits longest, since a process for it died while it started."""

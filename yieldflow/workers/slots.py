@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .._core.history import Payload
-from .attempt import Attempt
+from .attempt import Attempt, Completed
 from .context import ActivityContext, context_source
 from .protocols import Engine
 
@@ -83,7 +83,16 @@ class Slot:
         loop_thread: The thread of the event loop that it runs on, if on one.
     """
 
-    __slots__ = ("_loop_thread", "abandoned", "attempt", "engine", "gave_up_waiting", "open_waits", "waits")
+    __slots__ = (
+        "_loop_thread",
+        "abandoned",
+        "attempt",
+        "completed",
+        "engine",
+        "gave_up_waiting",
+        "open_waits",
+        "waits",
+    )
 
     def __init__(
         self, engine: Engine, waits: Waits, attempt: Attempt | None = None, loop_thread: int | None = None
@@ -93,6 +102,8 @@ class Slot:
         self._loop_thread = loop_thread
         #: None while nothing runs here. What an attempt left behind, such as a task, belongs to no attempt any more.
         self.attempt = attempt
+        #: For threads, the end of the attempt, until it is delivered.
+        self.completed: Completed | None = None
         #: True once the attempt was told to wait no longer, since the pool stops: then its failure counts for nothing.
         self.gave_up_waiting = False
         #: For threads, how many waits have released this slot: several where the attempt awaits several workflows.

@@ -13,10 +13,10 @@ import time
 from contextvars import Context
 from queue import Empty, SimpleQueue
 
-from .._core.errors import YieldflowError
+from .._core.errors import WorkerDiedError, YieldflowError
 from .._core.history import Failure
 from ..log import logger
-from .attempt import Attempt, perform
+from .attempt import Attempt, Completed, perform
 from .context import provide_context
 from .protocols import Engine, Occupant
 from .slots import Slot, Tenant, Waits
@@ -179,47 +179,111 @@ class ThreadWorkers:
 
     def _start_thread(self) -> None:
         """Add a thread; the caller holds the lock."""
-        slot = Slot(self._engine, self._waits)
         name = f"yieldflow-worker-{next(self._numbers)}"
-        thread = threading.Thread(target=self._work, args=(slot,), name=name, daemon=True)
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
         # First, so that `close` finds it whatever comes in between.
-        self._slots[thread] = slot
+        self._slots[thread] = Slot(self._engine, self._waits)
         try:
             thread.start()
         except BaseException:
             del self._slots[thread]
             raise
 
-    def _work(self, slot: Slot) -> None:
+    def _work(self) -> None:
+        """Make attempts as long as this thread has a slot."""
+        struck: BaseException | None = None
+        while True:
+            try:
+                slot = self._slots.get(threading.current_thread())
+                if slot is None:
+                    return
+                if struck is not None:
+                    self._recover(slot, struck)
+                    struck = None
+                else:
+                    self._serve(slot)
+                    self._end()
+            except BaseException as error:
+                struck = error
+
+    def _end(self) -> None:
+        with self._lock:
+            self._slots.pop(threading.current_thread(), None)
+
+    def _serve(self, slot: Slot) -> None:
+        """Make attempts until this thread is to end.
+
+        What an attempt raises is its failure. What is raised here comes from outside: another thread may have any
+        exception be raised between any two lines, and memory may run out.
+        """
         name, waits = threading.current_thread().name, self._waits
-        try:
-            while (attempt := self._queue.get()) is not None and not waits.stopping:
-                # First, so that `abandon` finds it: its time may be over before it runs.
-                slot.attempt = attempt
-                attempt.worker = name
-                # Not in the thread's own context, which is its maker's in some Pythons, and keeps what was set there.
-                Context().run(self._make, slot, attempt)
-                if slot.abandoned and not self._rejoins(slot):
-                    return
-                if self._surplus and self._is_surplus():
-                    return
-        finally:
-            with self._lock:
-                del self._slots[threading.current_thread()]
+        left = () if slot.attempt is None else (slot.attempt,)
+        # No call takes an attempt out of the queue: an exception that came as it returned would have nobody know of
+        # the attempt. And the slot has it first, so that `abandon` finds it: its time may be over before it runs.
+        for slot.attempt in itertools.chain(left, iter(self._queue.get, None)):
+            attempt = slot.attempt
+            if attempt is None or waits.stopping:
+                return
+            attempt.worker = name
+            # Not in the thread's own context, which is its maker's in some Pythons, and keeps what was set there.
+            Context().run(self._make, slot, attempt)
+            if slot.abandoned and not self._rejoins(slot):
+                return
+            if self._surplus and self._is_surplus():
+                return
 
     def _make(self, slot: Slot, attempt: Attempt) -> None:
         """Make an attempt, unless it is not to begin."""
         provide_context(Tenant(slot, attempt))
         engine = self._engine
-        completed = perform(attempt, engine.codec, engine.limits) if engine.begin(attempt) else None
+        if engine.begin(attempt):
+            slot.completed = perform(attempt, engine.codec, engine.limits)
         if attempt.options.timed:
             # `abandon` either comes before this, or finds it gone.
             with self._lock:
                 slot.attempt = None
         else:
             slot.attempt = None
-        if completed is not None and not (slot.gave_up_waiting and isinstance(completed.outcome, Failure)):
-            engine.deliver(completed)
+        if slot.completed is not None:
+            self._deliver(slot, slot.completed)
+
+    def _deliver(self, slot: Slot, completed: Completed) -> None:
+        if not (slot.gave_up_waiting and isinstance(completed.outcome, Failure)):
+            self._engine.deliver(completed)
+        slot.completed = None
+
+    def _recover(self, slot: Slot, error: BaseException) -> None:
+        """Settle the attempt of this thread, which an exception has struck, and give the thread a slot to go on with.
+
+        It gets none where another thread works in its place.
+        """
+        attempt, fresh = slot.attempt, Slot(self._engine, self._waits)
+        fate = "was at no attempt"
+        if slot.completed is not None:
+            fate = "had made its attempt"
+            self._deliver(slot, slot.completed)
+        elif attempt is not None and attempt.begun_at is None:
+            fate = f"had not begun {_name(attempt)}, and does now"
+            fresh.attempt = attempt
+        elif attempt is not None:
+            fate = f"was at {_name(attempt)}, which fails"
+            died = WorkerDiedError(
+                f"the worker thread of activity {attempt.definition.name!r} was struck by {type(error).__name__} "
+                "outside of the activity. What that did is unknown"
+            )
+            self._deliver(slot, Completed(attempt, self._engine.codec.encode_failure(died)))
+        with self._lock:
+            # One that waits for a workflow has a stand-in, and whoever ends its wait finds that it is none any more.
+            replaced = self._waits.stopping or slot.open_waits > 0 or (slot.abandoned and not self._rejoins(slot))
+            slot.abandoned = True
+            if replaced:
+                self._end()
+            else:
+                self._slots[threading.current_thread()] = fresh
+        logger.error(
+            "thread %s was struck by %s outside of activities. It %s",
+            threading.current_thread().name, type(error).__name__, fate, exc_info=error,
+        )  # fmt: skip
 
     def _rejoins(self, slot: Slot) -> bool:
         """True where a thread that comes back after its time works on, since no other could take its place."""
@@ -237,3 +301,7 @@ class ThreadWorkers:
                 self._surplus -= 1
                 return True
             return False
+
+
+def _name(attempt: Attempt) -> str:
+    return f"attempt {attempt.number} at activity {attempt.definition.name!r} of workflow {attempt.workflow_id}"

@@ -124,7 +124,8 @@ class _Worker:
                     self._inbox.put(message)
                 elif self._host is not None:
                     self._host.cancelled = True
-        except (EOFError, OSError):
+        finally:
+            # The pipe has ended; or another thread had this one be struck, and the owner would not be heard any more.
             os._exit(1)
 
 

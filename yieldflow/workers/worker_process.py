@@ -11,6 +11,7 @@ from multiprocessing.connection import wait
 from queue import SimpleQueue
 from typing import Any
 
+from ..log import logger
 from .attempt import Attempt
 from .pipe_protocol import Cancel, FromOwner, FromWorker, Go, Job, Reader
 from .protocols import Engine
@@ -58,8 +59,8 @@ class WorkerProcess:
         # Sent by a thread: a worker that was stopped, and does not read, must not hold up the others.
         self._outbox: SimpleQueue[FromOwner | _PipeIsUnused] = SimpleQueue()
         threading.Thread(target=self._send_all, name="yieldflow-process-pipe", daemon=True).start()
-        #: True once it was killed because it sent what cannot be read.
-        self._unreadable = False
+        #: Why it was killed, where it could not be relied on any more.
+        self._distrusted: str | None = None
         self._exit_code: int | None = None
         #: Becomes readable when the process dies.
         self.death = _death_of(self._process)
@@ -78,7 +79,12 @@ class WorkerProcess:
     @property
     def idle(self) -> bool:
         """True while it can take a job."""
-        return self.ready and self.attempt is None and not self.unwanted
+        return self.ready and self.attempt is None and not self.unwanted and self._distrusted is None
+
+    @property
+    def reaped(self) -> bool:
+        """True once it is dead, and nothing of it is held any more."""
+        return self._exit_code is not None
 
     def assign(self, attempt: Attempt) -> None:
         """Send it an attempt.
@@ -124,9 +130,15 @@ class WorkerProcess:
             self.pipe_ended = True
             # A death closes the pipe too, a moment before it is told.
             if not dead and not wait([self.death], DEATH_IS_LATE):
-                self._unreadable = True
-                self._process.kill()
+                self.distrust("what it said could not be read any more")
             return []
+
+    def distrust(self, reason: str) -> None:
+        """Kill it, since it cannot be relied on. Any thread may call."""
+        self._distrusted = reason
+        # It may be dead and forgotten.
+        with suppress(ValueError):
+            self._process.kill()
 
     def reap(self, timeout: float | None = None) -> bool:
         """Wait for its death and free what it held; False where it does not die in time."""
@@ -148,8 +160,8 @@ class WorkerProcess:
     def cause_of_death(self) -> str:
         """The exit code or the signal of a dead one, in words."""
         code = self._exit_code or 0
-        if self._unreadable:
-            return "what it said could not be read any more, so that it was killed"
+        if self._distrusted is not None:
+            return f"{self._distrusted}, so that it was killed"
         with suppress(ValueError):
             if code < 0:
                 name = signal.Signals(-code).name
@@ -163,11 +175,22 @@ class WorkerProcess:
 
     def _send_all(self) -> None:
         """Send what is in the outbox, however long that takes."""
+        try:
+            self._send_until_dead()
+        except BaseException as error:
+            # What was to be sent may be lost.
+            logger.error(
+                "a thread that sends to a worker process was struck by %s", type(error).__name__, exc_info=error
+            )
+            self.distrust(f"the thread that sends to it was struck by {type(error).__name__}")
+            self._send_until_dead()
+        self.pipe.close()
+
+    def _send_until_dead(self) -> None:
         while not isinstance(message := self._outbox.get(), _PipeIsUnused):
             # Where the process is dead, its owner hears of that in another way.
-            with suppress(OSError):
+            with suppress(ConnectionError):
                 self.pipe.send(message)
-        self.pipe.close()
 
 
 def _death_of(process: Any) -> int:

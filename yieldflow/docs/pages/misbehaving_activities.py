@@ -30,6 +30,9 @@ starts threads
     they are its own; `activity_context()` is not for them
 starts programs
     they are its own: where its worker process is killed, they live on
+has an exception be raised in another thread, as libraries of time limits do
+    in an activity it is that one's failure. Where it comes too late and strikes the worker itself, the thread goes on,
+    the log says so, and an attempt whose end is not known fails with `WorkerDiedError`
 kills its process
     in a worker process: `WorkerDiedError`. On a thread: everything goes on at the next start; see `recovery`
 calls the orchestrator

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..._core.errors import WorkflowNotFoundError
-from ..._core.history import CancelRequested, Signal
-from ...store import Parent, Request, StepRecord, WorkflowRecord
+from ..._core.history import CancelRequested, Micros, Signal, WorkflowStatus
+from ...store import BufferedSignals, Parent, Request, StepRecord, UntakenSignal, WorkflowRecord
 from .rows import Kept, derived, is_of_earlier_run
 
 
@@ -89,6 +89,31 @@ class Tables:
     def _waiting(self, workflow_id: str) -> list[Signal]:
         signals = self._signals.get(workflow_id, {})
         return [signals[number].signal for number in sorted(signals) if signals[number].received is None]
+
+    def untaken_signals(self, after: tuple[str, int], limit: int) -> list[UntakenSignal]:
+        """Signals that were not received, from behind ``after`` on."""
+        with self._lock:
+            untaken = [
+                UntakenSignal(workflow_id, signal.number, signal.name, signal.at, self._is_live(workflow_id))
+                for workflow_id in self._signals
+                for signal in self._waiting(workflow_id)
+            ]
+        return sorted(signal for signal in untaken if signal[:2] > after)[:limit]
+
+    def _is_live(self, workflow_id: str) -> bool:
+        row = self._workflows[workflow_id]
+        return row.status is WorkflowStatus.PROCESSING and row.started_at is not None
+
+    def buffered_signals(self, workflow_id: str) -> list[BufferedSignals]:
+        """The signals that a workflow has not received, by name."""
+        with self._lock:
+            moments: dict[str, list[Micros]] = {}
+            for signal in self._waiting(workflow_id):
+                moments.setdefault(signal.name, []).append(signal.at)
+        return sorted(
+            (BufferedSignals(name, len(at), min(at)) for name, at in moments.items()),
+            key=lambda signals: (signals.since, signals.name),
+        )
 
     # ------------------------------------------------------------------ writing
 
