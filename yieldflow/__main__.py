@@ -95,9 +95,6 @@ def _write(text: str) -> None:
 
 
 def _vacuum(file: str) -> int:
-    if not os.path.exists(file):
-        sys.stderr.write(f"there is no file {file}\n")
-        return 2
     orchestrator = Orchestrator(file)
     try:
         given_back = orchestrator.vacuum()

@@ -37,6 +37,7 @@ MISPLACED: dict[str, Callable[[Orchestrator, WorkflowHandle[Any]], object]] = {
     "list_workflows": lambda orchestrator, handle: orchestrator.list_workflows(),
     "delete": lambda orchestrator, handle: orchestrator.delete(handle.id),
     "purge": lambda orchestrator, handle: orchestrator.purge(),
+    "vacuum": lambda orchestrator, handle: orchestrator.vacuum(),
     "check_replay": lambda orchestrator, handle: orchestrator.check_replay(),
     "signal": lambda orchestrator, handle: handle.signal("news"),
     "cancel": lambda orchestrator, handle: handle.cancel(),

@@ -154,7 +154,7 @@ def test_the_command(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vacuum", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}: {size - os.path.getsize(path)} bytes smaller\n"
     assert main(["vacuum", str(path) + "x"]) == 2
-    assert "there is no file" in capsys.readouterr().err
+    assert "does not exist: mend the path" in capsys.readouterr().err
     assert not os.path.exists(f"{path}x")
     path.write_text("notes")
     assert main(["vacuum", str(path)]) == 2
