@@ -175,13 +175,15 @@ def plan_of(seed: int) -> Plan:
 
 
 def _with_family(random: Random, plan: Plan) -> Plan:
-    """Draw a parent that is to end while its child rests, which the other draws lead to very rarely."""
-    rests: Program = random.choice([["sleep", 2, 30], ["signal", 2, "s2"]])
-    child: Program = ["child", 1, random.choice(["cancel", *ON_PARENT_END]), None, None, ["sequence", rests], False]
-    family, at = Flow(f"w{len(plan.flows)}", child, False), _moment(random)
+    """Draw a parent that is to end, or is visited, while its child rests or has ended: others rarely come there."""
+    does: Program = random.choice([["sleep", 2, 30], ["signal", 2, "s2"], ["act", 2, "work", 0]])
+    child: Program = ["child", 1, random.choice(["cancel", *ON_PARENT_END]), None, None, ["sequence", does], False]
+    program = random.choice([child, ["gather", [child, ["sleep", 3, 5]], None, True]])
+    family, at = Flow(f"w{len(plan.flows)}", program, False), _moment(random)
     end, dies = random.choice(["terminate", "cancel"]), random.choice([0, DIES])
     calls = Call(at, "submit", family.id), Call(at + random.choice([2.5, 4]), end, family.id, value=dies)
-    return replace(plan, flows=(*plan.flows, family), calls=(*plan.calls, *calls))
+    visits = random.choice([plan.visits, 4])
+    return replace(plan, flows=(*plan.flows, family), calls=(*plan.calls, *calls), visits=visits)
 
 
 def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:
