@@ -21,7 +21,7 @@ from yieldflow.scheduler import applying, attempts, children, committing, reques
 from yieldflow.scheduler.intake import Batch, Intake
 from yieldflow.scheduler.lifecycle import TrackedWorkflow
 from yieldflow.scheduler.live import Driver, LiveWorkflow
-from yieldflow.scheduler.messages import Registered, RequestReceived, Submit
+from yieldflow.scheduler.messages import Ended, Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import SchedulerState
 from yieldflow.scheduler.timers import Timer, Timers
@@ -233,8 +233,8 @@ def request_ignored(kind: RequestKind) -> Callable[[pytest.MonkeyPatch], None]:
 
 
 def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
-    """A suspended workflow goes on as long as it is in memory."""
-    ask_live = requests._ask_live
+    """A suspended workflow stays in memory, and goes on there."""
+    ask_live, settle_status = requests._ask_live, committing._settle_status
 
     def merely(
         state: SchedulerState, message: RequestReceived, workflow: TrackedWorkflow, live: LiveWorkflow, turn: Turn
@@ -243,7 +243,12 @@ def suspended_in_name_only(patch: pytest.MonkeyPatch) -> None:
         if message.request.kind is RequestKind.SUSPEND:
             live.status = WorkflowStatus.PROCESSING
 
+    def stay(state: SchedulerState, change: Change, status: WorkflowStatus, turn: Turn, ended: list[Ended]) -> None:
+        if status is not WorkflowStatus.SUSPENDED:
+            settle_status(state, change, status, turn, ended)
+
     patch.setattr(requests, "_ask_live", merely)
+    patch.setattr(committing, "_settle_status", stay)
 
 
 def delay_ignored(patch: pytest.MonkeyPatch) -> None:

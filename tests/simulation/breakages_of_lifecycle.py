@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.engine import SECOND
 from yieldflow._core.history import Micros
-from yieldflow.scheduler.turn import changes_of
+from yieldflow.store import UNCHANGED
 
 from .liveness_checks import FOREVER
 
@@ -51,44 +51,48 @@ def deadline_not_due(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("yieldflow.scheduler.residency.rests_until", late)
 
 
+def spoiling(patch: pytest.MonkeyPatch, spoil: Callable[[Any], None]) -> None:
+    """Have each change be spoilt that is to be written, once it is complete."""
+    committing: Any = import_module("yieldflow.scheduler.committing")
+    complete = committing._complete
+
+    def spoilt(state: Any, units: Any, turn: Any) -> Any:
+        changes = complete(state, units, turn)
+        for change in changes:
+            spoil(change)
+        return changes
+
+    patch.setattr(committing, "_complete", spoilt)
+
+
 def wake_not_written(patch: pytest.MonkeyPatch) -> None:
     """A commit does not wake the workflows that a child's end or a signal concerns."""
-    commit = import_module("yieldflow.scheduler.committing").commit
 
-    def silent(state: Any, units: Any, turn: Any) -> None:
-        for change in changes_of(units):
-            if change.wakes:
-                change.wakes = ()
-        commit(state, units, turn)
+    def spoil(change: Any) -> None:
+        if change.wakes:
+            change.wakes = ()
 
-    patch.setattr("yieldflow.scheduler.scheduler.commit", silent)
+    spoiling(patch, spoil)
 
 
 def orphans_not_woken(patch: pytest.MonkeyPatch) -> None:
     """The commit that terminates a parent does not wake the children that end with it."""
-    commit = import_module("yieldflow.scheduler.committing").commit
 
-    def silent(state: Any, units: Any, turn: Any) -> None:
-        for change in changes_of(units):
-            if change.orphans:
-                change.orphans = False
-        commit(state, units, turn)
+    def spoil(change: Any) -> None:
+        if change.orphans:
+            change.orphans = False
 
-    patch.setattr("yieldflow.scheduler.scheduler.commit", silent)
+    spoiling(patch, spoil)
 
 
 def resting_row_kept(patch: pytest.MonkeyPatch) -> None:
     """A workflow that goes on keeps the row of a resting workflow."""
-    complete = import_module("yieldflow.scheduler.committing")._complete
 
-    def stale(state: Any, units: Any, turn: Any) -> Any:
-        before = [change.wake_at for change in changes_of(units)]
-        changes = complete(state, units, turn)
-        for change, wake_at in zip(changes, before, strict=True):
-            change.wake_at = wake_at
-        return changes
+    def spoil(change: Any) -> None:
+        if change.wake_at is None and (change.events or change.retried):
+            change.wake_at = UNCHANGED
 
-    patch.setattr("yieldflow.scheduler.committing._complete", stale)
+    spoiling(patch, spoil)
 
 
 def page_of_the_backlog_lost(patch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from yieldflow.store import Loaded, StepRecord, Store, WorkflowRecord
 from .books import NOTE, ROW, STEP, Books, FlowNote, Sent
 from .delivery_checks import TERMINATED, check_settled
 from .deployed_code import LATE, Code
-from .engine_internals import reader_of, wake_at_of
+from .engine_internals import reader_of
 from .liveness_checks import check_wake_at
 from .plan import HARMLESS, Plan, purges
 from .promises import Promise, Violation
@@ -155,7 +155,7 @@ def _compare_wake_at(books: Books, store: Store, workflow_ids: set[str]) -> None
     for workflow_id in sorted(workflow_ids & books.flows.keys()):
         record = store.record(workflow_id)
         assert record is not None
-        check_wake_at(books, workflow_id, books.flows[workflow_id], wake_at_of(record))
+        check_wake_at(books, workflow_id, books.flows[workflow_id], record.wake_at)
 
 
 def _compare_flow(books: Books, flow: FlowNote, loaded: Loaded, steps: list[StepRecord]) -> None:

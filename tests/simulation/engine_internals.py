@@ -19,7 +19,6 @@ from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
 from yieldflow.scheduler.timers import NEVER
 from yieldflow.scheduler.turn import Turn
 from yieldflow.sqlite import SqliteStore
-from yieldflow.store import WorkflowRecord
 from yieldflow.testing.memory import MemoryStore
 
 __all__ = ["LONGEST_PAUSE", "NEVER", "POLL_INTERVAL"]
@@ -79,6 +78,12 @@ def kept_by(scheduler: Scheduler) -> dict[str, object]:
     return {name: found for name, found in kept.items() if found}
 
 
+def places_in_memory(scheduler: Scheduler) -> dict[str, tuple[int, int]]:
+    """Return for each generator in memory which run it is of, and how many events it was given."""
+    live = ((each.id, each.live) for each in scheduler._state.workflows.live.values())
+    return {workflow_id: (one.info.run, one.execution.applied) for workflow_id, one in live if one is not None}
+
+
 def phase_errors(scheduler: Scheduler) -> list[str]:
     """Return the workflows that are in two phases, in none, or in another than they say."""
     workflows: Any = scheduler._state.workflows
@@ -96,12 +101,6 @@ def phase_errors(scheduler: Scheduler) -> list[str]:
 
 
 # ---------------------------------------------------------------------- the stores
-
-
-def wake_at_of(record: WorkflowRecord) -> Micros | None:
-    """Return the moment until which a workflow rests on disk."""
-    moment: Micros | None = getattr(record, "wake_at")  # noqa: B009  # not there without the lifecycle
-    return moment
 
 
 def reader_of(store: SqliteStore) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-from .programs import Program, children_of, draw, signals_of
+from .programs import ON_PARENT_END, Program, children_of, draw, signals_of
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ def plan_of(seed: int) -> Plan:
         calls = _together(calls, outside=random.random() < 0.5)
         # Half of them may be written before the fault.
         faults.append(Fault(random.choice(AT_CLIENTS), random.choice([1, 2]), random.choice([4, 3])))
-    return Plan(
+    plan = Plan(
         seed,
         flows,
         tuple(calls),
@@ -171,6 +171,19 @@ def plan_of(seed: int) -> Plan:
         batch=random.choice([512, 512, 1, 2]),
         sluggish=random.choice([0, 0, 0, 30]),
     )
+    return _with_family(random, plan) if random.random() < 0.1 else plan
+
+
+def _with_family(random: Random, plan: Plan) -> Plan:
+    """Draw a parent that is to end, or is visited, while its child rests or has ended: others rarely come there."""
+    does: Program = random.choice([["sleep", 2, 30], ["signal", 2, "s2"], ["act", 2, "work", 0]])
+    child: Program = ["child", 1, random.choice(["cancel", *ON_PARENT_END]), None, None, ["sequence", does], False]
+    program = random.choice([child, ["gather", [child, ["sleep", 3, 5]], None, True]])
+    family, at = Flow(f"w{len(plan.flows)}", program, False), _moment(random)
+    end, dies = random.choice(["terminate", "cancel"]), random.choice([0, DIES])
+    calls = Call(at, "submit", family.id), Call(at + random.choice([2.5, 4]), end, family.id, value=dies)
+    visits = random.choice([plan.visits, 4])
+    return replace(plan, flows=(*plan.flows, family), calls=(*plan.calls, *calls), visits=visits)
 
 
 def _calls(random: Random, flow: Flow, meddles: bool) -> list[Call]:

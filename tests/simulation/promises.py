@@ -34,6 +34,7 @@ class Promise(StrEnum):
     RECOVERIES = "a recovery that got nowhere is counted once, and a workflow parked after as many as are allowed"
     PHASES = "a workflow is in one phase, and its generator in memory in the right one only"
     WAKES = "the row of a workflow is due by the moment at which it must be loaded"
+    CACHE = "a generator in memory was given what the disk says was applied, and nothing else"
     FORGOTTEN = "nothing is kept in memory of workflows that have ended"
     ENDS = "every workflow comes to its end once nothing goes wrong any more"
     # Activities

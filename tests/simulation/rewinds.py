@@ -239,6 +239,7 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
     )
     like.submitted = given.name, given.input
     ledger.check(Promise.BACK, row == like, id, row, "is no copy of", given)
+    ledger.check(Promise.IDS, row.seed != given.seed, id, "draws what", source, "does")
     row.started_at, row.patches = given.started_at, given.patches
     events = flow.events[:place]
     copy = ledger.flows[id] = FlowNote(row, Status.PROCESSING, run, len(events), events)

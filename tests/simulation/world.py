@@ -38,6 +38,7 @@ from .engine_internals import (
     kept_by,
     next_turn_at,
     phase_errors,
+    places_in_memory,
     read_backlog_by,
 )
 from .faulty_store import FaultyStore
@@ -346,6 +347,9 @@ class World:
         self.ledger.check(Promise.CONTEXTS, not CONTEXTS.mixed, *CONTEXTS.mixed)
         errors = phase_errors(self.scheduler)
         self.ledger.check(Promise.PHASES, not errors, *errors)
+        for workflow_id, place in places_in_memory(self.scheduler).items():
+            flow = self.ledger.flows[workflow_id]
+            self.ledger.check(Promise.CACHE, place == (flow.run, flow.applied), workflow_id, place, flow.applied)
         failed = self.disk.tried - self.disk.committed - failed
         if failed or unreadable or is_recovering(self.scheduler):
             self._disturb()

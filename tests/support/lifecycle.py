@@ -128,8 +128,8 @@ class ObservedStore(WatchedStore):
                 self._note(before[checkpoint.workflow_id], checkpoint.status)
 
     def _status(self, checkpoint: Checkpoint) -> WorkflowStatus:
-        record = self.inner.record(checkpoint.workflow_id)
-        return WorkflowStatus.PROCESSING if record is None else record.status
+        brief = self.inner.brief(checkpoint.workflow_id)
+        return WorkflowStatus.PROCESSING if brief is None else brief.status
 
     def _note(self, before: WorkflowStatus, after: WorkflowStatus) -> None:
         """Note a change. In one turn a stalled one may go on and come to its end."""
