@@ -109,8 +109,8 @@ class ProcessWorkers:
             while not self._killed:
                 self._assign_waiting()
                 self._wait_and_receive()
-        except BaseException:
-            logger.critical("the worker processes ended by a defect of yieldflow, please report it", exc_info=True)
+        except BaseException as error:
+            logger.critical("the worker processes ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
             self._closed = self._killed = True
             self._end_all()
