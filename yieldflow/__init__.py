@@ -61,7 +61,7 @@ from ._core.registry import Registry, default_registry
 from ._core.retry import RetryPolicy
 from .orchestrator.descriptions import StepDescription, WaitingDescription, WorkflowDescription
 from .orchestrator.handle import WorkflowHandle
-from .orchestrator.health import Health, RunningAttempt, StorageTrouble
+from .orchestrator.health import Health, Owner, RunningAttempt, StorageTrouble
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.workflow_history import WorkflowHistory
@@ -91,6 +91,7 @@ __all__ = [
     "MisplacedCallError",
     "Orchestrator",
     "OrchestratorStoppedError",
+    "Owner",
     "Registry",
     "ReplayMismatchError",
     "ReplayProblem",

@@ -396,14 +396,14 @@ class Orchestrator:
 
         Returns:
             A `Health`: whether it is started, the numbers of attempts at activities that run and that wait, every
-            attempt that holds a worker, the trouble with the disk, and the reason if nothing goes on.
+            attempt that holds a worker, the trouble with the disk, the reason if nothing goes on, and who owns the
+            file.
 
         Example:
             >>> health = orchestrator.health()
             >>> assert health.storage is None and health.failure is None, health
         """
-        session = self._gateway.session
-        return Health(False) if session is None else session.health()
+        return self._gateway.health()
 
     # ------------------------------------------------------------------ deleting
 

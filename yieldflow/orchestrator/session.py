@@ -19,7 +19,7 @@ from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
 from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
 from .ending import Ending
-from .health import Health, describe_occupants, describe_trouble
+from .health import Health, Owner, describe_occupants, describe_trouble
 from .settings import Settings
 from .watches import Watches
 
@@ -172,7 +172,16 @@ class Session:
         attempts = describe_occupants(self.workers.occupants())
         trouble, held_up = self._scheduler.trouble
         storage = None if trouble is None else describe_trouble(trouble, held_up)
-        return Health(True, in_flight - waiting, waiting, attempts, storage, self._loop.failure)
+        owner = self._ownership.owner()
+        return Health(
+            True,
+            in_flight - waiting,
+            waiting,
+            attempts,
+            storage,
+            self._loop.failure,
+            None if owner is None else Owner(*owner),
+        )
 
     @property
     def on_scheduler_thread(self) -> bool:
