@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import linecache
+import logging
 import signal
 import sys
 import threading
@@ -178,14 +179,14 @@ def test_ctrl_c_in_a_stop_of_a_client(database: Path) -> None:
     assert try_each_line(database, Orchestrator.stop, interrupt) > 30
 
 
-@pytest.mark.filterwarnings(
-    # Half a store is closed with its object.
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+# Half a store is closed with its object.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("every", [29, pytest.param(1, marks=pytest.mark.slow)])
-def test_no_memory_for_a_session(database: Path, every: int) -> None:
+def test_no_memory_for_a_session(database: Path, every: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error at any line by which a session begins, is watched or ends leaves it stopped, and another start works."""
+    # These would keep the errors, and with them what they left.
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(logging.getLogger("yieldflow"), "disabled", True)
     lines = try_each_line(database, start_and_stop, run_out_of_memory, trace=traced_in_session, every=every)
     assert lines > 300
     gc.collect()
