@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from yieldflow import Orchestrator, Registry
+from yieldflow.log import logger
 
 # How long an example takes depends on the machine, and no test may; nor on what is left of an earlier run, or whether
 # that can be written; nor, but for the slow ones that say so, on what is drawn this time.
@@ -60,3 +62,24 @@ def orchestrator(database: Path, registry: Registry) -> Iterator[Orchestrator]:
     """Started, with the test's own definitions."""
     with Orchestrator(database, registry=registry) as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def earlier_messages() -> None:
+    """Have no handler of a test be called with what was logged before it."""
+    logger.flush()
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Any:
+    """The fixture of pytest, which first waits for the messages that are on their way."""
+    return _AfterFlush(caplog)
+
+
+class _AfterFlush:
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        logger.flush()
+        return getattr(self._inner, name)

@@ -66,7 +66,7 @@ from .orchestrator.descriptions import (
     WorkflowDescription,
 )
 from .orchestrator.handle import WorkflowHandle
-from .orchestrator.health import Health, RunningAttempt, StorageTrouble
+from .orchestrator.health import Health, Owner, RunningAttempt, StorageTrouble
 from .orchestrator.orchestrator import Orchestrator
 from .orchestrator.replay_check import ReplayProblem, ReplayReport
 from .orchestrator.workflow_history import WorkflowHistory
@@ -96,6 +96,7 @@ __all__ = [
     "MisplacedCallError",
     "Orchestrator",
     "OrchestratorStoppedError",
+    "Owner",
     "Registry",
     "ReplayMismatchError",
     "ReplayProblem",

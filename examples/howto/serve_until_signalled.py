@@ -8,6 +8,7 @@ More: `python -m yieldflow docs Orchestrator.run_until_signalled`
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,19 +26,16 @@ def doubled(number: int) -> Flow[int]:
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["server"]:
-    orchestrator = Orchestrator("numbers.db")
-    orchestrator.start()  # run_until_signalled would start it, too
-    print("started", flush=True)
     # Running activities are given 30 seconds; what does not end by then runs again at the next start.
-    assert orchestrator.run_until_signalled(timeout=30) is signal.SIGTERM
+    assert Orchestrator("numbers.db").run_until_signalled(timeout=30) is signal.SIGTERM
 
 if __name__ == "__main__" and not sys.argv[1:]:
     program = str(Path(__file__).resolve())
     command = [sys.executable, program, "server"]
-    with TemporaryDirectory() as folder, subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == b"started\n"
+    with TemporaryDirectory() as folder, subprocess.Popen(command, cwd=folder) as server:
         client = Orchestrator(f"{folder}/numbers.db")
+        while client.health().owner is None:
+            time.sleep(0.05)
         assert client.run(doubled(21)) == 42  # the server ran it
         client.stop()
         server.send_signal(signal.SIGTERM)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.programs.launch import Program
 from tests.support.shop import WAIT, Gate, until
 from yieldflow import (
     ActivityTimeoutError,
     Flow,
     Health,
     Orchestrator,
+    Owner,
     Registry,
     RunningAttempt,
     activity,
@@ -54,7 +61,7 @@ def test_health(database: Path, registry: Registry, gate: Gate, hold: Any) -> No
         gate.await_entry()
         health = orchestrator.health()
         (attempt,) = health.attempts
-        assert health == Health(started=True, running=1, waiting=2, attempts=(attempt,))
+        assert health == Health(started=True, running=1, waiting=2, attempts=(attempt,), owner=health.owner)
         assert attempt == RunningAttempt(attempt.info, "yieldflow-worker-1", attempt.since, "running")
         assert attempt.since is not None
         assert (attempt.info.workflow_id, attempt.info.activity) == (handles[0].id, "hold")
@@ -147,3 +154,43 @@ def test_a_stop_says_of_a_cancelled_attempt_that_it_is_over(
         f"activity 'hold' of workflow {handles[1].id} is left running: its result is dropped, and it runs again at the "
         "next start",
     }
+
+
+# ---------------------------------------------------------------------- the owner
+
+
+def test_the_owner_is_shown_to_itself_and_to_clients(database: Path, registry: Registry) -> None:
+    """Health says, started or not, which process owns the file, where, and since when; None if none does."""
+    client = Orchestrator(database, registry=registry)
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert client.health().owner is None
+    assert not database.exists()
+    with Orchestrator(database, registry=registry) as orchestrator:
+        owner = client.health().owner
+        assert owner is not None
+        assert owner.since is not None
+        assert (owner.pid, owner.host) == (os.getpid(), socket.gethostname())
+        assert before <= owner.since <= datetime.now(UTC)
+        assert orchestrator.health().owner == owner
+        assert not client.health().started
+    assert client.health() == Health(started=False)
+
+
+def test_the_owner_in_another_process_is_shown(database: Path, registry: Registry) -> None:
+    """A client sees the owner in another process, until it is killed."""
+    client = Orchestrator(database, registry=registry)
+    with Program("owner", database) as owner:
+        assert owner.line() == "started"
+        found = client.health().owner
+        assert found is not None
+        assert found.pid == owner.pid
+        owner.kill()
+    assert client.health().owner is None
+
+
+def test_an_owner_without_a_note_is_shown(database: Path, registry: Registry) -> None:
+    """Where the note that the owner left cannot be read, it is still told that there is one."""
+    with Orchestrator(database, registry=registry):
+        with closing(sqlite3.connect(database)) as other, other:
+            other.execute("update meta set value = '{' where key = 'owner'")
+        assert Orchestrator(database, registry=registry).health().owner == Owner(None, None, None)

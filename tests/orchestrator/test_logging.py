@@ -23,6 +23,7 @@ from yieldflow import (
     sleep,
     workflow,
 )
+from yieldflow.log import logger
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
 WAIT = 60.0
@@ -48,17 +49,17 @@ class Listener(logging.Handler):
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    """Hears the package's logger and this module's."""
+    """Hears the package's listened and this module's."""
     listener = Listener()
     loggers = [logging.getLogger("yieldflow"), logging.getLogger(__name__)]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(listener)
-        logger.setLevel(logging.DEBUG)
+    levels = [listened.level for listened in loggers]
+    for listened in loggers:
+        listened.addHandler(listener)
+        listened.setLevel(logging.DEBUG)
     yield listener
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.removeHandler(listener)
-        logger.setLevel(level)
+    for listened, level in zip(loggers, levels, strict=True):
+        listened.removeHandler(listener)
+        listened.setLevel(level)
 
 
 @pytest.fixture
@@ -276,35 +277,29 @@ def test_a_workflow_that_stalls_is_an_error(
 
 
 def test_a_scheduler_that_dies_is_no_trap(
-    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener
+    orchestrator: Orchestrator, registry: Registry, hold: Hold, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should the scheduler's thread ever end by itself, here by a log handler that exits, who waits hears of it."""
+    """Should the scheduler's thread ever end by itself, who waits hears of it."""
 
     @workflow(registry=registry)
     def job() -> Flow[str]:
         yield hold()
         return "done"
 
-    @workflow(registry=registry)
-    def failing() -> Flow[None]:
-        yield sleep(0)
-        raise ValueError("as users do")
+    def fail(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise SystemExit("a defect")
 
-    def raise_once(record: logging.LogRecord) -> None:
-        if "as users do" in record.getMessage():
-            listener.hear = lambda record: None
-            raise SystemExit("in a log handler")
-
-    listener.hear = raise_once
     orchestrator.start()
     handle = orchestrator.submit(job())
     hold.await_begin()
-    orchestrator.submit(failing())
+    monkeypatch.setattr("yieldflow.scheduler.scheduler.Scheduler.turn", fail)
 
     with pytest.raises(OrchestratorStoppedError, match=handle.id):
         handle.result(WAIT)
     with pytest.raises(OrchestratorStoppedError):
         orchestrator.submit(job())
+    logger.flush()
     assert [record.levelname for record in listener.records][-1] == "CRITICAL"
     hold.released.set()
     orchestrator.stop()

@@ -196,6 +196,7 @@ def test_a_forked_child(database: Path) -> None:
     """A forked child may use neither its parent's orchestrator nor that file; it is told so, and harms nobody."""
     with Program("forks", database) as forks:
         inherited = [forks.line() for _ in range(4)]
+        health = forks.line()
         own = [forks.line() for _ in range(2)]
         parent = forks.line()
         assert forks.end() == 0, forks.complaints
@@ -203,5 +204,6 @@ def test_a_forked_child(database: Path) -> None:
     calls = ["submit", "list", "start", "stop"]
     assert [line.split(":")[:2] for line in inherited] == [[call, " MisplacedCallError"] for call in calls]
     assert [line.split(":")[:2] for line in own] == [[f"own {call}", " DatabaseOpenError"] for call in calls[1:3]]
+    assert health.startswith("health: False, None, health() was called in a forked child of the process that made this")
     assert [line for line in inherited + own if 'multiprocessing.get_context("spawn")' not in line] == []
     assert parent == "child ended with 0; parent still runs: True"

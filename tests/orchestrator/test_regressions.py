@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests.support.shop import WAIT, Gate
 from yieldflow import (
     EncodingError,
     Flow,
-    MisplacedCallError,
     Orchestrator,
     Registry,
     WorkflowStalledError,
@@ -114,36 +112,6 @@ def test_the_worst_that_a_value_can_do_harms_its_own_workflow_alone(
     with pytest.raises(EncodingError, match="KeyboardInterrupt"):
         orchestrator.submit(poisoned()).result(WAIT)
     assert orchestrator.submit(healthy()).result(WAIT) == 1
-
-
-def test_a_log_handler_that_calls_the_orchestrator_is_refused(orchestrator: Orchestrator, registry: Registry) -> None:
-    """A handler that submits on the scheduler's thread gets an error instead of waiting for itself for ever."""
-    refused: list[Exception] = []
-    told = threading.Event()
-
-    @workflow(registry=registry)
-    def failing() -> Flow[None]:
-        yield sleep(0)
-        raise ValueError("as users do")
-
-    class Calling(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            try:
-                orchestrator.submit(failing())
-            except Exception as error:
-                refused.append(error)
-                told.set()
-                raise
-
-    handler = Calling()
-    logging.getLogger("yieldflow").addHandler(handler)
-    try:
-        with pytest.raises(ValueError, match="as users do"):
-            orchestrator.submit(failing()).result(WAIT)
-        assert told.wait(WAIT)
-    finally:
-        logging.getLogger("yieldflow").removeHandler(handler)
-    assert isinstance(refused[0], MisplacedCallError)
 
 
 def test_what_is_not_equal_to_itself_is_no_mismatch(database: Path, registry: Registry, gate: Gate) -> None:

@@ -99,7 +99,7 @@ TOPICS = [
     Topic(
         "orchestrator",
         "the options and methods of an orchestrator",
-        [_names("Orchestrator", "Health", "RunningAttempt", "StorageTrouble")],
+        [_names("Orchestrator", "Health", "Owner", "RunningAttempt", "StorageTrouble")],
         ["start_a_workflow", "start_by_name", "list_and_purge"],
     ),
     Topic(

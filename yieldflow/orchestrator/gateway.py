@@ -18,6 +18,7 @@ from ..scheduler.requests import cannot_clean_up
 from ..store import Loaded, Request, RequestKind, Submission, WorkflowRecord
 from ..workers import current_slot
 from .ending import wait_until_set
+from .health import Health, Owner
 from .polling import Polling
 from .settings import Settings
 from .submissions import SubmissionMaker, check_same_invocation, is_text
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from .session import Session
 
 T = TypeVar("T")
+
+_FORKED = (
+    "was called in a forked child of the process that made this orchestrator: begin the process anew instead, as "
+    'multiprocessing.get_context("spawn") does, and make one there, as a client'
+)
 
 
 class Gateway:
@@ -208,6 +214,23 @@ class Gateway:
             return None
         return f"no orchestrator is started on {self.path}: call start(), or use a with block"
 
+    def health(self) -> Health:
+        """Report the load and the troubles of the session, if there is one, and who owns the file."""
+        if self._is_forked:
+            return Health(False, failure=f"health() {_FORKED}")
+        session = self.session
+        if session is not None:
+            return session.health()
+        from ..sqlite import Ownership
+
+        owner = Ownership(self.path).owner()
+        return Health(False, owner=None if owner is None else Owner(*owner))
+
+    @property
+    def _is_forked(self) -> bool:
+        """True in a child that was forked from the process that made the orchestrator."""
+        return os.getpid() != self.pid
+
     # ------------------------------------------------------------------ places where calls are refused
 
     def check_place(self, call: str, given: object = None) -> None:
@@ -232,11 +255,8 @@ class Gateway:
                 f"{call} was called on the scheduler's thread (by a log handler, or while a value was stored), which "
                 "would have to wait for itself: call it from another thread"
             )
-        if os.getpid() != self.pid:
-            raise MisplacedCallError(
-                f"{call} was called in a forked child of the process that made this orchestrator: begin the process "
-                'anew instead, as multiprocessing.get_context("spawn") does, and make one there, as a client'
-            )
+        if self._is_forked:
+            raise MisplacedCallError(f"{call} {_FORKED}")
 
     def check_may_block(self, call: str) -> None:
         """Refuse a blocking wait in an async activity, which would hold up the event loop.

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from .._core.errors import ResultTimeoutError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, reseeded
+from ..log import logger
 from ..store import RequestKind, Submission
 from .descriptions import WorkflowDescription, describe_signals, describe_step, describe_waiting, describe_workflow
 from .gateway import Gateway
@@ -81,6 +82,8 @@ class WorkflowHandle(Generic[R_co]):
             raise ResultTimeoutError(
                 f"workflow {self.id} has not ended within {seconds:g} s; {prospects(gateway, self.id)}"
             )
+        # So that a program finds in its log what its workflow logged.
+        logger.flush()
         value: R_co = result_of(ended, gateway.codec)
         return value
 

@@ -1,4 +1,4 @@
-"""`Health`: what `Orchestrator.health` reports, with `RunningAttempt` and `StorageTrouble`."""
+"""`Health`: what `Orchestrator.health` reports, with `Owner`, `RunningAttempt` and `StorageTrouble`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,24 @@ class RunningAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner of the file, as `Health.owner` shows it: whoever is started on it. What is not known is None.
+
+    Example:
+        >>> owner = Orchestrator("pipeline.db").health().owner
+        >>> if owner is None:
+        ...     alert("no orchestrator is started on pipeline.db")
+    """
+
+    #: The id of its process.
+    pid: int | None
+    #: The name of the host that it runs on.
+    host: str | None
+    #: The time of its start, in UTC, to the second.
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The load of an orchestrator and its troubles, made by `Orchestrator.health`.
 
@@ -63,7 +81,7 @@ class Health:
         >>> assert health.storage is None and health.failure is None, health
     """
 
-    #: True if the orchestrator is started; if not, the other fields have their defaults.
+    #: True if the orchestrator is started, in this process; if not, only ``owner`` and ``failure`` say anything.
     started: bool
     #: The number of attempts at activities that run now, in threads, processes and everywhere else, and are waited for.
     running: int = 0
@@ -73,8 +91,12 @@ class Health:
     attempts: tuple[RunningAttempt, ...] = ()
     #: The trouble with the disk; None where the last commit succeeded.
     storage: StorageTrouble | None = None
-    #: The reason why nothing goes on until ``stop()`` and ``start()``: the file is lost, or yieldflow has a defect.
+    #: The reason why nothing goes on until ``stop()`` and ``start()``: the file is lost, or it has a defect; in a
+    #: forked child, that the orchestrator is its parent's.
     failure: str | None = None
+    #: The owner of the file: this orchestrator if it is started, else another, in this process or elsewhere; None where
+    #: none is started. A forked child does not know it.
+    owner: Owner | None = None
 
     @property
     def abandoned(self) -> tuple[AttemptInfo, ...]:

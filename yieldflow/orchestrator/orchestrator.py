@@ -108,7 +108,7 @@ class Orchestrator:
     def start(self, *, wait: bool = False, timeout: float | timedelta | None = None) -> None:
         """Own the file and drive its workflows: every unfinished one goes on. Started already, it does nothing.
 
-        If it raises, be it a `KeyboardInterrupt` anywhere, the orchestrator is not started, and can be started again.
+        Cut short, by Ctrl-C say, it leaves an orchestrator that is not started and can be started again.
 
         Args:
             wait: If another orchestrator is started on the file, stand by, and take over within a second once that one
@@ -138,8 +138,7 @@ class Orchestrator:
         `OrchestratorStoppedError`; if it fails of that, it runs again at the next start. If the orchestrator is not
         started, this only closes the file.
 
-        In a signal handler it returns at once, and the end comes behind it, before the interpreter exits. Cut short
-        by a `KeyboardInterrupt`, it waits for no activity any more.
+        In a signal handler it returns at once, and the end comes behind it. Cut short, it waits for no activity.
 
         Args:
             timeout: Seconds, or a `timedelta`, to wait for running activities; None for as long as they take. An
@@ -397,14 +396,14 @@ class Orchestrator:
 
         Returns:
             A `Health`: whether it is started, the numbers of attempts at activities that run and that wait, every
-            attempt that holds a worker, the trouble with the disk, and the reason if nothing goes on.
+            attempt that holds a worker, the trouble with the disk, the reason if nothing goes on, and who owns the
+            file.
 
         Example:
             >>> health = orchestrator.health()
             >>> assert health.storage is None and health.failure is None, health
         """
-        session = self._gateway.session
-        return Health(False) if session is None else session.health()
+        return self._gateway.health()
 
     # ------------------------------------------------------------------ deleting
 

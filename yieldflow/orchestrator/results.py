@@ -131,8 +131,8 @@ async def wait_for_end_async(gateway: Gateway, watch: Watch, workflow_id: str) -
     notified = asyncio.Event()
 
     def notify() -> None:
-        # In a closed loop nothing waits any more.
-        with suppress(RuntimeError):
+        # In a closed loop nothing waits any more; and whatever a loop raises, the scheduler, which calls this, goes on.
+        with suppress(Exception):
             loop.call_soon_threadsafe(notified.set)
 
     with (

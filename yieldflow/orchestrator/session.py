@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from .._core.errors import DatabaseLostError, OrchestratorStoppedError
+from .._core.errors import DatabaseLostError, MisplacedCallError, OrchestratorStoppedError
 from .._core.history import Codec, Micros, Payload
 from ..inbox import Inbox
 from ..log import logger
@@ -19,7 +19,7 @@ from ..store import Request, Submission, WorkflowRecord
 from ..tracing import Tracing
 from ..workers import DEFAULT_LIMITS, Attempt, Completed, Pools
 from .ending import Ending
-from .health import Health, describe_occupants, describe_trouble
+from .health import Health, Owner, describe_occupants, describe_trouble
 from .settings import Settings
 from .watches import Watches
 
@@ -76,14 +76,12 @@ class Session:
             DatabaseInUseError: Another orchestrator is started on the file.
             StorageError: The unfinished workflows cannot be read.
         """
-        steps_back.callback(logger.info, "stopped: %s", self._store.path)
         # Each step back is noted before the step is made, and does nothing where that was not made. Where one is cut
         # short, the others are made all the same, and those twice without which a thread or the lock would be left.
         steps_back.callback(self._ownership.release)
         steps_back.callback(self._ownership.release)
         self._ownership.acquire()
         self._store.guard(self._ownership.lock)
-        steps_back.callback(self._scheduler.close)
         self._scheduler.recover(self._now())
         steps_back.callback(self._loop.stop)
         steps_back.callback(self._loop.stop)
@@ -92,7 +90,6 @@ class Session:
         steps_back.callback(self._registry.subscribe(self._registered))
         self.workers.start()
         self._loop.start()
-        logger.info("started: %s", self._store.path)
 
     def _registered(self, name: str) -> None:
         """Tell the scheduler that a workflow was registered; the registry calls this."""
@@ -175,7 +172,16 @@ class Session:
         attempts = describe_occupants(self.workers.occupants())
         trouble, held_up = self._scheduler.trouble
         storage = None if trouble is None else describe_trouble(trouble, held_up)
-        return Health(True, in_flight - waiting, waiting, attempts, storage, self._loop.failure)
+        owner = self._ownership.owner()
+        return Health(
+            True,
+            in_flight - waiting,
+            waiting,
+            attempts,
+            storage,
+            self._loop.failure,
+            None if owner is None else Owner(*owner),
+        )
 
     @property
     def on_scheduler_thread(self) -> bool:
@@ -227,6 +233,12 @@ class Session:
             self.check_file()
             if not running:
                 raise OrchestratorStoppedError("the orchestrator stopped before it took this: do it again") from None
+            if self._loop.waits_for_caller:
+                raise MisplacedCallError(
+                    "a logging handler called the orchestrator, while a workflow logs, and waits for the same handler "
+                    "on the scheduler's thread. The call may be carried out all the same. Let workflows log with "
+                    "get_logger(), or hand the records to another thread, as logging.handlers.QueueHandler does"
+                ) from None
 
     # ------------------------------------------------------------------ called by the session's thread
 

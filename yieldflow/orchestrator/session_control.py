@@ -56,6 +56,7 @@ class SessionControl:
             self._stand_by(seconds, stops)
         else:
             self._open_session(stops)
+        logger.flush()
 
     def _open_session(self, stops: object) -> None:
         """Become the owner of the file, unless this is it already.
@@ -137,6 +138,7 @@ class SessionControl:
         except BaseException:
             thread.give_up()
             raise
+        logger.flush()
         if thread.failure is not None:
             raise thread.failure
 
@@ -167,11 +169,8 @@ class SessionControl:
             received.append(signal.Signals(number))
 
         with handled_by(stop, signals):
-            try:
+            with suppress(OrchestratorStoppedError):
                 self.start(False, None)
-            except OrchestratorStoppedError:
-                if not received:
-                    raise
             thread = self._current.get(None)
             if thread is not None:
                 self._serve(thread)
@@ -191,5 +190,6 @@ class SessionControl:
         except BaseException:
             thread.give_up()
             raise
+        logger.flush()
         if thread.failure is not None:
             raise thread.failure

@@ -127,9 +127,11 @@ class SessionThread:
             session.open(steps_back)
             gateway.session = session
             atexit.register(self._end_at_exit)
+            logger.info("started: %s", gateway.path)
             self._settled.set()
             while not ending.wait_until_asked(LOOK):
                 session.look()
+        logger.info("stopped: %s", gateway.path)
 
     def _close(self) -> None:
         # Kept until here: an activity that still ran may have called.

@@ -17,6 +17,7 @@ from .._core.execution import Advance, Execution
 from .._core.history import CancelRequested, Codec, Event, History, Micros, Payload, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from .._core.signals import RECEIVING, SignalQueue
+from ..codec.safe_repr import error_line
 from ..history_checks import checked
 from ..log import logger
 from ..store import Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
@@ -207,4 +208,4 @@ def stall_reason(error: BaseException) -> str:
         # The id is made of the parent's. One that was given is refused where the parent yields it.
         return f"a child cannot start: {error}, and it is not this one's child: delete that workflow, and call retry()"
     logger.error("a defect of yieldflow, please report it", exc_info=error)
-    return f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
+    return f"a defect of yieldflow, please report it: {error_line(error)}"

@@ -10,8 +10,9 @@ from typing import NoReturn, cast
 
 from .._core.errors import DatabaseLostError, StorageError, YieldflowError
 from .._core.history import Micros
+from ..codec.safe_repr import error_line
 from ..inbox import Inbox
-from ..log import TOO_LONG, logger, stack_of
+from ..log import TOO_LONG, logger, stack_of, waits_for_caller
 from ..store import Store
 from ..workers import forks
 from .intake import Intake
@@ -107,6 +108,11 @@ class Loop:
         return threading.get_ident() == self._thread.ident and threading.current_thread() is self._thread
 
     @property
+    def waits_for_caller(self) -> bool:
+        """True where a workflow logs, and waits for a logging handler that the caller is in."""
+        return waits_for_caller(self._thread)
+
+    @property
     def running(self) -> bool:
         """True while messages are taken."""
         return not self._over.is_set()
@@ -123,6 +129,8 @@ class Loop:
             self._scheduler.replace_store(cast(Store, _ParentsStore()))
 
     def _run(self) -> None:
+        me = threading.get_ident()
+        logger.guarded.add(me)
         try:
             while self._once():
                 pass
@@ -131,13 +139,14 @@ class Loop:
             self.failure, self.lost = str(error), True
             logger.critical("%s", error)
         except BaseException as error:
-            self.failure = f"a defect of yieldflow, please report it: {type(error).__name__}: {error}"
+            self.failure = f"a defect of yieldflow, please report it: {error_line(error)}"
             logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
             self._over.set()
             self._ended()
             # Here, since `with` may have entered what only the same thread can leave.
             self._scheduler.close()
+            logger.guarded.discard(me)
 
     def _settle_counts(self) -> None:
         try:

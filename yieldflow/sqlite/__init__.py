@@ -1,6 +1,6 @@
 """Workflows kept in one SQLite file."""
 
-from .ownership import Ownership, codec_of
+from .ownership import Ownership, Signature, codec_of
 from .store import SqliteStore
 
-__all__ = ["Ownership", "SqliteStore", "codec_of"]
+__all__ = ["Ownership", "Signature", "SqliteStore", "codec_of"]

@@ -10,6 +10,7 @@ import stat
 import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from .._core.errors import DatabaseInUseError, DatabaseOpenError
 from .connections import is_busy, other_kind, refuse_hard_links, resolve, uri
@@ -22,6 +23,14 @@ _making = threading.Lock()
 
 #: Seconds for which to try. Among two that try at the same moment, the first to back off lets the other win.
 PATIENCE = 0.25
+
+
+class Signature(NamedTuple):
+    """The note that the owner of a file leaves in it; each field is None where it cannot be read."""
+
+    pid: int | None
+    host: str | None
+    since: datetime | None
 
 
 class Ownership:
@@ -42,6 +51,7 @@ class Ownership:
         #: The lock file.
         self.lock = f"{self.path}-lock"
         self._held: sqlite3.Connection | None = None
+        self._me = Signature(None, None, None)
         self._holder = 0
 
     def acquire(self) -> None:
@@ -150,23 +160,33 @@ class Ownership:
 
     def _sign(self) -> None:
         """Write down who owns the file, for the message that a second one gets, and with which codec."""
-        me = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "codec": self._codec,
-        }
+        since = datetime.now(UTC).replace(microsecond=0)
+        self._me = Signature(os.getpid(), socket.gethostname(), since)
+        me = {**self._me._asdict(), "since": since.isoformat(), "codec": self._codec}
         # The lock is what counts. Without the note the message only says less.
         with suppress(sqlite3.Error), closing(self._database("rw")) as database:
             database.execute(WRITE_OWNER, (json.dumps(me),))
 
-    def _owner(self) -> str:
+    def owner(self) -> Signature | None:
+        """Return who owns the file now, as far as that is known; None where nobody does."""
+        if self._held is not None:
+            return self._me
+        return self._signature() if self.taken() else None
+
+    def _signature(self) -> Signature:
         try:
             with closing(self._database("ro")) as database:
                 note = _note(database)
-            return f"process {note['pid']} on {note['host']} (since {note['since']})"
+            pid, host, since = note["pid"], note["host"], datetime.fromisoformat(str(note["since"]))
         except _UNREADABLE:
+            return Signature(None, None, None)
+        return Signature(pid if isinstance(pid, int) else None, str(host), since)
+
+    def _owner(self) -> str:
+        pid, host, since = self._signature()
+        if pid is None or since is None:
             return "another process"
+        return f"process {pid} on {host} (since {since.isoformat(timespec='seconds')})"
 
     def _database(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(uri(self.path, f"mode={mode}"), uri=True, isolation_level=None, timeout=PATIENCE)

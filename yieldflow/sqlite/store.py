@@ -43,7 +43,12 @@ class SqliteStore(Database):
         #: The `_data_version` when `arrivals` last looked.
         self._seen_version: int | None = None
         #: The last workflow that was there when `arrivals` last looked, or the store was opened.
-        self._last_seen = self._read(reading.last_workflow)
+        try:
+            last = self._read(reading.last_workflow)
+        except BaseException:
+            self.close()
+            raise
+        self._last_seen = last
 
     # ------------------------------------------------------------------ the scheduler's
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .._core.commands import length_of
 from .._core.history import Micros, WorkflowStatus, in_micros
+from ..log import logger
 from ..orchestrator.orchestrator import Orchestrator
 from ..orchestrator.session import Session
 from ..scheduler.hooks import ENDED_BADLY
@@ -125,9 +126,11 @@ def warnings_of_ours() -> Iterator[list[logging.LogRecord]]:
             if record.msg != ENDED_BADLY:
                 found.append(record)
 
-    logger, handler = logging.getLogger("yieldflow"), Collecting(logging.WARNING)
-    logger.addHandler(handler)
+    ours, handler = logging.getLogger("yieldflow"), Collecting(logging.WARNING)
+    logger.flush()
+    ours.addHandler(handler)
     try:
         yield found
+        logger.flush()
     finally:
-        logger.removeHandler(handler)
+        ours.removeHandler(handler)

@@ -109,8 +109,8 @@ class ProcessWorkers:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._go_round()
-        except BaseException:
-            logger.critical("the worker processes ended by a defect of yieldflow, please report it", exc_info=True)
+        except BaseException as error:
+            logger.critical("the worker processes ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
             self._closed = self._killed = True
             self._end_all()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from contextvars import Context
 from typing import TypeAlias
 
@@ -62,12 +63,10 @@ class UserExecutor:
         with self._changed:
             self._calls[attempt] = call
         try:
-            future = self._executor.submit(call)
+            call.future = self._executor.submit(call)
+            call.future.add_done_callback(lambda future: self._take_result(call, future))
         except BaseException as error:
             self._answer(call, self._refusal(attempt, error))
-        else:
-            call.future = future
-            future.add_done_callback(lambda future: self._take_result(call, future))
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """See that it does not begin; an attempt that has begun goes on where the executor cannot end it.
@@ -84,7 +83,7 @@ class UserExecutor:
                     self._expired.add(attempt)
                 self._changed.notify_all()
         if call is not None and call.future is not None:
-            call.future.cancel()
+            _cancel(call.future)
 
     def occupants(self) -> list[Occupant]:
         """The attempts that the executor has begun, as far as can be seen from here."""
@@ -99,7 +98,7 @@ class UserExecutor:
             calls = list(self._calls.values())
         for call in calls:
             if call.future is not None:
-                call.future.cancel()
+                _cancel(call.future)
 
     def join(self, deadline: float | None) -> list[Attempt]:
         """Wait for what runs; the attempts that are still running."""
@@ -139,6 +138,12 @@ class UserExecutor:
             self._calls.pop(call.attempt, None)
             self._expired.discard(call.attempt)
             self._changed.notify_all()
+
+
+def _cancel(future: Future[Answer]) -> None:
+    """Cancel a call of the executor, where that can be done. Whatever its code raises, whoever calls this goes on."""
+    with suppress(BaseException):
+        future.cancel()
 
 
 class _Call:

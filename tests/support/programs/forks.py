@@ -35,6 +35,8 @@ def child(inherited: Orchestrator) -> None:
     attempt("list", inherited.list_workflows)
     attempt("start", inherited.start)
     attempt("stop", inherited.stop)
+    health = inherited.health()
+    print(f"health: {health.started}, {health.owner}, {health.failure}", flush=True)
     own = Orchestrator(sys.argv[1], registry=registry)
     attempt("own list", own.list_workflows)
     attempt("own start", own.start)

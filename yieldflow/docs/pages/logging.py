@@ -12,4 +12,9 @@ yieldflow logs to `logging.getLogger("yieldflow")`. A warning or an error there 
 - a file that is waited for and that no orchestrator has started.
 
 A workflow logs with a logger of `get_logger`.
+
+For all that yieldflow logs, and what workflows log with `get_logger`, handlers and filters are called on a thread of
+their own: they may be slow, raise anything, and call the orchestrator. `start()`, `stop()` and `result()` give them a
+second, at most, to catch up. In a workflow a logger of `logging.getLogger` calls them on the scheduler's thread: a
+handler that calls the orchestrator is refused there, and the workflow fails of it.
 """

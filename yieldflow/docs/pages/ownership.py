@@ -10,6 +10,7 @@ there is one. So a call after `stop()` is a client's call. However many wait in 
 times a second, serves them all.
 
 The file is made by `start()` or a submission. A client that only looks raises `DatabaseOpenError` where there is none.
+`health().owner` says, in any process, whether the file has an owner, which process it is, and since when.
 
 `start(wait=True)` stands by: it takes over within a second once the owner has stopped or died.
 
