@@ -12,6 +12,10 @@ from types import FrameType
 
 from .._core.errors import MisplacedCallError
 
+#: A signal handler has so many positional parameters.
+FEWEST_PARAMETERS = 2
+MOST_PARAMETERS = 3
+
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], None], signals: Collection[signal.Signals]) -> Iterator[None]:
@@ -56,7 +60,9 @@ def _is_given(frame: FrameType, caller: FrameType) -> bool:
     """Return True where a function was given the frame of its caller as an argument."""
     code = frame.f_code
     positional, rest = code.co_argcount, code.co_flags & CO_VARARGS
-    if not (positional or rest):
+    # A handler takes a number and a frame, and perhaps something bound to it. Of others it is not asked, since a frame
+    # whose variables were looked at keeps what they referred to then, up to Python 3.12.
+    if positional > MOST_PARAMETERS or not (rest or positional >= FEWEST_PARAMETERS):
         return False
     values = frame.f_locals
     given = [values.get(name) for name in code.co_varnames[:positional]]
