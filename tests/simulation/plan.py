@@ -35,7 +35,8 @@ class Dice:
 
 #: Faults at a commit, and those between two turns.
 AT_COMMIT = ["crash before", "crash during", "crash after", "disk full", "I/O error", "locked", "refused value"]
-BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "deploy", "code missing", "failing reads"]
+BETWEEN = ["crash between", "stop", "evict", "deploy", "code missing", "failing reads"]
+BETWEEN += ["clock forward", "clock back", "machine sleeps"]
 #: Faults at a client's write to the store.
 AT_CLIENTS = ["client fails", "client dies"]
 FAULTS = [*AT_COMMIT, *BETWEEN, *AT_CLIENTS]
