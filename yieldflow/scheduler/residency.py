@@ -9,7 +9,7 @@ when it is due.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -190,7 +190,7 @@ def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, tur
         workflow.live = live
         live.touched = turn.monotonic
         state.workflows.move(workflow, Phase.LIVE)
-        state.timers.wakes(info.workflow_id, info.run, _waits_of(live))
+        state.timers.wakes(info.workflow_id, info.run, live.waits())
         _resume(state, workflow, live, loaded, children, turn)
         _pass_on_requests(state, workflow)
 
@@ -422,7 +422,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     if live is None:
         return False
     worth = max(live.execution.next_step - FEW_STEPS, 0) * PER_STEP
-    if live.touched + worth > turn.monotonic or _waits_otherwise(state, live):
+    if live.touched + worth > turn.monotonic or state.timers.keeps(workflow.id, live.info.run, live.waits()):
         return False
     until = _may_rest_until(workflow, turn)
     if until is None or until <= turn.now + max(worth, at_least):
@@ -433,20 +433,6 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
         turn.change(workflow.id, live.info.run).wake_at = until
     turn.leaving.append(workflow)
     return True
-
-
-def _waits_of(live: LiveWorkflow) -> Iterator[tuple[int, Micros | None]]:
-    """Yield what a workflow waits for until some time, with that."""
-    yield DEADLINE, live.deadline_at
-    for number, leaf in live.execution.open.items():
-        there = live.open_attempts.get(number)
-        yield number, leaf.step.due_at if there is None else there.due_at
-
-
-def _waits_otherwise(state: SchedulerState, live: LiveWorkflow) -> bool:
-    """Return True if a workflow is due at another moment than its row would say, since the clock was set."""
-    id, run = live.info.workflow_id, live.info.run
-    return any(state.timers.is_kept((id, run, step)) for step in (DEADLINE, *live.execution.open))
 
 
 def rests_until(live: LiveWorkflow) -> Micros | None:

@@ -147,9 +147,11 @@ class DurableTimers(Timers):
         """Tell whether a timer that was not set would be due."""
         return self.moment_of(timer) <= self.now
 
-    def is_kept(self, key: TimerKey) -> bool:
-        """Tell whether a timer has another moment than its `due_at` says, since the system's clock was set."""
-        return self._kept.get(key, (0, 0))[1] > self.now
+    def keeps(self, workflow_id: str, run: int, waits: Iterable[tuple[int, Micros | None]]) -> bool:
+        """Tell whether a workflow is due at another moment than its row would say, since the clock was set."""
+        if not self._kept:
+            return False
+        return any(self._kept.get((workflow_id, run, step), (0, 0))[1] > self.now for step, _ in waits)
 
     def keep(self, key: TimerKey, due_at: Micros, moment: Micros) -> None:
         """Have what is due at ``due_at`` keep a moment that was found before, if the clock was set since."""
