@@ -260,6 +260,8 @@ class Books:
         self.clock = Clock()
         #: What was waited for when the system's clock was set: the time, and the moment of it, as time passes.
         self._kept: dict[tuple[str, int, int | str], tuple[Micros, Micros]] = {}
+        #: When it was set: a point in time may have been passed over.
+        self._set_at: Micros = 0
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
         #: Requests that clients left on disk and the engine has not found, each with a count.
@@ -321,6 +323,7 @@ class Books:
 
     def clock_is_set(self, is_live: Callable[[str], bool]) -> None:
         """Enter, right before, that the system's clock is set: what a process saw begin lasts no longer and no less."""
+        self._set_at = self.passed()
         for id, flow in self.flows.items():
             if not is_live(id) or flow.status is not Status.PROCESSING:
                 flow.uncertain = True
@@ -344,6 +347,6 @@ class Books:
 
     def check_on_time(self, flow: FlowNote, moment: Micros, *what: object) -> None:
         """Check that something came when due, or as soon as its workflow could go on and nothing went wrong."""
-        latest = max(moment, flow.since, self.calm_from)
+        latest = max(moment, flow.since, self.calm_from, self._set_at)
         on_time = flow.uncertain or self.passed() <= latest
         self.check(Promise.PUNCTUAL, on_time, *what, "at", self.passed(), "not at", latest)
