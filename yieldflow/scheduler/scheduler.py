@@ -373,7 +373,7 @@ class Scheduler:
         if may_follow and decide_retry(workflow, completed, turn, change):
             return
         if attempt.begun_at is not None:
-            change.begun_by[step] = turn.time_of(attempt.begun_at), attempt.worker or ""
+            change.begun_by[step] = attempt.begun_at + turn.ahead, attempt.worker or ""
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if live is not None and live.status is _PROCESSING and not live.open_attempts:
             apply(state, workflow, event, turn, change)

@@ -94,6 +94,7 @@ class Turn:
     __slots__ = (
         "_by_workflow",
         "abandoned",
+        "ahead",
         "attempts",
         "created",
         "leaving",
@@ -109,6 +110,8 @@ class Turn:
         self.reading = reading
         #: The time by the system's clock, and by the one that measures how long something took.
         self.now, self.monotonic, _ = reading
+        #: Add this to a moment for its time by the system's clock, as that goes now.
+        self.ahead = self.now - self.monotonic
         #: Set on each attempt of which an end was taken in. (The turn itself would be a circle, which only the garbage
         #: collector could clear away.)
         self.mark = object()
@@ -137,7 +140,7 @@ class Turn:
 
     def time_of(self, moment: Micros) -> Micros:
         """Return the time of a moment by the system's clock, as that goes now."""
-        return moment + self.now - self.monotonic
+        return moment + self.ahead
 
     def changed(self, workflow_id: str) -> Change | None:
         """Return the change of a workflow; None where nothing of it has changed so far."""
