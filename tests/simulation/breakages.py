@@ -402,7 +402,7 @@ def timers_overtake_clients(patch: pytest.MonkeyPatch) -> None:
     poll = Scheduler._poll
 
     def rarely(self: Scheduler, turn: Turn) -> StorageError | None:
-        return poll(self, turn) if turn.now >= self._next_poll else None
+        return poll(self, turn) if turn.monotonic >= self._next_poll else None
 
     patch.setattr(Scheduler, "_poll", rarely)
 

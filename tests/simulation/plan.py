@@ -169,8 +169,8 @@ def plan_of(seed: int) -> Plan:
         forgetful=random.random() < 0.2,
         registered_at=random.choice([0.0, _moment(random)]),
         visits=random.choice([0, 0, 1, 4]),
-        batch=random.choice([512, 512, 1, 2]),
-        sluggish=random.choice([0, 0, 0, 30]),
+        batch=random.choice([512, 1, 1, 2]),
+        sluggish=random.choice([0, 0, 60]),
     )
 
 
