@@ -9,11 +9,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.support.shop import WAIT, Gate, told_the_time
+from tests.support.shop import WAIT, Gate, Moved, told_the_time
 from yieldflow import ActivityInvocation, Flow, Orchestrator, Registry, activity, race, sleep, wait_for, workflow
-from yieldflow._core.history import Micros
 from yieldflow.scheduler.intake import BATCH
-from yieldflow.scheduler.loop import clock
 
 #: More than one turn takes in.
 MANY = 2 * BATCH - 24
@@ -56,11 +54,8 @@ KINDS: dict[str, tuple[Code, dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_ended_in_time_is_in_time(database: Path, registry: Registry, gate: Gate, kind: str) -> None:
     """No limit is exceeded by activities that ended in time, though a workflow blocks the scheduler until after it."""
-    passed, block = [0], Gate()
+    clock, block = Moved(), Gate()
     code, options = KINDS[kind]
-
-    def now() -> Micros:
-        return clock() + passed[0]
 
     @activity(registry=registry)
     def work(number: int) -> int:
@@ -81,7 +76,7 @@ def test_what_ended_in_time_is_in_time(database: Path, registry: Registry, gate:
         block.pass_through()
         yield from ()
 
-    with told_the_time(Orchestrator(database, max_workers=1, registry=registry), now) as orchestrator:
+    with told_the_time(Orchestrator(database, max_workers=1, registry=registry), clock) as orchestrator:
         handles = orchestrator.submit_many([job(number) for number in range(MANY)])
         orchestrator.submit(last())
         gate.await_entry()
@@ -91,7 +86,7 @@ def test_what_ended_in_time_is_in_time(database: Path, registry: Registry, gate:
         gate.open()
         # The one worker comes to it once all others are delivered.
         gate.await_entry()
-        passed[0] = 60_000_000
+        clock.passed = 60_000_000
         block.open()
         blocked.join(WAIT)
 

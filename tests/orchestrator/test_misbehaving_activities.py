@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.shop import WAIT, Gate, told_the_time, until
+from tests.support.shop import WAIT, Gate, Told, told_the_time, until
 from yieldflow import (
     ActivityTimeoutError,
     AttemptInfo,
@@ -217,7 +217,7 @@ def test_its_time_is_over_before_it_begins(database: Any, registry: Registry, ga
     def job() -> Flow[None]:
         yield late()
 
-    with told_the_time(Orchestrator(database, max_workers=1, registry=registry), now) as orchestrator:
+    with told_the_time(Orchestrator(database, max_workers=1, registry=registry), Told(now)) as orchestrator:
         with pytest.raises(ActivityTimeoutError):
             orchestrator.submit(job()).result(WAIT)
         until(lambda: orchestrator.health().abandoned)

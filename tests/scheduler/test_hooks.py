@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.engine import CODEC, START, Desk, Lab, submission
 from yieldflow import Flow, activity, gather, sleep, workflow
+from yieldflow.clock import Reading
 from yieldflow.scheduler.hooks import Hooks
 from yieldflow.scheduler.messages import Message, RequestReceived, StepResolved, Submit, no_reply
 from yieldflow.scheduler.scheduler import Scheduler
@@ -69,9 +70,9 @@ class Driven:
 
     def turn(self, *messages: Message, timers: bool = False) -> None:
         """A turn, and those that follow from it."""
-        self.scheduler.turn(messages, START, until=START if timers else NO_TIMERS)
+        self.scheduler.turn(messages, Reading.same(START), until=None if timers else NO_TIMERS)
         while self.scheduler.has_follow_ups:
-            self.scheduler.turn((), START, until=NO_TIMERS)
+            self.scheduler.turn((), Reading.same(START), until=NO_TIMERS)
 
     def status(self, workflow_id: str) -> str | None:
         record = self.store.record(workflow_id)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.engine import SECOND, Host, Lab
 from yieldflow import Flow, RetryPolicy, activity, wait_for, wait_signal, workflow
-from yieldflow._core.history import Micros
+from yieldflow.clock import Clock, Reading
 from yieldflow.inbox import Inbox
 from yieldflow.scheduler.intake import Intake
 from yieldflow.scheduler.messages import Message, Poll
@@ -95,53 +93,63 @@ def test_an_attempt_that_has_ended_is_not_out_of_time(host: Host) -> None:
 
 # ---------------------------------------------------------------------- the intake
 
+AT = {moment: Reading.same(moment) for moment in range(0, 100, 10)}
+
 
 @pytest.fixture
 def inbox() -> Inbox[Message | None]:
     return Inbox()
 
 
-def ticking(*moments: Micros) -> Iterator[Micros]:
-    yield from moments
+class Ticking(Clock):
+    """Each look finds it ten microseconds later."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def read(self) -> Reading:
+        self._looks += 1
+        return Reading.same(10 * self._looks)
 
 
 def test_timers_wait_for_all_that_was_there(inbox: Inbox[Message | None]) -> None:
     """While messages are left that had come by some moment, none of the timers due by then goes off."""
-    intake = Intake(inbox, ticking(*range(10, 100, 10)).__next__, most=2)
+    intake = Intake(inbox, Ticking(), most=2)
     for _ in range(5):
         inbox.put(Poll())
-    assert intake.take(0) == ([Poll()] * 2, 10, NO_TIMERS, False)
-    assert intake.take(0) == ([Poll()] * 2, 20, NO_TIMERS, False)
-    assert intake.take(0) == ([Poll()], 30, 10, False)
-    assert intake.take(0) == ([], 40, 40, False)
+    assert intake.take(0) == ([Poll()] * 2, AT[10], NO_TIMERS, False)
+    assert intake.take(0) == ([Poll()] * 2, AT[20], NO_TIMERS, False)
+    assert intake.take(0) == ([Poll()], AT[30], AT[10], False)
+    assert intake.take(0) == ([], AT[40], AT[40], False)
 
 
 def test_timers_go_off_in_time_though_messages_come_and_come(inbox: Inbox[Message | None]) -> None:
     """However many come meanwhile, only those are waited for that were there."""
-    intake = Intake(inbox, ticking(*range(10, 1000, 10)).__next__, most=2)
+    intake = Intake(inbox, Ticking(), most=2)
     allowed = []
     for _ in range(20):
         for _ in range(3):
             inbox.put(Poll())
         allowed.append(intake.take(0).until)
-    assert max(allowed) > 50
+    assert max(allowed) > AT[40]
     assert [moment for moment in allowed if moment != NO_TIMERS] == sorted(set(allowed) - {NO_TIMERS})
 
 
 def test_what_comes_while_the_clock_is_read_comes_first(inbox: Inbox[Message | None]) -> None:
     """A message that came right before the clock was read is not overtaken by a timer that was due at that moment."""
 
-    def now() -> Micros:
-        inbox.put(Poll())
-        return 10
+    class Interrupted(Ticking):
+        def read(self) -> Reading:
+            inbox.put(Poll())
+            return super().read()
 
-    intake = Intake(inbox, now)
-    assert intake.take(0) == ([], 10, NO_TIMERS, False)
-    assert intake.take(0) == ([Poll()], 10, 10, False)
+    intake = Intake(inbox, Interrupted())
+    assert intake.take(0) == ([], AT[10], NO_TIMERS, False)
+    assert intake.take(0) == ([Poll()], AT[20], AT[10], False)
 
 
 def test_nothing_is_taken_in_behind_a_stop(inbox: Inbox[Message | None]) -> None:
     """A None ends the messages."""
     for message in (Poll(), None, Poll()):
         inbox.put(message)
-    assert Intake(inbox, lambda: 10).take(0) == ([Poll()], 10, 10, True)
+    assert Intake(inbox, Ticking()).take(0) == ([Poll()], AT[10], AT[10], True)

@@ -206,7 +206,7 @@ def test_a_start_is_not_early_where_the_clock_is_set_back_during_a_recovery(host
     """A workflow that is put on disk during a recovery starts at its time, also where the clock is set back."""
     host.submit(chain("a"), "recovered")
     host.crash()
-    host.scheduler.turn([host.asking(chain("b"), ids=["w"], delay=0)[0]], host.now)
+    host.scheduler.turn([host.asking(chain("b"), ids=["w"], delay=0)[0]], host.reading)
     host.advance(-10)
     assert [label_of(task) for task in host.tasks] == ["a"]
     host.advance(10)

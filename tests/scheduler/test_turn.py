@@ -162,7 +162,7 @@ def test_outcome_of_an_ended_workflow_is_not_for_a_new_one(host: Host, store: Wa
 
 
 def test_clock_that_is_set_back(host: Host) -> None:
-    """If the clock is set back, the workflow's time stands still, and a sleep ends once, at its time."""
+    """If the clock is set back, the workflow's time stands still, and a sleep ends once, when its time has passed."""
 
     @workflow(registry=LAB.registry)
     def times() -> Flow[list[str]]:
@@ -181,12 +181,11 @@ def test_clock_that_is_set_back(host: Host) -> None:
     host.advance(-3600)
     host.settle(host.do("b"))
     host.crash()
-    host.advance(3600)
+    host.advance(9)
     assert host.status("w") == "processing"
-    host.advance(-100)
     host.crash()
-    host.advance(110)
-    assert host.output("w") == ["00:00:00", "00:00:05", "00:00:05", "00:00:15"]
+    host.advance(1)
+    assert host.output("w") == ["00:00:00", "00:00:05", "00:00:05", "00:00:05"]
     assert [step.applied for step in host.store.steps("w")] == [1, 2, 3]
 
 

@@ -1,7 +1,6 @@
 """Checks of repetition: the attempts at activities, and how often a workflow was recovered without getting anywhere.
 
-Time passed is measured by a clock that is never set back and makes every leap forwards: no other clock of the world
-can have shown that more time went by between two moments.
+How long an attempt took is measured by a clock that nobody sets, and that stands still while the machine sleeps.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import NamedTuple, Protocol
 from tests.support.engine import SECOND
 from yieldflow._core.history import Failure, Micros, Outcome, WorkflowStatus
 from yieldflow._core.retry import RetryPolicy
+from yieldflow.clock import Clock
 from yieldflow.store import Checkpoint, Retried
 from yieldflow.workers import Attempt, Key
 
@@ -22,19 +22,6 @@ LIMIT = re.compile(r"(\w*timeout) of ([\d.]+) s")
 FINAL = ("schedule_to_start_timeout", "schedule_to_close_timeout")
 #: The microseconds lost by rounding.
 ROUNDED: Micros = 2
-
-
-class Clock(Protocol):
-    """The world's time, on three clocks."""
-
-    def wall(self) -> Micros:
-        """Return the time of the system's clock."""
-
-    def elapsed(self) -> Micros:
-        """Return the time of a clock that is never set back."""
-
-    def latest(self) -> Micros:
-        """Return the latest time of the system's clock that the engine has seen."""
 
 
 class Raised(NamedTuple):
@@ -50,13 +37,14 @@ class Raised(NamedTuple):
 class Begun:
     """An attempt that a worker has begun in this session."""
 
-    __slots__ = ("attempt", "begun_at", "ended_at", "heard_at", "silence")
+    __slots__ = ("attempt", "begun_at", "delivered_at", "ended_at", "heard_at", "silence")
 
     def __init__(self, attempt: Attempt, at: Micros) -> None:
         self.attempt = attempt
         self.begun_at = self.heard_at = at
-        #: When it ended by itself.
+        #: When it ended by itself, and when that was by the clock that does not stand still.
         self.ended_at: Micros | None = None
+        self.delivered_at: Micros = 0
         #: The longest pause between two heartbeats.
         self.silence: Micros = 0
 
@@ -82,7 +70,7 @@ class Attempts:
 
     def __init__(self, check: Callable[..., None]) -> None:
         self._check = check
-        self.clock: Clock | None = None
+        self.clock = Clock()
         #: The failures raised, by step and attempt.
         self._raised: dict[Key, dict[int, list[Raised]]] = {}
         # In this session:
@@ -91,12 +79,12 @@ class Attempts:
         self.went_back: set[str] = set()
         self._begun: dict[Key, Begun] = {}
         self._running: dict[Key, Attempt] = {}
-        #: The earliest and the latest moment from which the time of all attempts may count, as of the dispatch.
+        #: The earliest and the latest moment from which the time of all attempts may count.
         self._counted: dict[Key, tuple[Attempt, Micros, Micros]] = {}
 
     def elapsed(self) -> Micros:
-        """The world's time, on three clocks."""
-        return 0 if self.clock is None else self.clock.elapsed()
+        """Return the time that has passed while the machine was awake."""
+        return self.clock.monotonic()
 
     def begin_session(self) -> None:
         """Enter the start of another process, which knows of no running attempt."""
@@ -112,13 +100,10 @@ class Attempts:
         """Enter a dispatch. The time before it in which no process may have lived does not count."""
         if attempt.options.schedule_to_close_timeout is None:
             return
-        assert self.clock is not None
-        now, counted = self.clock.wall(), note.counted_from or note.scheduled_at
-        known = max(note.scheduled_at, note.failed_at or 0, note.due_at)
-        earliest = latest = counted + max(0, now - (note.due_at or note.scheduled_at))
-        # It may have waited in the queue while its time went by, or the clock was set back.
-        if attempt.options.max_concurrent is not None or known > (note.due_at or note.scheduled_at):
-            earliest, latest = counted, counted + max(0, self.clock.latest() - (note.due_at or note.scheduled_at))
+        latest = earliest = self.elapsed() - used_up(note)
+        # It may have waited in the queue while its time went by.
+        if attempt.options.max_concurrent is not None:
+            earliest = min(latest, self._began_at - used_up(note))
         self._counted[attempt.key] = attempt, earliest, latest
 
     def begun(self, attempt: Attempt) -> None:
@@ -142,7 +127,7 @@ class Attempts:
         """Enter that an attempt ended by itself."""
         begun = self._begun.get(attempt.key)
         if begun is not None and begun.attempt is attempt:
-            begun.ended_at = self.elapsed()
+            begun.ended_at, begun.delivered_at = self.elapsed(), self.clock.boottime()
         self.ended(attempt)
 
     def ended(self, attempt: Attempt) -> None:
@@ -184,7 +169,7 @@ class Attempts:
         return {
             key[2]: begun.attempt
             for key, begun in self._begun.items()
-            if key[:2] == (workflow_id, run) and begun.ended_at is not None and begun.ended_at < before
+            if key[:2] == (workflow_id, run) and begun.ended_at is not None and begun.delivered_at < before
         }
 
     def check_retried(self, key: Key, note: Open, retried: Retried) -> None:
@@ -202,11 +187,13 @@ class Attempts:
         self._check(shortest <= due_at - at <= longest, key, "waits", due_at - at, "of", shortest, longest)
         if limit is not None:
             _, earliest, latest = self._counted[key]
-            right = said is not None and earliest - ROUNDED <= said <= latest + ROUNDED
-            self._check(right, key, "is counted from", said, "and not", earliest, latest)
-            self._check(due_at < latest + limit * SECOND + ROUNDED, key, "is tried again after all its time")
+            ahead = self.clock.now() - self.elapsed()
+            right = said is not None and earliest - ROUNDED <= said - ahead <= latest + ROUNDED
+            self._check(right, key, "is counted from", said, "and not", earliest + ahead, latest + ahead)
+            in_time = due_at - ahead < latest + limit * SECOND + ROUNDED
+            self._check(in_time, key, "is tried again after all its time")
 
-    def check_given_up(self, key: Key, note: Open, failure: Failure, at: Micros) -> None:
+    def check_given_up(self, key: Key, note: Open, failure: Failure) -> None:
         """Check that no attempt may follow the failed one."""
         raised = self._reason(key, note, failure)
         begun = self._begun.get(key)
@@ -216,7 +203,7 @@ class Attempts:
         if policy.maximum_attempts is not None and note.attempt >= policy.maximum_attempts:
             return
         _, longest = waits(policy, note.attempt, raised.asked)
-        late = limit is not None and at + longest >= self._counted[key][1] + limit * SECOND - ROUNDED
+        late = limit is not None and self.elapsed() + longest >= self._counted[key][1] + limit * SECOND - ROUNDED
         self._check(late, key, "is given up at attempt", note.attempt, "after", failure.summary)
 
     def _reason(self, key: Key, note: Open, failure: Failure) -> Raised:
@@ -248,7 +235,7 @@ class Attempts:
         given = None if begun is None else getattr(begun.attempt.options, limit)
         self._check(given is None or given == seconds, key, failure.message, "and not", given)
         if limit == "schedule_to_close_timeout":
-            self._check_total(key, note, int(seconds * SECOND))
+            self._check_total(key, note, now, int(seconds * SECOND))
         elif limit == "schedule_to_start_timeout":
             passed = now - max(note.ready_at, self._began_at)
             self._check(begun is None and passed >= seconds * SECOND, key, passed, failure.message)
@@ -259,13 +246,17 @@ class Attempts:
             self._check(passed >= seconds * SECOND, key, passed, failure.message)
         return limit in FINAL
 
-    def _check_total(self, key: Key, note: Open, limit: Micros) -> None:
+    def _check_total(self, key: Key, note: Open, now: Micros, limit: Micros) -> None:
         """Check that the time of all attempts has passed."""
-        attempt, earliest, _ = self._counted.get(key, (None, note.counted_from or note.scheduled_at, 0))
-        if attempt is not None and attempt.number != note.attempt:
-            earliest = note.counted_from or note.scheduled_at
-        assert self.clock is not None
-        self._check(self.clock.latest() >= earliest + limit - ROUNDED, key, "is out of time, counted from", earliest)
+        attempt, earliest, _ = self._counted.get(key, (None, 0, 0))
+        if attempt is None or attempt.number != note.attempt:
+            earliest = self._began_at - used_up(note)
+        self._check(now >= earliest + limit - ROUNDED, key, "is out of time, counted from", earliest)
+
+
+def used_up(note: Open) -> Micros:
+    """Return how much of the time of all attempts the earlier ones have used up."""
+    return 0 if note.counted_from is None else note.due_at - note.counted_from
 
 
 def waits(policy: RetryPolicy, attempt: int, asked: float | None) -> tuple[Micros, Micros]:

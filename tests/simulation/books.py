@@ -20,6 +20,7 @@ from yieldflow._core.history import (
     StepKind,
     WorkflowStatus,
 )
+from yieldflow.clock import Clock
 from yieldflow.store import Checkpoint, Parent, Request, RequestKind, Submission
 from yieldflow.workers import Attempt, Key
 
@@ -138,10 +139,10 @@ class StepNote:
     last_failure: Failure | None = None
     #: The start of the time of all attempts, as it is on disk.
     counted_from: Micros | None = None
-    #: When it might begin, by a clock that is never set back,
+    #: When it might begin, by the clock that stands still while the machine sleeps.
     ready_at: Micros = 0
-    #: and when a sleep is due by that.
-    over_at: Micros = 0
+    #: When it was issued, as time passes.
+    issued_at: Micros = 0
     #: The place of the event with which it was cancelled, if its end is still waited for.
     cancelling: int | None = None
 
@@ -186,10 +187,12 @@ class FlowNote:
     outcome: Outcome | None = None
     #: Why it is stalled.
     reason: str | None = None
-    #: When it was terminated, so ended without cleaning up.
+    #: When it was terminated, so ended without cleaning up, as time passes.
     terminated_at: Micros | None = None
-    #: The earliest moment from which it could go on.
+    #: The earliest moment from which it could go on, as time passes.
     since: Micros = 0
+    #: It was not at work when the system's clock was set: from when on a time counts that it waits for is not known.
+    uncertain: bool = False
     #: The turn in which it got its status.
     settled_in: int = 0
     #: The latest run that was asked to end.
@@ -254,8 +257,11 @@ class Books:
         self.last_begun: dict[Key, Attempt] = {}
         self.recoveries = Recoveries(partial(self.check, Promise.RECOVERIES))
         self.attempts = Attempts(partial(self.check, Promise.REASONS))
-        #: The latest time that the engine has seen.
-        self.latest: Micros = 0
+        self.clock = Clock()
+        #: What was waited for when the system's clock was set: the time, and the moment of it, as time passes.
+        self._kept: dict[tuple[str, int, int | str], tuple[Micros, Micros]] = {}
+        #: When it was set: a point in time may have been passed over.
+        self._set_at: Micros = 0
         self.requests: dict[int, Request] = {}
         self.handled: set[int] = set()
         #: Requests that clients left on disk and the engine has not found, each with a count.
@@ -269,7 +275,7 @@ class Books:
         self.acknowledged: set[str] = set()
         #: In this turn the engine cannot know what clients asked.
         self.unreadable = False
-        #: When the sender of a signal heard that it is on disk, by a clock that is never set back.
+        #: When the sender of a signal heard that it is on disk, as time passes.
         self.acknowledged_at: dict[Payload, Micros] = {}
         #: The submissions of each call.
         self.together: list[Sequence[Submission]] = []
@@ -283,9 +289,8 @@ class Books:
         self.ends: dict[Key, list[ChildEnd]] = {}
         #: Ends that no waiter was told of yet.
         self.untold: dict[str, tuple[WorkflowStatus, Outcome | None]] = {}
-        #: The number of the turn, and what the system's clock shows.
+        #: The number of the turn.
         self.turn = 0
-        self.wall: Callable[[], Micros] = lambda: 0
         #: Nothing may be late from this moment on; something went wrong shortly before.
         self.calm_from: Micros = 0
         #: The step that a client who retries or forks has named.
@@ -299,7 +304,49 @@ class Books:
         if not holds:
             raise Violation(promise, " ".join(map(str, what)))
 
-    def check_on_time(self, flow: FlowNote, at: Micros, due_at: Micros, *what: object) -> None:
+    # ------------------------------------------------------------------ time
+
+    def passed(self) -> Micros:
+        """Return the time that has passed, whatever the system's clock shows."""
+        return self.clock.boottime()
+
+    def moment_of(self, id: str, run: int, what: int | str, due_at: Micros) -> Micros:
+        """Return when time will have passed until something is due, by its number or name."""
+        there, moment = self._kept.get((id, run, what), (None, 0))
+        return moment if there == due_at else due_at - self.clock.now() + self.passed()
+
+    def begin_session(self) -> None:
+        """Enter the start of another process, which goes by the system's clock for all that it finds."""
+        self._kept.clear()
+        for flow in self.flows.values():
+            flow.uncertain = False
+
+    def clock_is_set(self, is_live: Callable[[str], bool]) -> None:
+        """Enter, right before, that the system's clock is set: what a process saw begin lasts no longer and no less."""
+        self._set_at = self.passed()
+        for id, flow in self.flows.items():
+            if not is_live(id) or flow.status is not Status.PROCESSING:
+                flow.uncertain = True
+                continue
+            waits: dict[int | str, Micros | None] = {
+                number: step.due_at
+                for number, step in flow.steps.items()
+                if step.is_open and step.name != "sleep_until"
+            }
+            waits["deadline"] = flow.row.deadline_at
+            moments = {
+                (id, flow.run, what): (due_at, self.moment_of(id, flow.run, what, due_at))
+                for what, due_at in waits.items()
+                if due_at
+            }
+            self._kept.update(moments)
+
+    def check_in_time(self, promise: Promise, flow: FlowNote, moment: Micros, *what: object) -> None:
+        """Check that something does not come before it is due."""
+        self.check(promise, flow.uncertain or self.passed() >= moment, *what, "at", self.passed(), "not", moment)
+
+    def check_on_time(self, flow: FlowNote, moment: Micros, *what: object) -> None:
         """Check that something came when due, or as soon as its workflow could go on and nothing went wrong."""
-        latest = max(due_at, flow.since, self.calm_from)
-        self.check(Promise.PUNCTUAL, at <= latest, *what, "at", at, "not at", latest)
+        latest = max(moment, flow.since, self.calm_from, self._set_at)
+        on_time = flow.uncertain or self.passed() <= latest
+        self.check(Promise.PUNCTUAL, on_time, *what, "at", self.passed(), "not at", latest)

@@ -82,7 +82,7 @@ def lost_timer(patch: pytest.MonkeyPatch) -> None:
     """Only the first goes off of several timers due at once."""
     due = Timers.due
 
-    def first(self: Timers, now: Micros) -> list[Timer]:
+    def first(self: Timers, now: Micros) -> list[tuple[Micros, Timer]]:
         return due(self, now)[:1]
 
     patch.setattr(Timers, "due", first)
@@ -259,8 +259,8 @@ def delay_ignored(patch: pytest.MonkeyPatch) -> None:
         found = arrivals(self)
         return found._replace(workflows=[(workflow_id, None) for workflow_id, _ in found.workflows])
 
-    def hasty(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros) -> Micros | None:
-        return rests_until(workflow, replace(record, starts_at=None), now)
+    def hasty(state: SchedulerState, workflow: TrackedWorkflow, record: WorkflowRecord) -> Micros | None:
+        return rests_until(state, workflow, replace(record, starts_at=None))
 
     patch.setattr(MemoryStore, "arrivals", prompt)
     patch.setattr(residency, "_rests_until", hasty)
@@ -407,7 +407,7 @@ def timers_overtake_clients(patch: pytest.MonkeyPatch) -> None:
     poll = Scheduler._poll
 
     def rarely(self: Scheduler, turn: Turn) -> StorageError | None:
-        return poll(self, turn) if turn.now >= self._next_poll else None
+        return poll(self, turn) if turn.monotonic >= self._next_poll else None
 
     patch.setattr(Scheduler, "_poll", rarely)
 

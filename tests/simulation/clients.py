@@ -49,7 +49,7 @@ class ClientsWorld(Protocol):
     def send(self, message: Message) -> None:
         """Put something into the scheduler's inbox."""
 
-    def wall(self) -> Micros:
+    def now(self) -> Micros:
         """Return the time of the system's clock."""
 
     def note(self, *what: object) -> None:
@@ -123,14 +123,14 @@ class Clients:
     def _submission(self, workflow_id: str, call: Call) -> Submission:
         world, flow = self._world, self._flows[workflow_id]
         code = world.code.late if flow.late else world.code.program
-        new = submission(code(flow.program), workflow_id, world.wall(), call.delay)
+        new = submission(code(flow.program), workflow_id, world.now(), call.delay)
         if workflow_id not in self._steady:
             # In the real world too, an id used again after a deletion draws a new seed.
             new = new._replace(seed=blake2b(f"{workflow_id} {self._calls}".encode(), digest_size=SEED_LENGTH).digest())
         if call.timeout is not None and workflow_id == call.workflow:
             new = new._replace(deadline_at=(new.starts_at or new.created_at) + int(call.timeout * SECOND))
         if call.name and workflow_id == call.workflow:
-            new = new._replace(signals=[Signal(1, call.name, self._payload(call), world.wall())])
+            new = new._replace(signals=[Signal(1, call.name, self._payload(call), world.now())])
         return new
 
     def _payload(self, call: Call) -> Payload:
@@ -147,7 +147,7 @@ class Clients:
         name = call.name or None
         if call.kind == "terminate":
             self.terminated.add(call.workflow)
-        request = Request(call.workflow, RequestKind(call.kind), world.wall(), name, payload)
+        request = Request(call.workflow, RequestKind(call.kind), world.now(), name, payload)
         world.ledger.calls(request)
         if call.outside:
             self._heard(call, self._try(lambda: world.store.ask([request])), payload)
@@ -265,7 +265,7 @@ class Clients:
         world, answer = self._world, "yes"
         try:
             if purges(call):
-                purge(world.store.purgeable(*purge_bounds(call.value % 3, None, world.wall())), world.store.delete)
+                purge(world.store.purgeable(*purge_bounds(call.value % 3, None, world.now())), world.store.delete)
             else:
                 world.store.delete([call.workflow])
         except YieldflowError as error:
@@ -301,7 +301,7 @@ class ClientGateway:
 
     def now(self) -> Micros:
         """Return the present."""
-        return self._world.wall()
+        return self._world.now()
 
     def nudge(self) -> None:
         """Do nothing: the world wakes the owner."""

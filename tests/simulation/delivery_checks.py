@@ -39,7 +39,7 @@ def check_pause(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
     allowed = checkpoint.status is not None
     books.check(Promise.PAUSED, allowed or not goes_on, checkpoint.workflow_id, "goes on, and is", flow.status)
     if goes_on:
-        flow.since = checkpoint.at
+        flow.since = books.passed()
 
 
 # ---------------------------------------------------------------------- requests
@@ -108,8 +108,9 @@ def check_cancel(books: Books, flow: FlowNote, id: str, event: CancelRequested) 
     given = None if deadline is None else (deadline - (row.starts_at or row.created_at)) / SECOND
     books.check(Promise.DEADLINES, given == event.timeout, id, "had", given, "s, not", event.timeout)
     assert deadline is not None
-    books.check(Promise.DEADLINES, event.at >= deadline, id, "is out of time at", event.at, "not", deadline)
-    books.check_on_time(flow, event.at, deadline, id, "is out of time")
+    moment = books.moment_of(id, flow.run, "deadline", deadline)
+    books.check_in_time(Promise.DEADLINES, flow, moment, id, "is out of time")
+    books.check_on_time(flow, moment, id, "is out of time")
 
 
 def check_end(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
@@ -123,7 +124,7 @@ def check_end(books: Books, flow: FlowNote, checkpoint: Checkpoint) -> None:
     caused = flow.cancelled or (at_once and _has_cause(books, flow, id, reason))
     books.check(Promise.CANCELS, caused, id, "ends as cancelled:", reason)
     if reason == TERMINATED:
-        flow.terminated_at = checkpoint.at
+        flow.terminated_at = books.passed()
 
 
 def _has_cause(books: Books, flow: FlowNote, id: str, reason: str | None) -> bool:

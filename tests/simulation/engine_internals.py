@@ -13,6 +13,7 @@ from typing import Any
 
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
+from yieldflow.clock import Reading
 from yieldflow.scheduler import residency
 from yieldflow.scheduler.scheduler import POLL_INTERVAL, Scheduler
 from yieldflow.scheduler.storage_backoff import LONGEST_PAUSE
@@ -36,18 +37,19 @@ def read_backlog_by(scheduler: Scheduler, page: int) -> None:
     scheduler._state.admission.backlog.page = page
 
 
-def next_turn_at(scheduler: Scheduler, has_arrivals: bool) -> Micros:
-    """Return when the scheduler wants its next turn.
+def next_turn_in(scheduler: Scheduler, now: Reading, has_arrivals: bool) -> Micros:
+    """Return how long it is until the scheduler wants its next turn.
 
     Args:
         scheduler: The session's.
+        now: The time.
         has_arrivals: Whether a client wrote something to the store. Polls that would find nothing are left out.
     """
     state = scheduler._state
-    due = scheduler.next_timer
+    due_in = scheduler.timer_due_in(now)
     if has_arrivals:
-        due = min(due, scheduler._next_poll)
-    return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
+        due_in = min(due_in, scheduler._next_poll - now.monotonic)
+    return min(due_in, state.storage_backoff.until - now.monotonic) if state.waits_to_go_on else due_in
 
 
 def is_disk_left_alone(scheduler: Scheduler, now: Micros) -> bool:
@@ -55,10 +57,10 @@ def is_disk_left_alone(scheduler: Scheduler, now: Micros) -> bool:
     return now < scheduler._state.storage_backoff.until
 
 
-def evict_idle(scheduler: Scheduler, now: Micros) -> None:
+def evict_idle(scheduler: Scheduler, now: Reading) -> None:
     """Drop all generators from memory that may be dropped, as if they had been idle for long."""
     before, residency.IDLE = residency.IDLE, 0
-    scheduler._state.next_look = now
+    scheduler._state.next_look = now.monotonic
     try:
         scheduler._finish(Turn(now))
     finally:
@@ -74,6 +76,7 @@ def kept_by(scheduler: Scheduler) -> dict[str, object]:
         "in the queue": state.unclaimed,
         "held back by max_concurrent": state.limiter._by_name,
         "timers": state.timers._live,
+        "limits of attempts": state.limits._live,
     }
     return {name: found for name, found in kept.items() if found}
 

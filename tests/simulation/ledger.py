@@ -63,7 +63,7 @@ class Ledger(Books):
     def created(self, new: Submission) -> None:
         """Enter a new workflow."""
         self.check(Promise.SUBMISSIONS, new.workflow_id not in self.flows, new.workflow_id, "was put on disk twice")
-        flow = self.flows[new.workflow_id] = FlowNote(RowNote.of(new), since=self.wall() + NOTICED)
+        flow = self.flows[new.workflow_id] = FlowNote(RowNote.of(new), since=self.passed() + NOTICED)
         for signal in new.signals:
             delivery_checks.keep_signal(self, flow, new.workflow_id, signal)
         self.changed.add(new.workflow_id)
@@ -82,8 +82,8 @@ class Ledger(Books):
             self.check(Promise.ORDER, step.number == len(flow.steps), id, "issues step", step.number)
             note = StepNote(step.kind, step.name, step.turn, step.due_at or 0)
             note.input, note.source, note.scheduled_at = step.input, step.source, checkpoint.at
-            note.ready_at = self.attempts.elapsed()
-            note.over_at = note.ready_at + note.due_at - checkpoint.at
+            note.ready_at, note.issued_at = self.attempts.elapsed(), self.passed()
+            liveness_checks.check_length(self, checkpoint, step)
             flow.steps[step.number] = note
         # The scheduler keeps this beside a checkpoint and does not say to which event it belongs.
         for number in getattr(checkpoint, "cancelling", ()):
@@ -130,7 +130,7 @@ class Ledger(Books):
             delivery_checks.check_cancel(self, flow, id, event)
         if not isinstance(event, StepEnded):
             return
-        liveness_checks.check_not_overdue(self, flow, id, event.at)
+        liveness_checks.check_not_overdue(self, flow, id)
         note = flow.steps.get(event.step)
         self.check(
             Promise.ONCE, note is not None and note.applied is None and note.dropped is None, id, "step", event.step
@@ -141,8 +141,9 @@ class Ledger(Books):
         )
         self._check_outcome(flow, id, note, event)
         if note.kind is StepKind.SLEEP:
-            liveness_checks.check_sleep(self, flow, id, note, event)
-            liveness_checks.check_not_overtaken(self, flow, id, note.over_at, _entered_by(checkpoint))
+            liveness_checks.check_sleep(self, flow, id, event.step, note)
+            moment = self.moment_of(id, flow.run, event.step, note.due_at)
+            liveness_checks.check_not_overtaken(self, flow, id, moment, _entered_by(checkpoint))
         elif note.kind is StepKind.CHILD:
             delivery_checks.check_child_outcome(self, flow, id, note, event)
         elif note.kind is not StepKind.ACTIVITY:
@@ -172,7 +173,7 @@ class Ledger(Books):
             made = self.effects.get((id, flow.run, event.step), {}).get(event.attempt, ())
             self.check(Promise.EFFECTS, event.outcome in made, id, "step", event.step, "was never done")
         elif note.outcome is None:
-            self.attempts.check_given_up((id, flow.run, event.step), note, event.outcome, event.at)
+            self.attempts.check_given_up((id, flow.run, event.step), note, event.outcome)
 
     def _retry(self, flow: FlowNote, id: str, retried: Retried) -> None:
         note, number = flow.steps[retried.step], retried.following.number
@@ -204,10 +205,10 @@ class Ledger(Books):
             flow.status, flow.outcome, flow.reason = status, checkpoint.outcome, checkpoint.reason
             flow.settled_in = self.turn
         if status is Status.PROCESSING:
-            flow.since = checkpoint.at
+            flow.since = self.passed()
         if checkpoint.recovery_attempts:
             # It waited until others had proved harmless.
-            flow.since = self.wall()
+            flow.since = self.passed()
         if status is not None and status.ended:
             self.untold[id] = status, checkpoint.outcome
             delivery_checks.check_end(self, flow, checkpoint)
@@ -242,12 +243,12 @@ class Ledger(Books):
         note = flow.steps.get(step) if flow is not None and flow.run == run else None
         there = note is not None and note.name == attempt.definition.name
         self.check(Promise.COMMITTED_FIRST, there or attempt.cancelled, attempt)
-        if note is not None and not attempt.cancelled:
+        if flow is not None and note is not None and not attempt.cancelled:
             policy = attempt.options.retry
             most = policy.maximum_attempts if policy is not None else 1
             self.check(Promise.ATTEMPTS, most is None or attempt.number <= most, attempt, "of", most)
-            # It may have waited in line while the clock was set back.
-            self.check(Promise.IN_TIME, self.latest >= note.due_at, attempt, "is made before", note.due_at)
+            moment = self.moment_of(id, run, step, note.due_at)
+            self.check_in_time(Promise.IN_TIME, flow, moment, attempt, "is made")
 
     def dispatched(self, attempt: Attempt) -> None:
         """Enter a dispatch."""
@@ -313,7 +314,7 @@ class Ledger(Books):
     def acknowledge_signal(self, sent: Sent, outside: bool) -> None:
         """Check that a signal is on disk as its sender hears so; `outside` means that only the request must be."""
         self.sent.append(sent)
-        self.acknowledged_at[sent.payload] = self.attempts.elapsed()
+        self.acknowledged_at[sent.payload] = self.passed()
         if not outside:
             count = self.kept[sent.workflow_id, sent.payload]
             self.check(

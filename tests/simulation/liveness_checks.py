@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from yieldflow._core.history import Micros, Started, StepEnded, StepKind
-from yieldflow.store import RequestKind
+from tests.support.engine import CODEC
+from yieldflow._core.history import Micros, Started, Step, StepKind, in_micros
+from yieldflow.store import Checkpoint, RequestKind
 from yieldflow.workers import Attempt
 
 from .books import UNREGISTERED, Books, FlowNote, Status, StepNote
@@ -18,29 +19,42 @@ FOREVER: Micros = 2**63 - 1
 
 def check_start(books: Books, flow: FlowNote, id: str, event: Started) -> None:
     """Check that a workflow starts when its submitter said, or at once."""
-    starts_at = flow.row.starts_at or 0
+    starts_at = flow.row.starts_at
     if flow.run == 1:
-        books.check(Promise.IN_TIME, event.at >= starts_at, id, "starts at", event.at, "not", starts_at)
-        books.check_on_time(flow, event.at, starts_at, id, "starts")
+        moment = 0 if starts_at is None else books.moment_of(id, 1, "start", starts_at)
+        books.check_in_time(Promise.IN_TIME, flow, moment, id, "starts")
+        books.check_on_time(flow, moment, id, "starts")
 
 
-def check_sleep(books: Books, flow: FlowNote, id: str, note: StepNote, event: StepEnded) -> None:
+def check_length(books: Books, checkpoint: Checkpoint, step: Step) -> None:
+    """Check that a sleep is as long as it was told, from the time of what led to it."""
+    if step.name == "sleep":
+        began_at, given = checkpoint.events[step.turn - checkpoint.place].at, CODEC.decode(step.input)
+        assert isinstance(given, dict)
+        right = step.due_at == began_at + in_micros(given["seconds"])
+        books.check(Promise.PUNCTUAL, right, checkpoint.workflow_id, step, "begins at", began_at)
+
+
+def check_sleep(books: Books, flow: FlowNote, id: str, number: int, note: StepNote) -> None:
     """Check that a sleep ends when its time is over."""
-    books.check(Promise.IN_TIME, event.at >= note.due_at, id, "sleep", event.step, "ends at", event.at)
-    books.check_on_time(flow, event.at, max(note.due_at, note.scheduled_at), id, "sleep", event.step, "ends")
+    moment = books.moment_of(id, flow.run, number, note.due_at)
+    books.check_in_time(Promise.IN_TIME, flow, moment, id, "sleep", number, "ends")
+    books.check_on_time(flow, max(moment, note.issued_at), id, "sleep", number, "ends")
 
 
-def check_not_overtaken(books: Books, flow: FlowNote, id: str, due_at: Micros, entered: Set[int]) -> None:
+def check_not_overtaken(books: Books, flow: FlowNote, id: str, moment: Micros, entered: Set[int]) -> None:
     """Check that a time limit or a sleep which ends leaves no outcome and no signal behind that came before it.
 
     Args:
         books: The books.
         flow: The workflow.
         id: Its id.
-        due_at: When it was due, by the clock that is never set back.
+        moment: When it was due, as time passes.
         entered: The steps of which the same checkpoint enters an outcome otherwise.
     """
-    for step, attempt in books.attempts.on_their_way(id, flow.run, due_at).items():
+    if flow.uncertain:
+        return
+    for step, attempt in books.attempts.on_their_way(id, flow.run, moment).items():
         note = flow.steps.get(step)
         is_awaited = note is not None and not note.ended and note.attempt == attempt.number and step not in entered
         overtaken = is_awaited and not attempt.cancelled and id not in books.attempts.went_back
@@ -51,7 +65,7 @@ def check_not_overtaken(books: Books, flow: FlowNote, id: str, due_at: Micros, e
     for request in [*books.left.elements(), *books.requests.values()]:
         if request.workflow_id == id and request.kind is RequestKind.SIGNAL and request.name in waiting:
             came_at = books.acknowledged_at.get(request.payload or "")
-            overtaken = came_at is not None and came_at < due_at and request.number not in books.handled
+            overtaken = came_at is not None and came_at < moment and request.number not in books.handled
             books.check(Promise.OVERTAKEN, not overtaken, request, "came before", id, "was out of time")
 
 
@@ -63,21 +77,26 @@ def check_dispatched(books: Books, attempt: Attempt) -> None:
         return
     rests = flow.status in PAUSED and flow.settled_in < books.turn
     books.check(Promise.PAUSED, not rests, attempt, "is handed over, and its workflow is", flow.status)
-    books.check_on_time(flow, books.wall(), max(note.due_at, note.scheduled_at), attempt, "is handed over")
+    moment = books.moment_of(*attempt.key, note.due_at) if note.due_at else 0
+    books.check_on_time(flow, max(moment, note.issued_at), attempt, "is handed over")
 
 
-def check_not_overdue(books: Books, flow: FlowNote, id: str, at: Micros) -> None:
+def check_not_overdue(books: Books, flow: FlowNote, id: str) -> None:
     """Check that a workflow does not go on after it should have been asked to end."""
-    due = ends_by(books, flow)
+    due = ends_by(books, flow, id)
     if due is not None:
-        books.check_on_time(flow, at, due, id, "goes on, and was to be asked to end")
+        books.check_on_time(flow, due, id, "goes on, and was to be asked to end")
 
 
-def ends_by(books: Books, flow: FlowNote) -> Micros | None:
+def ends_by(books: Books, flow: FlowNote, id: str) -> Micros | None:
     """Return when a workflow must be asked to end, by its deadline or its parent; None if never or if it was."""
-    if flow.cancelled or (flow.row.deadline_at is None and flow.row.parent is None):
+    deadline = flow.row.deadline_at
+    if flow.cancelled or (deadline is None and flow.row.parent is None):
         return None
-    moments = flow.row.deadline_at, orphaned_at(books, flow)
+    moments = (
+        None if deadline is None else books.moment_of(id, flow.run, "deadline", deadline),
+        orphaned_at(books, flow),
+    )
     return min((moment for moment in moments if moment is not None), default=None)
 
 

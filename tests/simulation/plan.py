@@ -35,7 +35,8 @@ class Dice:
 
 #: Faults at a commit, and those between two turns.
 AT_COMMIT = ["crash before", "crash during", "crash after", "disk full", "I/O error", "locked", "refused value"]
-BETWEEN = ["crash between", "stop", "evict", "clock forward", "clock back", "deploy", "code missing", "failing reads"]
+BETWEEN = ["crash between", "stop", "evict", "deploy", "code missing", "failing reads"]
+BETWEEN += ["clock forward", "clock back", "machine sleeps"]
 #: Faults at a client's write to the store.
 AT_CLIENTS = ["client fails", "client dies"]
 FAULTS = [*AT_COMMIT, *BETWEEN, *AT_CLIENTS]
@@ -168,8 +169,8 @@ def plan_of(seed: int) -> Plan:
         forgetful=random.random() < 0.2,
         registered_at=random.choice([0.0, _moment(random)]),
         visits=random.choice([0, 0, 1, 4]),
-        batch=random.choice([512, 512, 1, 2]),
-        sluggish=random.choice([0, 0, 0, 30]),
+        batch=random.choice([512, 1, 1, 2]),
+        sluggish=random.choice([0, 0, 60]),
     )
     return _with_family(random, plan) if random.random() < 0.1 else plan
 

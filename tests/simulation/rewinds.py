@@ -166,7 +166,7 @@ def _go_back(ledger: Ledger, goal: Rewind) -> None:
     flow.applied = len(flow.events)
     flow.signals = signals_before(flow, place)
     flow.status, flow.outcome, flow.reason, flow.terminated_at = Status.PROCESSING, None, None, None
-    flow.goes_on(ledger.wall())
+    flow.goes_on(ledger.passed())
     row = flow.row
     row.finished_at, row.deadline_at, row.recovery_attempts = None, None, 0
     row.started_at = row.started_at if place > 0 else None
@@ -249,7 +249,7 @@ def enter_fork(ledger: Ledger, source: str, run: int, place: int, new: Submissio
         # It may receive once more what the source did.
         ledger.effects[id, run, number] = dict(ledger.effects.get((source, run, number), {}))
     copy.signals = signals_before(flow, place)
-    copy.goes_on(ledger.wall())
+    copy.goes_on(ledger.passed())
     ledger.forked_at[id] = place
     # The source is looked at too: it is as it was.
     ledger.changed |= {id, source}

@@ -43,8 +43,8 @@ class WorkersWorld(Protocol):
     def send(self, message: Message) -> None:
         """Put something into the scheduler's inbox."""
 
-    def wall(self) -> Micros:
-        """Return the time of the system's clock."""
+    def monotonic(self) -> Micros:
+        """Return the time that has passed while the machine was awake."""
 
     def wants(self, attempt: Attempt) -> bool:
         """Return whether an attempt is to begin."""
@@ -122,7 +122,7 @@ class SimulatedWorkers:
         world.ledger.begins(attempt)
         world.ledger.drawn(attempt)
         world.note("begin", attempt)
-        attempt.begun_at = world.wall()
+        attempt.begun_at = world.monotonic()
         made = self._made[attempt.key, attempt.number] = self._made.get((attempt.key, attempt.number), 0) + 1
         key = (*attempt.key, attempt.number, made)
         ending = self._ending(attempt)
@@ -165,7 +165,7 @@ class SimulatedWorkers:
         """Send a heartbeat each second, as `Session.beat` does."""
         if self.gone or attempt not in self.running:
             return
-        attempt.beat = (CODEC.encode([attempt.number, count]), self._world.wall())
+        attempt.beat = (CODEC.encode([attempt.number, count]), self._world.monotonic())
         self._world.ledger.attempts.beats(attempt)
         if not attempt.watched:
             attempt.watched = True

@@ -15,6 +15,7 @@ from itertools import count
 from tests.support.engine import CODEC, SECOND, START, Crash
 from yieldflow import StorageError
 from yieldflow._core.history import Micros
+from yieldflow.clock import Clock
 from yieldflow.inbox import Inbox
 from yieldflow.scheduler.intake import Intake
 from yieldflow.scheduler.messages import Ended, Message, Registered
@@ -31,12 +32,11 @@ from .disk_checks import End, check_end, compare_all, compare_changed, steady_fl
 from .engine_internals import (
     LONGEST_PAUSE,
     NEVER,
-    POLL_INTERVAL,
     evict_idle,
     is_disk_left_alone,
     is_recovering,
     kept_by,
-    next_turn_at,
+    next_turn_in,
     phase_errors,
     places_in_memory,
     read_backlog_by,
@@ -70,7 +70,7 @@ HELD_UP = [0.2, 1, 3, 9]
 PATIENT = 1_000_000
 
 
-class World:
+class World(Clock):
     """One simulation.
 
     Args:
@@ -82,16 +82,14 @@ class World:
         self.plan = plan
         self.dice = Dice(plan.seed)
         self.ledger = Ledger()
-        self.ledger.trace, self.ledger.wall = self.note, self.wall
-        self.ledger.attempts.clock = self
+        self.ledger.trace, self.ledger.clock, self.ledger.attempts.clock = self.note, self, self
         self.disk = make(self.ledger)
         self.clients = Clients(self, plan.flows, steady_flows(plan))
         self.trace: list[tuple[object, ...]] = []
-        #: Time that has passed, and the error of the system's clock.
+        #: Time that has passed, while the machine was awake and while it slept, and the error of the system's clock.
         self.time: Micros = 0
+        self.asleep: Micros = 0
         self.offset: Micros = 0
-        #: The sum of all leaps forwards.
-        self._leaps: Micros = 0
         self.turns = 0
         self.code = BEFORE
         self._recoveries = plan.recoveries
@@ -118,17 +116,17 @@ class World:
         """The disk as clients see it."""
         return self.disk
 
-    def wall(self) -> Micros:
+    def now(self) -> Micros:
         """Return the time of the system's clock."""
-        return START + self.time + self.offset
+        return START + self.time + self.asleep + self.offset
 
-    def elapsed(self) -> Micros:
-        """Return the time of a clock that makes every leap forwards, and none back."""
-        return self.time + self._leaps
+    def monotonic(self) -> Micros:
+        """Return the time that has passed while the machine was awake."""
+        return self.time
 
-    def latest(self) -> Micros:
-        """Return the latest time that the engine has seen."""
-        return self.ledger.latest
+    def boottime(self) -> Micros:
+        """Return the time that has passed."""
+        return self.time + self.asleep
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Schedule something."""
@@ -154,10 +152,11 @@ class World:
 
     def _start(self) -> None:
         self.workers = SimulatedWorkers(self, self.plan.workers)
+        self.ledger.begin_session()
         self.ledger.attempts.begin_session()
         self.ledger.recoveries.begin_session(self._recoveries)
         self._inbox: Inbox[Message | None] = Inbox()
-        self._intake = Intake(self._inbox, self.wall, self.plan.batch)
+        self._intake = Intake(self._inbox, self, self.plan.batch)
         self.registry = self.code.deployed(self._registered)
         self.registry.subscribe(lambda name: self.send(Registered(name)))
         self.scheduler = Scheduler(
@@ -170,7 +169,7 @@ class World:
         )
         self._sessions.append(self.scheduler)
         read_backlog_by(self.scheduler, PAGES[self.plan.seed % len(PAGES)])
-        self.scheduler.recover(self.wall())
+        self.scheduler.recover(self.read())
 
     def _register(self) -> None:
         """Import the module that defines the missing workflow."""
@@ -263,7 +262,7 @@ class World:
 
     def _disturb(self) -> None:
         """Allow delays for a while, since something goes wrong."""
-        self.ledger.calm_from = self.wall() + RECOVERY
+        self.ledger.calm_from = self.boottime() + RECOVERY
 
     def _unended(self) -> list[str]:
         ids = {*self.ledger.flows, *(flow.id for flow in self.plan.flows)}
@@ -309,14 +308,14 @@ class World:
                 what = self.crash
 
     def _due(self) -> Micros:
-        return next_turn_at(self.scheduler, has_arrivals=self.disk.unseen)
+        due_in = next_turn_in(self.scheduler, self.read(), has_arrivals=self.disk.unseen)
+        return NEVER if due_in > NEVER // 2 else self.time + due_in
 
     def _pass_time(self) -> None:
         """Advance the clock to the next event, and run the event."""
         due = self._due()
         moment = self.time if self._inbox else NEVER
-        if due < NEVER:
-            moment = min(moment, due - START - self.offset)
+        moment = min(moment, due)
         if self._events:
             moment = min(moment, self._events[0][0])
         self.time = max(self.time, moment)
@@ -332,8 +331,7 @@ class World:
         if self.turns > TURNS:
             raise Violation(Promise.ENDS, f"{TURNS} turns, and {self._unended()} still wait")
         batch = self._intake.take(0)
-        self.ledger.latest = max(self.ledger.latest, self.wall())
-        self.ledger.unreadable = bool(self.disk.failing_looks) or is_disk_left_alone(self.scheduler, self.wall())
+        self.ledger.unreadable = bool(self.disk.failing_looks) or is_disk_left_alone(self.scheduler, self.time)
         self.ledger.turn, failed = self.turns, self.disk.tried - self.disk.committed
         unreadable = self.disk.failing_loads or self.disk.failing_looks
         try:
@@ -373,17 +371,24 @@ class World:
         elif fault.kind == "evict":
             self._evict()
         elif fault.kind == "clock forward":
-            self.offset += 10**fault.size * SECOND
-            self._leaps += 10**fault.size * SECOND
+            self._set_clock(10**fault.size)
+        elif fault.kind == "machine sleeps":
+            self.asleep += 10 ** min(fault.size, 3) * SECOND
+            self._disturb()
         elif fault.kind == "clock back":
-            self.offset -= 10 ** min(fault.size, 3) * SECOND
+            self._set_clock(-(10 ** min(fault.size, 3)))
         elif not self.disk.healed:
             self.disk.failing_loads += fault.size
             self.disk.failing_looks += fault.size // 2
-        if fault.kind in ("clock forward", "clock back"):
-            self._disturb()
-            # At its next poll the engine sees the new time.
-            self.after(POLL_INTERVAL / SECOND, lambda: None)
+
+    def _set_clock(self, seconds: int) -> None:
+        """Set the system's clock forward, or back."""
+        # What the owner has not looked at yet it finds by the new time.
+        self._guarded(self._turn)
+        self.ledger.clock_is_set(lambda workflow_id: self.scheduler.live(workflow_id) is not None)
+        self.offset += seconds * SECOND
+        # It looks many times a second.
+        self._guarded(self._turn)
 
     def _hold_up(self) -> None:
         """Let time pass without a turn, as where a workflow blocks, or another program has locked the file."""
@@ -397,7 +402,7 @@ class World:
 
     def _evict(self) -> None:
         failed = self.disk.tried - self.disk.committed
-        evict_idle(self.scheduler, self.wall())
+        evict_idle(self.scheduler, self.read())
         if self.disk.tried - self.disk.committed > failed:
             self._disturb()
 

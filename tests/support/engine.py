@@ -16,6 +16,7 @@ from tests.support.files import new_store
 from yieldflow import ActivityInvocation, Registry, StorageError, WorkflowInvocation, WorkflowStatus, activity
 from yieldflow._core.errors import RefusedValueError
 from yieldflow._core.history import Failure, Micros, Outcome
+from yieldflow.clock import Reading
 from yieldflow.codec import codec_named
 from yieldflow.filter import EVERYTHING, Filter
 from yieldflow.scheduler.messages import Ended, HeartbeatReceived, Message, Registered, RequestReceived, Submit
@@ -299,7 +300,7 @@ class Host:
         self.max_workers = max_workers
         self.max_recovery_attempts = max_recovery_attempts
         self.max_live = max_live
-        self.now = START
+        self._now = self._passed = self._awake = START
         #: Ends and stalls that were told.
         self.told: list[Ended] = []
         #: Called at the moment that something leaves the scheduler.
@@ -307,6 +308,33 @@ class Host:
         self.on_told: Callable[[Ended], None] = lambda ended: None
         self._sessions: list[Scheduler] = []
         self.start()
+
+    # ------------------------------------------------------------------ time
+
+    @property
+    def now(self) -> Micros:
+        """The time of the system's clock. To add to it lets time pass; to take from it sets the clock back."""
+        return self._now
+
+    @now.setter
+    def now(self, now: Micros) -> None:
+        self._passed += max(0, now - self._now)
+        self._awake += max(0, now - self._now)
+        self._now = now
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the system's clock forward, or back, while no time passes."""
+        self._now += int(seconds * SECOND)
+
+    def sleep_machine(self, seconds: float) -> None:
+        """Let the machine sleep."""
+        self._now += int(seconds * SECOND)
+        self._passed += int(seconds * SECOND)
+
+    @property
+    def reading(self) -> Reading:
+        """What all clocks show."""
+        return Reading(self._now, self._awake, self._passed)
 
     # ------------------------------------------------------------------ sessions
 
@@ -323,7 +351,7 @@ class Host:
             limits=Limits(self.max_workers, self.max_recovery_attempts, self.max_live),
         )
         self._sessions.append(self.scheduler)
-        self.scheduler.recover(self.now)
+        self.scheduler.recover(self.reading)
 
     def crash(self, registry: Registry | None = None) -> None:
         """The process dies and is started again, perhaps with other code."""
@@ -354,13 +382,13 @@ class Host:
 
     def turn(self, *inbox: Message) -> None:
         """One turn."""
-        self.scheduler.turn(inbox, self.now)
+        self.scheduler.turn(inbox, self.reading)
 
     def settle(self, *inbox: Message) -> None:
         """Turns until nothing more is due at this moment."""
         self.turn(*inbox)
         for _ in range(1000):
-            if self.scheduler.next_due() > self.now:
+            if self.scheduler.due_in(self.reading) > 0:
                 return
             self.turn()
         raise AssertionError("the scheduler asks for turns without end")
@@ -423,13 +451,13 @@ class Host:
         assert self.scheduler.wants(attempt), f"nobody waits for {attempt} any more"
         # It is handed over before it is begun.
         self.now += 1
-        attempt.begun_at = self.now
+        attempt.begun_at = self.reading.monotonic
         self.desk.begun.append(attempt)
         return attempt
 
     def beat(self, attempt: Attempt, details: object = None) -> None:
         """A worker's heartbeat, as `Session.beat` passes it on, and the turns that follow."""
-        attempt.beat = (CODEC.encode(details), self.now)
+        attempt.beat = (CODEC.encode(details), self.reading.monotonic)
         if not attempt.watched:
             attempt.watched = True
             self.settle(HeartbeatReceived(attempt))

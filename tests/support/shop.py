@@ -27,6 +27,7 @@ from yieldflow import (
     workflow,
 )
 from yieldflow._core.history import Micros
+from yieldflow.clock import Clock as SystemClock
 from yieldflow.testing.plugin import Clock
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
@@ -178,9 +179,48 @@ def failed(orchestrator: Orchestrator, invocation: Any, error: type[BaseExceptio
     return handle
 
 
-def told_the_time(orchestrator: Orchestrator, now: Callable[[], Micros]) -> Orchestrator:
+class Moved(SystemClock):
+    """The clocks of this machine, of which a test says that more time has passed, or that one was set."""
+
+    def __init__(self) -> None:
+        #: So much more time has passed,
+        self.passed: Micros = 0
+        #: and by so much the system's clock was set forward.
+        self.set: Micros = 0
+
+    def now(self) -> Micros:
+        return super().now() + self.passed + self.set
+
+    def monotonic(self) -> Micros:
+        return super().monotonic() + self.passed
+
+    def boottime(self) -> Micros:
+        return super().boottime() + self.passed
+
+
+class Told(SystemClock):
+    """Clocks that show what a test says, all the same.
+
+    Args:
+        moment: Returns it.
+    """
+
+    def __init__(self, moment: Callable[[], Micros]) -> None:
+        self._moment = moment
+
+    def now(self) -> Micros:
+        return self._moment()
+
+    def monotonic(self) -> Micros:
+        return self._moment()
+
+    def boottime(self) -> Micros:
+        return self._moment()
+
+
+def told_the_time(orchestrator: Orchestrator, clock: SystemClock) -> Orchestrator:
     """The same, not started yet, with another clock."""
-    orchestrator._gateway.settings = replace(orchestrator._gateway.settings, clock=now)
+    orchestrator._gateway.settings = replace(orchestrator._gateway.settings, clock=clock)
     return orchestrator
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.simulation.breakages import BREAKAGES, dispatch_before_commit
 from tests.simulation.breakages_elsewhere import BREAKAGES_ELSEWHERE, BREAKAGES_OF_FILE
+from tests.simulation.breakages_of_clocks import BREAKAGES_OF_CLOCKS
 from tests.simulation.breakages_of_lifecycle import BREAKAGES_OF_LIFECYCLE
 from tests.simulation.deployed_code import OPTIONS
 from tests.simulation.found_plans import FOUND
@@ -32,7 +33,7 @@ FIRST = 7_000_000
 
 
 #: The breakages that are found on the store in memory.
-EVERY_BREAKAGE = [*BREAKAGES, *BREAKAGES_ELSEWHERE, *BREAKAGES_OF_LIFECYCLE]
+EVERY_BREAKAGE = [*BREAKAGES, *BREAKAGES_ELSEWHERE, *BREAKAGES_OF_CLOCKS, *BREAKAGES_OF_LIFECYCLE]
 
 #: All that clients call,
 CALLS = {

@@ -150,7 +150,9 @@ class SleepUntil(Command[None]):
 
 
 def sleep(duration: float | timedelta) -> Command[None]:
-    """Wait, durably: the time runs on while no process does.
+    """Wait, durably: the time runs on while no process does, and while the machine sleeps.
+
+    A process that saw the sleep begin ends it once that time has passed, however the system's clock is set meanwhile.
 
     Args:
         duration: Seconds, or a `timedelta`; 0 or more, at most a hundred years.

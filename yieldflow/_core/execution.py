@@ -144,7 +144,7 @@ class Execution(Steps):
         self._later = ()
         #: Generators that became branches in this turn: until they are driven nothing shows it on them.
         self._taken: set[Body] | None = None
-        self._now = 0
+        self._now = self._at = 0
         self._next_step = 0
         self._draws = 0
         #: What `patched` said.
@@ -212,6 +212,7 @@ class Execution(Steps):
         before = driven.get(thread)
         driven[thread] = self
         try:
+            self._at = event.at
             if event.at > self._now:
                 self._now = event.at
             self._enter(event)

@@ -34,7 +34,7 @@ _tuple = tuple.__new__
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_codec", "_conflict", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
+    __slots__ = ("_at", "_codec", "_conflict", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
 
     #: How many events were applied.
     applied: int
@@ -47,7 +47,9 @@ class Steps(Tree):
     _codec: Codec
     _conflict: Callable[[Workflow[..., Any]], DuplicateDefinitionError | None]
     _history: History
+    #: What `now()` gives, and the time of the event that is being applied, which may be earlier: see `Execution.apply`.
     _now: Micros
+    _at: Micros
     _next_step: int
 
     # ------------------------------------------------------------------ commands that are steps
@@ -70,7 +72,7 @@ class Steps(Tree):
 
     def _begin_sleep(self, command: Sleep, parent: Node, slot: int, yielder: Yielder) -> Node:
         payload = self._codec.encode({"seconds": command.seconds})
-        step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._now + command.micros, None)
+        step = self._issue(StepKind.SLEEP, "sleep", payload, yielder, self._at + command.micros, None)
         return self._wait_for(step, command, parent, slot)
 
     def _begin_sleep_until(self, command: SleepUntil, parent: Node, slot: int, yielder: Yielder) -> Node:

@@ -33,7 +33,7 @@ from .reference import fields
 #: The floors, ground first: the packages, and the modules beside them. Each imports only from floors below its own.
 FLOORS = [
     {"_core", "inbox", "log"},
-    {"codec", "filter", "workflow_logger"},
+    {"clock", "codec", "filter", "workflow_logger"},
     {"store"},
     {"history_checks"},
     {"sqlite", "workers"},

@@ -202,7 +202,7 @@ class Gateway:
 
     def now(self) -> Micros:
         """Read the clock."""
-        return self.settings.clock()
+        return self.settings.clock.now()
 
     def unattended(self) -> str | None:
         """Return a sentence saying that no orchestrator is started on the file; None if one is."""

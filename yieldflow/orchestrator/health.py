@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .._core.history import to_datetime
+from ..clock import Clock
 from ..scheduler.storage_backoff import Trouble
 from ..workers import AttemptInfo, Hold, Occupant
 
@@ -110,11 +111,12 @@ def describe_trouble(trouble: Trouble, waiting: int) -> StorageTrouble:
     return StorageTrouble(error, to_datetime(since), to_datetime(latest), failures, writable, waiting)
 
 
-def describe_occupants(occupants: Iterable[Occupant]) -> tuple[RunningAttempt, ...]:
+def describe_occupants(occupants: Iterable[Occupant], clock: Clock) -> tuple[RunningAttempt, ...]:
     """Describe the attempts that hold a worker, those first that began first."""
+    ahead = clock.now() - clock.monotonic()
     described = []
     for occupant in occupants:
         attempt = occupant.attempt
-        since = None if attempt.begun_at is None else to_datetime(attempt.begun_at)
+        since = None if attempt.begun_at is None else to_datetime(attempt.begun_at + ahead)
         described.append(RunningAttempt(attempt.info, attempt.worker, since, occupant.hold))
     return tuple(sorted(described, key=lambda each: (each.since is None, each.since)))

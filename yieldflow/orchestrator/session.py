@@ -46,7 +46,7 @@ class Session:
     def __init__(self, store: SqliteStore, settings: Settings, watches: Watches, ending: Ending) -> None:
         self._store = store
         self._registry = settings.registry
-        self._now = settings.clock
+        self._clock = settings.clock
         self.ending = ending
         self._ownership = Ownership(store.path, settings.codec_name)
         self._inbox: Inbox[Message | None] = Inbox()
@@ -62,7 +62,7 @@ class Session:
             limits=Limits(settings.max_workers, settings.max_recovery_attempts, settings.max_live),
             tracing=self._tracing,
         )
-        self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._now)
+        self._loop = Loop(self._scheduler, self._inbox, watches.wake_all, self._clock)
         self._registrations = 0
 
     def open(self, steps_back: ExitStack) -> None:
@@ -82,7 +82,7 @@ class Session:
         steps_back.callback(self._ownership.release)
         self._ownership.acquire()
         self._store.guard(self._ownership.lock)
-        self._scheduler.recover(self._now())
+        self._scheduler.recover(self._clock.read())
         steps_back.callback(self._loop.stop)
         steps_back.callback(self._loop.stop)
         steps_back.callback(self.workers.close)
@@ -104,7 +104,7 @@ class Session:
             # Its outcome would reach nobody.
             return False
         # Set before the question, so that a scheduler that gives the attempt up afterwards sees that it runs.
-        attempt.begun_at = self._now()
+        attempt.begun_at = self._clock.monotonic()
         if not self._scheduler.wants(attempt):
             return False
         if self._tracing is not None:
@@ -113,7 +113,7 @@ class Session:
 
     def beat(self, attempt: Attempt, details: Payload) -> None:
         """Record an attempt's heartbeat."""
-        attempt.beat = (details, self._now())
+        attempt.beat = (details, self._clock.monotonic())
         if not attempt.watched:
             attempt.watched = True
             self._inbox.put(HeartbeatReceived(attempt))
@@ -169,7 +169,7 @@ class Session:
     def health(self) -> Health:
         """Report the load and the troubles."""
         in_flight, waiting = self._scheduler.load
-        attempts = describe_occupants(self.workers.occupants())
+        attempts = describe_occupants(self.workers.occupants(), self._clock)
         trouble, held_up = self._scheduler.trouble
         storage = None if trouble is None else describe_trouble(trouble, held_up)
         owner = self._ownership.owner()
@@ -189,9 +189,9 @@ class Session:
         return self._loop.on_thread
 
     @property
-    def next_timer(self) -> Micros:
-        """The time of the next thing that happens by itself; a time that never comes, if there is none."""
-        return self._scheduler.next_timer
+    def timer_due_in(self) -> Micros:
+        """The time until the next thing happens by itself; one that is never over, if there is none."""
+        return self._scheduler.timer_due_in(self._clock.read())
 
     def submit(self, submissions: Sequence[Submission]) -> None:
         """Put workflows on disk, all or none, and let them start.

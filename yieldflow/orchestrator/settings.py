@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._core.commands import show
 from .._core.errors import DatabaseOpenError
-from .._core.history import Codec, Micros
+from .._core.history import Codec
 from .._core.options import ASYNC, PROCESS, THREAD
 from .._core.registry import Registry, default_registry
 from .._core.retry import check_count
+from ..clock import Clock
 from ..codec import codec_named
-from ..scheduler.loop import clock
 from ..tracing import Tracer
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Settings:
     given_processes: int | None = None
     tracer: Tracer | None = None
     # For tests.
-    #: Returns the present time.
-    clock: Callable[[], Micros] = clock
+    #: Tells the time.
+    clock: Clock = Clock()  # noqa: RUF009  # immutable
     #: Keeps the workflows in place of the file.
     given_store: Any = None
 

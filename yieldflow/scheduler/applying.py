@@ -85,7 +85,7 @@ def _apply_one(
     except BaseException as error:  # whatever it is, it is one workflow's
         _stall_at(state, workflow, event if keep else None, error, turn, change)
         return False
-    live.touched = turn.now
+    live.touched = turn.monotonic
     if not change.events:
         change.place = live.execution.applied - 1
         change.events = (event,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-from .._core.commands import show_seconds
+from .._core.commands import SleepUntil, show_seconds
 from .._core.definitions import ActivityInvocation
 from .._core.errors import ActivityTimeoutError
 from .._core.history import Failure, Micros, Step, StepKind, WorkflowStatus, in_micros, seed_at
@@ -62,7 +62,8 @@ def dispatch(
             else:
                 state.timers.set(Timer(due_at, workflow.id, live.info.run, step.number))
         elif step.kind is StepKind.SLEEP:
-            state.timers.set(Timer(step.due_at or 0, workflow.id, live.info.run, step.number))
+            is_point = isinstance(command, SleepUntil)
+            state.timers.set(Timer(step.due_at or 0, workflow.id, live.info.run, step.number, is_point))
 
 
 def _is_in_flight(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, leaf: Leaf, turn: Turn) -> bool:
@@ -73,7 +74,7 @@ def _is_in_flight(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWo
     if is_stale(attempt, live, leaf):
         abandon(state, workflow, attempt, turn, timed_out=False)
         return False
-    arm_timeout(state, attempt, turn.now)
+    arm_timeout(state, attempt, turn.monotonic)
     return True
 
 
@@ -83,7 +84,7 @@ def begin_attempt(
     """Begin the attempt that an activity is at."""
     live = workflow.live
     assert live is not None
-    step, now = leaf.step, turn.now
+    step, now = leaf.step, turn.monotonic
     key = (workflow.id, live.info.run, step.number)
     attempt = Attempt(key, 1, command.definition, step.input, command.options, live.seed, step.turn)
     attempt.issued = step
@@ -101,23 +102,24 @@ def begin_attempt(
     if options.timed:
         attempt.dispatched_at = now
         if options.schedule_to_close_timeout is not None:
-            attempt.deadline_at = _counted_from(there, now) + in_micros(options.schedule_to_close_timeout)
+            attempt.deadline_at = now - _used_up(there) + in_micros(options.schedule_to_close_timeout)
         arm_timeout(state, attempt, now)
     limit = options.max_concurrent
     if limit is None or not state.hooks.limits_concurrency or state.limiter.enter(attempt, limit):
         turn.attempts.append(attempt)
 
 
-def _counted_from(there: OpenAttempt | None, now: Micros) -> Micros:
-    """Return from when on the time of all attempts is counted, for an attempt that begins now.
+def _used_up(there: OpenAttempt | None) -> Micros:
+    """Return how much of the time of all attempts is used up, for an attempt that begins now.
 
     Nobody knows how long no orchestrator was started, or the workflow suspended, since it was due. So that does not
     count. That an hour without a process makes no retry fail is worth more than the time for which an attempt was under
     way that was lost with the process.
     """
     if there is None or there.counted_from is None:
-        return now
-    return there.counted_from + max(0, now - there.known_until)
+        return 0
+    known_until = there.known_until if there.due_at is None else there.due_at
+    return max(0, known_until - there.counted_from)
 
 
 # ---------------------------------------------------------------------- it is watched
@@ -129,14 +131,14 @@ def arm_timeout(state: SchedulerState, attempt: Attempt, now: Micros) -> None:
     if attempt.watched:
         moments.append(attempt.written_at + HEARTBEAT_INTERVAL)
     if moments:
-        state.timers.set(Timer(min(moments), *attempt.key))
+        state.limits.set(Timer(min(moments), *attempt.key))
 
 
 def check_timeouts(state: SchedulerState, attempt: Attempt, turn: Turn) -> Completed | None:
     """Return the end of an attempt that is out of time; else set its timer anew, unless it has ended."""
     if attempt.ended:
         return None
-    now, waits = turn.now, attempt.begun_at is None
+    now, waits = turn.monotonic, attempt.begun_at is None
     for moment, message, is_final in limits_of(attempt, now):
         if moment <= now and not (waits and _was_begun(state, attempt)):
             name, options = attempt.definition.name, attempt.options
@@ -156,7 +158,7 @@ def _was_begun(state: SchedulerState, attempt: Attempt) -> bool:
 
 def record_heartbeat(attempt: Attempt, turn: Turn) -> None:
     """Have the latest details of an attempt be written; where there are none, it says itself when there are."""
-    if attempt.written_at <= turn.now < attempt.written_at + HEARTBEAT_INTERVAL:
+    if turn.monotonic < attempt.written_at + HEARTBEAT_INTERVAL:
         return
     if attempt.beat is attempt.written:
         attempt.watched = False
@@ -165,7 +167,7 @@ def record_heartbeat(attempt: Attempt, turn: Turn) -> None:
             return
         attempt.watched = True
     workflow_id, run, step = attempt.key
-    attempt.written, attempt.written_at = attempt.beat, turn.now
+    attempt.written, attempt.written_at = attempt.beat, turn.monotonic
     if attempt.written is not None:
         change = turn.change(workflow_id, run)
         change.heartbeats = extended(change.heartbeats, [(step, attempt.written[0])])
@@ -177,11 +179,11 @@ def record_long_running(state: SchedulerState, turn: Turn) -> None:
         for workflow in state.workflows.by_phase[phase].values():
             for attempt in workflow.in_flight.values():
                 begun_at = attempt.begun_at
-                if begun_at is not None and not attempt.begin_recorded and begun_at + LONG <= turn.now:
+                if begun_at is not None and not attempt.begin_recorded and begun_at + LONG <= turn.monotonic:
                     attempt.begin_recorded = True
                     workflow_id, run, step = attempt.key
                     change = turn.change(workflow_id, run)
-                    change.begun = extended(change.begun, [(step, begun_at, attempt.worker or "")])
+                    change.begun = extended(change.begun, [(step, turn.time_of(begun_at), attempt.worker or "")])
 
 
 def limits_of(attempt: Attempt, now: Micros) -> Iterator[tuple[Micros, str, bool]]:
@@ -222,8 +224,6 @@ def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Complete
     if attempt.begun_at is None:
         # No worker has taken it out.
         state.unclaimed.pop(attempt.key, None)
-    if attempt.options.timed or attempt.watched:
-        state.timers.forget(*attempt.key)
 
 
 def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
@@ -231,6 +231,8 @@ def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -
     in_flight, key = workflow.in_flight, attempt.key
     if in_flight.get(key) is attempt:
         del in_flight[key]
+        if attempt.options.timed or attempt.watched:
+            state.limits.forget(*key)
         state.in_flight -= 1
         if not in_flight and workflow.phase is Phase.DRAINING:
             state.release(workflow)
@@ -307,11 +309,12 @@ def decide_retry(workflow: TrackedWorkflow, completed: Completed, turn: Turn, ch
     delay = next_delay(options.retry, attempt.number, completed.retry_after, jitter(attempt))
     if delay is None:
         return False
-    due_at = turn.now + in_micros(delay)
-    if attempt.deadline_at is not None and due_at >= attempt.deadline_at:
-        return False
+    due_at, counted_from = turn.now + in_micros(delay), None
+    if attempt.deadline_at is not None:
+        if turn.monotonic + in_micros(delay) >= attempt.deadline_at:
+            return False
+        counted_from = turn.time_of(attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0))
     details = attempt.details if attempt.beat is None else attempt.beat[0]
-    counted_from = attempt.deadline_at and attempt.deadline_at - in_micros(options.schedule_to_close_timeout or 0)
     following = OpenAttempt(attempt.number + 1, due_at, details, due_at, counted_from)
     change.retried = extended(change.retried, [Retried(step, failure, turn.now, following)])
     if workflow.on_trial:

@@ -156,7 +156,7 @@ def _settle_status(
             state.drop(workflow)
             state.release(workflow)
         else:
-            state.forget_timers(workflow, live)
+            state.forget_timers(live)
         return
     ended.append(Ended(change.workflow_id, status, change.outcome, change.reason))
     if status is WorkflowStatus.STALLED:
@@ -271,7 +271,7 @@ def _refused(state: SchedulerState, unit: Unit, error: Exception, turn: Turn) ->
 
 def _stall_alone(state: SchedulerState, unit: Change, error: Exception, turn: Turn) -> None:
     """Stall the workflow whose change the store refuses, by a commit of its own."""
-    alone, workflow = Turn(turn.now), unit.workflow
+    alone, workflow = Turn(turn.reading), unit.workflow
     if workflow is not None and workflow.live is not None:
         info = workflow.live.info
         _drop(state, workflow, unit)
@@ -325,7 +325,7 @@ def _has_taken_id(state: SchedulerState, change: Change) -> bool:
 
 def _failed(state: SchedulerState, units: list[Unit], error: StorageError, turn: Turn) -> None:
     """Drop what is in memory, which is wrong since the disk failed; it is loaded again when the disk works."""
-    state.storage_backoff.failed(error, turn.now)
+    state.storage_backoff.failed(error, turn.reading)
     for unit in units:
         for change in changes_of([unit]):
             _undo(state, change)

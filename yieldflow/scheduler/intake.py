@@ -8,10 +8,10 @@ outcome's place among the messages says as much as its time would.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .._core.history import Micros
+from ..clock import Clock, Reading
 from ..inbox import Inbox
 from .messages import Message
 from .timers import NO_TIMERS
@@ -26,9 +26,9 @@ class Batch(NamedTuple):
     #: In the order in which they came.
     messages: Sequence[Message]
     #: The time.
-    now: Micros
+    now: Reading
     #: Timers that were due by then may go off.
-    until: Micros
+    until: Reading
     #: True where the scheduler is to stop after these.
     is_last: bool
 
@@ -38,22 +38,22 @@ class Intake:
 
     Args:
         inbox: What others put in. A None means: stop after what stands before it.
-        now: What tells the time.
+        clock: What tells the time.
         most: So many messages are taken at once, at most.
     """
 
-    def __init__(self, inbox: Inbox[Message | None], now: Callable[[], Micros], most: int = BATCH) -> None:
+    def __init__(self, inbox: Inbox[Message | None], clock: Clock, most: int = BATCH) -> None:
         self._inbox = inbox
-        self._now = now
+        self._clock = clock
         self._most = most
         #: So many messages are to be taken in before the timers go off that were due by this moment.
         self._ahead = 0
-        self._moment: Micros = NO_TIMERS
+        self._moment = NO_TIMERS
 
     def take(self, timeout: float) -> Batch:
         """Take what is there; if there is nothing, wait for something, for ``timeout`` seconds at most."""
         taken = self._inbox.take(timeout, self._most)
-        now = self._now()
+        now = self._clock.read()
         if self._ahead:
             self._ahead = max(self._ahead - len(taken), 0)
         else:
@@ -61,6 +61,4 @@ class Intake:
             self._moment, self._ahead = now, len(self._inbox)
         end = taken.index(None) if None in taken else len(taken)
         messages: list[Any] = taken[:end]
-        # The clock may have been set back since.
-        until = NO_TIMERS if self._ahead else min(self._moment, now)
-        return Batch(messages, now, until, end < len(taken))
+        return Batch(messages, now, NO_TIMERS if self._ahead else self._moment, end < len(taken))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from .._core.context import WorkflowInfo
@@ -22,6 +22,7 @@ from ..history_checks import checked
 from ..log import logger
 from ..store import Loaded, OpenAttempt, Parent, Submission, WorkflowRecord
 from .hooks import DEFAULT, LONG_HISTORY, Hooks
+from .timers import DEADLINE
 
 #: The history of a workflow that has just begun.
 NO_HISTORY = History()
@@ -78,6 +79,13 @@ class LiveWorkflow:
         if self.signals is None:
             self.signals = SignalQueue()
         return self.signals
+
+    def waits(self) -> Iterator[tuple[int, Micros | None]]:
+        """Yield what it waits for until some time: the step, or `DEADLINE`, and that time."""
+        yield DEADLINE, self.deadline_at
+        for number, leaf in self.execution.open.items():
+            there = self.open_attempts.get(number)
+            yield number, leaf.step.due_at if there is None else there.due_at
 
     def limit(self, deadline_at: Micros | None, begins_at: Micros) -> None:
         """Note when its time runs out, and from when on it was counted."""

@@ -10,6 +10,7 @@ from typing import NoReturn, cast
 
 from .._core.errors import DatabaseLostError, StorageError, YieldflowError
 from .._core.history import Micros
+from ..clock import Clock
 from ..codec.safe_repr import error_line
 from ..inbox import Inbox
 from ..log import TOO_LONG, logger, stack_of, waits_for_caller
@@ -23,11 +24,6 @@ from .scheduler import POLL_INTERVAL, Scheduler
 HELD_UP: Micros = 50_000
 #: and so, perhaps, were the threads that pass on what ended elsewhere: they are given so many seconds.
 GRACE = 0.01
-
-
-def clock() -> Micros:
-    """The present, by the system's clock."""
-    return time.time_ns() // 1000
 
 
 class _ParentsStore:
@@ -61,7 +57,7 @@ class Loop:
         scheduler: What is run.
         inbox: The only way in. A None in it means: stop after what stands before it.
         ended: Called once when the thread has ended, by a stop or by itself.
-        now: What tells the time.
+        clock: What tells the time.
     """
 
     def __init__(
@@ -69,13 +65,13 @@ class Loop:
         scheduler: Scheduler,
         inbox: Inbox[Message | None],
         ended: Callable[[], None],
-        now: Callable[[], Micros] = clock,
+        clock: Clock,
     ) -> None:
         self._scheduler = scheduler
         self._inbox = inbox
         self._ended = ended
-        self._now = now
-        self._intake = Intake(inbox, now)
+        self._clock = clock
+        self._intake = Intake(inbox, clock)
         self._over = threading.Event()
         #: Why it ended by itself: the file is lost, or there is a defect.
         self.failure: str | None = None
@@ -156,11 +152,10 @@ class Loop:
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
-        now = self._now()
-        if self._scheduler.next_timer < now - HELD_UP and not len(self._inbox):
+        now = self._clock.read()
+        if self._scheduler.timer_due_in(now) < -HELD_UP and not len(self._inbox):
             time.sleep(GRACE)
-        # Never longer than to the next poll, also if the clock is set back while this is reckoned.
-        left = min(self._scheduler.next_due() - now, POLL_INTERVAL)
+        left = min(self._scheduler.due_in(now), POLL_INTERVAL)
         messages, now, until, is_last = self._intake.take(left / 1e6)
         self._scheduler.turn(messages, now, until=until)
         return not is_last

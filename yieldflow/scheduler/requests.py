@@ -74,7 +74,7 @@ def _refuse(state: SchedulerState, message: RequestReceived, error: YieldflowErr
     """Tell the caller, or the log, that a request is not carried out; one that nobody waits for is tried again."""
     request = message.request
     if message.reply is no_reply and isinstance(error, StorageError) and not isinstance(error, DamagedRowError):
-        state.storage_backoff.failed(error, turn.now, reading=True)
+        state.storage_backoff.failed(error, turn.reading, reading=True)
         state.follow_ups.append(message)
         return
     turn.replies.append((message.reply, error))
@@ -242,7 +242,7 @@ def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, t
         change.recovery_attempts = 0
     elif brief.status is WorkflowStatus.PROCESSING and brief.wake_at is not None:
         return
-    starts_later = not brief.started and brief.starts_at is not None and brief.starts_at > turn.now
+    starts_later = not brief.started and state.starts_later(brief.workflow_id, brief.starts_at)
     change.wake_at = brief.starts_at if starts_later else None
     change.wakes = (brief.workflow_id,)
 

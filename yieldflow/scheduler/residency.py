@@ -93,7 +93,7 @@ def load_pending(state: SchedulerState, turn: Turn) -> None:
             _load(state, workflow, turn)
     except StorageError as error:
         # Those that are left stay in their phase.
-        state.storage_backoff.failed(error, turn.now, reading=True)
+        state.storage_backoff.failed(error, turn.reading, reading=True)
 
 
 def _admit(state: SchedulerState, turn: Turn) -> None:
@@ -106,11 +106,11 @@ def _admit(state: SchedulerState, turn: Turn) -> None:
         return
     _read_backlog(state)
     admission = state.admission
-    admitted = admission.admit(turn.now)
+    admitted = admission.admit(turn.monotonic)
     try:
         _mark(state, [workflow for workflow in admitted if not admission.is_spent(workflow)])
     except StorageError as error:
-        state.storage_backoff.failed(error, turn.now)
+        state.storage_backoff.failed(error, turn.reading)
         for workflow in admitted:
             admission.postpone(workflow)
     else:
@@ -168,7 +168,7 @@ def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, tur
         admission.passed(workflow)
     if loaded.orphan_of is not None and not workflow.requests:
         workflow.requests.append(cancel_orphan(state.codec, workflow.id, loaded.orphan_of, turn.now))
-    until = _rests_until(workflow, record, turn.now)
+    until = _rests_until(state, workflow, record)
     if until is not None:
         _leave_at_rest(state, workflow, record, until, turn)
         return
@@ -188,8 +188,9 @@ def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, tur
         stall(state, workflow, info, stall_reason(error), turn, before=before)
     else:
         workflow.live = live
-        live.touched = turn.now
+        live.touched = turn.monotonic
         state.workflows.move(workflow, Phase.LIVE)
+        state.timers.wakes(info.workflow_id, info.run, live.waits())
         _resume(state, workflow, live, loaded, children, turn)
         _pass_on_requests(state, workflow)
 
@@ -201,7 +202,7 @@ def _suspect_late(state: SchedulerState, workflow: TrackedWorkflow, recovery_att
     state.admission.add(workflow)
 
 
-def _rests_until(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros) -> Micros | None:
+def _rests_until(state: SchedulerState, workflow: TrackedWorkflow, record: WorkflowRecord) -> Micros | None:
     """Return until when a workflow needs no memory; None where it does."""
     if record.status.ended:
         return FOREVER
@@ -210,7 +211,7 @@ def _rests_until(workflow: TrackedWorkflow, record: WorkflowRecord, now: Micros)
         cancelled = any(waiting.request.kind is RequestKind.CANCEL for waiting in workflow.requests)
         # To be cancelled it has to be in memory.
         return None if begun and cancelled else FOREVER
-    if not begun and record.run == 1 and record.starts_at is not None and record.starts_at > now:
+    if not begun and record.run == 1 and state.starts_later(record.id, record.starts_at):
         return record.starts_at
     return None
 
@@ -350,9 +351,9 @@ def set_deadline(state: SchedulerState, live: LiveWorkflow) -> None:
 
 def let_rest(state: SchedulerState, turn: Turn) -> None:
     """Note until when workflows rest, and choose those that leave: from time to time, or while memory is wanted."""
-    is_due = turn.now >= state.next_look
+    is_due = turn.monotonic >= state.next_look
     if is_due:
-        state.next_look = turn.now + LOOK_INTERVAL
+        state.next_look = turn.monotonic + LOOK_INTERVAL
         _note_rest(state, turn)
     if is_due or len(state.workflows.live) + len(turn.created) > state.max_live:
         _choose_leaving(state, turn)
@@ -361,7 +362,7 @@ def let_rest(state: SchedulerState, turn: Turn) -> None:
 def _note_rest(state: SchedulerState, turn: Turn) -> None:
     """Have the rows of workflows that have waited for a while say until when: no session loads them before."""
     active = state.workflows.active
-    due = list(islice(takewhile(lambda each: each[1] + REST <= turn.now, active.items()), LOOKS))
+    due = list(islice(takewhile(lambda each: each[1] + REST <= turn.monotonic, active.items()), LOOKS))
     expecting = state.expecting if due else ()
     for workflow_id, _ in due:
         if workflow_id in expecting or turn.changed(workflow_id) is not None:
@@ -372,7 +373,7 @@ def _note_rest(state: SchedulerState, turn: Turn) -> None:
         live = None if workflow is None else workflow.live
         if workflow is None or live is None:
             continue
-        if live.touched + REST > turn.now:
+        if live.touched + REST > turn.monotonic:
             active[workflow_id] = live.touched
             continue
         until = _may_rest_until(workflow, turn)
@@ -402,15 +403,15 @@ def _choose_leaving(state: SchedulerState, turn: Turn) -> None:
     for workflow in live.values():
         placed_at, touched = (0, 0) if workflow.live is None else (workflow.live.placed_at, workflow.live.touched)
         is_wanted = excess > len(turn.leaving)
-        if looks <= 0 or may_stay <= 0 or not (is_wanted or placed_at + IDLE <= turn.now):
+        if looks <= 0 or may_stay <= 0 or not (is_wanted or placed_at + IDLE <= turn.monotonic):
             break
         looks -= 1
-        if touched > placed_at and (is_wanted or touched + IDLE > turn.now):
+        if touched > placed_at and (is_wanted or touched + IDLE > turn.monotonic):
             behind.append((workflow, touched))
         elif workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             may_stay -= 1
             # It is looked at again once as much time has passed.
-            behind.append((workflow, turn.now))
+            behind.append((workflow, turn.monotonic))
     for workflow, placed_at in behind:
         state.workflows.postpone(workflow, placed_at)
 
@@ -421,7 +422,7 @@ def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_leas
     if live is None:
         return False
     worth = max(live.execution.next_step - FEW_STEPS, 0) * PER_STEP
-    if live.touched + worth > turn.now:
+    if live.touched + worth > turn.monotonic or state.timers.keeps(workflow.id, live.info.run, live.waits()):
         return False
     until = _may_rest_until(workflow, turn)
     if until is None or until <= turn.now + max(worth, at_least):

@@ -16,10 +16,12 @@ scheduler knows at all, and in which phases they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 
 from .._core.errors import DamagedRowError, StorageError
 from .._core.history import Codec, Failure, Micros, StepEnded, WorkflowStatus
 from .._core.registry import Registry
+from ..clock import Reading
 from ..store import Store
 from ..tracing import Tracing
 from ..workers import Attempt, Completed, Workers
@@ -115,15 +117,16 @@ class Scheduler:
 
     # ------------------------------------------------------------------ the verbs
 
-    def recover(self, now: Micros) -> None:
+    def recover(self, now: Reading) -> None:
         """Learn of every workflow that is at work or due; the next turns load them.
 
         Raises:
             StorageError: The store cannot be read.
         """
-        find_unfinished(self._state, now)
+        self._state.timers.look(now)
+        find_unfinished(self._state, now.now)
 
-    def turn(self, inbox: Iterable[Message], now: Micros, *, until: Micros | None = None) -> None:
+    def turn(self, inbox: Iterable[Message], now: Reading, *, until: Reading | None = None) -> None:
         """Take in what has arrived by ``now``, commit, dispatch.
 
         Args:
@@ -132,15 +135,13 @@ class Scheduler:
             until: Timers go off that were due by then, ``now`` if left out: see `Intake`.
         """
         state, turn = self._state, Turn(now)
-        if now < state.latest:
-            # The clock was set back: what was due soon is not to wait until that time comes again.
-            self._next_poll = self._next_long_running = state.storage_backoff.until = state.next_look = now
-        state.latest = now
+        state.timers.look(now)
+        state.latest = now.monotonic
         until = now if until is None else until
         # What a client wrote before a timer was due comes before that.
-        if now >= self._next_poll or self.next_timer <= until:
+        if now.monotonic >= self._next_poll or self.timer_due_in(until) <= 0:
             self._poll(turn)
-        if state.waits_to_go_on and now >= state.storage_backoff.until:
+        if state.waits_to_go_on and now.monotonic >= state.storage_backoff.until:
             load_pending(state, turn)
             follow_ups, state.follow_ups = state.follow_ups, []
             for message in follow_ups:
@@ -150,10 +151,10 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        if state.timers.next_due <= until:
+        if self.timer_due_in(until) <= 0:
             self._go_off(until, turn)
-        if now >= self._next_long_running:
-            self._next_long_running = now + LONG_RUNNING_INTERVAL
+        if now.monotonic >= self._next_long_running:
+            self._next_long_running = now.monotonic + LONG_RUNNING_INTERVAL
             self._look_around(turn)
         self._finish(turn)
 
@@ -163,7 +164,7 @@ class Scheduler:
         if state.in_flight:
             record_long_running(state, turn)
         if state.hooks.warns_of_waits:
-            state.standstill.look(state.unclaimed, state.workers)
+            state.standstill.look(state.unclaimed, state.workers, turn.time_of)
             state.untaken_signals.look(state.store, turn.now)
 
     def _finish(self, turn: Turn) -> None:
@@ -187,16 +188,17 @@ class Scheduler:
         for reply, error in turn.replies:
             reply(error)
 
-    def next_due(self) -> Micros:
-        """When the next turn is due if nothing arrives."""
+    def due_in(self, now: Reading) -> Micros:
+        """The time until the next turn is due, if nothing arrives; less than 0 where it should have been."""
         state = self._state
-        due = min(self._next_poll, self.next_timer)
-        return min(due, state.storage_backoff.until) if state.waits_to_go_on else due
+        due_in = min(self._next_poll - now.monotonic, self.timer_due_in(now))
+        return min(due_in, state.storage_backoff.until - now.monotonic) if state.waits_to_go_on else due_in
 
-    @property
-    def next_timer(self) -> Micros:
-        """When the next timer is due; without any, a time that does not come. Any thread may ask."""
-        return min(self._state.timers.next_due, self._state.wakeups.next_page)
+    def timer_due_in(self, now: Reading) -> Micros:
+        """The time until the next timer is due; without any, one that is never over. Any thread may ask."""
+        state = self._state
+        durable = min(state.timers.next_due, state.wakeups.next_page)
+        return min(durable - now.boottime, state.limits.next_due - now.monotonic)
 
     @property
     def has_follow_ups(self) -> bool:
@@ -263,16 +265,17 @@ class Scheduler:
     def _poll(self, turn: Turn) -> StorageError | None:
         """Find what clients wrote, and what is due next on disk; or what went wrong."""
         state = self._state
-        self._next_poll = turn.now + POLL_INTERVAL
+        self._next_poll = turn.monotonic + POLL_INTERVAL
         try:
             # First, since it may be asked again: arrivals are told of once. Those that were held back come before.
             if not self._held_back:
-                state.wakeups.read_ahead(state.store, turn.now, len(state.workflows.loading))
+                state.wakeups.read_ahead(state.store, len(state.workflows.loading))
             arrivals = state.store.arrivals()
         except StorageError as error:
-            state.storage_backoff.failed(error, turn.now, reading=True)
+            state.storage_backoff.failed(error, turn.reading, reading=True)
             self._next_poll = state.storage_backoff.until
-            state.wakeups.next_page = max(state.wakeups.next_page, self._next_poll)
+            pause = self._next_poll - turn.monotonic
+            state.wakeups.next_page = max(state.wakeups.next_page, turn.reading.boottime + pause)
             return error
         if not state.waits_to_go_on:
             state.storage_backoff.readable()
@@ -322,7 +325,7 @@ class Scheduler:
         try:
             found = state.store.wake_stalled(message.name)
         except StorageError as error:
-            state.storage_backoff.failed(error, turn.now)
+            state.storage_backoff.failed(error, turn.reading)
             state.follow_ups.append(message)
             return
         for workflow_id in found:
@@ -370,7 +373,7 @@ class Scheduler:
         if may_follow and decide_retry(workflow, completed, turn, change):
             return
         if attempt.begun_at is not None:
-            change.begun_by[step] = attempt.begun_at, attempt.worker or ""
+            change.begun_by[step] = attempt.begun_at + turn.ahead, attempt.worker or ""
         event = _tuple(StepEnded, (step, outcome, turn.now, attempt.number))
         if live is not None and live.status is _PROCESSING and not live.open_attempts:
             apply(state, workflow, event, turn, change)
@@ -420,7 +423,7 @@ class Scheduler:
         workflow = self._state.workflows.get(attempt.workflow_id)
         if workflow is not None and workflow.in_flight.get(attempt.key) is attempt:
             record_heartbeat(attempt, turn)
-            arm_timeout(self._state, attempt, turn.now)
+            arm_timeout(self._state, attempt, turn.monotonic)
 
     def _end_child(self, ended: ChildEnded, turn: Turn) -> None:
         """Give a child's end to its parent; a parent out of memory finds it when it is loaded."""
@@ -446,7 +449,7 @@ class Scheduler:
             state.wake(workflow_id)
             return
         except StorageError as error:
-            state.storage_backoff.failed(error, turn.now, reading=True)
+            state.storage_backoff.failed(error, turn.reading, reading=True)
             state.follow_ups.append(ended)
             return
         # In another run, too: the child's commit has had its row say that it must be in memory.
@@ -455,18 +458,31 @@ class Scheduler:
 
     # ------------------------------------------------------------------ time
 
-    def _go_off(self, until: Micros, turn: Turn) -> None:
+    def _go_off(self, until: Reading, turn: Turn) -> None:
         """Have the timers go off that were due by then; what else changes in this turn comes first, with what follows.
 
         An outcome may be the end of a child, of which its parent hears in the next turn. There they go off in any case.
         """
         state = self._state
         self._held_back = bool(turn.units or state.follow_ups) and not self._held_back
-        for timer in () if self._held_back else state.timers.due(until):
-            self._fire(timer, turn)
+        if self._held_back:
+            return
+        limits, timers = state.limits.due(until.monotonic), state.timers.due(until.boottime)
+        due = [(left, self._check_limit, limit) for left, limit in limits]
+        due += [(left, self._fire, timer) for left, timer in timers]
+        for _, let_come, timer in sorted(due, key=itemgetter(0)) if limits else due:
+            let_come(timer, turn)
+
+    def _check_limit(self, timer: Timer, turn: Turn) -> None:
+        """Have an attempt fail that is out of time."""
+        workflow = self._state.workflows.get(timer.workflow_id)
+        attempt = None if workflow is None else workflow.in_flight.get(timer.key)
+        completed = None if attempt is None else check_timeouts(self._state, attempt, turn)
+        if completed is not None:
+            self._complete(completed, turn)
 
     def _fire(self, timer: Timer, turn: Turn) -> None:
-        """Let what was waited for come: a sleep ends, time runs out, or a workflow on disk is due."""
+        """Let come what was waited for: a sleep ends, a workflow's time runs out, or one on disk is due."""
         state, workflow_id, step = self._state, timer.workflow_id, timer.step
         workflow = state.workflows.get(workflow_id)
         if step == WAKE:
@@ -476,12 +492,5 @@ class Scheduler:
             else:
                 state.wake(workflow_id)
             return
-        if workflow is None:
-            return
-        attempt = workflow.in_flight.get((workflow_id, timer.run, step))
-        if attempt is not None:
-            completed = check_timeouts(state, attempt, turn)
-            if completed is not None:
-                self._complete(completed, turn)
-            return
-        wait_is_over(state, workflow, timer, turn)
+        if workflow is not None and timer.key not in workflow.in_flight:
+            wait_is_over(state, workflow, timer, turn)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from .._core.history import to_datetime
+from .._core.history import Micros, to_datetime
 from ..log import logger
 from ..workers import Attempt, Key, Occupant, Workers
 
@@ -26,12 +26,13 @@ class StandstillWatch:
         self._looks = 0
         self._quiet = 0
 
-    def look(self, waiting: Mapping[Key, Attempt], workers: Workers) -> None:
+    def look(self, waiting: Mapping[Key, Attempt], workers: Workers, time_of: Callable[[Micros], Micros]) -> None:
         """Look once, and warn if it is time for that.
 
         Args:
             waiting: The attempts that no worker has begun, those first that wait longest. Other threads take some out.
             workers: The workers.
+            time_of: Gives the time of a moment by the system's clock.
         """
         self._quiet = max(0, self._quiet - 1)
         try:
@@ -45,12 +46,12 @@ class StandstillWatch:
         self._looks += 1
         if self._looks >= TOO_MANY and not self._quiet:
             self._quiet = QUIET
-            _warn(longest, len(waiting), workers.occupants())
+            _warn(longest, len(waiting), workers.occupants(), time_of)
 
 
-def _warn(attempt: Attempt, waiting: int, occupants: list[Occupant]) -> None:
+def _warn(attempt: Attempt, waiting: int, occupants: list[Occupant], time_of: Callable[[Micros], Micros]) -> None:
     occupants.sort(key=lambda occupant: occupant.attempt.begun_at or 0)
-    listed = [_line(occupant) for occupant in occupants[:LISTED]]
+    listed = [_line(occupant, time_of) for occupant in occupants[:LISTED]]
     if len(occupants) > LISTED:
         listed.append(f"and {len(occupants) - LISTED} others")
     logger.warning(
@@ -60,9 +61,10 @@ def _warn(attempt: Attempt, waiting: int, occupants: list[Occupant]) -> None:
     )  # fmt: skip
 
 
-def _line(occupant: Occupant) -> str:
-    attempt = occupant.attempt
-    since = "not begun" if attempt.begun_at is None else f"since {to_datetime(attempt.begun_at):%Y-%m-%d %H:%M:%S} UTC"
+def _line(occupant: Occupant, time_of: Callable[[Micros], Micros]) -> str:
+    attempt, since = occupant.attempt, "not begun"
+    if attempt.begun_at is not None:
+        since = f"since {to_datetime(time_of(attempt.begun_at)):%Y-%m-%d %H:%M:%S} UTC"
     return (
         f"  {attempt.definition.name!r} (attempt {attempt.number}) of workflow {attempt.workflow_id}, step "
         f"{attempt.step}: {occupant.hold}, {since}, on {attempt.worker}"

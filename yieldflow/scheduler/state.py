@@ -18,7 +18,7 @@ from .max_concurrent import ConcurrencyLimiter
 from .messages import Ended, FollowUp, recipient
 from .standstill import StandstillWatch
 from .storage_backoff import StorageBackoff
-from .timers import DEADLINE, WAKE, Timers, Wakeups
+from .timers import DEADLINE, WAKE, DurableTimers, Timer, Timers, Wakeups
 from .untaken_signals import UntakenSignalsWatch
 
 
@@ -74,7 +74,9 @@ class SchedulerState:
         self.workflows = Workflows()
         self.hooks = hooks
         self.driver = Driver(codec, registry, hooks)
-        self.timers = Timers()
+        #: What workflows wait for, and the limits of the attempts under way, which go by `Clock.monotonic`.
+        self.timers = DurableTimers()
+        self.limits = Timers()
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
         self.in_flight = 0
@@ -92,7 +94,7 @@ class SchedulerState:
         self.standstill = StandstillWatch()
         self.untaken_signals = UntakenSignalsWatch()
         self.storage_backoff = StorageBackoff()
-        #: The time of the turn before.
+        #: The time of the turn before, by the clock that nobody sets.
         self.latest: Micros = 0
         #: When it is looked at next who rests.
         self.next_look: Micros = 0
@@ -136,28 +138,31 @@ class SchedulerState:
             self.load(workflow)
         return workflow
 
+    def starts_later(self, workflow_id: str, starts_at: Micros | None) -> bool:
+        """Tell whether it is too early for a workflow to start."""
+        return starts_at is not None and not self.timers.has_come(Timer(starts_at, workflow_id, 0, WAKE))
+
     def forget_wakeup(self, workflow_id: str) -> None:
         """Wake a workflow no more that rested: it is loaded already, or its row says otherwise now."""
-        self.timers.forget(workflow_id, 0, WAKE)
+        self.wakeups.forget(workflow_id)
 
     def drop(self, workflow: TrackedWorkflow) -> None:
         """Close a workflow's generator, if it is in memory, and expect nothing of the time that it waited for."""
         live = workflow.live
         if live is not None:
-            self.forget_timers(workflow, live)
+            self.forget_timers(live)
             workflow.live = None
             if not live.execution.over:
                 live.execution.close()
 
-    def forget_timers(self, workflow: TrackedWorkflow, live: LiveWorkflow) -> None:
-        """Expect nothing more of the time, but for attempts that still run."""
+    def forget_timers(self, live: LiveWorkflow) -> None:
+        """Have a workflow wait for no moment any more; attempts that still run have their limits."""
         info = live.info
         if live.deadline_at is not None:
             self.timers.forget(info.workflow_id, info.run, DEADLINE)
         for number, leaf in live.execution.open.items():
-            key = (info.workflow_id, info.run, number)
-            if key not in workflow.in_flight and (leaf.step.due_at is not None or leaf.step.kind is StepKind.ACTIVITY):
-                self.timers.forget(*key)
+            if leaf.step.due_at is not None or leaf.step.kind is StepKind.ACTIVITY:
+                self.timers.forget(info.workflow_id, info.run, number)
 
     @property
     def expecting(self) -> set[str | None]:

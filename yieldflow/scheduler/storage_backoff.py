@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .._core.errors import DatabaseLostError
 from .._core.history import Micros
+from ..clock import Reading
 from ..log import logger
 
 #: The pause after the disk failed; it doubles each time, up to the longest.
@@ -34,10 +35,10 @@ class StorageBackoff:
         self._pause: Micros = 0
         #: None where it works. Any thread may look.
         self.trouble: Trouble | None = None
-        #: When it may be tried again.
+        #: When it may be tried again, by the clock that nobody sets.
         self.until: Micros = 0
 
-    def failed(self, error: Exception, now: Micros, *, reading: bool = False) -> None:
+    def failed(self, error: Exception, at: Reading, *, reading: bool = False) -> None:
         """Wait, twice as long as the last time.
 
         Raises:
@@ -45,8 +46,9 @@ class StorageBackoff:
         """
         if isinstance(error, DatabaseLostError):
             raise error
+        now = at.now
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
-        self.until = now + self._pause
+        self.until = at.monotonic + self._pause
         before = self.trouble or Trouble("", now, now, 0, True)
         self.trouble = Trouble(str(error), before.since, now, before.failures + 1, before.writable and reading)
         logger.error("%s; trying again in %.2f s, nothing is lost", error, self._pause / 1e6)

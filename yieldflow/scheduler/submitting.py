@@ -56,7 +56,7 @@ def begin_committed(state: SchedulerState, new: Submission, turn: Turn) -> None:
     workflow = state.workflows.get(new.workflow_id)
     if workflow is None or workflow.phase is not Phase.CREATED or workflow.live is not None:
         return
-    if new.starts_at is not None and new.starts_at > turn.now:
+    if new.starts_at is not None and state.starts_later(workflow.id, new.starts_at):
         # The clock was set back since it was submitted.
         state.wakeups.note(workflow.id, new.starts_at)
         state.release(workflow)

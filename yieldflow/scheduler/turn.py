@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, TypeVar
 
 from .._core.history import Micros, WorkflowStatus
+from ..clock import Reading
 from ..store import Checkpoint, Parent, Submission, id_taken_error
 from ..store.rare_fields import Rare
 from ..workers import Attempt, Completed
@@ -93,17 +94,24 @@ class Turn:
     __slots__ = (
         "_by_workflow",
         "abandoned",
+        "ahead",
         "attempts",
         "created",
         "leaving",
         "mark",
+        "monotonic",
         "now",
+        "reading",
         "replies",
         "units",
     )
 
-    def __init__(self, now: Micros) -> None:
-        self.now = now
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        #: The time by the system's clock, and by the one that measures how long something took.
+        self.now, self.monotonic, _ = reading
+        #: Add this to a moment for its time by the system's clock, as that goes now.
+        self.ahead = self.now - self.monotonic
         #: Set on each attempt of which an end was taken in. (The turn itself would be a circle, which only the garbage
         #: collector could clear away.)
         self.mark = object()
@@ -129,6 +137,10 @@ class Turn:
         elif run:
             found.run = run
         return found
+
+    def time_of(self, moment: Micros) -> Micros:
+        """Return the time of a moment by the system's clock, as that goes now."""
+        return moment + self.ahead
 
     def changed(self, workflow_id: str) -> Change | None:
         """Return the change of a workflow; None where nothing of it has changed so far."""

@@ -35,6 +35,9 @@ def _end_step(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkfl
         elif state.dispatching and not leaf.cancelled:
             # One that is cancelled is ended once that is on disk.
             begin_attempt(state, workflow, leaf, leaf.command, turn)
+    elif leaf is not None and timer.is_point and turn.now < timer.due_at:
+        # The clock was set back since.
+        state.timers.set(timer)
     elif leaf is not None and leaf.step.due_at == timer.due_at:
         event = StepEnded(step, state.nothing, turn.now)
         apply(state, workflow, event, turn, turn.change(workflow_id, timer.run))

@@ -19,6 +19,7 @@ from .._core.execution import Execution
 from .._core.history import Codec, Failure, Micros, StepEnded, StepKind, WorkflowStatus
 from .._core.nodes import Leaf
 from .._core.retry import may_retry
+from ..clock import Reading
 from ..scheduler.attempts import limits_of
 from ..scheduler.children import outcome_for_parent
 from ..scheduler.messages import Ended, Message, Reply, Submit
@@ -218,7 +219,7 @@ class Host:
         """A new session on a store that has found all unfinished workflows."""
         session = Session(store, self.codec, definitions or self._definitions)
         session.slips_of_failed.update(self.session.slips_of_failed)
-        session.scheduler.recover(self.now)
+        session.scheduler.recover(Reading.same(self.now))
         for _ in session.turns((), self.now):
             pass
         if any(self._has_attempt_due(session, workflow_id) for workflow_id in self.ids):

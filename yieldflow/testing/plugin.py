@@ -14,26 +14,35 @@ from pathlib import Path
 
 from .._core.commands import length_of
 from .._core.history import Micros, WorkflowStatus, in_micros
+from ..clock import Clock as SystemClock
 from ..log import logger
 from ..orchestrator.orchestrator import Orchestrator
 from ..orchestrator.session import Session
 from ..scheduler.hooks import ENDED_BADLY
-from ..scheduler.loop import clock
 from .memory import MemoryStore
 
 #: Seconds for which `Clock.advance` waits at most until no activity runs, each time.
 PATIENCE = 1.0
 
 
-class Clock:
+class Clock(SystemClock):
     """A clock for an orchestrator: it goes as the system's does, and can be moved on."""
 
     def __init__(self) -> None:
         self._ahead: Micros = 0
         self._session: Callable[[], Session | None] = lambda: None
 
-    def __call__(self) -> Micros:
-        return clock() + self._ahead
+    def now(self) -> Micros:
+        """The present: as much later as was asked for."""
+        return super().now() + self._ahead
+
+    def monotonic(self) -> Micros:
+        """The time that passed, with what was asked for."""
+        return super().monotonic() + self._ahead
+
+    def boottime(self) -> Micros:
+        """The same."""
+        return super().boottime() + self._ahead
 
     def drives(self, session: Callable[[], Session | None]) -> None:
         """Say whose clock it is."""
@@ -59,13 +68,13 @@ class Clock:
             ...     assert handle.result(timeout=5) == "reminded"
         """
         seconds = length_of("advance()", duration)
-        goal = self() + in_micros(seconds)
+        goal = self.monotonic() + in_micros(seconds)
         while True:
             session = self._come_to_rest()
-            moment = goal if session is None else min(session.next_timer, goal)
-            if moment > self():
-                self._ahead += moment - self()
-            if self() >= goal:
+            left = goal - self.monotonic()
+            step = left if session is None else min(session.timer_due_in, left)
+            self._ahead += max(step, 0)
+            if self.monotonic() >= goal:
                 self._come_to_rest()
                 return
 

@@ -14,6 +14,7 @@ from .._core.errors import DuplicateDefinitionError
 from .._core.execution import Advance
 from .._core.history import Codec, Failure, Micros, WorkflowStatus
 from .._core.registry import Registry, taken_over
+from ..clock import Reading
 from ..scheduler.hooks import Hooks
 from ..scheduler.messages import Ended, Message
 from ..scheduler.scheduler import Scheduler
@@ -78,10 +79,11 @@ class Session(Hooks):
             timers: True has the timers go off that are due by then.
         """
         self._now = now
-        self.scheduler.turn(messages, now, until=now if timers else NO_TIMERS)
+        reading = Reading.same(now)
+        self.scheduler.turn(messages, reading, until=reading if timers else NO_TIMERS)
         yield
         while self.scheduler.has_follow_ups:
-            self.scheduler.turn((), now, until=NO_TIMERS)
+            self.scheduler.turn((), reading, until=NO_TIMERS)
             yield
 
     def _tell(self, news: list[Ended]) -> None:

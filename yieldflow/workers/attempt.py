@@ -26,7 +26,7 @@ _new_tuple = tuple.__new__
 
 
 class Attempt:
-    """One attempt at an activity, from its dispatch to its end. Compared by identity.
+    """One attempt at an activity, from its dispatch to its end. Compared by identity. Its moments: `Clock.monotonic`.
 
     Args:
         key: Workflow, run and step.
@@ -81,9 +81,9 @@ class Attempt:
         self.turn = turn
         #: The details of the last heartbeat of the attempt before.
         self.details: Payload | None = None
-        #: The time of its hand-over to the workers, if its time is limited.
+        #: Its hand-over to the workers, if its time is limited.
         self.dispatched_at: Micros = 0
-        #: The time at which all attempts at the step are to be over, if that is limited.
+        #: The end of the time for all attempts at the step, if that is limited.
         self.deadline_at: Micros | None = None
         # Written by the scheduler, and read by the workers: one reference, so that no lock is needed.
         #: True once it is no longer waited for, or is asked to end.
@@ -93,9 +93,9 @@ class Attempt:
         #: an executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and
         #: for an attempt that failed before any worker had it.
         self.worker: str | None = None
-        #: The time at which a worker began it; None while none has.
+        #: When a worker began it; None while none has.
         self.begun_at: Micros | None = None
-        #: The details and the time of its latest heartbeat.
+        #: The details and the moment of its latest heartbeat.
         self.beat: tuple[Payload, Micros] | None = None
         #: True once it has ended, and its outcome is on its way.
         self.ended = False

@@ -14,6 +14,10 @@ Guaranteed
 - What ended in time has ended in time: where a workflow that blocks, or another program's lock, holds everything up, no
   time limit, `wait_for` or race overtakes an outcome or a signal that came before its moment. (A child has ended once
   that is on disk.)
+- However the system's clock is set, and though the machine sleeps, an attempt at an activity has the time that its
+  limits give it, measured while the machine is awake. A sleep, a `wait_for`, a delay, a pause before a retry and the
+  time of a workflow last as long as they were told, with the machine's sleep, in a process that saw them begin. Only
+  `sleep_until` ends when the system's clock shows that time.
 - A run of a child is cancelled once, however often the process dies in between.
 - A workflow whose code no longer fits its history is set aside, and never fails for it: see `changing-code`.
 - One started orchestrator for each file: see `ownership`.
@@ -30,8 +34,8 @@ Not guaranteed
 - A thread cannot be killed: an activity that never returns and has no `timeout` keeps its worker, and each one whose
   time ran out keeps a thread until it returns.
 - A row that was changed by hand and still fits is not noticed.
-- Sleeps, retries and time limits go by the system's clock: set back while the process runs, it makes them longer by as
-  much.
+- On disk there are points in time, by the system's clock. Where that was set since they were written, the process that
+  finds them ends a sleep earlier or later by as much; so does the same process with what left memory long before.
 - A drive that says that it has written what it has not takes the latest commits along when the power goes, and may
   leave a damaged file.
 - Windows is untested: the lock and the paths are portable, but the exit without `stop()` and `kill -9` have not been
