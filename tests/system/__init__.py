@@ -39,6 +39,7 @@ another layer adds to them.
 | an activity's bad habits hurt its workflow alone | `orchestrator/test_misbehaving_activities.py`, `workers/` |
 | values come back as they were, or are refused | `codec/`, `sqlite/test_untrusted_files.py` |
 | both stores do the same; SQLite's rows fit together | `store/test_store_agreement.py`, `sqlite/test_invariants.py` |
+| a session reads no more of what was left than there is room for | `scheduler/test_recovery_by_pages.py` |
 | files of older versions go on | `sqlite/test_older_schema_versions.py` |
 | code may change under unfinished workflows | `orchestrator/test_versions.py`, `orchestrator/test_replay_check.py` |
 | a stepped workflow does what the engine does | `testing/test_stepper.py`, `testing/test_run_workflow.py` |

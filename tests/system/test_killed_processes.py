@@ -33,8 +33,8 @@ def test_killed_at_any_moment_it_goes_on(kills: int) -> None:
 @pytest.mark.parametrize(
     "culprits",
     [
-        ["deadly_activity"],
-        ["deadly_code"],
+        pytest.param(["deadly_activity"], marks=pytest.mark.slow),
+        pytest.param(["deadly_code"], marks=pytest.mark.slow),
         ["deadly_activity", "deadly_code"],
         ["deadly_start"],
     ],

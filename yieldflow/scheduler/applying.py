@@ -132,7 +132,7 @@ def _note_rare(
         _note_dropped(advance.cancelled, live.execution.applied - 1, change)
     if advance.cancelling:
         change.cancelling = extended(change.cancelling, advance.cancelling)
-        _note_cancelling(state, workflow, live, advance.cancelling, turn, change)
+        _note_cancelling(workflow, live, advance.cancelling, turn, change)
     if advance.continuation is not None:
         change.continued = next_run(live.info, live.seed, advance.continuation, state.registry)
     if advance.progress is not None:
@@ -142,12 +142,7 @@ def _note_rare(
 
 
 def _note_cancelling(
-    state: SchedulerState,
-    workflow: TrackedWorkflow,
-    live: LiveWorkflow,
-    numbers: Sequence[int],
-    turn: Turn,
-    change: Change,
+    workflow: TrackedWorkflow, live: LiveWorkflow, numbers: Sequence[int], turn: Turn, change: Change
 ) -> None:
     """End the steps between two attempts whose end is waited for: no process is to wait for the next attempt."""
     info, failed = live.info, {retried.step: retried.following for retried in change.retried}

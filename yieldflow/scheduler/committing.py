@@ -81,7 +81,7 @@ def _committed(state: SchedulerState, units: list[Unit], changes: list[Change], 
         if isinstance(unit, Creation):
             turn.replies += unit.answers(None)
             for change in unit.changes:
-                _created(state, change, turn)
+                _created(state, change)
                 _settle(state, change, turn, ended)
             continue
         for trigger in unit.triggers:
@@ -97,7 +97,7 @@ def _committed(state: SchedulerState, units: list[Unit], changes: list[Change], 
         state.tell(ended)
 
 
-def _created(state: SchedulerState, change: Change, turn: Turn) -> None:
+def _created(state: SchedulerState, change: Change) -> None:
     """Begin to track a workflow that was submitted; where it starts later its row says when."""
     workflow, new = change.workflow, change.created
     assert new is not None

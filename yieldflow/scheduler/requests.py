@@ -232,7 +232,7 @@ def _terminate_row(state: SchedulerState, request: Request, brief: WorkflowBrief
     closed = history.dropped.union(ended, (event.step for event in change.recorded))
     steps = [step.number for step in history.steps if step.number not in closed]
     _terminate_run(state, request, loaded.record.run, steps, len(history.events), turn, change)
-    _wake_parent(state, brief.parent, change)
+    _wake_parent(brief.parent, change)
 
 
 def _resume_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:
@@ -297,10 +297,10 @@ def _end(
     change.cancelled = extended(change.cancelled, [(step, position) for step in steps])
     change.retried = ()
     change.recorded = [event for event in change.recorded if event.step not in steps]
-    _wake_parent(state, parent, change)
+    _wake_parent(parent, change)
 
 
-def _wake_parent(state: SchedulerState, parent: Parent | None, change: Change) -> None:
+def _wake_parent(parent: Parent | None, change: Change) -> None:
     """Have a parent be due, which may rest on disk, and hear of the end."""
     if parent is not None:
         change.parent = parent
