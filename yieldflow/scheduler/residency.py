@@ -408,7 +408,7 @@ def _choose_leaving(state: SchedulerState, turn: Turn) -> None:
         looks -= 1
         if touched > placed_at and (is_wanted or touched + IDLE > turn.monotonic):
             behind.append((workflow, touched))
-        elif workflow.id in expecting or not _leave(workflow, turn, at_least=0 if is_wanted else IDLE):
+        elif workflow.id in expecting or not _leave(state, workflow, turn, at_least=0 if is_wanted else IDLE):
             may_stay -= 1
             # It is looked at again once as much time has passed.
             behind.append((workflow, turn.monotonic))
@@ -416,7 +416,7 @@ def _choose_leaving(state: SchedulerState, turn: Turn) -> None:
         state.workflows.postpone(workflow, placed_at)
 
 
-def _leave(workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:
+def _leave(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn, at_least: Micros) -> bool:
     """Have a workflow leave with this turn, if it may and then rests for at least so long."""
     live = workflow.live
     if live is None:
