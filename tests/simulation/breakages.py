@@ -24,7 +24,7 @@ from yieldflow.scheduler.live import Driver, LiveWorkflow
 from yieldflow.scheduler.messages import Ended, Registered, RequestReceived, Submit
 from yieldflow.scheduler.scheduler import Scheduler
 from yieldflow.scheduler.state import SchedulerState
-from yieldflow.scheduler.timers import Timer, Timers
+from yieldflow.scheduler.timers import DurableTimers, Timer, Timers
 from yieldflow.scheduler.turn import Change, Turn, Unit, changes_of
 from yieldflow.store import FOREVER, Arrivals, Loaded, OpenAttempt, Request, RequestKind, WorkflowRecord
 from yieldflow.testing.memory import MemoryStore
@@ -324,9 +324,9 @@ def asker_unanswered(patch: pytest.MonkeyPatch) -> None:
 
 def timers_seven_seconds_late(patch: pytest.MonkeyPatch) -> None:
     """All timers go off seven seconds late."""
-    due, next_due = Timers.due, vars(Timers)["next_due"].fget
-    patch.setattr(Timers, "due", lambda self, now: due(self, now - 7 * SECOND))
-    patch.setattr(Timers, "next_due", property(lambda self: next_due(self) + 7 * SECOND))
+    of_limits, of_durable = Timers.moment_of, DurableTimers.moment_of
+    patch.setattr(Timers, "moment_of", lambda self, timer: of_limits(self, timer) + 7 * SECOND)
+    patch.setattr(DurableTimers, "moment_of", lambda self, timer: of_durable(self, timer) + 7 * SECOND)
 
 
 def progress_lost(patch: pytest.MonkeyPatch) -> None:

@@ -70,8 +70,7 @@ def timers_follow_the_systems_clock(patch: pytest.MonkeyPatch) -> None:
     """Where the system's clock is set, the timers that were set before are set anew by it."""
 
     def follow(self: DurableTimers, ahead: Micros) -> None:
-        self._heap = [(timer.due_at + ahead, count, timer) for _, count, timer in self._heap]
-        self._heap.sort()
+        self._replace([(timer.due_at + ahead, count, timer) for _, count, timer in self._heap])
 
     patch.setattr(DurableTimers, "_jump", follow)
 

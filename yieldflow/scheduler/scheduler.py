@@ -139,7 +139,7 @@ class Scheduler:
         state.latest = now.monotonic
         until = now if until is None else until
         # What a client wrote before a timer was due comes before that.
-        if now.monotonic >= self._next_poll or self.timer_due_in(until) <= 0:
+        if now.monotonic >= self._next_poll or state.is_timer_due(until):
             self._poll(turn)
         if state.waits_to_go_on and now.monotonic >= state.storage_backoff.until:
             load_pending(state, turn)
@@ -151,7 +151,7 @@ class Scheduler:
                 self._complete(arrived, turn)
             else:
                 self._take_in(arrived, turn)
-        if self.timer_due_in(until) <= 0:
+        if state.is_timer_due(until):
             self._go_off(until, turn)
         if now.monotonic >= self._next_long_running:
             self._next_long_running = now.monotonic + LONG_RUNNING_INTERVAL
@@ -196,9 +196,7 @@ class Scheduler:
 
     def timer_due_in(self, now: Reading) -> Micros:
         """The time until the next timer is due; without any, one that is never over. Any thread may ask."""
-        state = self._state
-        durable = min(state.timers.next_due, state.wakeups.next_page)
-        return min(durable - now.boottime, state.limits.next_due - now.monotonic)
+        return self._state.timer_due_in(now)
 
     @property
     def has_follow_ups(self) -> bool:

@@ -101,6 +101,16 @@ class SchedulerState:
         #: False once nothing more is to begin.
         self.dispatching = True
 
+    def timer_due_in(self, now: Reading) -> Micros:
+        """The time until the next timer is due; without any, one that is never over. Any thread may ask."""
+        durable = min(self.timers.next_due, self.wakeups.next_page)
+        return min(durable - now.boottime, self.limits.next_due - now.monotonic)
+
+    def is_timer_due(self, until: Reading) -> bool:
+        """Tell whether a timer is due by then."""
+        is_durable = self.timers.next_due <= until.boottime or self.wakeups.next_page <= until.boottime
+        return is_durable or self.limits.next_due <= until.monotonic
+
     def load(self, workflow: TrackedWorkflow) -> None:
         """Have a tracked workflow be loaded in the next turn."""
         self.workflows.move(workflow, Phase.LOADING)

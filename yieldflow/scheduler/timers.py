@@ -59,11 +59,8 @@ class Timers:
         #: Those that are still waited for: when they were set.
         self._live: dict[TimerKey, int] = {}
         self._count = 0
-
-    @property
-    def next_due(self) -> Micros:
-        """When the next one is due; without any, a time that does not come."""
-        return self._heap[0][0] if self._heap else NEVER
+        #: When the next one is due; without any, a time that does not come.
+        self.next_due: Micros = NEVER
 
     def set(self, timer: Timer) -> None:
         """Add a timer, in the place of an earlier one for the same thing."""
@@ -71,6 +68,7 @@ class Timers:
         self._live[timer[1:4]] = self._count
         heapq.heappush(self._heap, (self.moment_of(timer), self._count, timer))
         self._clear_out()
+        self.next_due = self._heap[0][0]
 
     def moment_of(self, timer: Timer) -> Micros:
         """Return when a timer is due, by the clock that they go by."""
@@ -89,13 +87,19 @@ class Timers:
             if self._is_live(entry):
                 del self._live[entry[2][1:4]]
                 due.append((entry[0] - now, entry[2]))
+        self.next_due = self._heap[0][0] if self._heap else NEVER
         return due
 
     def _clear_out(self) -> None:
         """Drop those that were forgotten or replaced, where they are too many."""
         if len(self._heap) > 2 * len(self._live) + FEW:
-            self._heap = [entry for entry in self._heap if self._is_live(entry)]
-            heapq.heapify(self._heap)
+            self._replace([entry for entry in self._heap if self._is_live(entry)])
+
+    def _replace(self, timers: list[tuple[Micros, int, Timer]]) -> None:
+        """Have these be all timers."""
+        heapq.heapify(timers)
+        self._heap = timers
+        self.next_due = timers[0][0] if timers else NEVER
 
     def _is_live(self, entry: tuple[Micros, int, Timer]) -> bool:
         return self._live.get(entry[2][1:4]) == entry[1]
@@ -173,8 +177,7 @@ class DurableTimers(Timers):
                 if timer.step == WAKE:
                     moment = min(moment, timer.due_at + ahead)
             heap.append((moment, count, timer))
-        heapq.heapify(heap)
-        self._heap = heap
+        self._replace(heap)
 
 
 class Wakeups:
