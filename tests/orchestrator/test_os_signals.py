@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,3 +176,21 @@ def test_a_handler_that_is_called_by_hand_is_none() -> None:
     handlers.method(signal.SIGUSR1, None)
     handlers(signal.SIGUSR1)
     assert handlers.seen == [False] * 2
+
+
+class Box:
+    """A value that can be referred to weakly."""
+
+
+def test_a_stop_keeps_nothing_of_its_callers(database: Path) -> None:
+    """To find out whether a handler is among the callers keeps none of their values alive."""
+
+    def caller(orchestrator: Orchestrator, box: Box | None) -> bool:
+        kept = weakref.ref(box) if box is not None else None
+        orchestrator.stop()
+        box = None
+        return kept is not None and kept() is None
+
+    # Not in the assertion, where pytest keeps what is given.
+    is_gone = caller(Orchestrator(database, registry=shop), Box())
+    assert is_gone

@@ -12,10 +12,6 @@ from types import FrameType
 
 from .._core.errors import MisplacedCallError
 
-#: A signal handler has so many positional parameters.
-FEWEST_PARAMETERS = 2
-MOST_PARAMETERS = 3
-
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], None], signals: Collection[signal.Signals]) -> Iterator[None]:
@@ -60,12 +56,14 @@ def _is_given(frame: FrameType, caller: FrameType) -> bool:
     """Return True where a function was given the frame of its caller as an argument."""
     code = frame.f_code
     positional, rest = code.co_argcount, code.co_flags & CO_VARARGS
-    # A handler takes a number and a frame, and perhaps something bound to it. Of others it is not asked, since a frame
-    # whose variables were looked at keeps what they referred to then, up to Python 3.12.
-    if positional > MOST_PARAMETERS or not (rest or positional >= FEWEST_PARAMETERS):
+    # A handler takes a number and a frame.
+    if not (rest or positional >= 2):
         return False
     values = frame.f_locals
     given = [values.get(name) for name in code.co_varnames[:positional]]
     if rest:
         given += values.get(code.co_varnames[positional + code.co_kwonlyargcount], ())
+    if isinstance(values, dict) and frame.f_trace is None:
+        # Up to Python 3.12 it is a copy, which the frame would keep, and with it what the variables refer to now.
+        values.clear()
     return any(value is caller for value in given)
