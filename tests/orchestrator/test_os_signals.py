@@ -194,3 +194,14 @@ def test_a_stop_keeps_nothing_of_its_callers(database: Path) -> None:
     # Not in the assertion, where pytest keeps what is given.
     is_gone = caller(Orchestrator(database, registry=shop), Box())
     assert is_gone
+
+
+def test_a_stop_leaves_its_callers_locals_alone(database: Path) -> None:
+    """A caller that keeps its `locals()` finds in them what was there."""
+
+    def caller(orchestrator: Orchestrator, answer: int) -> dict[str, object]:
+        kept = locals()
+        orchestrator.stop()
+        return kept
+
+    assert caller(Orchestrator(database, registry=shop), 42)["answer"] == 42

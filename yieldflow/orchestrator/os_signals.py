@@ -12,6 +12,9 @@ from types import FrameType
 
 from .._core.errors import MisplacedCallError
 
+#: The references to the copy of a frame's variables where nobody else has it: the frame's, one here, and the call's.
+UNSHARED = 3
+
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], None], signals: Collection[signal.Signals]) -> Iterator[None]:
@@ -63,7 +66,8 @@ def _is_given(frame: FrameType, caller: FrameType) -> bool:
     given = [values.get(name) for name in code.co_varnames[:positional]]
     if rest:
         given += values.get(code.co_varnames[positional + code.co_kwonlyargcount], ())
-    if isinstance(values, dict) and frame.f_trace is None:
-        # Up to Python 3.12 it is a copy, which the frame would keep, and with it what the variables refer to now.
+    if isinstance(values, dict) and frame.f_trace is None and sys.getrefcount(values) <= UNSHARED:
+        # Up to Python 3.12 it is a copy, which the frame would keep, and with it what the variables refer to now. The
+        # function itself may have it, from `locals()`: then it stays.
         values.clear()
     return any(value is caller for value in given)

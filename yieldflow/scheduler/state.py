@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .._core.history import Codec, Micros, StepKind
 from .._core.registry import Registry
+from ..clock import Reading
 from ..store import Store, WorkflowBrief
 from ..tracing import Tracing
 from ..workers import Attempt, Key, Workers
