@@ -237,6 +237,46 @@ def test_what_left_memory_is_woken_in_time(host: Host, set_by: int) -> None:
     assert host.status("after") == "done"
 
 
+@pytest.mark.usefixtures("evicted")
+@pytest.mark.parametrize("others", [(), (9,)])
+def test_a_point_in_time_on_disk_is_found_when_the_clock_is_set_past_it(host: Host, others: tuple[float, ...]) -> None:
+    """A `sleep_until` that left memory is over at once where the clock is set forward past its time."""
+    for hours in (2, *others):
+        host.submit(until(hours), f"w{hours}")
+    host.submit(naps(), "later", delay=HOUR)
+    host.submit(naps(2 * HOUR), "nap")
+    host.advance(2)
+    host.advance(2)
+    host.set_clock(3 * HOUR)
+    host.settle()
+    host.settle()
+    assert (host.status("w2"), host.status("later"), host.status("nap")) == ("done", "processing", "processing")
+    host.advance(HOUR - 4.001)
+    assert host.status("later") == "processing"
+    host.advance(0.001)
+    assert (host.status("later"), host.status("nap")) == ("done", "processing")
+    host.advance(HOUR - 0.001)
+    assert host.status("nap") == "processing"
+    host.advance(0.001)
+    assert host.status("nap") == "done"
+
+
+@pytest.mark.usefixtures("evicted")
+def test_a_clock_that_is_set_twice_leaves_a_sleep_as_long(host: Host) -> None:
+    """A sleeper on disk wakes when its time has passed, where the clock was set forward and back again."""
+    host.submit(naps(100), "w")
+    host.submit(naps(10), "v")
+    host.advance(2)
+    host.advance(8)
+    for seconds in (50, -50):
+        host.set_clock(seconds)
+        host.settle()
+    host.advance(89.9)
+    assert host.status("w") == "processing"
+    host.advance(0.1)
+    assert host.status("w") == "done"
+
+
 def test_a_point_on_disk_is_found_by_the_next_process(host: Host) -> None:
     """What another process finds is due by the system's clock: that is all that is on disk."""
     host.submit(naps(100), "w")

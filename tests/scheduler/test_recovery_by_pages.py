@@ -29,6 +29,12 @@ def chain(*labels: str) -> Flow[list[str]]:
 
 
 @workflow(registry=LAB.registry)
+def loop(label: str) -> Flow[None]:
+    while True:
+        yield work(label)
+
+
+@workflow(registry=LAB.registry)
 def nap(*then: str) -> Flow[list[str]]:
     yield sleep(60)
     return (yield from chain.fn(*then))
@@ -92,6 +98,21 @@ def test_what_is_due_waits_where_memory_is_full(host: Host) -> None:
     assert (len(host.tasks), len(tracked(host))) == (2 * SLICE, 2 * SLICE)
     host.work_off()
     assert {record.status.value for record in host.store.records()} == {"done"}
+
+
+def test_those_behind_come_in_though_memory_stays_full(host: Host) -> None:
+    """Where those in memory never end, and workers always have work, the others that were left go on all the same."""
+    host.turn(*(host.asking(loop(f"a{at}"), ids=[f"a{at}"])[0] for at in range(2 * SLICE)))
+    host.submit(chain("last"), "last")
+    host.max_live = SLICE
+    host.start()
+    host.settle()
+    rounds = 0
+    while host.status("last") != "done" and rounds < 10:
+        rounds += 1
+        for _ in range(len(host.tasks)):
+            host.settle(host.do())
+    assert (host.status("last"), rounds) == ("done", 3)
 
 
 def test_those_that_clients_left_are_not_all_in_memory(host: Host, store: WatchedStore) -> None:

@@ -135,7 +135,8 @@ class Scheduler:
             until: Timers go off that were due by then, ``now`` if left out: see `Intake`.
         """
         state, turn = self._state, Turn(now)
-        state.timers.look(now)
+        if state.timers.look(now):
+            state.wakeups.look_again()
         state.latest = now.monotonic
         until = now if until is None else until
         # What a client wrote before a timer was due comes before that.

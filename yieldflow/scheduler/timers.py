@@ -62,11 +62,11 @@ class Timers:
         #: When the next one is due; without any, a time that does not come.
         self.next_due: Micros = NEVER
 
-    def set(self, timer: Timer) -> None:
-        """Add a timer, in the place of an earlier one for the same thing."""
+    def set(self, timer: Timer, moment: Micros | None = None) -> None:
+        """Add a timer, in the place of an earlier one for the same thing; ``moment`` is when it goes off."""
         self._count += 1
         self._live[timer[1:4]] = self._count
-        heapq.heappush(self._heap, (self.moment_of(timer), self._count, timer))
+        heapq.heappush(self._heap, (self.moment_of(timer) if moment is None else moment, self._count, timer))
         self._clear_out()
         self.next_due = self._heap[0][0]
 
@@ -122,12 +122,14 @@ class DurableTimers(Timers):
         #: The timers that were set when the system's clock was last set: their `due_at`, and their moment.
         self._kept: dict[TimerKey, tuple[Micros, Micros]] = {}
 
-    def look(self, reading: Reading) -> None:
-        """Take in the time: how far the clocks are from each other, and whether one was set."""
+    def look(self, reading: Reading) -> bool:
+        """Take in the time, and how far the clocks are from each other; tell whether one was set."""
         self.now, ahead = reading.boottime, reading.boottime - reading.now
-        if self._live and abs(ahead - self._ahead) > JUMP:
+        is_set = abs(ahead - self._ahead) > JUMP
+        if is_set:
             self._jump(ahead)
         self._ahead = ahead
+        return is_set
 
     def moment_of(self, timer: Timer) -> Micros:
         """Return when a timer is due, by the clock that they go by."""
@@ -162,6 +164,10 @@ class DurableTimers(Timers):
         if abs(due_at + self._ahead - moment) > JUMP:
             self._kept[key] = due_at, moment
 
+    def set_at_rest(self, timer: Timer) -> None:
+        """Have a workflow on disk be looked at at the earlier of both moments."""
+        self.set(timer, min(self.moment_of(timer), timer.due_at + self._ahead))
+
     def _jump(self, ahead: Micros) -> None:
         """Have the timers keep their moments, but for those of points in time."""
         self._kept = {key: kept for key, kept in self._kept.items() if kept[1] > self.now}
@@ -173,6 +179,9 @@ class DurableTimers(Timers):
             if timer.is_point:
                 moment = timer.due_at + ahead
             else:
+                # That of one on disk may be earlier than what was kept before.
+                kept = self._kept.get(timer.key, (None, 0))
+                moment = kept[1] if kept[0] == timer.due_at else moment
                 self._kept[timer.key] = timer.due_at, moment
                 if timer.step == WAKE:
                     moment = min(moment, timer.due_at + ahead)
@@ -199,6 +208,10 @@ class Wakeups:
     def begin(self, now: Micros) -> None:
         """Note that all that is due by ``now``, by the system's clock, is known."""
         self._end = now, FOREVER
+        self.next_page = self._timers.now
+
+    def look_again(self) -> None:
+        """Have the next be looked for at once: the system's clock was set, perhaps past a point in time."""
         self.next_page = self._timers.now
 
     def note(self, workflow_id: str, wake_at: Micros) -> None:
@@ -243,7 +256,7 @@ class Wakeups:
         page = store.sleepers(self._end, NEVER, PAGE)
         for sleeper in page:
             self._recall(sleeper.workflow_id)
-            self._timers.set(Timer(sleeper.wake_at, sleeper.workflow_id, 0, WAKE))
+            self._timers.set_at_rest(Timer(sleeper.wake_at, sleeper.workflow_id, 0, WAKE))
         if page:
             self._end = page[-1].wake_at, page[-1].number
         # Behind the last of a full page others may be, which are due no earlier.
