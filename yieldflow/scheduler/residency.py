@@ -77,7 +77,9 @@ def _read_backlog(state: SchedulerState) -> None:
     """
     admission = state.admission
     while admission.wants_more:
-        for workflow_id in admission.backlog.read(state.store):
+        found = admission.backlog.read(state.store)
+        state.last_in_line = None
+        for workflow_id in found:
             if workflow_id not in state.workflows:
                 state.suspect(workflow_id)
 

@@ -84,6 +84,8 @@ class SchedulerState:
         #: Of these, the ones that no worker has begun. A worker takes its attempt's key out, and so may the scheduler:
         #: whoever gets it has it, since `dict.pop` is one step.
         self.unclaimed: dict[Key, Attempt] = {}
+        #: The one of them that came last when memory was found to be full, since a page of the backlog was read.
+        self.last_in_line: Attempt | None = None
         self.admission = AdmissionControl(
             limits.max_workers, limits.max_recovery_attempts, self.unclaimed, self._is_full
         )
@@ -120,8 +122,20 @@ class SchedulerState:
             workflow.kept = []
 
     def _is_full(self) -> bool:
-        """Tell whether memory is full of workflows, and workers will make room by doing what waits for them."""
-        return len(self.workflows.live) >= self.max_live and bool(self.unclaimed)
+        """Tell whether memory is full of workflows, and workers will make room by doing what waits for them.
+
+        They may always have more to do: so a page of the backlog waits only for what stood in line after the one before.
+        """
+        if len(self.workflows.live) < self.max_live:
+            return False
+        if self.last_in_line is None:
+            try:
+                self.last_in_line = next(reversed(self.unclaimed.values()), None)
+            except RuntimeError:
+                # A worker took one out just now, and there will be room.
+                return True
+        last = self.last_in_line
+        return last is not None and self.unclaimed.get(last.key) is last
 
     def suspect(self, workflow_id: str, recovery_attempts: int = 0) -> TrackedWorkflow:
         """Have a workflow wait for its admission of which nothing is in memory."""
