@@ -124,7 +124,7 @@ class SchedulerState:
     def _is_full(self) -> bool:
         """Tell whether memory is full of workflows, and workers will make room by doing what waits for them.
 
-        They may always have more to do: so a page of the backlog waits only for what stood in line after the one before.
+        They may always have more to do: a page of the backlog waits only for what stood in line after the one before.
         """
         if len(self.workflows.live) < self.max_live:
             return False
