@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
+from types import FrameType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, TypeAlias
 
 ExceptionInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
@@ -35,6 +35,7 @@ class _Message(NamedTuple):
     text: object
     values: tuple[object, ...]
     error: ExceptionInfo | None
+    stack: str | None
     extra: Mapping[str, object] | None
     path: str
     line: int
@@ -49,7 +50,8 @@ class _Message(NamedTuple):
         if not logger.isEnabledFor(self.level):
             return
         record = logger.makeRecord(
-            logger.name, self.level, self.path, self.line, self.text, self.values, self.error, self.function, self.extra
+            logger.name, self.level, self.path, self.line, self.text, self.values, self.error,
+            self.function, self.extra, self.stack,
         )  # fmt: skip
         record.relativeCreated -= (record.created - self.time) * 1000
         record.created, record.msecs = self.time, self.time % 1 * 1000
@@ -84,11 +86,11 @@ class Log:
 
     def error(self, message: str, *values: object, exc_info: BaseException | None = None) -> None:
         """Log what needs a look."""
-        self.log(self._logger, logging.ERROR, message, values, exc_info)
+        self.log(self._logger, logging.ERROR, message, values, {"exc_info": exc_info})
 
     def critical(self, message: str, *values: object, exc_info: BaseException | None = None) -> None:
         """Log what stops everything."""
-        self.log(self._logger, logging.CRITICAL, message, values, exc_info)
+        self.log(self._logger, logging.CRITICAL, message, values, {"exc_info": exc_info})
 
     def log(
         self,
@@ -96,22 +98,30 @@ class Log:
         level: int,
         text: object,
         values: tuple[object, ...],
-        error: BaseException | None = None,
-        extra: Mapping[str, object] | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Log a message of any logger. It comes from the nearest caller outside this module and `logging`."""
+        """Log a message of any logger. It comes from the nearest caller outside this module and `logging`.
+
+        Args:
+            logger: The logger.
+            level: The level.
+            text: The message, or what stands for it.
+            values: The values that belong into it.
+            options: What a call of `logging` takes by name: ``exc_info``, ``stack_info``, ``stacklevel``, ``extra``.
+        """
         if len(self._waiting) >= MANY:
             self._left_out += 1
             return
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__") in _INSIDE:
-            frame = frame.f_back
+        frame = _caller(options.get("stacklevel", 1))
+        stack = "".join(traceback.format_stack(frame)).rstrip() if options.get("stack_info") else None
         thread = threading.current_thread()
+        error = _raised(options.get("exc_info"))
         info = None if error is None else (type(error), error, error.__traceback__)
         code = frame.f_code
         self._waiting.append(
             _Message(
-                logger, level, text, values, info, extra,
+                logger, level, text, values, info,
+                None if stack is None else f"Stack (most recent call last):\n{stack}", options.get("extra"),
                 code.co_filename, frame.f_lineno, code.co_name, time.time(), threading.get_ident(), thread.name,
             )
         )  # fmt: skip
@@ -161,8 +171,11 @@ class Log:
         self._thread = threading.get_ident()
         try:
             while self._waiting:
-                with suppress(BaseException):
-                    self._hand_on_one(self._waiting.popleft())
+                item = self._waiting.popleft()
+                try:
+                    self._hand_on_one(item)
+                except BaseException:
+                    _tell_of_loss(item)
         finally:
             self._thread = None
             self._handing_on.release()
@@ -181,6 +194,34 @@ class Log:
         self._waiting.clear()
         self._handing_on = threading.Lock()
         self._thread = None
+
+
+def _caller(level: int) -> FrameType:
+    """Return the frame that logs, or for a ``level`` above 1 that of a caller's caller."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _INSIDE:
+        frame = frame.f_back
+    for _ in range(level - 1):
+        frame = frame.f_back or frame
+    return frame
+
+
+def _raised(info: object) -> BaseException | None:
+    """Return the exception that the argument ``exc_info`` of a call of `logging` stands for."""
+    if isinstance(info, tuple):
+        info = info[1]
+    return info if isinstance(info, BaseException) else sys.exception() if info else None
+
+
+def _tell_of_loss(item: object) -> None:
+    """Print, as a handler itself does, that a filter or the like raised, and which message it was."""
+    if not (isinstance(item, _Message) and logging.raiseExceptions):
+        return
+    with suppress(BaseException):
+        sys.stderr.write(
+            f"--- Logging error ---\n{traceback.format_exc()}"
+            f"Logged from file {item.path}, line {item.line}, by {item.logger.name}: {item.text}\n"
+        )
 
 
 def _took(right: list[bool]) -> bool:

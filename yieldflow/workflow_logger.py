@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,10 @@ class WorkflowLogger(_Adapter):
             super().log(level, msg, *args, **kwargs)
         elif self.isEnabledFor(level):
             text, options = self.process(msg, kwargs)
-            logger.log(self.logger, level, text, args, _raised(options.get("exc_info")), options["extra"])
+            if not all(type(value) in _IMMUTABLE for value in args):
+                # The workflow may change them before a handler is called.
+                text, args = _formatted(text, args)
+            logger.log(self.logger, level, text, args, options)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Add ``workflow_id``, ``workflow`` and ``run`` to the record."""
@@ -43,11 +45,16 @@ class WorkflowLogger(_Adapter):
         return msg, kwargs
 
 
-def _raised(info: object) -> BaseException | None:
-    """Return the exception that the argument ``exc_info`` of a call of `logging` stands for."""
-    if isinstance(info, tuple):
-        info = info[1]
-    return info if isinstance(info, BaseException) else sys.exception() if info else None
+#: What is still the same when a handler is called.
+_IMMUTABLE = frozenset({str, bytes, int, float, complex, bool, type(None)})
+
+
+def _formatted(text: object, values: tuple[object, ...]) -> tuple[object, tuple[object, ...]]:
+    """Return a message with its values in it; both as they are where they do not fit, which a handler reports."""
+    try:
+        return logging.LogRecord("", 0, "", 0, text, values, None).getMessage(), ()
+    except Exception:
+        return text, values
 
 
 def get_logger(name: str) -> WorkflowLogger:

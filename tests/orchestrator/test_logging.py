@@ -305,3 +305,81 @@ def test_a_scheduler_that_dies_is_no_trap(
     orchestrator.stop()
     with orchestrator:
         assert handle.result(WAIT) == "done"
+
+
+def test_a_workflow_s_line_shows_values_as_they_were(
+    orchestrator: Orchestrator, registry: Registry, listener: Listener
+) -> None:
+    """A line that a workflow logs shows a list as it was then, whatever the workflow does with it afterwards."""
+    changed, lines = threading.Event(), list[str]()
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        seen: list[int] = []
+        for number in range(3):
+            seen.append(number)
+            log.info("seen %s", seen)
+        log.info("%(seen)s in all", {"seen": seen})
+        seen.clear()
+        changed.set()
+        yield from now()
+
+    def hear(record: logging.LogRecord) -> None:
+        if record.name == __name__:
+            assert changed.wait(WAIT)
+            lines.append(record.getMessage())
+
+    listener.hear = hear
+    with orchestrator:
+        orchestrator.submit(job()).result(WAIT)
+
+    assert lines == ["seen [0]", "seen [0, 1]", "seen [0, 1, 2]", "[0, 1, 2] in all"]
+
+
+def test_a_workflow_s_line_has_its_stack(orchestrator: Orchestrator, registry: Registry, listener: Listener) -> None:
+    """In a workflow, too, ``stack_info`` shows the stack, and ``stacklevel`` names the caller of a helper."""
+
+    def helper() -> None:
+        log.info("from a helper", stack_info=True, stacklevel=2)
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        helper()
+        yield from now()
+
+    with orchestrator:
+        orchestrator.submit(job()).result(WAIT)
+
+    [record] = [record for record in listener.records if record.name == __name__]
+    assert record.funcName == "job"
+    assert record.stack_info is not None
+    assert record.stack_info.startswith("Stack (most recent call last):\n")
+    assert "in job" in record.stack_info
+
+
+def test_a_line_that_is_lost_is_told_of(
+    orchestrator: Orchestrator, registry: Registry, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a filter raises, or an ``extra`` cannot be, the message is lost; that and its place are printed."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        if record.msg == "odd":
+            raise ValueError("the filter broke")
+        return True
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        log.info("odd")
+        log.info("clash", extra={"message": "m"})
+        log.info("goes on")
+        yield from now()
+
+    listener.addFilter(refuse)
+    with orchestrator:
+        orchestrator.submit(job()).result(WAIT)
+
+    assert [record.getMessage() for record in listener.records if record.name == __name__] == ["goes on"]
+    told = capsys.readouterr().err
+    assert "ValueError: the filter broke" in told
+    assert "Attempt to overwrite 'message' in LogRecord" in told
+    assert f"Logged from file {__file__}, line " in told
