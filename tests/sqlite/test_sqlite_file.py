@@ -20,7 +20,7 @@ from yieldflow._core.history import (
     StepEnded,
     WorkflowStatus,
 )
-from yieldflow.sqlite import SqliteStore
+from yieldflow.sqlite import Ownership, SqliteStore
 from yieldflow.store import (
     Request,
     RequestKind,
@@ -158,13 +158,19 @@ def test_opening_a_second_time_drops_no_lock(path: Path, store: SqliteStore) -> 
         assert [program.line(), program.line()] == ["ready", "database is locked"]
 
 
-def test_a_store_that_nobody_closed_is_closed_when_it_is_let_go_of(path: Path) -> None:
-    """A client that was never closed leaves no open file behind, and no warning."""
+@pytest.mark.parametrize("is_owner", [False, True])
+def test_a_store_that_nobody_closed_is_closed_when_it_is_let_go_of(path: Path, is_owner: bool) -> None:
+    """A store that was never closed leaves no open file behind, and no warning."""
+    lock = Ownership(path)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         forgotten = SqliteStore(path)
         forgotten.submit([submission("w")])
+        if is_owner:
+            lock.acquire()
+            forgotten.guard(lock.lock)
         del forgotten
         gc.collect()
     assert [str(warning.message) for warning in heard if issubclass(warning.category, ResourceWarning)] == []
     assert not path.with_name(path.name + "-wal").exists()
+    lock.release()

@@ -84,7 +84,7 @@ class Database:
         self._lock = threading.Lock()
         _open[id(self)] = self.path, os.getpid()
         # A store that was not closed is closed with its object; at the exit of the interpreter it is left alone.
-        self._forget = weakref.finalize(self, _close_all, id(self), (self._reader, self._writer))
+        self._forget = weakref.finalize(self, _close_all, id(self), (self._reader, self._writer), self._reserve)
         self._forget.atexit = False
         #: The disk was full when something was last to be written, and the log could not be begun anew.
         self._full = False
@@ -279,8 +279,9 @@ _NO_LOCK = nullcontext()
 _open: dict[int, tuple[str, int]] = {}
 
 
-def _close_all(key: int, connections: Sequence[sqlite3.Connection]) -> None:
+def _close_all(key: int, connections: Sequence[sqlite3.Connection], reserve: Reserve) -> None:
     _open.pop(key, None)
+    reserve.release()
     for connection in connections:
         with suppress(sqlite3.Error):
             connection.close()
