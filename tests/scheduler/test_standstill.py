@@ -8,9 +8,19 @@ import pytest
 
 from tests.support.engine import Host
 from tests.support.flaky import Flaky
+from yieldflow import Flow, activity, workflow
 from yieldflow.store import RequestKind
 
 LAB = Flaky()
+
+
+@activity(registry=LAB.registry, max_concurrent=1)
+def one_at_a_time() -> None: ...
+
+
+@workflow(registry=LAB.registry)
+def limited() -> Flow[None]:
+    yield one_at_a_time()
 
 
 def pass_seconds(host: Host, seconds: int) -> None:
@@ -47,6 +57,20 @@ def test_nothing_is_said_while_attempts_begin(host: Host, caplog: pytest.LogCapt
     for _ in range(9):
         pass_seconds(host, 50)
         host.end(host.begin())
+    assert warnings(caplog) == []
+
+
+def test_nothing_is_said_of_those_that_wait_for_others_of_their_activity(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where only so many may be under way at once, the next wait long though workers are free, and others begin."""
+    for number in range(3):
+        host.submit(limited(), f"w{number}")
+    host.begin()
+    for number in range(3):
+        host.submit(LAB.one(f"free {number}"), f"free{number}")
+        pass_seconds(host, 40)
+        host.end(host.begin(f"free {number}"))
     assert warnings(caplog) == []
 
 

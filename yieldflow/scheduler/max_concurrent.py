@@ -33,6 +33,11 @@ class ConcurrencyLimiter:
         lane.waiting.append(attempt)
         return False
 
+    def is_in_line(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt waits for others at the same activity, and for no worker."""
+        lane = None if attempt.options.max_concurrent is None else self._by_name.get(attempt.definition.name)
+        return lane is not None and attempt not in lane.begun
+
     def leave(self, attempt: Attempt) -> list[Attempt]:
         """An attempt takes up no place any more, if it did; those that may go to the workers now, in order."""
         limit, lane = attempt.options.max_concurrent, self._by_name.get(attempt.definition.name)

@@ -165,7 +165,7 @@ class Scheduler:
         if state.in_flight:
             record_long_running(state, turn)
         if state.hooks.warns_of_waits:
-            state.standstill.look(state.unclaimed, state.workers, turn.time_of)
+            state.standstill.look(state.unclaimed, state.workers, turn.time_of, state.limiter.is_in_line)
             state.untaken_signals.look(state.store, turn.now)
 
     def _finish(self, turn: Turn) -> None:

@@ -26,17 +26,24 @@ class StandstillWatch:
         self._looks = 0
         self._quiet = 0
 
-    def look(self, waiting: Mapping[Key, Attempt], workers: Workers, time_of: Callable[[Micros], Micros]) -> None:
+    def look(
+        self,
+        waiting: Mapping[Key, Attempt],
+        workers: Workers,
+        time_of: Callable[[Micros], Micros],
+        is_in_line: Callable[[Attempt], bool],
+    ) -> None:
         """Look once, and warn if it is time for that.
 
         Args:
             waiting: The attempts that no worker has begun, those first that wait longest. Other threads take some out.
             workers: The workers.
             time_of: Gives the time of a moment by the system's clock.
+            is_in_line: Tells which of them wait for others at the same activity, and not for a worker.
         """
         self._quiet = max(0, self._quiet - 1)
         try:
-            longest = next(iter(waiting.values()), None)
+            longest = next((attempt for attempt in waiting.values() if not is_in_line(attempt)), None)
         except RuntimeError:
             # One was taken out just now, so that things move.
             longest = None
