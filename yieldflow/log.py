@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, TypeAlias
@@ -64,8 +64,8 @@ class Log:
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("yieldflow")
-        #: Messages, and events to be set once all before them are handed on.
-        self._waiting: deque[_Message | threading.Event] = deque()
+        #: Messages, and functions to be called once all before them are handed on.
+        self._waiting: deque[_Message | Callable[[], object]] = deque()
         self._left_out = 0
         #: Held by whoever hands on.
         self._handing_on = threading.Lock()
@@ -129,14 +129,28 @@ class Log:
 
     def flush(self, timeout: float = PATIENCE) -> None:
         """Wait until what was logged till now is handed on, or for ``timeout`` seconds. A handler does not wait."""
-        if self._thread == threading.get_ident() or not (self._waiting or self._handing_on.locked()):
-            return
         reached = threading.Event()
+        if self._call_behind(reached.set):
+            reached.wait(timeout)
+
+    async def flush_async(self, timeout: float = PATIENCE) -> None:
+        """Do the same in a coroutine, whose event loop goes on meanwhile."""
+        import asyncio
+
+        loop, reached = asyncio.get_running_loop(), asyncio.Event()
+        if self._call_behind(lambda: loop.call_soon_threadsafe(reached.set)):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reached.wait(), timeout)
+
+    def _call_behind(self, reached: Callable[[], object]) -> bool:
+        """Call a function once what was logged till now is handed on; False, and no call, where there is no need."""
+        if self._thread == threading.get_ident() or not (self._waiting or self._handing_on.locked()):
+            return False
         self._waiting.append(reached)
         if not self._see_that_it_is_handed_on():
             # There is no thread to do so.
             self._hand_on()
-        reached.wait(timeout)
+        return True
 
     # ------------------------------------------------------------------ handing on
 
@@ -168,6 +182,8 @@ class Log:
 
     def _drain(self) -> None:
         """Hand on all that waits, and release the lock, which the caller has acquired."""
+        # In a child that a handler forked there is another one.
+        acquired = self._handing_on
         self._thread = threading.get_ident()
         try:
             while self._waiting:
@@ -178,11 +194,11 @@ class Log:
                     _tell_of_loss(item)
         finally:
             self._thread = None
-            self._handing_on.release()
+            acquired.release()
 
-    def _hand_on_one(self, item: _Message | threading.Event) -> None:
-        if isinstance(item, threading.Event):
-            item.set()
+    def _hand_on_one(self, item: _Message | Callable[[], object]) -> None:
+        if not isinstance(item, _Message):
+            item()
             return
         item.emit()
         left_out, self._left_out = self._left_out, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,9 @@ from yieldflow import (
     Orchestrator,
     OrchestratorStoppedError,
     Registry,
+    WorkflowHandle,
     WorkflowStalledError,
+    WorkflowStatus,
     activity,
     gather,
     get_logger,
@@ -383,3 +386,35 @@ def test_a_line_that_is_lost_is_told_of(
     assert "ValueError: the filter broke" in told
     assert "Attempt to overwrite 'message' in LogRecord" in told
     assert f"Logged from file {__file__}, line " in told
+
+
+def test_an_awaited_workflow_has_logged(orchestrator: Orchestrator, registry: Registry, listener: Listener) -> None:
+    """Where the result of a workflow is awaited, what it logged is with the handlers, and the event loop went on."""
+    going_on = threading.Event()
+
+    @workflow(registry=registry)
+    def job() -> Flow[None]:
+        log.info("from the workflow")
+        yield from now()
+
+    def hear(record: logging.LogRecord) -> None:
+        if record.name == __name__:
+            assert going_on.wait(WAIT)
+            heard.append(record.getMessage())
+
+    async def loop_goes_on(handle: WorkflowHandle[None]) -> None:
+        while handle.describe().status is not WorkflowStatus.DONE:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, going_on.set)
+
+    async def wait(handle: WorkflowHandle[None]) -> list[str]:
+        opening = asyncio.create_task(loop_goes_on(handle))
+        await handle
+        found = [*heard]
+        await opening
+        return found
+
+    heard: list[str] = []
+    with orchestrator:
+        listener.hear = hear
+        assert asyncio.run(wait(orchestrator.submit(job()))) == ["from the workflow"]

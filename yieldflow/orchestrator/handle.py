@@ -91,6 +91,7 @@ class WorkflowHandle(Generic[R_co]):
         gateway = self._gateway
         gateway.check_place("await")
         ended = yield from wait_for_end_async(gateway, self._watch, self.id).__await__()
+        yield from logger.flush_async().__await__()
         value: R_co = result_of(ended, gateway.codec)
         return value
 

@@ -15,7 +15,7 @@ A workflow logs with a logger of `get_logger`.
 
 For all that yieldflow logs, and what workflows log with `get_logger`, handlers and filters are called on a thread of
 their own: they may be slow, raise anything, and call the orchestrator. What they raise is printed to ``sys.stderr``.
-`start()`, `stop()` and `result()` give them a second, at most, to catch up. In a workflow a logger of
+`start()`, `stop()`, `result()` and ``await handle`` give them a second, at most, to catch up. In a workflow a logger of
 `logging.getLogger` calls them on the scheduler's thread: a handler that calls the orchestrator is refused there, and
 the workflow fails of it.
 """
