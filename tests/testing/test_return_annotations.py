@@ -55,7 +55,7 @@ FITTING: list[tuple[object, object]] = [
     (float, 3.5),
     (complex, 3),
     (None, None),
-    (Any, object()),
+    (Any, object),
     (object, None),
     (str | None, None),
     (int | str, "x"),
