@@ -421,7 +421,9 @@ def test_a_factory_that_is_given_equal_values_makes_the_same(make: Callable[[], 
     assert difference(making(make()), making(make())) is None
 
 
-@pytest.mark.parametrize("other", ["orders", Table("orders"), Bank(6), making("orders"), Matrix()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "other", ["orders", Table("orders"), Bank(6), making("orders"), Matrix()], ids=lambda each: type(each).__name__
+)
 def test_a_factory_that_is_given_unequal_values_makes_another(other: object) -> None:
     """Each call of a factory with another value makes another workflow."""
     assert difference(making(other), making(Bank(5))) is not None
