@@ -41,5 +41,5 @@ python -m tests.benchmarks.noticing
 The suite also has a crash before and after every commit of every command, files that code of every earlier version left
 when it was killed, and 51 deliberate breakages of the engine (dispatch before commit, an outcome applied twice, a lost
 timer, a cancellation that is acknowledged and ignored, timers that are late, a workflow in two phases, a wake that
-is not written, ...), each of which the simulation finds within 400 seeds.
+is not written, ...), each of which the simulation finds within 600 seeds.
 """
