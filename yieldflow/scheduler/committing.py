@@ -150,6 +150,8 @@ def _settle_status(
     workflow = change.workflow
     if status is WorkflowStatus.SUSPENDED:
         live = workflow.live if workflow is not None else None
+        if live is not None:
+            state.timers.pauses(change.workflow_id, live.info.run, live.waits())
         if workflow is None or live is None:
             state.forget_wakeup(change.workflow_id)
         elif live.execution.closes_silently(gc.get_referents):
