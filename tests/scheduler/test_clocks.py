@@ -10,6 +10,7 @@ import pytest
 from tests.support.engine import SECOND, START, Host
 from tests.support.flaky import Flaky, failing, numbers
 from yieldflow import Flow, RetryPolicy, gather, sleep, sleep_until, wait_for, wait_signal, workflow
+from yieldflow._core.execution import Execution
 from yieldflow._core.history import to_datetime
 from yieldflow.scheduler import residency
 from yieldflow.store import RequestKind
@@ -272,6 +273,27 @@ def test_a_clock_that_is_set_twice_leaves_a_sleep_as_long(host: Host) -> None:
         host.set_clock(seconds)
         host.settle()
     host.advance(89.9)
+    assert host.status("w") == "processing"
+    host.advance(0.1)
+    assert host.status("w") == "done"
+
+
+@pytest.mark.parametrize("set_by", [HOUR, -HOUR])
+@pytest.mark.parametrize("kind", [naps, waits])
+@pytest.mark.parametrize("stays", [False, True], ids=["on disk", "in memory"])
+def test_a_sleep_lasts_as_long_though_its_workflow_is_suspended(
+    host: Host, kind: Any, set_by: int, stays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the clock is set while a workflow is suspended, its sleep ends when its time has passed."""
+    if stays:
+        monkeypatch.setattr(Execution, "closes_silently", lambda *_: False)
+    host.submit(kind(100), "w")
+    host.advance(40)
+    host.ask("w", RequestKind.SUSPEND)
+    host.set_clock(set_by)
+    host.advance(10)
+    host.ask("w", RequestKind.RESUME)
+    host.advance(49.9)
     assert host.status("w") == "processing"
     host.advance(0.1)
     assert host.status("w") == "done"

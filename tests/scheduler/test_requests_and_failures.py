@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.support.engine import CODEC, NOTICED, SECOND, Crash, Host, open_store, submission
+from tests.support.engine import CODEC, NOTICED, SECOND, Crash, Host, WatchedStore, open_store, submission
 from tests.support.places import (
     CANCEL,
     LAB,
@@ -25,9 +26,17 @@ from tests.support.places import (
     resident,
     unhandled,
 )
-from yieldflow import StorageError
+from yieldflow import Flow, StorageError, workflow
+from yieldflow._core.errors import RefusedValueError
 from yieldflow.scheduler.messages import RequestReceived
-from yieldflow.store import RequestKind
+from yieldflow.store import Checkpoint, RequestKind
+from yieldflow.workers import perform
+
+
+@workflow(registry=LAB.registry)
+def works() -> Flow[str]:
+    return (yield from LAB.work("a"))
+
 
 # ---------------------------------------------------------------------- commits that fail, and crashes
 
@@ -205,3 +214,28 @@ def test_signals_are_received_once_in_order_whatever_crashes(tmp_path: Path, mom
             host.finish("w")
             assert host.output("w") == sent[:-1], f"a crash right {moment} commit {number}"
             host.close()
+
+
+def test_a_clients_request_is_not_lost_beside_an_outcome_that_is_refused(
+    host: Host, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resume that a client left is carried out, though an outcome of the same turn cannot be written."""
+    host.submit(works(), "w")
+    attempt = host.begin()
+    host.ask("w", RequestKind.SUSPEND)
+    write = store.inner.commit
+
+    def refusing(checkpoints: Sequence[Checkpoint]) -> None:
+        if any(checkpoint.recorded for checkpoint in checkpoints):
+            raise RefusedValueError("too big")
+        write(checkpoints)
+
+    monkeypatch.setattr(store.inner, "commit", refusing)
+    host.advance(1)
+    store.ask([host.request("w", RequestKind.RESUME)])
+    # Both are found in one turn.
+    host.now += SECOND
+    host.desk.begun.remove(attempt)
+    host.settle(perform(attempt, CODEC))
+    host.advance(1)
+    assert host.status("w") != "suspended"

@@ -150,6 +150,8 @@ def _settle_status(
     workflow = change.workflow
     if status is WorkflowStatus.SUSPENDED:
         live = workflow.live if workflow is not None else None
+        if live is not None:
+            state.timers.pauses(change.workflow_id, live.info.run, live.waits())
         if workflow is None or live is None:
             state.forget_wakeup(change.workflow_id)
         elif live.execution.closes_silently(gc.get_referents):
@@ -294,11 +296,12 @@ def _stall_alone(state: SchedulerState, unit: Change, error: Exception, turn: Tu
 def _keep_triggers(state: SchedulerState, unit: Change, turn: Turn) -> list[RequestReceived]:
     """Keep the outcomes behind a change that is refused; return the requests that are to be carried out again."""
     again: list[RequestReceived] = []
+    has_others = bool(unit.events) or any(isinstance(trigger, Completed) for trigger in unit.triggers)
     for trigger in unit.triggers:
         if isinstance(trigger, Completed):
             _keep(state, unit.workflow, trigger, turn)
-        elif trigger.reply is no_reply and unit.events:
-            # It may have been what the workflow did next that is refused.
+        elif trigger.reply is no_reply and has_others:
+            # It may have been an outcome beside it that is refused, or what the workflow did next.
             again.append(trigger)
         elif trigger.request.number is not None:
             state.requests_taken_in.discard(trigger.request.number)

@@ -144,6 +144,7 @@ def _resume(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow
         change.status = live.status = WorkflowStatus.PROCESSING
         change.wake_at = None
         recorded, live.recorded = live.recorded, []
+        state.timers.wakes(live.info.workflow_id, live.info.run, live.waits())
         resume_open_steps(state, workflow, recorded, children, turn)
 
 

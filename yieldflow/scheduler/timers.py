@@ -121,6 +121,8 @@ class DurableTimers(Timers):
         self.now: Micros = 0
         #: The timers that were set when the system's clock was last set: their `due_at`, and their moment.
         self._kept: dict[TimerKey, tuple[Micros, Micros]] = {}
+        #: The same of the workflows that were last suspended.
+        self._paused: dict[TimerKey, tuple[Micros, Micros]] = {}
 
     def look(self, reading: Reading) -> bool:
         """Take in the time, and how far the clocks are from each other; tell whether one was set."""
@@ -136,8 +138,17 @@ class DurableTimers(Timers):
         due_at, moment = self._kept.get(timer.key, (None, 0)) if self._kept else (None, 0)
         return moment if due_at == timer.due_at and not timer.is_point else timer.due_at + self._ahead
 
+    def pauses(self, workflow_id: str, run: int, waits: Iterable[tuple[int, Micros | None]]) -> None:
+        """Remember the moments of what a workflow waits for that is suspended, if it goes on in this session."""
+        for step, due_at in waits:
+            if due_at is not None:
+                moment = self.moment_of(Timer(due_at, workflow_id, run, step))
+                self._paused[workflow_id, run, step] = due_at, moment
+        while len(self._paused) > PAGE:
+            del self._paused[next(iter(self._paused))]
+
     def wakes(self, workflow_id: str, run: int, waits: Iterable[tuple[int, Micros | None]]) -> None:
-        """Have what a workflow waits for that rested keep the moment of its rest, where that was for it.
+        """Have what a workflow waits for that rested, or was suspended, keep its moment, where that was for it.
 
         Args:
             workflow_id: The workflow.
@@ -145,8 +156,11 @@ class DurableTimers(Timers):
             waits: The steps that wait for a time, each with that.
         """
         kept = self._kept.pop((workflow_id, 0, WAKE), None) if self._kept else None
-        for step, due_at in waits if kept is not None else ():
-            if kept is not None and due_at == kept[0]:
+        for step, due_at in waits if kept is not None or self._paused else ():
+            paused = self._paused.pop((workflow_id, run, step), None)
+            if paused is not None:
+                self.keep((workflow_id, run, step), *paused)
+            elif kept is not None and due_at == kept[0]:
                 self._kept[workflow_id, run, step] = kept
 
     def has_come(self, timer: Timer) -> bool:
