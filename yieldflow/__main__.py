@@ -23,6 +23,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from types import ModuleType
 from typing import TypeVar
@@ -66,7 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     vacuum.add_argument("file", help="the database; its owner may go on meanwhile")
     docs = commands.add_parser("docs", help="show a topic of the reference, or list the topics")
     docs.add_argument("topic", nargs="?", help="a topic, or a public name: RetryPolicy, Orchestrator.submit")
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if options.command == "check-replay":
+        # Behind an option, argparse itself takes no more modules.
+        options.modules += [other for other in others if not other.startswith("-")]
+        others = [other for other in others if other.startswith("-")]
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     if options.command == "docs":
         return _docs(options.topic)
     if options.command == "vacuum":
@@ -115,15 +122,17 @@ def _check_replay(options: argparse.Namespace) -> int:
     codec = None if options.codec is None else codec_named(options.codec)
     registry = Registry()
     try:
-        script = None
-        if options.main is not None:
-            name, attribute = _split(options.main)
-            script = _load_main(name)
-            _take(script, name, attribute, registry)
-        for given in options.modules:
-            name, attribute = _split(given)
-            _take(_import(name, script), name, attribute, registry)
-        report = check_replay(options.file, registry, codec, knows_main=script is not None)
+        # What the user's code prints is no part of the report.
+        with redirect_stdout(sys.stderr):
+            script = None
+            if options.main is not None:
+                name, attribute = _split(options.main)
+                script = _load_main(name)
+                _take(script, name, attribute, registry)
+            for given in options.modules:
+                name, attribute = _split(given)
+                _take(_import(name, script), name, attribute, registry)
+            report = check_replay(options.file, registry, codec, knows_main=script is not None)
     except (_CannotImportError, YieldflowError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

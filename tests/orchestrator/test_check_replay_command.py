@@ -321,3 +321,30 @@ def test_the_codec_may_be_told(folder: Path) -> None:
         connection.execute("update workflows set input = ?", (pickle.dumps(Bomb(folder / "loaded")),))
     assert "reads none" in _run(folder, "check-replay", "shop.db", "good:registry", "--codec", "json").stdout
     assert not (folder / "loaded").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--codec", "pickle", "shop.db", "good:registry", "good"],
+        ["shop.db", "--codec", "pickle", "good:registry", "good"],
+        ["shop.db", "good:registry", "--codec", "pickle", "good"],
+        ["shop.db", "good:registry", "good", "--codec", "pickle"],
+    ],
+)
+def test_options_may_stand_anywhere(folder: Path, arguments: list[str]) -> None:
+    """Options may stand before, between and behind the file and the modules; an unknown one is refused."""
+    assert _run(folder, "check-replay", *arguments).returncode == 0
+
+    refused = _run(folder, "check-replay", *arguments, "--colour")
+    assert refused.returncode == 2
+    assert "unrecognized arguments: --colour" in refused.stderr
+
+
+def test_what_a_module_prints_is_no_part_of_the_report(folder: Path) -> None:
+    """What the user's code prints while it is imported or replayed goes to stderr, so that the output is JSON."""
+    (folder / "noisy.py").write_text("print('imported')\nfrom good import registry\n")
+    done = _run(folder, "check-replay", "shop.db", "noisy:registry", "--json")
+
+    assert json.loads(done.stdout)["ok"] is True
+    assert done.stderr == "imported\n"

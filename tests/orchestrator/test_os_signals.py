@@ -102,6 +102,23 @@ def test_other_signals_may_be_chosen(database: Path) -> None:
         assert orchestrator.run_until_signalled([signal.SIGUSR1]) is None
 
 
+@pytest.mark.parametrize(
+    ("signals", "error", "message"),
+    [
+        (signal.SIGTERM, TypeError, r"a collection of signals: \[signal.SIGTERM\]"),
+        (["SIGTERM"], TypeError, "a collection of signals"),
+        ([signal.SIGTERM, signal.SIGKILL], ValueError, "no program can handle SIGKILL: leave it out"),
+        ([12345], ValueError, "12345 is not a valid Signals"),
+    ],
+)
+def test_wrong_signals_are_refused(database: Path, signals: Any, error: type[Exception], message: str) -> None:
+    """What is no collection of signals that a program can handle is refused, with the argument, before a start."""
+    with pytest.raises(error, match=message) as caught:
+        Orchestrator(database).run_until_signalled(signals)
+    assert str(caught.value).startswith("run_until_signalled(signals=")
+    assert not database.exists()
+
+
 def test_it_serves_in_the_main_thread_alone(database: Path) -> None:
     """Elsewhere Python handles no signals: it is refused, with what to call instead."""
 

@@ -170,6 +170,7 @@ class Orchestrator:
 
         Raises:
             MisplacedCallError: This is not the main thread, where Python handles signals.
+            TypeError, ValueError: The signals are none, or no program can handle one of them.
             The same as `start`.
 
         Example:

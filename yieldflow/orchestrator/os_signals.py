@@ -5,15 +5,42 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import CO_VARARGS
 from types import FrameType
 
+from .._core.commands import show
 from .._core.errors import MisplacedCallError
 
 #: The references to the copy of a frame's variables where nobody else has it: the frame's, one here, and the call's.
 UNSHARED = 3
+
+
+#: The signals that no program can handle.
+UNHANDLED = {getattr(signal, name) for name in ("SIGKILL", "SIGSTOP") if hasattr(signal, name)}
+
+
+def checked_signals(given: object) -> frozenset[signal.Signals]:
+    """Return the signals of an argument of `Orchestrator.run_until_signalled`.
+
+    Raises:
+        TypeError: It is no collection of signals.
+        ValueError: No program can handle one of them.
+    """
+    if not isinstance(given, Iterable) or not all(isinstance(number, int) for number in given):
+        raise TypeError(
+            f"run_until_signalled(signals={show(given)}): signals is a collection of signals: [signal.SIGTERM]"
+        )
+    try:
+        found = frozenset(signal.Signals(number) for number in given)
+    except ValueError as error:
+        raise ValueError(f"run_until_signalled(signals={show(given)}): {error}") from None
+    for number in found & UNHANDLED:
+        raise ValueError(
+            f"run_until_signalled(signals={show(given)}): no program can handle {number.name}: leave it out"
+        )
+    return found
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ..log import logger
 from ..workers import current_slot
 from .ending import WAKE_INTERVAL, wait_until_set
 from .gateway import Gateway
-from .os_signals import handled_by, in_signal_handler
+from .os_signals import checked_signals, handled_by, in_signal_handler
 from .results import timeout_seconds
 from .session_thread import SessionThread
 
@@ -157,6 +157,7 @@ class SessionControl:
     ) -> signal.Signals | None:
         """Carry out `Orchestrator.run_until_signalled`, which describes arguments and errors."""
         seconds = timeout_seconds("run_until_signalled", timeout)
+        chosen = checked_signals(signals)
         self._gateway.check_place("run_until_signalled()")
         received: list[signal.Signals] = []
 
@@ -168,7 +169,7 @@ class SessionControl:
                 thread.ending.ask(0 if received else seconds)
             received.append(signal.Signals(number))
 
-        with handled_by(stop, signals):
+        with handled_by(stop, chosen):
             with suppress(OrchestratorStoppedError):
                 self.start(False, None)
             thread = self._current.get(None)
