@@ -27,7 +27,7 @@ from tests.simulation.seeds import Report, Totals, describe_failure, lines, run,
 from tests.support.programs.launch import heeding_ctrl_c
 
 #: So many seeds are tried to find a breakage.
-BUDGET = 600
+BUDGET = 400
 #: The first of those seeds.
 FIRST = 7_000_000
 

@@ -39,7 +39,7 @@ python -m tests.benchmarks.noticing
     367 ms in two that followed much writing; signals 27 ms, 33 ms and 34 ms; idle 0.89 to 0.96 % of a processor
 
 The suite also has a crash before and after every commit of every command, files that code of every earlier version left
-when it was killed, and 51 deliberate breakages of the engine (dispatch before commit, an outcome applied twice, a lost
+when it was killed, and 65 deliberate breakages of the engine (dispatch before commit, an outcome applied twice, a lost
 timer, a cancellation that is acknowledged and ignored, timers that are late, a workflow in two phases, a wake that
-is not written, ...), each of which the simulation finds within 600 seeds.
+is not written, ...), each of which the simulation finds within 400 seeds.
 """
