@@ -69,7 +69,8 @@ def test_the_first_signal_waits_and_the_second_does_not(database: Path, registry
 
     def waits() -> None:
         # It has a worker still, so that it is waited for.
-        until(lambda: orchestrator._gateway.session.ending.asked)  # type: ignore[union-attr]  # it is started
+        # The activity may begin before the start is over.
+        until(lambda: (session := orchestrator._gateway.session) is not None and session.ending.asked)
         assert orchestrator.health().running == 1
         stopping.set()
 
