@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -175,9 +176,9 @@ def test_a_client_that_starts_while_it_waits(client: Orchestrator, looks: Looks)
 def test_waits_without_an_owner_are_told_of_once(
     client: Orchestrator, looks: Looks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who waits while no orchestrator is started is warned, in one line for all that wait."""
+    """Who waits while no orchestrator is started is warned once, in one line for all that one look finds."""
     monkeypatch.setattr(polling, "WARNING_DELAY", 0)
-    # They come together, so that one look finds them all.
+    # They come together, so that one look finds them all, unless the machine is held up meanwhile.
     monkeypatch.setattr(polling, "POLL_INTERVAL", 0.2)
     handles = client.submit_many(waiting(number) for number in range(20))
 
@@ -190,8 +191,12 @@ def test_waits_without_an_owner_are_told_of_once(
     with caplog.at_level(logging.WARNING, "yieldflow"):
         asyncio.run(wait())
     warnings = [record.getMessage() for record in caplog.records]
-    assert len(warnings) == 1
-    assert " and 19 more are waited for, and no orchestrator is started on " in warnings[0]
+    told = [
+        re.search(r"^\S+(?: and (\d+) more are| is) waited for, and no orchestrator is started on ", each)
+        for each in warnings
+    ]
+    assert sum(1 + int(each[1] or 0) for each in told if each is not None) == 20
+    assert len(warnings) < 20
 
 
 def test_a_wait_where_no_thread_can_be_started(

@@ -81,10 +81,9 @@ class SchedulerState:
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
         self.in_flight = 0
-        #: Of these, the ones that no worker has begun. A worker takes its attempt's key out, and so may the scheduler:
-        #: whoever gets it has it, since `dict.pop` is one step.
+        #: The ones that no worker has begun. Worker or scheduler: whoever takes a key out has it, by one `dict.pop`.
         self.unclaimed: dict[Key, Attempt] = {}
-        #: The one of them that came last when memory was found to be full, since a page of the backlog was read.
+        #: The one of these that came last when memory was found to be full, since a page of the backlog was read.
         self.last_in_line: Attempt | None = None
         self.admission = AdmissionControl(
             limits.max_workers, limits.max_recovery_attempts, self.unclaimed, self._is_full
