@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -50,6 +51,13 @@ def test_a_child_that_lost_its_parent(whole: Path) -> None:
 def test_a_child_that_lost_its_id(whole: Path) -> None:
     """An id that is no text is its workflow's and its parent's affair alone."""
     assert check(whole, Damage("workflows", "id", 11, Broken(b"\xff")))
+
+
+@pytest.mark.parametrize("column", COLUMNS["signals"].split())
+@pytest.mark.parametrize("value", [b"\xff", Broken(b"\xff"), 1 << 62], ids=["bytes", "text", "number"])
+def test_a_damaged_signal_hinders_nobody(whole: Path, column: str, value: Any) -> None:
+    """A signal that cannot be read is not among those that wait, and all others are."""
+    check(whole, Damage("signals", column, 1, value))
 
 
 @pytest.mark.parametrize("row", [-1, -2], ids=["the last", "the one before"])

@@ -24,6 +24,7 @@ from ..store import (
     WorkflowRecord,
 )
 from . import statements as sql
+from .row_checks import ANY_TEXT, TIME
 from .rows import loaded, request, restored_text, step_record, stored_text, workflow_brief, workflow_record
 
 
@@ -160,14 +161,18 @@ def untaken_signals(connection: sqlite3.Connection, after: tuple[str, int], limi
     return [
         UntakenSignal(id, number, restored_text(name), sent_at, bool(is_live))
         for id, number, name, sent_at, is_live in rows
-        if isinstance(id, str) and isinstance(number, int) and isinstance(sent_at, int)
+        if isinstance(id, str) and isinstance(number, int) and ANY_TEXT.fits(name) and TIME.fits(sent_at)
     ]
 
 
 def buffered_signals(connection: sqlite3.Connection, workflow_id: str) -> list[BufferedSignals]:
     """The signals that a workflow has not received, by name. A damaged row is passed over."""
     rows = connection.execute(sql.SELECT_BUFFERED_SIGNALS, (stored_text(workflow_id),))
-    return [BufferedSignals(restored_text(name), count, since) for name, count, since in rows if isinstance(since, int)]
+    return [
+        BufferedSignals(restored_text(name), count, since)
+        for name, count, since in rows
+        if ANY_TEXT.fits(name) and TIME.fits(since)
+    ]
 
 
 def stalled(connection: sqlite3.Connection, name: str | None) -> list[str]:

@@ -132,12 +132,13 @@ class ProcessWorkers:
                 if struck is not None:
                     self._recover(struck)
                     struck = None
-                if self._killed:
-                    return
-                self._assign_waiting()
-                self._note_idle()
-                self._wait_and_receive()
-                times = 0
+                # A loop inside, since one that is struck at its own line is not caught by what stands in it.
+                while not self._killed:
+                    self._assign_waiting()
+                    self._note_idle()
+                    self._wait_and_receive()
+                    times = 0
+                return
             except BaseException as error:
                 struck = error
                 times += 1
