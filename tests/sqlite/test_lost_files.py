@@ -20,6 +20,7 @@ import pytest
 from tests.support.shop import until, until_waiting
 from yieldflow import DatabaseLostError, Flow, Orchestrator, Registry, WorkflowHandle, activity, wait_signal, workflow
 from yieldflow.sqlite import file_guard
+from yieldflow.sqlite.wal import Log
 
 registry = Registry()
 
@@ -387,3 +388,17 @@ def test_others_look_while_it_starts(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "stat", look_first)
     with orchestrator:
         assert answers == [[]]
+
+
+def test_a_commit_that_a_full_disk_cut_short_is_no_loss(tmp_path: Path) -> None:
+    """The head of a transaction's last frame may be in the log without its page: that was never committed."""
+    path, log = tmp_path / "x.db", tmp_path / "x.db-wal"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("create table t (x)")
+        connection.execute("insert into t values (1)")
+        cut = log.read_bytes()[:-100]
+    log.write_bytes(cut)
+    watched = Log(str(log))
+    assert [watched.is_sound(), watched.is_sound(), watched.is_shorter] == [True, True, False]
+    watched.close()

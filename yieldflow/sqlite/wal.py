@@ -77,7 +77,7 @@ class Log:
             if head != begun:
                 committed = 0
             if size >= committed and (head == begun or not head or _is_head(head)):
-                self._begun = head, _committed(file, head, committed)
+                self._begun = head, _committed(file, head, committed, size)
                 return True
             time.sleep(0.001)
         return False
@@ -98,8 +98,8 @@ def _beginning(file: int) -> tuple[bytes, int]:
     return head, size
 
 
-def _committed(file: int, head: bytes, known: int) -> int:
-    """Return how many bytes of a log are committed, given how many are known to be.
+def _committed(file: int, head: bytes, known: int, size: int) -> int:
+    """Return how many bytes of a log of that size are committed, given how many are known to be.
 
     Frames that bear the mark of the log's head come first, and behind them what is out of date.
     """
@@ -118,9 +118,11 @@ def _committed(file: int, head: bytes, known: int) -> int:
             below = middle
         else:
             above = middle
-    # The last frame of a transaction tells how many pages the database has. Without it, one is under way.
-    ended = below > first and any(os.pread(file, 4, HEAD + (below - 1) * length + 4))
-    return HEAD + below * length if ended else max(known, HEAD)
+    # The last frame of a transaction tells how many pages the database has. Without it, one is under way; and of one
+    # that a full disk cut short that frame's head may be there, and not its page.
+    end = HEAD + below * length
+    ended = below > first and end <= size and any(os.pread(file, 4, end - length + 4))
+    return end if ended else max(known, HEAD)
 
 
 def _is_head(head: bytes) -> bool:
