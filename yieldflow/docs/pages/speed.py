@@ -13,8 +13,8 @@ one workflow of 1,000 activities at once     37,825      27,343   0.68 (0.47 to 
 One workflow of three activities took 3.8 ms from `submit` to its result. A `Stepper` test of three steps takes about
 half a millisecond (`python -m tests.benchmarks.stepping`). The same machine is at times half as fast, floor and all.
 
-These figures are of the version before workflows at rest left memory, contexts were kept apart and clocks that jump were
-outlived. A chain takes about an eighth more processor time since, and many short workflows a fifth more.
+These figures are of the version before workflows at rest left memory, and before contexts were kept apart and jumps of
+the clock outlived. A chain takes about an eighth more processor time since, and many short workflows a fifth more.
 
 A lone step costs one commit; a thousand results at once cost one commit too.
 """
