@@ -104,21 +104,22 @@ PROCESS: dict[str, Any] = {"executor": "process"}
 
 
 @pytest.mark.parametrize(
-    ("function", "options", "thread"),
+    ("function", "options", "thread", "every"),
     [
-        pytest.param(same, {}, "yieldflow-worker", id="worker"),
-        pytest.param(same_later, {}, "yieldflow-event-loop", id="event loop"),
-        pytest.param(same_later, {}, "yieldflow-to-thread", id="to_thread"),
-        pytest.param(same, PROCESS, "yieldflow-processes", id="manager of processes", marks=pytest.mark.slow),
-        pytest.param(same, PROCESS, "yieldflow-process-pipe", id="pipe of a process", marks=pytest.mark.slow),
+        pytest.param(same, {}, "yieldflow-worker", 1, id="worker"),
+        pytest.param(same_later, {}, "yieldflow-event-loop", 1, id="event loop"),
+        pytest.param(same_later, {}, "yieldflow-to-thread", 1, id="to_thread"),
+        # Each line takes several processes, and their start most of a second.
+        pytest.param(same, PROCESS, "yieldflow-processes", 23, id="manager of processes", marks=pytest.mark.slow),
+        pytest.param(same, PROCESS, "yieldflow-process-pipe", 2, id="pipe of a process", marks=pytest.mark.slow),
     ],
 )
 def test_each_line_of_a_thread(
-    trace: Callable[[Strike], None], function: Callable[..., Any], options: dict[str, Any], thread: str
+    trace: Callable[[Strike], None], function: Callable[..., Any], options: dict[str, Any], thread: str, every: int
 ) -> None:
     """Wherever the thread is struck, its attempt ends, if only by failing, and those after it run."""
     definition = activity(function, registry=Registry(), **options)
-    for line in itertools.count():
+    for line in itertools.count(step=every):
         strike = Strike(thread, line)
         trace(strike)
         engine = OnceOnly()
@@ -132,6 +133,19 @@ def test_each_line_of_a_thread(
         if strike.where is None:
             break
     assert line > 5
+
+
+def test_a_process_whose_attempt_was_let_begin(trace: Callable[[Strike], None]) -> None:
+    """Struck between the leave to begin and its note, the manager does not take the attempt for one that has not."""
+    strike = Strike("yieldflow-processes", 0)
+    strike.within, strike.armed = "allow", True
+    trace(strike)
+    definition = activity(same, registry=Registry(), executor="process")
+    engine = OnceOnly()
+    with pools(engine) as workers:
+        assert end_of(engine, workers, attempt_at(engine, definition, value=1)) is FAILED
+        assert end_of(engine, workers, attempt_at(engine, definition, value=2)) == 2
+    assert strike.where is not None
 
 
 def strike(ident: int, error: type[BaseException]) -> None:

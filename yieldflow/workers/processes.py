@@ -252,7 +252,7 @@ class ProcessWorkers:
         if attempt is None:
             if not process.ready and not process.unwanted:
                 self._take_in_failed_start(process)
-        elif not (process.begun or self._closed or attempt in self._assigned_again):
+        elif not (attempt.begun_at is not None or self._closed or attempt in self._assigned_again):
             # The process may have been dead already when it was given the attempt.
             self._assigned_again.add(attempt)
             self._waiting.appendleft(attempt)
@@ -263,7 +263,7 @@ class ProcessWorkers:
             else:
                 cause = process.cause_of_death
                 text = f"the worker process of activity {name!r} died: {cause}. What the activity did is unknown"
-            self._fail(attempt, WorkerDiedError(text), begun=process.begun)
+            self._fail(attempt, WorkerDiedError(text), begun=attempt.begun_at is not None)
         process.attempt = None
 
     def _take_in_failed_start(self, process: WorkerProcess) -> None:
