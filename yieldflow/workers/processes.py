@@ -252,7 +252,7 @@ class ProcessWorkers:
         if attempt is None:
             if not process.ready and not process.unwanted:
                 self._take_in_failed_start(process)
-        elif not (attempt.begun_at is not None or self._closed or attempt in self._assigned_again):
+        elif not (process.begun or self._closed or attempt in self._assigned_again):
             # The process may have been dead already when it was given the attempt.
             self._assigned_again.add(attempt)
             self._waiting.appendleft(attempt)
@@ -263,7 +263,7 @@ class ProcessWorkers:
             else:
                 cause = process.cause_of_death
                 text = f"the worker process of activity {name!r} died: {cause}. What the activity did is unknown"
-            self._fail(attempt, WorkerDiedError(text), begun=attempt.begun_at is not None)
+            self._fail(attempt, WorkerDiedError(text))
         process.attempt = None
 
     def _take_in_failed_start(self, process: WorkerProcess) -> None:
@@ -281,9 +281,9 @@ class ProcessWorkers:
                 )
                 self._fail(attempt, WorkerDiedError(text), retryable=not process.failed_to_start)
 
-    def _fail(self, attempt: Attempt, error: Exception, retryable: bool = True, begun: bool = False) -> None:
+    def _fail(self, attempt: Attempt, error: Exception, retryable: bool = True) -> None:
         self._assigned_again.discard(attempt)
-        if begun or self._may_begin(attempt):
+        if attempt.begun_at is not None or self._may_begin(attempt):
             self._deliver(attempt, Ending(self._engine.codec.encode_failure(error), retryable))
 
     def _deliver(self, attempt: Attempt, ending: Ending) -> None:

@@ -66,9 +66,8 @@ class WorkerProcess:
         self.death = _death_of(self._process)
         #: True once it has imported the program, and can take a job.
         self.ready = False
-        #: The attempt that it has, and whether that has begun.
+        #: The attempt that it has.
         self.attempt: Attempt | None = None
-        self.begun = False
         #: True once the time of its attempt ran out.
         self.timed_out = False
         #: True once it was told to end, or killed.
@@ -94,13 +93,17 @@ class WorkerProcess:
         """
         definition = serialize(attempt.definition, attempt.options.retry)
         job = Job(definition, attempt.input, attempt.info, attempt.details, self._limits)
-        self.attempt, self.begun = attempt, False
+        self.attempt = attempt
         attempt.worker = self._name
         self._outbox.put(job)
 
+    @property
+    def begun(self) -> bool:
+        """True where it has an attempt that has begun."""
+        return self.attempt is not None and self.attempt.begun_at is not None
+
     def allow(self, begin: bool) -> None:
         """Let it begin its attempt, or take that away from it."""
-        self.begun = begin
         if not begin:
             self.attempt = None
         self._outbox.put(Go(begin))
