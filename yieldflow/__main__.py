@@ -1,11 +1,11 @@
 """``python -m yieldflow``: the command line.
 
 ``check-replay FILE MODULE...`` imports the modules that define the workflows, and tells whether every unfinished
-workflow of the file replays under them. Values are read by the codec with which the file was owned last. Where the
-program's main script defines workflows, or the classes of stored values, add it: ``--main app.py``, or ``--main app``
-where it is run by ``python -m app``. It is loaded as another process would load it, without what stands under
-``if __name__ == "__main__":``. ``--json`` prints every workflow with a problem as JSON. Exit code 0: all replay;
-1: some do not; 2: it could not be tried, or not for all.
+workflow of the file replays under them, and has values that can all be read: by the codec with which the file was owned
+last. Where the program's main script defines workflows, or the classes of stored values, add it: ``--main app.py``, or
+``--main app`` where it is run by ``python -m app``. It is loaded as another process would load it, without what stands
+under ``if __name__ == "__main__":``. ``--json`` prints every problem as JSON. Exit code 0: all replay; 1: some do not;
+2: it could not be tried, or not for all.
 
 ``vacuum FILE`` gives the room of deleted workflows back to the disk, as `Orchestrator.vacuum` does. Exit code 2: it
 could not.
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=["pickle", "json"],
         help="the codec of the orchestrator; that with which the file was owned last if left out",
     )
-    check.add_argument("--json", action="store_true", help="print every workflow with a problem, as JSON")
+    check.add_argument("--json", action="store_true", help="print every problem, as JSON")
     vacuum = commands.add_parser("vacuum", help="give the room of deleted workflows in a file back to the disk")
     vacuum.add_argument("file", help="the database; its owner may go on meanwhile")
     docs = commands.add_parser("docs", help="show a topic of the reference, or list the topics")

@@ -477,14 +477,14 @@ class Orchestrator:
     # ------------------------------------------------------------------ before a deploy
 
     def check_replay(self) -> ReplayReport:
-        """Replay every unfinished workflow of the file under the code that is registered here.
+        """Replay every unfinished workflow of the file under the code that is registered here, and read all its values.
 
         Nothing is run or written, and the orchestrator need not be started; another process may own the file. On the
         command line it is ``python -m yieldflow check-replay FILE MODULE...``.
 
         Returns:
             A `ReplayReport`: the number of workflows that were replayed, and a `ReplayProblem` for each that would
-            stall, with the reason.
+            stall, with the reason: a step that no longer fits, or a stored value that cannot be read.
 
         Raises:
             DatabaseOpenError: There is no such file, or it cannot be used.

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from .._core.errors import EncodingError
-from .._core.history import Codec, Payload, WorkflowStatus
+from .._core.errors import DamagedRowError, EncodingError
+from .._core.history import Codec, WorkflowStatus
 from .._core.registry import Registry
-from ..codec import PickleCodec, codec_named
+from ..codec import codec_named
 from ..codec.pickles import names_main
 from ..filter import Filter
 from ..scheduler.live import Driver, stall_reason
-from ..store import Store, WorkflowRecord
+from ..store import Loaded, Store, WorkflowRecord
+from .stored_values import Unreadable, unreadable_values
 
 #: The statuses of workflows that have still to go on.
 UNFINISHED = frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED})
@@ -23,6 +24,9 @@ UNFINISHED = frozenset({WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, Wor
 SHOWN = 3
 #: A step as a mismatch shows it.
 _ARGUMENTS = re.compile(r"^(  (?:recorded|yielded): +[^\n(]+)\([^\n]*\)( at [^\n]+)$", re.MULTILINE)
+#: The numbers in the places of values that cannot be read.
+_STEP_NUMBER = re.compile(r"^(the [a-z ]+ of step )\d+")
+_NUMBER_OF_MORE = re.compile(r"(?<=, and )\d+(?= more of its values: )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class ReplayProblem:
     name: str
     #: Its status now.
     status: WorkflowStatus
-    #: The reason for which it would stall, with the recorded and the yielded command.
+    #: The reason for which it would stall, with the recorded and the yielded command, or the place of the stored value
+    #: that cannot be read.
     reason: str
 
     def __str__(self) -> str:
@@ -62,7 +67,7 @@ class ReplayReport:
 
     #: The number of workflows that were replayed.
     checked: int
-    #: The workflows that would stall, the oldest first.
+    #: The workflows that would stall, the oldest first; once for each different reason.
     problems: tuple[ReplayProblem, ...]
     #: On the command line without ``--main``: the workflows with values whose classes are in the program's main script.
     #: They are not among the problems, since nothing can be told of them.
@@ -74,7 +79,7 @@ class ReplayReport:
         return not self.problems and not self.unreadable
 
     def __str__(self) -> str:
-        bad, unread = len(self.problems), len(self.unreadable)
+        bad, unread = (len({one.workflow_id for one in found}) for found in (self.problems, self.unreadable))
         head = f"{self.checked - bad - unread} of {self.checked} unfinished workflows replay under this code"
         head += f"; {bad} do not:" if bad > 1 else "; one does not:" if bad else ""
         parts = [head, *_grouped(self.problems)]
@@ -95,8 +100,9 @@ def _grouped(problems: Sequence[ReplayProblem]) -> list[str]:
 
 
 def _without_values(problem: ReplayProblem) -> str:
-    """The reason without what is another in each workflow: its id, and the arguments of its steps."""
-    return _ARGUMENTS.sub(r"\1(...)\2", problem.reason.replace(problem.workflow_id, "..."))
+    """The reason without what is another in each workflow: its id, and numbers and arguments of its steps."""
+    reason = _STEP_NUMBER.sub(r"\1...", problem.reason.replace(problem.workflow_id, "..."))
+    return _ARGUMENTS.sub(r"\1(...)\2", _NUMBER_OF_MORE.sub("...", reason))
 
 
 def _text(alike: Sequence[ReplayProblem]) -> str:
@@ -109,7 +115,7 @@ def _text(alike: Sequence[ReplayProblem]) -> str:
 
 
 def check_replay(path: str, registry: Registry, codec: Codec | None, *, knows_main: bool = True) -> ReplayReport:
-    """Replay every unfinished workflow of a file, one after the other; nothing is written.
+    """Replay every unfinished workflow of a file, and read all its values, one after the other; nothing is written.
 
     A file of an older version is not migrated, since its owner may still be running: a copy of it is.
 
@@ -131,41 +137,50 @@ def check_replay(path: str, registry: Registry, codec: Codec | None, *, knows_ma
     unreadable: list[ReplayProblem] = []
     with TemporaryDirectory(prefix="yieldflow-") as folder, closing(SqliteStore(unmigrated(path, folder))) as store:
         if codec is None:
-            codec = _Reading() if codec_of(store.path) in (None, "pickle") else codec_named("json")
+            codec = codec_named("pickle" if codec_of(store.path) in (None, "pickle") else "json")
         found = store.records(Filter(statuses=UNFINISHED, oldest_first=True))
         for record in found:
-            problem = _replay(store, record, registry, codec)
-            if problem is not None:
-                is_unread = not knows_main and isinstance(codec, _Reading) and codec.missed_main
-                (unreadable if is_unread else problems).append(problem)
+            reasons, misses_main = _check(store, record, registry, codec)
+            (unreadable if misses_main and not knows_main else problems).extend(
+                ReplayProblem(record.id, record.name, record.status, reason) for reason in reasons
+            )
     return ReplayReport(len(found), tuple(problems), tuple(unreadable))
 
 
-class _Reading(PickleCodec):
-    """Notes that a value could not be read for want of the main script that its class is in."""
-
-    def __init__(self) -> None:
-        self.missed_main = False
-
-    def decode(self, payload: Payload) -> object:
-        """Make a new value from ``payload``."""
-        try:
-            return super().decode(payload)
-        except EncodingError as error:
-            self.missed_main |= isinstance(payload, bytes) and names_main(payload, error.__cause__)
-            raise
-
-
-def _replay(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> ReplayProblem | None:
-    """Replay one workflow, and return the problem, if there is one."""
+def _check(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> tuple[list[str], bool]:
+    """Replay a workflow and read its values; why it would stall, and whether that is for want of the main script."""
     if record.damaged:
-        return ReplayProblem(record.id, record.name, record.status, record.reason or "")
+        return [record.reason or ""], False
     try:
         loaded = store.load(record.id)
-        if loaded is not None:
-            Driver(codec, registry).rebuild(loaded).execution.close()
+        if loaded is None:
+            return [], False
+        error = _replay(loaded, registry, codec)
+        unread = [] if isinstance(error, DamagedRowError) else unreadable_values(loaded, codec)
+    except Exception as its_own:
+        return [stall_reason(its_own)], False
+    reasons = [f"{value.places}: {value.error}" for value in unread]
+    if error is not None and not (unread and isinstance(error, EncodingError)):
+        reasons.insert(0, stall_reason(error))
+    return reasons, any(map(_misses_main, unread))
+
+
+def _replay(loaded: Loaded, registry: Registry, codec: Codec) -> BaseException | None:
+    """Replay one workflow; the error for which it would stall, if it would."""
+    try:
+        Driver(codec, registry).rebuild(loaded).execution.close()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever it is, it is one workflow's
-        return ReplayProblem(record.id, record.name, record.status, stall_reason(error))
+        return error
     return None
+
+
+def _misses_main(value: Unreadable) -> bool:
+    """Tell whether a value could not be read for want of the main script that its class is in."""
+    cause: BaseException | None = value.error
+    while cause is not None and isinstance(value.payload, bytes):
+        if names_main(value.payload, cause):
+            return True
+        cause = cause.__cause__
+    return False

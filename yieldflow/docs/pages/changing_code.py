@@ -21,6 +21,7 @@ A change that old workflows must not see
 
 Before a deploy
     `python -m yieldflow check-replay shop.db my.workflows` replays every unfinished workflow of a file under the code
-    at hand, and writes nothing. Add `--main app.py` where the main script defines workflows or classes of values: see
-    `command-line`. `Orchestrator.check_replay` does the same from a program.
+    at hand, reads all their stored values (a signal that waits, say, whose class has changed), and writes nothing. Add
+    `--main app.py` where the main script defines workflows or classes of values: see `command-line`.
+    `Orchestrator.check_replay` does the same from a program.
 """
