@@ -121,17 +121,17 @@ def test_failures_come_back_as_they_were() -> None:
     assert replay(order, WorkflowHistory.from_json(other.history.to_json())).reason == "enough"
 
 
-def test_what_is_pickled_is_kept_as_it_is() -> None:
-    """A value that is no JSON stands there as base64, with a note; to look at it opens no pickle."""
+def test_what_has_tags_is_kept_as_it_is() -> None:
+    """A value that JSON has no type for stands there as the JSON that is stored of it, and comes back from that."""
     flow = Stepper(posting(7))
     flow.fail(ValueError("no such parcel"))
     flow.resolve(pack(7), Parcel(7))
     flow.signal("stamp", Parcel(1))
     flow.advance(0)
     text = flow.history.to_json()
-    kept = json.loads(text)["history"][-1]["arguments, pickled"]
+    kept = json.loads(text)["history"][-1]["arguments, tagged"]["parcel"]
 
-    assert kept["note"].startswith("<pickled, ")
+    assert kept == {"$object": f"{__name__}:Parcel", "number": 7}
     assert replay(posting, WorkflowHistory.from_json(text)).pending == [send(Parcel(7))]
 
 

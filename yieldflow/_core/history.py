@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from .errors import InternalError
 
-#: A stored value: JSON text, or the bytes of a pickle.
+#: A stored value: JSON text; the bytes of a pickle where an older version wrote it.
 Payload: TypeAlias = str | bytes
 #: A moment: whole microseconds since 1970-01-01 UTC.
 Micros: TypeAlias = int

@@ -1,68 +1,127 @@
 """`PickleCodec` and `JsonCodec`: encode values and failures as payloads, and decode them.
 
-A value that JSON gives back exactly is stored as JSON text, so that a person can read the database. `PickleCodec`
-pickles all others, and `JsonCodec` refuses them. A failure is stored as text, and beside it the means to build its
-exception again: the JSON list of its arguments if it is a built-in exception or yieldflow's own, else a pickle.
+A payload is JSON text, with tags where JSON has no type for a value (see `json_text`). What has no tag, `PickleCodec`
+pickles at its leaf, and `JsonCodec` refuses. A failure is stored as text, and beside it the means to build its
+exception again: the list of its arguments if it is a built-in exception or yieldflow's own, else the exception.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from enum import Enum
+from typing import Any, ClassVar
 
 from .._core.errors import EncodingError
 from .._core.history import Codec, Failure, Payload
-from .diagnostics import json_trouble, pickle_trouble, refusal
+from .._core.registry import Registry, default_registry
+from .diagnostics import PLAIN_DATA, Refused, advice
 from .failures import (
     LARGEST_EXCEPTION,
     PLAIN_EXCEPTIONS,
     escape_surrogates,
     may_be_raised,
-    pickled_exception,
     plain_arguments,
     shorten,
     traceback_of,
+    whole_exception,
 )
-from .json_text import from_json, to_json
-from .pickles import from_pickle, to_pickle
-from .safe_repr import error_line, guarded, is_interrupt, short_repr, type_name
+from .json_text import MAX_DEPTH, from_json, reader, to_text
+from .pickles import from_leaf, from_pickle, pickled
+from .references import ClassFinder
+from .safe_repr import error_line, guarded, short_repr, type_name
+from .structures import enum_member, enum_name, structure_of
+from .tags import Body
 
 
-class _JsonFirst:
-    """Base of both codecs, which differ in one thing: whether they pickle."""
+class _TaggedJson:
+    """Base of both codecs, which differ in one thing: what they do about a value that has no tag.
 
-    _pickles: ClassVar[bool]
+    Args:
+        finder: Finds the classes that values name.
+    """
+
+    #: What ``Orchestrator(codec=...)`` calls it.
+    _name: ClassVar[str]
+
+    def __init__(self, finder: ClassFinder | None = None) -> None:
+        self._pickles = self._name == "pickle"
+        self._finder = finder or ClassFinder(default_registry, closed=not self._pickles)
+        self._read = reader(self._revive)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # To a worker process, whose registry is filled by the modules that it imports.
+        return codec_named, (self._name,)
 
     def encode(self, value: object) -> Payload:
-        """Encode ``value``: as JSON text where that is exact.
+        """Encode ``value`` as JSON text.
 
         Raises:
             EncodingError: It cannot be stored; the message names the part of it and what to pass instead.
         """
-        text = to_json(value)
-        if text is not None:
-            return text
-        if not self._pickles:
-            raise refusal(value, json_trouble, ', or use codec="pickle"')
         try:
-            return to_pickle(value)[0]
-        except BaseException as error:
-            if is_interrupt(error):
-                raise
-            raise refusal(value, pickle_trouble) from error
+            return to_text(value, self)
+        except Refused as refused:
+            raise refused.error("" if self._pickles else ', or use codec="pickle"') from refused.__cause__
 
     def decode(self, payload: Payload) -> object:
         """Make a new value from ``payload``.
 
         Raises:
-            EncodingError: The payload is damaged, names a module or class that is not there, or is a pickle that this
-                codec refuses.
+            EncodingError: The payload is damaged, names a module or class that is not there, or holds a pickle and this
+                codec reads none.
         """
         if isinstance(payload, str):
-            return from_json(payload)
+            return self._read(payload)
         if self._pickles:
             return from_pickle(payload)
-        remedy = 'if you trust the database, open it with codec="pickle"'
-        raise EncodingError(f'a pickle of {len(payload)} bytes is stored, and codec="json" reads none; {remedy}')
+        raise _no_pickles(f"a pickle of {len(payload)} bytes is stored")
+
+    def body(self, value: Any) -> Body:
+        """Return the object that is written for a value that has no tag of its own.
+
+        Raises:
+            Refused: It cannot be stored.
+        """
+        kind: type = type(value)
+        try:
+            if isinstance(value, Enum):
+                name = enum_name(value)
+                return self.pickled(value) if name is None else {"$enum": self._finder.reference(kind), "name": name}
+            structure = structure_of(kind)
+            fields = None if structure is None else structure.take(value)
+            return self.pickled(value) if fields is None else {"$object": self._finder.reference(kind), **fields}
+        except EncodingError as error:
+            raise Refused(value, str(error), None) from error
+
+    def pickled(self, value: object) -> Body:
+        """Return the object for a value that has no tag: its pickle.
+
+        Raises:
+            Refused: It cannot be pickled, or this codec pickles nothing.
+        """
+        if self._pickles:
+            return pickled(value, self._finder)
+        if type(value) in (dict, list, set, frozenset):
+            raise Refused(value, f" that is nested more than {MAX_DEPTH} levels deep", "a flatter one")
+        raise Refused(value, "", advice(value) or PLAIN_DATA)
+
+    def _revive(self, tag: str, body: Body) -> object:
+        if tag == "$object":
+            fields = {**body}
+            kind: Any = self._finder.find(fields.pop("$object"))
+            structure = structure_of(kind) if isinstance(kind, type) else None
+            if structure is None:
+                raise EncodingError(f"an instance of {body[tag]!r} is stored by its fields, and that has none now")
+            return structure.build(fields)
+        if tag == "$enum":
+            kind = self._finder.find(body[tag])
+            if not isinstance(kind, type) or not issubclass(kind, Enum):
+                raise EncodingError(f"a member of the enum {body[tag]!r} is stored, and that is no enum now")
+            return enum_member(kind, body["name"])
+        if tag == "$pickle":
+            if self._pickles:
+                return from_leaf(body, self._finder)
+            raise _no_pickles(f"a pickled {body.get('type')} is stored")
+        raise EncodingError(f"the tag {tag!r} is stored, and this version knows none such: was it a newer one?")
 
     def encode_failure(self, error: BaseException) -> Failure:
         """Record ``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is.
@@ -105,49 +164,61 @@ class _JsonFirst:
     def _encode_exception(self, error: BaseException) -> Payload | None:
         if not may_be_raised(type(error)):
             return None
-        text = guarded(lambda: plain_arguments(error), None)
+        text = guarded(lambda: plain_arguments(error, self), None)
         # An ImportError keeps the module's name beside its arguments.
-        if self._pickles and (text is None or isinstance(error, ImportError)):
-            return guarded(lambda: pickled_exception(error), None) or text
+        if text is None or isinstance(error, ImportError):
+            return guarded(lambda: whole_exception(error, self), None) or text
         return text
 
     def _decode_exception(self, name: str, payload: Payload) -> BaseException:
         decoded = self.decode(payload)
-        if isinstance(payload, str):
-            if name not in PLAIN_EXCEPTIONS or not isinstance(decoded, list):
-                raise EncodingError("only a built-in exception can be built from JSON, and only from a list")
+        if isinstance(decoded, list):
+            if name not in PLAIN_EXCEPTIONS:
+                raise EncodingError("only a built-in exception can be built from a list of its arguments")
             return PLAIN_EXCEPTIONS[name](*decoded)
         if not isinstance(decoded, BaseException):
-            raise EncodingError(f"the pickle holds a {type_name(type(decoded))}")
+            raise EncodingError(f"a {type_name(type(decoded))} is stored")
         return decoded
 
 
-class PickleCodec(_JsonFirst):
-    """JSON text where that is exact, else a pickle: by reference, and by value only what has none, such as a lambda."""
+class PickleCodec(_TaggedJson):
+    """JSON text, with a pickle at each leaf that nothing else can say."""
 
-    _pickles = True
-
-
-class JsonCodec(_JsonFirst):
-    """JSON text only: refuses to write a pickle, and to read one."""
-
-    _pickles = False
+    _name = "pickle"
 
 
-def codec_named(name: str) -> Codec:
+class JsonCodec(_TaggedJson):
+    """JSON text without pickles: refuses to write one, and to read one. It imports nothing by a stored name."""
+
+    _name = "json"
+
+
+def _no_pickles(stored: str) -> EncodingError:
+    remedy = 'if you trust the database, open it with codec="pickle"'
+    return EncodingError(f'{stored}, and codec="json" reads none; {remedy}')
+
+
+def codec_named(name: str, registry: Registry = default_registry) -> Codec:
     """Return the codec that ``Orchestrator(codec=name)`` asks for: ``"pickle"`` or ``"json"``.
+
+    Args:
+        name: The codec's name.
+        registry: The registry that knows the classes that values name.
 
     Raises:
         ValueError: There is no codec of that name.
     """
-    codecs: dict[str, Codec] = {"pickle": PickleCodec(), "json": JsonCodec()}
+    codecs = {"pickle": PickleCodec, "json": JsonCodec}
     if not isinstance(name, str) or name not in codecs:
         raise ValueError(f'there is no codec {short_repr(name)}: use codec="pickle" or codec="json"')
-    return codecs[name]
+    return codecs[name](ClassFinder(registry, closed=name == "json"))
 
 
 def preview(payload: Payload) -> object:
-    """Return ``payload`` for display: the value of JSON text, or the size of a pickle, which is not loaded."""
+    """Return ``payload`` for display, as `json.loads` reads it: tags show as they stand, and nothing is loaded.
+
+    A payload of an older version that is a pickle shows as its size.
+    """
     if isinstance(payload, bytes):
         return f"<pickled, {len(payload)} bytes>"
     damaged: object = f"<damaged, {len(payload)} characters>"

@@ -8,8 +8,7 @@ import traceback
 
 from .._core import errors
 from .._core.errors import Cancelled
-from .json_text import to_json
-from .pickles import has_reference, to_pickle
+from .._core.history import Codec, Payload
 from .safe_repr import guarded, type_name
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -63,36 +62,32 @@ def traceback_of(error: BaseException) -> str:
     return text if "\n" in text.rstrip("\n") else ""
 
 
-def plain_arguments(error: BaseException) -> str | None:
-    """Return the arguments that build a plain exception again, as JSON; None where they would build another."""
+def plain_arguments(error: BaseException, codec: Codec) -> Payload | None:
+    """Encode the arguments that build a plain exception again; None where they would build another."""
     kind = type(error)
     if PLAIN_EXCEPTIONS.get(type_name(kind)) is not kind:
         return None
     # More than `args`: an OSError's file names are here only.
-    arguments = error.__reduce__()[1]
-    again = kind(*arguments)
+    payload = codec.encode(list(error.__reduce__()[1]))
+    again = kind(*codec.decode(payload))  # type: ignore[misc]  # encoded from a list
     kept = {name: value for name, value in vars(error).items() if name != "__notes__"}
-    is_same = str(again) == str(error) and vars(again) == kept
-    return to_json(list(arguments)) if is_same else None
+    return payload if str(again) == str(error) and vars(again) == kept else None
 
 
-def pickled_exception(error: BaseException) -> bytes | None:
-    """Pickle ``error`` without its notes, so that it comes back with the same type and text; None where it cannot."""
-    # A class by value would be another one after a restart: an `except` would catch it live, and not on replay.
-    if not has_reference(type(error)):
-        return None
-    return _pickled(error, error) or _pickled(_ByState(error), error)
+def whole_exception(error: BaseException, codec: Codec) -> Payload | None:
+    """Encode ``error`` without its notes, so that it comes back with the same type and text; None where it cannot."""
+    return _encoded(error, error, codec) or _encoded(_ByState(error), error, codec)
 
 
-def _pickled(stored: object, error: BaseException) -> bytes | None:
-    """Pickle ``stored``, which is to come back as an exception like ``error``; None where it does not."""
-    nothing: tuple[bytes, object] = (b"", None)
-    data, again = guarded(lambda: to_pickle(stored), nothing)
+def _encoded(stored: object, error: BaseException, codec: Codec) -> Payload | None:
+    """Encode ``stored``, which is to come back as an exception like ``error``; None where it does not."""
+    payload = guarded(lambda: codec.encode(stored), None)
+    again = None if payload is None else codec.decode(payload)
     if not isinstance(again, BaseException):
         return None
     if vars(again).pop("__notes__", None) is not None:
-        data, again = to_pickle(again)
-    return data if type(again) is type(error) and str(again) == str(error) else None
+        payload = codec.encode(again)
+    return payload if type(again) is type(error) and str(again) == str(error) else None
 
 
 class _ByState:

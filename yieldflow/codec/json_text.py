@@ -1,33 +1,89 @@
-"""Writes JSON text for values that come back from it exactly as they were, and reads it."""
+"""Writes a value as JSON text with tags at its leaves, and reads it back.
+
+What JSON says exactly stands as itself, and such a text has no mark. Anything else is a tag (see `tags`): an object
+whose first key begins with `$`. A text that holds one begins with a space, the mark: without it, an object with such a
+key is plain data, as older versions wrote it. A dict with such a key, or with one that is no plain text, is written as
+pairs.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Protocol
 
 from .._core.errors import EncodingError
-from .safe_repr import error_line
+from . import tags
+from .diagnostics import Refused, check_shape
+from .safe_repr import error_line, is_interrupt, short_repr
+from .tags import Body
 
-#: Fixed, rather than whatever the stack leaves, so that how a value is stored depends on the value alone.
+#: The levels of lists, dicts and others that are written as such. Fixed, rather than whatever the stack leaves, so that
+#: how a value is stored depends on the value alone.
 MAX_DEPTH = 100
 #: The default limit of Python's conversion between int and str: a process with that default must read what we write.
 MAX_DIGITS = 4300
 _LARGEST_INT = 10**MAX_DIGITS
-_LEAST_INT = -_LARGEST_INT
 #: Up to here no thought of that limit is needed.
 _SMALL = 1 << 62
 _LEAST_SMALL = -_SMALL
-#: The number of times that the text may repeat a part that the value holds once; more would hang the writing thread.
-_MAX_SHARING = 1_000_000
+#: The containers that are written without a look whether the value holds them once or over and over.
+_MANY = 1_000_000
 
-_ATOMS = frozenset({str, float, bool, type(None)})
-#: Python keeps these two apart; read from JSON they become one character.
-_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+#: The first character of a text that holds tags.
+MARK = " "
+#: Where a text holds a tag. Within a string, the quotation mark would have a backslash before it.
+_TAG = '{"$'
+#: Where a text may hold a key that begins with `$`.
+_DOLLAR = '"$'
+
+_ATOMS = frozenset({str, float, bool, type(None), int})
 
 
-def _writer() -> Callable[[object], str]:
+class Unusual(Exception):
+    """A value is nested deeply, or holds a part in very many places: it may contain itself."""
+
+
+class Leaves(Protocol):
+    """Writes values for which JSON has nothing, nor `tags`."""
+
+    def body(self, value: Any) -> Body:
+        """Return the object that is written for ``value``; `Refused` where it cannot be stored."""
+
+    def pickled(self, value: Any) -> Body:
+        """Return the object for a value that is nested too deeply for JSON."""
+
+
+class _Writing:
+    """What is known while one value is written.
+
+    Args:
+        leaves: Writes what has no tag.
+        left: The containers that may still be written before a look at how they hang together; None: no such limit.
+    """
+
+    __slots__ = ("leaves", "left")
+
+    def __init__(self, leaves: Leaves, left: int | None) -> None:
+        self.leaves = leaves
+        self.left = left
+
+    def enter(self, value: object, depth: int) -> Body | None:
+        """Count a container; the object to write in its place where it is nested too deeply."""
+        if self.left is None:
+            return self.leaves.pickled(value) if depth >= MAX_DEPTH else None
+        self.left -= 1
+        if depth >= MAX_DEPTH or not self.left:
+            raise Unusual
+        return None
+
+
+# ---------------------------------------------------------------------- plain data, at the speed of C
+
+
+def _c_writer() -> Callable[[object], str]:
     plain = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
     make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
@@ -37,12 +93,8 @@ def _writer() -> Callable[[object], str]:
     return lambda value: "".join(chunks(value, 0))
 
 
-_write = _writer()
+_write = _c_writer()
 _quote: Callable[[str], str] = json.encoder.encode_basestring
-_write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-_DECODER = json.JSONDecoder()
-#: The function that `decode` calls once it has looked for white space, of which we write none.
-_scan: Callable[[str, int], tuple[object, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 def _simple(value: dict[Any, Any]) -> str | None:
@@ -64,88 +116,275 @@ def _simple(value: dict[Any, Any]) -> str | None:
     return f"{{{','.join(parts)}}}"
 
 
-def _is_flat(value: object) -> bool:
-    """True where ``value`` is plainly exact: an atom or a small number, or a dict of such. Most values are."""
-    if type(value) is not dict:
-        return type(value) in _ATOMS or (type(value) is int and _LEAST_SMALL < value < _SMALL)
-    for key, item in value.items():
-        kind = type(item)
-        if type(key) is not str or (kind not in _ATOMS and (kind is not int or not _LEAST_SMALL < item < _SMALL)):
+def _is_plain(value: Any) -> bool:
+    """True where JSON has every type in ``value``. What the C writer refuses itself, as a nan, is left to it."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return True
+    if kind is not dict and kind is not list:
+        return False
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        found: list[Any] = []
+        dicts = [part for part in level if type(part) is dict]
+        if dicts:
+            if set(map(type, chain.from_iterable(dicts))) - {str}:
+                return False
+            found += chain.from_iterable(map(dict.values, dicts))
+        if len(dicts) < len(level):
+            found += chain.from_iterable(part for part in level if type(part) is list)
+        kinds = set(map(type, found)) - _ATOMS
+        if not kinds:
+            return True
+        if kinds - {dict, list}:
+            return False
+        level = [part for part in found if type(part) is dict or type(part) is list]
+        if len(level) > _MANY:
+            return False
+    return False
+
+
+def _writes_long_ints() -> bool:
+    """True where this process may write an int that one with Python's own limit cannot read."""
+    return not 0 < sys.get_int_max_str_digits() <= MAX_DIGITS
+
+
+def _plain(value: object) -> str | None:
+    """Write ``value`` as JSON that needs no tag; None where it may need one."""
+    try:
+        text = _simple(value) if type(value) is dict else None
+        if text is None:
+            text = _write(value) if _is_plain(value) else None
+        if text is None or (len(text) > MAX_DIGITS and _writes_long_ints()):
+            return None
+        if not text.isascii():
+            text.encode()
+        return text
+    except (ValueError, TypeError, RuntimeError):
+        # A nan, a surrogate, an int of many digits, a value that another thread changes, no stack left.
+        return None
+
+
+# ---------------------------------------------------------------------- values with tags
+
+
+def _write_any(value: Any, depth: int, writing: _Writing) -> str:
+    kind = type(value)
+    write = _WRITERS.get(kind)
+    if write is not None:
+        return write(value, depth, writing)
+    make = tags.writer_of(kind)
+    body = None if make is None else make(value)
+    if body is not None:
+        return _write_object(body, depth, writing)
+    odd = writing.enter(value, depth)
+    return _write_object(odd or writing.leaves.body(value), depth, writing)
+
+
+def _write_object(body: Body, depth: int, writing: _Writing) -> str:
+    parts: list[str] = []
+    name = ""
+    try:
+        for name, item in body.items():
+            parts.append(f"{_quote(name)}:{_write_any(item, depth + 1, writing)}")
+    except Refused as refused:
+        if not name.startswith("$"):
+            refused.steps.append(f".{name}")
+        raise
+    return f"{{{','.join(parts)}}}"
+
+
+def _write_str(value: str, depth: int, writing: _Writing) -> str:
+    if _is_utf8(value):
+        return _quote(value)
+    return _write_object({"$str": value.encode("unicode_escape").decode()}, depth, writing)
+
+
+def _is_utf8(text: str) -> bool:
+    """True where UTF-8 has ``text``: it has no surrogates, which a database refuses."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
             return False
     return True
 
 
-def _is_exact(value: object) -> bool:
-    """True where JSON has every type in ``value``. A nan or infinity is left to the writer, which refuses it."""
-    level = _containers_in(value if type(value) is dict or type(value) is list else (value,))
-    sharing = 1.0
-    for _ in range(MAX_DEPTH):
-        if not level:
-            return level is not None
-        # One container in many places is looked at once a level, else a small cycle or diamond would take for ever.
-        distinct = {id(part): part for part in level}
-        sharing *= len(level) / len(distinct)
-        if sharing > _MAX_SHARING:
-            return False
-        level = []
-        for container in distinct.values():
-            inside = _containers_in(container)
-            if inside is None:
-                return False
-            level += inside
-    return False
+def _write_int(value: int, depth: int, writing: _Writing) -> str:
+    if _LEAST_SMALL < value < _SMALL:
+        return str(value)
+    if -_LARGEST_INT < value < _LARGEST_INT:
+        try:
+            return str(value)
+        except ValueError:
+            pass  # This process has a lower limit.
+    return _write_object({"$int": hex(value)}, depth, writing)
 
 
-def _containers_in(container: Any) -> list[Any] | None:
-    """Collect the lists and dicts directly in ``container``; None where it holds a value that JSON has no type for."""
-    found = []
-    items = container
-    if type(container) is dict:
-        for key in container:
-            if type(key) is not str:
-                return None
-        items = container.values()
-    for item in items:
-        kind = type(item)
-        if kind is dict or kind is list:
-            found.append(item)
-        elif kind not in _ATOMS and (kind is not int or not _LEAST_INT < item < _LARGEST_INT):
-            return None
-    return found
+def _write_float(value: float, depth: int, writing: _Writing) -> str:
+    # Infinity minus itself is a nan.
+    return repr(value) if value - value == 0.0 else _write_object(tags.odd_float(value), depth, writing)
+
+
+def _write_list(value: Sequence[Any], depth: int, writing: _Writing) -> str:
+    odd = writing.enter(value, depth)
+    if odd is not None:
+        return _write_object(odd, depth, writing)
+    parts: list[str] = []
+    try:
+        for item in value:
+            # One by one: the number of parts tells the place of an error.
+            parts.append(_write_any(item, depth + 1, writing))
+    except Refused as refused:
+        refused.steps.append(f"[{len(parts)}]")
+        raise
+    return f"[{','.join(parts)}]"
+
+
+def _write_dict(value: dict[Any, Any], depth: int, writing: _Writing) -> str:
+    odd = writing.enter(value, depth)
+    if odd is not None:
+        return _write_object(odd, depth, writing)
+    parts: list[str] = []
+    key: Any = None
+    try:
+        for key, item in value.items():
+            if type(key) is not str or key[:1] == "$" or not _is_utf8(key):
+                return _write_pairs(value, depth, writing)
+            parts.append(f"{_quote(key)}:{_write_any(item, depth + 1, writing)}")
+    except Refused as refused:
+        if key is not refused.part:
+            refused.steps.append(f"[{short_repr(key)}]")
+        raise
+    return f"{{{','.join(parts)}}}"
+
+
+def _write_pairs(value: dict[Any, Any], depth: int, writing: _Writing) -> str:
+    parts: list[str] = []
+    step = ""
+    try:
+        for key, item in value.items():
+            step = " (a key)"
+            written = _write_any(key, depth + 3, writing)
+            step = f"[{short_repr(key)}]"
+            parts.append(f"[{written},{_write_any(item, depth + 3, writing)}]")
+    except Refused as refused:
+        refused.steps.append(step)
+        raise
+    return f'{{"$dict":[{",".join(parts)}]}}'
+
+
+def _write_set(value: set[Any] | frozenset[Any], depth: int, writing: _Writing) -> str:
+    odd = writing.enter(value, depth)
+    if odd is not None:
+        return _write_object(odd, depth, writing)
+    try:
+        # Sorted, so that the text does not depend on the seed of the hashes.
+        parts = sorted(_write_any(item, depth + 2, writing) for item in value)
+    except Refused as refused:
+        refused.steps.append(" (an element)")
+        raise
+    return f'{{"${type(value).__name__}":[{",".join(parts)}]}}'
+
+
+_WRITERS: dict[type, Callable[[Any, int, _Writing], str]] = {
+    str: _write_str,
+    int: _write_int,
+    float: _write_float,
+    bool: lambda value, depth, writing: "true" if value else "false",
+    type(None): lambda value, depth, writing: "null",
+    list: _write_list,
+    dict: _write_dict,
+    set: _write_set,
+    frozenset: _write_set,
+}
+
+
+# ---------------------------------------------------------------------- to and from text
+
+
+def to_text(value: object, leaves: Leaves) -> str:
+    """Return the text that reads back as ``value``.
+
+    Raises:
+        Refused: A part of it cannot be stored.
+    """
+    if type(value) is int and _LEAST_SMALL < value < _SMALL:
+        return str(value)
+    text = _plain(value)
+    if text is not None and _DOLLAR not in text:
+        return text
+    try:
+        try:
+            text = _write_any(value, 0, _Writing(leaves, _MANY))
+        except Unusual:
+            check_shape(value, _MANY)
+            text = _write_any(value, 0, _Writing(leaves, None))
+    except RecursionError:
+        raise Refused(value, " that is nested too deeply", "a flatter one") from None
+    except RuntimeError as error:
+        raise Refused(value, f" that changes while it is stored ({error_line(error)})", "a copy") from error
+    return MARK + text if _TAG in text else text
 
 
 def to_json(value: object) -> str | None:
-    """Return the text that reads back as exactly ``value``; None where there is none."""
-    if type(value) is int and _LEAST_SMALL < value < _SMALL:
-        return str(value)
-    text = ""
-    try:
-        simple = _simple(value) if type(value) is dict else None
-        if simple is None and not _is_flat(value) and not _is_exact(value):
-            return None
-        text = _write(value) if simple is None else simple
-        if not text.isascii():
-            text.encode()
-        return text
-    except UnicodeEncodeError:
-        # SQLite refuses a lone surrogate, so it is escaped.
-        return None if _SURROGATE_PAIR.search(text) else _write_ascii(value)
-    except (ValueError, TypeError, RuntimeError):
-        # A nan; an int in a process with a lower limit; a value that another thread changes; no stack left.
-        return None
+    """Return the text without tags that reads back as ``value``; None where there is none."""
+    return _plain(value)
+
+
+def reader(revive: Callable[[str, Body], object]) -> Callable[[str], object]:
+    """Return a function that makes a new value from a text.
+
+    Args:
+        revive: Makes the value of a tag that `tags` does not have from the tag and its object.
+    """
+
+    def read_object(fields: Body) -> object:
+        for first in fields:
+            if first[:1] == "$":
+                read = tags.READERS.get(first)
+                return revive(first, fields) if read is None else read(fields)
+            break
+        return fields
+
+    read_tagged = _reader(json.JSONDecoder(object_hook=read_object))
+    return lambda text: read_tagged(text, 1) if text[:1] == MARK else _read_plain(text, 0)
+
+
+def _reader(decoder: json.JSONDecoder) -> Callable[[str, int], object]:
+    #: The function that `decode` calls once it has looked for white space, of which we write none.
+    scan: Callable[[str, int], tuple[object, int]] = decoder.scan_once  # type: ignore[attr-defined]  # not in typeshed
+
+    def read(text: str, begin: int) -> object:
+        try:
+            value, end = scan(text, begin)
+            if end == len(text):
+                return value
+        except StopIteration:
+            pass  # `decode` says what is wrong.
+        except EncodingError:
+            raise
+        except BaseException as error:
+            raise _damage(error) from error
+        try:
+            return decoder.decode(text)
+        except EncodingError:
+            raise
+        except BaseException as error:
+            raise _damage(error) from error
+
+    return read
+
+
+def _damage(error: BaseException) -> EncodingError:
+    if is_interrupt(error):
+        raise error
+    return EncodingError(f"the stored JSON text is damaged: {error_line(error)}")
+
+
+_read_plain = _reader(json.JSONDecoder())
 
 
 def from_json(text: str) -> object:
-    """Make a new value from ``text``; `EncodingError` where it is damaged."""
-    try:
-        value, end = _scan(text, 0)
-        if end == len(text):
-            return value
-    except StopIteration:
-        pass  # `decode` says what is wrong.
-    except (ValueError, RecursionError) as error:
-        raise EncodingError(f"the stored JSON text is damaged: {error_line(error)}") from error
-    try:
-        return _DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
-        raise EncodingError(f"the stored JSON text is damaged: {error_line(error)}") from error
+    """Return what the JSON of ``text`` says, with tags as they stand there; `EncodingError` where it is damaged."""
+    return _read_plain(text, 1 if text[:1] == MARK else 0)

@@ -55,6 +55,11 @@ def _refused(thing: type | FunctionType, reference: str, found: object) -> str:
 # ---------------------------------------------------------------------- the main file's names
 
 
+def main_name() -> str:
+    """Return the name under which what the main file defines is stored."""
+    return _name_of(sys.modules[_MAIN])
+
+
 @functools.lru_cache(maxsize=1)
 def _name_of(main: ModuleType) -> str:
     """Return the name of the main file's module when it is not the main one; decided once in a process.

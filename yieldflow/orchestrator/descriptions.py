@@ -66,7 +66,7 @@ class SignalsDescription:
 class WorkflowDescription:
     """The state of a workflow, as `WorkflowHandle.describe` reports it.
 
-    Pickled values show as text such as ``<pickled, 123 bytes>``. Times are in UTC.
+    Values show as the JSON that is stored of them, see `python -m yieldflow docs values`. Times are in UTC.
 
     Example:
         >>> description = handle.describe()
@@ -129,7 +129,7 @@ class WorkflowDescription:
 class StepDescription:
     """One step of a workflow's history, as `WorkflowHandle.history` lists it.
 
-    Pickled values show as text such as ``<pickled, 123 bytes>``. Times are in UTC.
+    Values show as the JSON that is stored of them, see `python -m yieldflow docs values`. Times are in UTC.
 
     Example:
         >>> for step in handle.history():

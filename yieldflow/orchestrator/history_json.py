@@ -1,7 +1,7 @@
 """Writes a workflow's history as JSON text, and reads it back.
 
 It is one object for each step and each event, in the order in which they came, so that it is read from top to bottom.
-Pickled values stay so, as base64 with a note; nothing here unpickles anything.
+Values are the JSON that is stored of them. Pickles stay so, as base64; nothing here unpickles anything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .._core.history import (
     to_datetime,
     to_micros,
 )
-from ..codec import from_json, preview, to_json
+from ..codec import MARK, from_json, preview, to_json
 from ..history_checks import checked
 from ..store import Loaded, OpenAttempt, WorkflowRecord
 
@@ -125,9 +125,9 @@ def _signal(signal: Signal) -> dict[str, Any]:
 
 
 def _put(entry: dict[str, Any], name: str, payload: Payload) -> None:
-    """Put a stored value into ``entry``: the value itself, where it is JSON."""
+    """Put a stored value into ``entry``: its JSON, and under another name where that has tags."""
     if isinstance(payload, str):
-        entry[name] = from_json(payload)
+        entry[f"{name}, tagged" if payload.startswith(MARK) else name] = from_json(payload)
     else:
         entry[f"{name}, pickled"] = {"note": preview(payload), "base64": b64encode(payload).decode()}
 
@@ -238,7 +238,7 @@ def _read_ended(entry: dict[str, Any]) -> StepEnded:
     if "failure" in entry:
         told = entry["failure"]
         traceback = "".join(f"{line}\n" for line in _take(told, "traceback", list))
-        kept = "exception" in told or "exception, pickled" in told
+        kept = not {"exception", "exception, tagged", "exception, pickled"}.isdisjoint(told)
         exception = _get(told, "exception") if kept else None
         outcome = Failure(_take(told, "type", str), _take(told, "message", str), traceback, exception)
     else:
@@ -267,11 +267,12 @@ def _count(entry: dict[str, Any], name: str) -> int:
 
 def _get(entry: dict[str, Any], name: str) -> Payload:
     """Return a stored value as it was."""
-    if name in entry:
-        text = to_json(entry[name])
-        if text is None:
-            raise ValueError(f"{name} is no value that can be stored as JSON")
-        return text
+    for key, mark in ((name, ""), (f"{name}, tagged", MARK)):
+        if key in entry:
+            text = to_json(entry[key])
+            if text is None:
+                raise ValueError(f"{name} is no value that can be stored as JSON")
+            return mark + text
     return b64decode(entry[f"{name}, pickled"]["base64"], validate=True)
 
 

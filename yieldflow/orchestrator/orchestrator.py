@@ -45,8 +45,8 @@ class Orchestrator:
             submissions make it; where there is none, all else raises `DatabaseOpenError`.
         max_workers: The number of activities that run on threads at once, 5 by default.
         registry: The workflows and activities by name; the default registry if left out.
-        codec: How values are stored: ``"pickle"``, the default (JSON where that is exact, else a pickle), or ``"json"``
-            (pickles are refused both ways).
+        codec: How values are stored: ``"pickle"``, the default (JSON, with a pickle where nothing else says a part of a
+            value), or ``"json"`` (pickles are refused both ways).
         durability: ``"full"``, the default: acknowledged work survives a loss of power. ``"normal"``: it survives the
             death of the process, but a loss of power may take the latest commits.
         max_recovery_attempts: A workflow that was at work when the process died, this many starts in a row without any

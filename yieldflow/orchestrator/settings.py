@@ -106,7 +106,7 @@ class Settings:
     @property
     def codec(self) -> Codec:
         """The codec that was named."""
-        return codec_named(self.codec_name)
+        return codec_named(self.codec_name, self.registry)
 
 
 def _absolute(path: str) -> str:

@@ -44,7 +44,7 @@ class WorkflowHistory(list[StepDescription]):
     def to_json(self) -> str:
         """Return the history as JSON text: an object a line, steps with their arguments, events with their outcomes.
 
-        A pickled value stays pickled, as base64 with a note.
+        Values are the JSON that is stored of them. A pickle stays one, as base64.
 
         Example:
             >>> print(handle.history().to_json())
