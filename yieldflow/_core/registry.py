@@ -88,6 +88,10 @@ class Registry:
         self._workflows = _Names("workflow", {})
         self._activities = _Names("activity", {})
         self._listeners: list[Callable[[str], None]] = []
+        self._types: dict[tuple[str, str], type] = {}
+        self._renamed: dict[str, type] = {}
+        #: Counts the changes: what is derived from a registry is derived anew after each.
+        self.changes = 0
 
     @property
     def workflows(self) -> Mapping[str, Workflow[..., Any]]:
@@ -105,12 +109,65 @@ class Registry:
         Raises:
             DuplicateDefinitionError: Another one has that name.
         """
+        self.changes += 1
         if isinstance(definition, Activity):
             self._activities.add(definition)
             return
         self._workflows.add(definition)
         for listener in tuple(self._listeners):
             listener(definition.name)
+
+    @property
+    def known_types(self) -> tuple[type, ...]:
+        """The classes that were named by `types`."""
+        return tuple(self._types.values())
+
+    @property
+    def renamed_types(self) -> Mapping[str, type]:
+        """The classes that were named by `renamed`, by their former references."""
+        return MappingProxyType(self._renamed)
+
+    def types(self, *kinds: type) -> None:
+        """Name classes of stored values, beside those in the annotations of workflows and activities.
+
+        ``codec="json"`` reads instances of these classes and no others. Under every codec, a class that its own name
+        does not lead to (it is made in a function, say) can be stored once it is named here, at each start.
+
+        Example:
+            >>> registry.types(Order, Invoice)
+
+        Raises:
+            TypeError: Something is no class.
+        """
+        for kind in kinds:
+            _check_class(kind, "types")
+            # A class that is loaded anew takes the place of the earlier.
+            self._types[kind.__module__, kind.__qualname__] = kind
+        self.changes += 1
+
+    def renamed(self, reference: str, kind: type) -> None:
+        """Tell which class took the place of one that stored values name, after it was moved or renamed.
+
+        Args:
+            reference: The former one, as it is stored: ``"shop:Order"``, module and qualified name.
+            kind: The class.
+
+        Example:
+            >>> registry.renamed("shop:Order", Order)
+
+        Raises:
+            TypeError: ``kind`` is no class.
+            ValueError: ``reference`` is none, or another class took its place already.
+        """
+        _check_class(kind, "renamed")
+        module, _, qualified = reference.partition(":") if isinstance(reference, str) else ("", "", "")
+        if not module or not qualified:
+            raise ValueError(f"a reference is 'module:Class', as 'shop:Order', not {show(reference)}")
+        there = self._renamed.get(reference, kind)
+        if (there.__module__, there.__qualname__) != (kind.__module__, kind.__qualname__):
+            raise ValueError(f"{reference!r} was renamed already, to {there!r}: it cannot be {kind!r} too")
+        self._renamed[reference] = kind
+        self.changes += 1
 
     def workflow(self, name: str) -> Workflow[..., Any]:
         """The workflow of that name.
@@ -139,6 +196,11 @@ class Registry:
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+
+def _check_class(kind: object, method: str) -> None:
+    if not isinstance(kind, type):
+        raise TypeError(f"Registry.{method}() takes classes, not {show(kind)}")
 
 
 #: The registry that `workflow` and `activity` fill unless told otherwise.
