@@ -31,6 +31,7 @@ import yieldflow
 from tests.support.values import BOTH, Order, OwnInit, nested
 from yieldflow._core.errors import ActivityError, EncodingError
 from yieldflow._core.history import Codec, Failure
+from yieldflow._core.registry import default_registry
 from yieldflow.codec import JsonCodec, PickleCodec, codec_named, preview
 
 ROOT = Path(yieldflow.__file__).parent.parent
@@ -62,6 +63,9 @@ class Line:
 @dataclass(slots=True)
 class Slotted:
     lock: object
+
+
+default_registry.types(Color, Level, Point, Line, Slotted)
 
 
 class Node:

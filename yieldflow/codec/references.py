@@ -41,11 +41,6 @@ def reference_of(thing: type | FunctionType) -> str:
     return reference
 
 
-def main_name() -> str:
-    """Return the name under which the main file's classes are stored."""
-    return _name_of(sys.modules[_MAIN])
-
-
 def _text(thing: type | FunctionType) -> str:
     module = thing.__module__
     return f"{main_name() if module in (_MAIN, _SPAWNED_MAIN) else module}:{thing.__qualname__}"
