@@ -6,9 +6,11 @@ import copy
 import pickle
 import re
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
+from tests.support.values import Array, Handle
 from yieldflow import Activity, CommandError, EncodingError, Flow, Registry, activity, gather, now, sleep, workflow
 from yieldflow.codec import codec_named
 from yieldflow.testing import Stepper
@@ -32,7 +34,7 @@ def send_parcel(order: str) -> str:
 
 
 @activity(registry=registry)
-def total(rows: list[int]) -> int:
+def total(rows: list[Any]) -> int:
     raise AssertionError("calling an activity runs nothing")
 
 
@@ -108,6 +110,21 @@ def test_another_function_makes_another_invocation() -> None:
 def test_an_activity_and_a_workflow_of_one_name_differ() -> None:
     """An activity and a workflow may have the same name; their invocations are not equal."""
     assert charge("o-1") != charging("o-1")
+
+
+@pytest.mark.parametrize("kind", [Handle, Array])
+def test_arguments_without_equality_are_compared_by_their_parts(kind: Any) -> None:
+    """Arrays, and objects without `__eq__`, are equal as arguments if they hold the same; comparing never raises."""
+    assert total([kind(1), {"by": kind(2)}]) == total([kind(1), {"by": kind(2)}])
+    assert total([kind(1), {"by": kind(2)}]) != total([kind(1), {"by": kind(3)}])
+    assert total(kind(1)) != total([kind(1)])
+
+
+def test_a_placeholder_equals_what_it_stands_for() -> None:
+    """`unittest.mock.ANY` as an argument, or in one, is equal to whatever is there."""
+    assert charge(ANY, 500) == charge("o-1", 500)
+    assert total([ANY, Array(1)]) == total([2, Array(1)])
+    assert charge(ANY, 500) != charge("o-1", 501)
 
 
 def test_an_invocation_equals_nothing_else() -> None:

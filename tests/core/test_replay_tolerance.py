@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 
 from tests.core.deployment import Deployment, charge, reference, registry
+from tests.support.values import Array
+from tests.support.values import Handle as Plain
 from yieldflow import Flow, activity, gather, now, sleep
+from yieldflow.log import logger
 
 
 def test_code_that_has_not_run_yet_may_change() -> None:
@@ -98,27 +102,11 @@ def test_a_parameter_added_with_a_default_does_not_stall() -> None:
     assert "yielded:  activity greet(name='world', times=2)" in message
 
 
-class Plain:
-    """Compares by identity."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 class Raising(Plain):
     """Cannot be compared."""
 
     def __eq__(self, other: object) -> bool:
         raise TypeError("not comparable")
-
-    __hash__ = None  # type: ignore[assignment]  # not hashable either
-
-
-class Elementwise(Plain):
-    """Compares to something that is no bool, as arrays do."""
-
-    def __eq__(self, other: object) -> Any:
-        return ["no", "bool"]
 
     __hash__ = None  # type: ignore[assignment]  # not hashable either
 
@@ -130,48 +118,145 @@ class RaisingKey(Raising):
         return 7
 
 
+class Linked(Plain):
+    """Refers to itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.itself = self
+
+
+class Labelled(Plain):
+    """Holds a set, whose order differs with the order in which it was filled."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.labels = {number * 8, 8, 0}
+
+
+class Slotted:
+    """Keeps its state elsewhere than in a `__dict__`."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 @dataclass
 class Holding:
     """Compares by value, and holds what does not."""
 
     label: str
-    inside: Plain
+    inside: Any
 
 
-@pytest.mark.parametrize("kind", [Plain, Raising, Elementwise])
-@pytest.mark.parametrize(
+WITHOUT_EQUALITY = pytest.mark.parametrize("kind", [Plain, Raising, Array, Linked, Labelled, Slotted])
+PLACES = pytest.mark.parametrize(
     "put",
     [
         lambda value: value,
         lambda value: [value],
         lambda value: {"key": (1, value)},
         lambda value: Holding("same", value),
+        lambda value: Plain(value),
     ],
-    ids=["bare", "in a list", "in a tuple in a dict", "in a dataclass"],
+    ids=["bare", "in a list", "in a tuple in a dict", "in a dataclass", "in another object"],
 )
-def test_what_cannot_be_compared_counts_as_the_same(kind: Any, put: Callable[[Any], Any]) -> None:
-    """Objects that compare by identity alone never stall a workflow: nothing is known of their equality."""
+
+
+@WITHOUT_EQUALITY
+@PLACES
+def test_an_object_without_equality_is_the_same_if_its_parts_are(kind: Any, put: Callable[[Any], Any]) -> None:
+    """An object that is made of the same parts replays, although `==` says False, raises, or gives no bool."""
+
+    def body() -> Flow[Any]:
+        return (yield from charge(put(kind(1))))
+
+    Deployment(body).crash_on(body)
+
+
+@WITHOUT_EQUALITY
+@PLACES
+def test_an_object_without_equality_that_differs_is_seen(kind: Any, put: Callable[[Any], Any]) -> None:
+    """A changed array, or object without `__eq__`, is a mismatch as any other changed argument."""
     old = with_definition(lambda: charge(put(kind(1))))
     new = with_definition(lambda: charge(put(kind(2))))
 
+    assert "recorded: activity charge(order=" in Deployment(old).mismatch_on(new)
+
+
+@pytest.mark.parametrize(
+    "put",
+    [lambda value: {value}, lambda value: frozenset([value]), lambda value: {value: 1}],
+    ids=["in a set", "in a frozenset", "as a key"],
+)
+@pytest.mark.parametrize("kind", [Plain, RaisingKey])
+def test_members_of_sets_and_keys_are_compared_by_their_parts(kind: Any, put: Callable[[Any], Any]) -> None:
+    """The same for objects in a set, and for the keys of a dict."""
+    old = with_definition(lambda: charge(put(kind(1))))
+
+    Deployment(old).crash_on(with_definition(lambda: charge(put(kind(1)))))
+    assert "recorded: activity charge(order=" in Deployment(old).mismatch_on(
+        with_definition(lambda: charge(put(kind(2))))
+    )
+
+
+def test_members_of_a_set_have_one_partner_each() -> None:
+    """Two equal members of one set are not both found in a single member of another."""
+    old = with_definition(lambda: charge({Plain(1), Plain(1), Plain(2)}))
+
+    Deployment(old).crash_on(with_definition(lambda: charge({Plain(2), Plain(1), Plain(1)})))
+    Deployment(old).mismatch_on(with_definition(lambda: charge({Plain(2), Plain(2), Plain(1)})))
+
+
+def test_a_nan_is_the_same_as_a_nan() -> None:
+    """A nan replays wherever it stands, and is not taken for a number."""
+    old = with_definition(lambda: charge([float("nan"), complex(1, float("nan"))]))
+
+    Deployment(old).crash_on(with_definition(lambda: charge([float("nan"), complex(1, float("nan"))])))
+    Deployment(old).mismatch_on(with_definition(lambda: charge([0.0, complex(1, float("nan"))])))
+
+
+class Token(Plain):
+    """Another one each time it is read."""
+
+    _made = itertools.count()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, drawn=next(self._made))
+
+
+class AnotherToken(Token):
+    """For one test alone, since a type is logged once."""
+
+
+@PLACES
+def test_what_cannot_be_told_apart_counts_as_the_same(put: Callable[[Any], Any]) -> None:
+    """An object that is another one each time it is read from its row never stalls a workflow."""
+    old = with_definition(lambda: charge(put(Token(1))))
+    new = with_definition(lambda: charge(put(Token(2))))
+
     Deployment(old).crash_on(new)
 
 
-@pytest.mark.parametrize("put", [lambda value: {value}, lambda value: frozenset([value]), lambda value: {value: 1}])
-def test_members_of_sets_without_equality_count_as_the_same(put: Callable[[Any], Any]) -> None:
-    """The same for objects in a set, and as the keys of a dict."""
-    old = with_definition(lambda: charge(put(Plain(1))))
-    new = with_definition(lambda: charge(put(Plain(2))))
+def test_what_stands_beside_it_is_compared() -> None:
+    """Beside what cannot be told apart, a difference that can be seen is a mismatch."""
+    old = with_definition(lambda: charge([Token(1), {"label": "one"}]))
+    new = with_definition(lambda: charge([Token(1), {"label": "two"}]))
 
-    Deployment(old).crash_on(new)
+    assert "recorded: activity charge(order=" in Deployment(old).mismatch_on(new)
 
 
-def test_keys_that_cannot_be_compared_count_as_the_same() -> None:
-    """A dict whose keys raise when they are compared never stalls a workflow either."""
-    old = with_definition(lambda: charge({RaisingKey(1): "one"}))
-    new = with_definition(lambda: charge({RaisingKey(2): "one"}))
+def test_what_cannot_be_told_apart_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log names its type, once, with what to do about it."""
+    deployment = Deployment(with_definition(lambda: charge(AnotherToken(1))))
+    deployment.crash_on(with_definition(lambda: charge(AnotherToken(2))))
+    deployment.crash_on(with_definition(lambda: charge(AnotherToken(3))))
+    logger.flush()
 
-    Deployment(old).crash_on(new)
+    [told] = [record.getMessage() for record in caplog.records if "AnotherToken" in record.getMessage()]
+    assert "Give the class an __eq__" in told
 
 
 @pytest.mark.parametrize(

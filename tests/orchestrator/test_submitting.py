@@ -18,6 +18,7 @@ from tests.support.shop import (
     shop,
     total,
 )
+from tests.support.values import Array, Handle
 from yieldflow import (
     EncodingError,
     Flow,
@@ -60,6 +61,24 @@ def test_the_same_id_and_another_invocation_is_refused(store: Orchestrator, othe
         store.submit(other, workflow_id="sum")
 
     assert store.handle("sum").result(WAIT) == 4
+
+
+@pytest.mark.parametrize("kind", [Handle, Array])
+def test_an_object_that_differs_is_another_invocation(
+    orchestrator: Orchestrator, registry: Registry, kind: Any
+) -> None:
+    """An id is refused to an array, or an object without `__eq__`, that differs from the one first submitted."""
+
+    @workflow(registry=registry)
+    def measure(sample: Any, unit: str = "mm") -> Flow[int]:
+        yield from now()
+        return int(sample[0].number)
+
+    orchestrator.submit(measure([kind(1)]), workflow_id="sample").result(WAIT)
+
+    with pytest.raises(WorkflowAlreadyExistsError, match="'sample' belongs to another invocation"):
+        orchestrator.submit(measure([kind(2)]), workflow_id="sample")
+    assert orchestrator.submit(measure([kind(1)], unit="mm"), workflow_id="sample").result(WAIT) == 1
 
 
 def test_one_id_from_many_threads_at_once_runs_once(orchestrator: Orchestrator, registry: Registry) -> None:

@@ -19,6 +19,7 @@ PURE = {
     "contextlib",
     "contextvars",
     "copy",
+    "copyreg",
     "dataclasses",
     "datetime",
     "difflib",

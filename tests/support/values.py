@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,29 @@ BOTH = pytest.mark.parametrize("codec", [PickleCodec(), JsonCodec()], ids=["pick
 class Order:
     number: int
     handle: object = None
+
+
+class Handle:
+    """An object without an equality."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class NoBool:
+    """The answer of a comparison of arrays."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array with more than one element is ambiguous")
+
+
+class Array(Handle):
+    """Compares to something that is no bool, as numpy's arrays do."""
+
+    def __eq__(self, other: object) -> Any:
+        return NoBool()
+
+    __hash__ = None  # type: ignore[assignment]  # not hashable, as an array
 
 
 class OwnInit(Exception):

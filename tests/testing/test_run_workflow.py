@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.values import Array, Handle
 from yieldflow import (
     ActivityTimeoutError,
     CommandError,
@@ -69,9 +70,28 @@ def parent(count: int) -> Flow[list[str]]:
     return list((yield from gather(*(lone_charge(f"o-{number}") for number in range(count)))))
 
 
+@activity(registry=registry)
+def weigh(sample: Any) -> int:
+    raise AssertionError("a stand-in answers")
+
+
+@workflow(registry=registry)
+def weighing(sample: Any) -> Flow[int]:
+    return (yield from weigh(sample))
+
+
 def run_order(**activities: Any) -> Any:
     known: dict[str, Any] = {"charge": charge, "ship": ship}
     return run_workflow(order_flow("o-1", 5), activities={known[name]: one for name, one in activities.items()})
+
+
+@pytest.mark.parametrize("kind", [Handle, Array])
+def test_calls_are_compared_by_the_parts_of_their_arguments(kind: Any) -> None:
+    """`called` is compared with arrays, and with objects without `__eq__`, by what they hold."""
+    ending = run_workflow(weighing(kind(1)), activities={weigh: 5})
+
+    assert ending.called == [weigh(kind(1))]
+    assert ending.called != [weigh(kind(2))]
 
 
 # ---------------------------------------------------------------------- stand-ins

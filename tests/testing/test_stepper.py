@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.values import Array, Handle
 from yieldflow import (
     Cancelled,
     CommandError,
@@ -70,6 +71,25 @@ def test_a_workflow_is_stepped_from_start_to_end() -> None:
     flow.resolve(ship("o-1"), "parcel-7")
     assert (flow.status, flow.done, flow.failed, flow.exception) == (WorkflowStatus.DONE, True, False, None)
     assert flow.result == "receipt-9, parcel-7"
+
+
+@pytest.mark.parametrize("kind", [Handle, Array])
+def test_arguments_without_equality_are_compared_by_their_parts(kind: Any) -> None:
+    """Pending commands with arrays, or objects without `__eq__`, are compared, and resolved by an equal command."""
+
+    @workflow(registry=registry)
+    def telling() -> Flow[list[Any]]:
+        return list((yield from gather(tell(kind(1)), tell(kind(2)))))
+
+    flow = Stepper(telling())
+    assert flow.pending == [tell(kind(1)), tell(kind(2))]
+    assert flow.pending != [tell(kind(1)), tell(kind(1))]
+
+    with pytest.raises(CommandError, match=r"is not pending"):
+        flow.resolve(tell(kind(3)))
+    flow.resolve(tell(kind(2)), "second")
+    flow.resolve(tell(kind(1)), "first")
+    assert flow.result == ["first", "second"]
 
 
 def test_stepping_needs_no_thread() -> None:

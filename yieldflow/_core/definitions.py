@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Never, ParamSpec, Self, TypeVar, Unpack, overload
 
 from .commands import Command, show, show_values
+from .comparing import same_value
 from .context import note_made, note_used
 from .errors import EncodingError
 from .history import Codec, OnParentEnd, Payload
@@ -175,9 +176,8 @@ class Invocation(Command[R_co]):
             return NotImplemented
         if self.definition.kind != other.definition.kind or self.name != other.name:
             return False
-        return self._arguments == other._arguments or (
-            self.definition.completed(self._arguments) == other.definition.completed(other._arguments)
-        )
+        mine, theirs = self._arguments, other._arguments
+        return same_value(self.definition.completed(mine), other.definition.completed(theirs))
 
     def __hash__(self) -> int:
         # The arguments may be unhashable.

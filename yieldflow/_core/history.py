@@ -256,6 +256,12 @@ class Codec(Protocol):
     def decode(self, payload: Payload) -> object:
         """A new value from ``payload``; `EncodingError` where it cannot be read back."""
 
+    def same(self, recorded: Payload, new: Payload, defaults: Mapping[str, object]) -> bool:
+        """True where both are of the same value, with ``defaults`` for the arguments that either leaves out.
+
+        `EncodingError` where one cannot be read back.
+        """
+
     def encode_failure(self, error: BaseException) -> Failure:
         """``error`` as a failure; never raises."""
 

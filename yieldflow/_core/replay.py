@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from .commands import show, show_values
@@ -20,57 +18,10 @@ def same_step(recorded: Step, yielded: Step, definition: Definition[..., Any] | 
     if recorded.input == yielded.input:
         return True
     try:
-        before, after = codec.decode(recorded.input), codec.decode(yielded.input)
+        return codec.same(recorded.input, yielded.input, {} if definition is None else definition.defaults)
     except EncodingError:
         # What was recorded names a class that is gone, say: both sides are shown, and the workflow does not hear of it.
         return False
-    if definition is not None and isinstance(before, Mapping) and isinstance(after, Mapping):
-        before, after = definition.completed(before), definition.completed(after)
-    try:
-        return same_value(before, after)
-    except BaseException:  # the values' own
-        return True
-
-
-def same_value(one: object, other: object) -> bool:
-    """Tell whether two decoded values are to be taken for the same.
-
-    Where equality raises, is no bool, or is mere identity, nothing is known of them and they count as the same.
-    """
-    if type(one) is not type(other):
-        return _equal(one, other)
-    if isinstance(one, dict) and isinstance(other, dict):
-        return same_value(set(one), set(other)) and all(same_value(one[key], other[key]) for key in one if key in other)
-    if isinstance(one, (set, frozenset)) and isinstance(other, (set, frozenset)):
-        return len(one) == len(other) and all(map(_by_identity, one ^ other))
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(same_value, one, other))
-    if _by_identity(one):
-        return True
-    if _equal(one, other):
-        return True
-    if dataclasses.is_dataclass(one) and not isinstance(one, type):
-        return all(
-            same_value(getattr(one, field.name), getattr(other, field.name))
-            for field in dataclasses.fields(one)
-            if field.compare
-        )
-    return False
-
-
-def _by_identity(value: object) -> bool:
-    return type(value).__eq__ is object.__eq__
-
-
-def _equal(one: object, other: object) -> bool:
-    try:
-        answer = one == other
-    except BaseException:  # the values' own
-        return True
-    if answer is False and type(one) is type(other):
-        # Not even equal to itself, as a nan: nothing is known of it.
-        return bool(one != one and other != other)
-    return answer if isinstance(answer, bool) else True
 
 
 def show_step(step: Step | None, codec: Codec) -> str:

@@ -7,12 +7,14 @@ exception again: the list of its arguments if it is a built-in exception or yiel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
 from .._core.errors import EncodingError
 from .._core.history import Codec, Failure, Payload
 from .._core.registry import Registry, default_registry
+from .comparing import same_payload
 from .diagnostics import PLAIN_DATA, Refused, advice
 from .failures import (
     LARGEST_EXCEPTION,
@@ -122,6 +124,14 @@ class _TaggedJson:
                 return from_leaf(body, self._finder)
             raise _no_pickles(f"a pickled {body.get('type')} is stored")
         raise EncodingError(f"the tag {tag!r} is stored, and this version knows none such: was it a newer one?")
+
+    def same(self, recorded: Payload, new: Payload, defaults: Mapping[str, object]) -> bool:
+        """Tell whether both payloads are of the same value; see `comparing.same_payload`.
+
+        Raises:
+            EncodingError: One of them cannot be read.
+        """
+        return same_payload(recorded, new, defaults, self)
 
     def encode_failure(self, error: BaseException) -> Failure:
         """Record ``error`` as a failure. Never raises, whatever the exception's own code does, and leaves it as it is.

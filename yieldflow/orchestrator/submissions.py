@@ -12,7 +12,6 @@ from .._core.definitions import ActivityInvocation, Definition, Workflow, Workfl
 from .._core.errors import EncodingError, WorkflowAlreadyExistsError
 from .._core.history import SEED_LENGTH, Codec, Micros, Payload, Signal, in_micros
 from .._core.registry import Registry, conflict
-from .._core.replay import same_value
 from ..store import Submission, WorkflowRecord
 from .descriptions import describe_workflow
 
@@ -162,12 +161,7 @@ def _same_invocation(
     record: WorkflowRecord, submission: Submission, definition: Definition[..., Any], codec: Codec
 ) -> bool:
     name, given = record.submitted
-    if name != submission.name or given == submission.input:
-        return name == submission.name
-    there, asked = codec.decode(given), codec.decode(submission.input)
-    if isinstance(there, dict) and isinstance(asked, dict):
-        there, asked = definition.completed(there), definition.completed(asked)
-    return same_value(there, asked)
+    return name == submission.name and codec.same(given, submission.input, definition.defaults)
 
 
 def is_text(value: object) -> bool:

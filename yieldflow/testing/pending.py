@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._core.commands import Command, Sleep, SleepUntil, TakeSignals, WaitSignal, show, show_seconds
+from .._core.comparing import same_value
 from .._core.definitions import ActivityInvocation, Invocation, WorkflowInvocation
 from .._core.errors import CommandError
 from .._core.history import Micros
 from .._core.nodes import Leaf
-from .._core.replay import same_value
 from .host import AttemptState
 from .run import Run
 
@@ -144,8 +144,6 @@ def difference(given: Command[Any], there: Command[Any]) -> str:
             parts.append(f"{name} is {'not given' if name not in other else show(other[name], 60)}")
         elif not same_value(one[name], other[name]):
             parts.append(f"{name} is {show(other[name], 60)}, not {show(one[name], 60)}")
-        elif one[name] != other[name]:
-            parts.append(f"{name} is another object, without an equality: give its class an __eq__")
     return f", where {', and '.join(parts)}." if parts else ""
 
 

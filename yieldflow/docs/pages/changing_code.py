@@ -12,7 +12,8 @@ is not registered stalls too, and a later registration wakes it.
 
 No change, to a replay
     What an activity does may change freely. So may its options, and a new parameter with a default. Renaming a
-    function is no change where its name on disk stays: `@activity(name="charge")`.
+    function is no change where its name on disk stays: `@activity(name="charge")`. Arguments are unchanged where `==`
+    says so; where it cannot (an array, an object without `__eq__`), where all that they hold is.
 
 A change that old workflows must not see
     `if (yield from patched("check-first")):` is False where this run is already past here without it. Or keep the old

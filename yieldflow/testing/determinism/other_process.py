@@ -14,7 +14,7 @@ import datetime
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -232,6 +232,7 @@ class Reordering:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self.encode: Callable[[object], Payload] = codec.encode
+        self.same: Callable[[Payload, Payload, Mapping[str, object]], bool] = codec.same
         self.encode_failure: Callable[[BaseException], Failure] = codec.encode_failure
         self.decode_failure: Callable[[Failure, type[BaseException]], BaseException] = codec.decode_failure
 

@@ -15,7 +15,6 @@ from ..._core.definitions import Workflow
 from ..._core.errors import ReplayMismatchError
 from ..._core.execution import Advance, End, Execution
 from ..._core.history import Codec, Failure, Payload
-from ..._core.replay import same_value
 from ...codec import preview
 from ...store import Checkpoint
 from .other_process import Elsewhere, Reordering, random_state
@@ -198,7 +197,7 @@ def _summary(outcome: Any) -> str:
 def _same_payload(one: Payload | None, other: Payload | None, codec: Codec) -> bool:
     if one is None or other is None or one == other:
         return one == other
-    return same_value(codec.decode(one), codec.decode(other))
+    return codec.same(one, other, {})
 
 
 def _shown_end(end: End | None) -> str:
