@@ -167,6 +167,19 @@ def test_a_signal_that_waits(database: Path, deploy: Any) -> None:
     assert f"the payload of signal 'parcel', not received yet: {WRONG}" == report.problems[0].reason
 
 
+def test_a_signal_that_no_owner_has_seen(database: Path, deploy: Any) -> None:
+    """A signal that a client left while nobody owned the file is read as well."""
+    post = Post()
+    with Orchestrator(database, registry=post.registry) as orchestrator:
+        workflow_id = _submit(orchestrator, post.registry.workflow("received")(""))
+    client = Orchestrator(database, registry=post.registry)
+    client.handle(workflow_id).signal("parcel", Parcel("x"))
+    assert client.check_replay().ok
+    deploy()
+
+    assert f"the payload of signal 'parcel', not received yet: {WRONG}" == client.check_replay().problems[0].reason
+
+
 def test_arguments_of_a_step(database: Path, deploy: Any) -> None:
     """Arguments of a step that cannot be read are told of beside the mismatch that they lead to."""
     post = Post()

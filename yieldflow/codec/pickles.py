@@ -12,6 +12,7 @@ from .._core.errors import EncodingError
 from .diagnostics import Refused, blame
 from .references import ClassFinder, main_name
 from .safe_repr import error_line, guarded, is_interrupt, type_name
+from .stored_code import trouble_with_code
 from .tags import Body
 
 #: The longest `repr` that is kept beside a pickle, in characters.
@@ -89,7 +90,9 @@ def from_pickle(data: bytes) -> object:
     import pickle
 
     try:
-        return pickle.loads(data)
+        trouble = trouble_with_code(data)
+        if trouble is None:
+            return pickle.loads(data)
     except BaseException as error:
         if is_interrupt(error):
             raise
@@ -100,6 +103,7 @@ def from_pickle(data: bytes) -> object:
                 "class there, under its old name"
             )
         raise EncodingError(f"cannot read the stored value back: {error_line(error)}{remedy}") from error
+    raise EncodingError(f"cannot read the stored value back: {trouble}")
 
 
 def _remedy(error: BaseException) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from .._core.errors import DamagedRowError, EncodingError
-from .._core.history import Codec, WorkflowStatus
+from .._core.history import Codec, Signal, WorkflowStatus
 from .._core.registry import Registry
 from ..codec import codec_named
 from ..codec.pickles import names_main
 from ..filter import Filter
 from ..scheduler.live import Driver, stall_reason
-from ..store import Loaded, Store, WorkflowRecord
+from ..store import Loaded, RequestKind, Store, WorkflowRecord
 from .stored_values import Unreadable, unreadable_values
 
 #: The statuses of workflows that have still to go on.
@@ -139,15 +140,27 @@ def check_replay(path: str, registry: Registry, codec: Codec | None, *, knows_ma
         if codec is None:
             codec = codec_named("pickle" if codec_of(store.path) in (None, "pickle") else "json")
         found = store.records(Filter(statuses=UNFINISHED, oldest_first=True))
+        sent = _sent(store)
         for record in found:
-            reasons, misses_main = _check(store, record, registry, codec)
+            reasons, misses_main = _check(store, record, sent[record.id], registry, codec)
             (unreadable if misses_main and not knows_main else problems).extend(
                 ReplayProblem(record.id, record.name, record.status, reason) for reason in reasons
             )
     return ReplayReport(len(found), tuple(problems), tuple(unreadable))
 
 
-def _check(store: Store, record: WorkflowRecord, registry: Registry, codec: Codec) -> tuple[list[str], bool]:
+def _sent(store: Store) -> Mapping[str, list[Signal]]:
+    """Collect the signals that clients left and no owner has taken in, by workflow."""
+    found = defaultdict[str, list[Signal]](list)
+    for request in store.arrivals().requests:
+        if request.kind is RequestKind.SIGNAL and request.payload is not None:
+            found[request.workflow_id].append(Signal(0, request.name or "", request.payload, request.at))
+    return found
+
+
+def _check(
+    store: Store, record: WorkflowRecord, sent: Sequence[Signal], registry: Registry, codec: Codec
+) -> tuple[list[str], bool]:
     """Replay a workflow and read its values; why it would stall, and whether that is for want of the main script."""
     if record.damaged:
         return [record.reason or ""], False
@@ -156,6 +169,7 @@ def _check(store: Store, record: WorkflowRecord, registry: Registry, codec: Code
         if loaded is None:
             return [], False
         error = _replay(loaded, registry, codec)
+        loaded = loaded._replace(signals=(*loaded.signals, *sent))
         unread = [] if isinstance(error, DamagedRowError) else unreadable_values(loaded, codec)
     except Exception as its_own:
         return [stall_reason(its_own)], False
