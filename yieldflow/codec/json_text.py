@@ -57,7 +57,7 @@ class Leaves(Protocol):
 
 
 class _Writing:
-    """What is known while one value is written.
+    """The state while one value is written.
 
     Args:
         leaves: Writes what has no tag.
