@@ -9,6 +9,7 @@ from .._core.comparing import same_value
 from .._core.errors import EncodingError
 from .._core.history import Codec, Payload
 from ..log import logger
+from .pickles import is_pickle
 from .safe_repr import type_name
 
 
@@ -50,7 +51,7 @@ def _cannot_be_told_apart(value: object, codec: Codec) -> bool:
     """True where ``value`` is stored as a pickle, and two decodings of that differ."""
     try:
         payload = codec.encode(value)
-        if isinstance(payload, str) or same_value(codec.decode(payload), codec.decode(payload)):
+        if not is_pickle(payload) or same_value(codec.decode(payload), codec.decode(payload)):
             return False
     except EncodingError:
         return False

@@ -9,7 +9,9 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 from .._core.errors import EncodingError
+from .._core.history import Payload
 from .diagnostics import Refused, blame
+from .json_text import MARK
 from .references import ClassFinder, main_name
 from .safe_repr import error_line, guarded, is_interrupt, type_name
 from .stored_code import trouble_with_code
@@ -68,6 +70,11 @@ def to_pickle(value: object, finder: ClassFinder) -> tuple[bytes, object]:
         return data, _load(data, main_name() if b"__main__" in data else None, finder)
     except Exception as error:
         raise pickle.UnpicklingError(f"it was pickled, but cannot be loaded again: {error_line(error)}") from error
+
+
+def is_pickle(payload: Payload) -> bool:
+    """True where the value itself is pickled, not only a part of it."""
+    return isinstance(payload, bytes) or payload.startswith(f'{MARK}{{"$pickle"')
 
 
 def from_leaf(body: Body, finder: ClassFinder) -> object:
