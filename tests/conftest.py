@@ -29,21 +29,27 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4_000_000_000
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run the whole suite on all cores, and what is named on the command line in this process, to see and debug it."""
+    return None if config.args == config.getini("testpaths") else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have byte code written to a folder of its own where it is not to be written: else each process compiles all."""
+    if "PYTHONDONTWRITEBYTECODE" in os.environ:
+        folder, patch = TemporaryDirectory(), pytest.MonkeyPatch()
+        patch.delenv("PYTHONDONTWRITEBYTECODE")
+        patch.setenv("PYTHONPYCACHEPREFIX", folder.name)
+        config.add_cleanup(patch.undo)
+        config.add_cleanup(folder.cleanup)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def old_objects_aside() -> None:
     """Spare collections of garbage what stays to the end: modules, the tests, and reports of those that are over."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def byte_code() -> Iterator[None]:
-    """Have byte code written to a folder of its own where it is not to be written: else each process compiles all."""
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        if "PYTHONDONTWRITEBYTECODE" in os.environ:
-            patch.delenv("PYTHONDONTWRITEBYTECODE")
-            patch.setenv("PYTHONPYCACHEPREFIX", folder)
-        yield
 
 
 @pytest.fixture
