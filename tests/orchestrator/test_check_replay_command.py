@@ -229,13 +229,28 @@ def test_the_main_module_of_a_package(app: Path) -> None:
     (app / "shop" / "prices.py").write_text("CENTS = 5\n")
     (app / "shop" / "__main__.py").write_text(APP.replace("from beside", "from .prices"))
     (app / "beside.py").unlink()
+    (app / "app.db").unlink()
+    subprocess.run([sys.executable, "-m", "shop"], cwd=app, check=True, timeout=WAIT)
 
     done = _run(app, "check-replay", "app.db", "--main", "shop")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_the_main_script_nothing_is_told(app: Path) -> None:
-    """Workflows whose values are of the main script's classes are no problems where that is not loaded: it says how."""
+def test_classes_of_the_main_script_are_found_by_its_modules_name(app: Path) -> None:
+    """What the main script defines is stored under the name by which others import it: it need not be the main one."""
+    done = _run(app, "check-replay", "app.db", "app")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+#: Arguments of `buy` as older versions stored them: a pickle that names a class of the main script.
+OLD_ARGUMENTS = b"\x80\x02}X\x05\x00\x00\x00orderc__main__\nOrder\nK\x05\x85Rs."
+
+
+def test_without_the_main_script_nothing_is_told_of_old_values(app: Path) -> None:
+    """Where older versions stored the main script's classes, these are no problems: it says how to read them."""
+    with closing(sqlite3.connect(app / "app.db")) as database, database:
+        database.execute("update workflows set input = ?", [OLD_ARGUMENTS])
     done = _run(app, "check-replay", "app.db", "app")
 
     assert (done.returncode, done.stderr) == (2, "")
@@ -244,8 +259,7 @@ def test_without_the_main_script_nothing_is_told(app: Path) -> None:
     assert "3 of buy alike (o-0, o-1, o-2). The first, processing: " in done.stdout
     told = json.loads(_run(app, "check-replay", "app.db", "app", "--json").stdout)
     assert (told["ok"], told["checked"], told["problems"]) == (False, 3, [])
-    # The first holds values of two such classes.
-    assert [problem["workflow_id"] for problem in told["unreadable"]] == ["o-0", "o-0", "o-1", "o-2"]
+    assert [problem["workflow_id"] for problem in told["unreadable"]] == ["o-0", "o-1", "o-2"]
 
 
 def test_a_class_that_the_main_script_has_no_more(app: Path) -> None:
@@ -256,8 +270,11 @@ def test_a_class_that_the_main_script_has_no_more(app: Path) -> None:
     told = json.loads(done.stdout)
     assert (done.returncode, told["unreadable"], len(told["problems"])) == (1, [], 3)
     assert {(problem["name"], problem["status"]) for problem in told["problems"]} == {("buy", "processing")}
-    assert "Can't get attribute 'Order'" in told["problems"][0]["reason"]
-    assert "put back the module or class, under its old name" in told["problems"][0]["reason"]
+    assert "app:Order is stored, and not found now" in told["problems"][0]["reason"]
+    assert (
+        'put it back, or tell what took its place: default_registry.renamed("app:Order", ...)'
+        in told["problems"][0]["reason"]
+    )
 
 
 # ---------------------------------------------------------------------- a locale without Unicode

@@ -295,12 +295,19 @@ def test_watches_that_nobody_holds_vanish() -> None:
 # ---------------------------------------------------------------------- what cannot be read back
 
 
+class Wrapped:
+    """A value that has no tag, and is pickled: its class has no fields."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registry: Registry) -> None:
     """If a stored value cannot be read, the error says whose it is: which step's, workflow's, or arguments."""
 
     @activity(registry=registry)
-    def pair(first: int) -> tuple[int, int]:
-        return first, 2
+    def pair(first: int) -> Wrapped:
+        return Wrapped(first)
 
     @workflow(registry=registry)
     def of_a_step() -> Flow[None]:
@@ -308,15 +315,15 @@ def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registr
         yield wait_signal("go")
 
     @workflow(registry=registry)
-    def of_an_argument(values: tuple[int, int]) -> Flow[None]:
+    def of_an_argument(values: Wrapped) -> Flow[None]:
         yield wait_signal("go")
 
     @workflow(registry=registry)
-    def of_a_result() -> Flow[tuple[int, int]]:
+    def of_a_result() -> Flow[Wrapped]:
         return (yield from pair(1))
 
     with Orchestrator(database, registry=registry) as before:
-        step, argument = before.submit(of_a_step(), "step"), before.submit(of_an_argument((1, 2)), "argument")
+        step, argument = before.submit(of_a_step(), "step"), before.submit(of_an_argument(Wrapped(1)), "argument")
         before.submit(of_a_result(), "result").result(WAIT)
         until(lambda: step.history()[0].status is StepStatus.DONE and len(argument.history()) == 1)
 
@@ -324,9 +331,9 @@ def test_what_cannot_be_read_back_is_told_with_its_place(database: Path, registr
     argument.signal("go")
     with Orchestrator(database, registry=registry, codec="json") as after:
         for workflow_id, place in {
-            "step": "the outcome of step 0, pair(first=1): a pickle of",
-            "argument": "the arguments of workflow 'of_an_argument': a pickle of",
-            "result": "what workflow result returned: a pickle of",
+            "step": "the outcome of step 0, pair(first=1): a pickled test_handles.Wrapped is stored",
+            "argument": "the arguments of workflow 'of_an_argument': a pickled test_handles.Wrapped is stored",
+            "result": "what workflow result returned: a pickled test_handles.Wrapped is stored",
         }.items():
             with pytest.raises((EncodingError, WorkflowStalledError), match=re.escape(place)):
                 after.handle(workflow_id).result(WAIT)

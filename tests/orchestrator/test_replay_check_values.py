@@ -126,12 +126,12 @@ def _submit(orchestrator: Orchestrator, invocation: Any, *signals: tuple[str, ob
     return handle.id
 
 
-WRONG = "cannot read the stored value back: ValueError: it is of an older version"
+WRONG = f"cannot read the stored {Parcel.__module__}.Parcel back: ValueError: it is of an older version"
 PLACES = {
     "given": f"the arguments of workflow 'given': {WRONG}",
     "received": f"the outcome of step 0, activity pack, and 3 more of its values: {WRONG}",
     "failed_once": f"the outcome of step 0, activity lose: cannot build the {LostError.__module__}.LostError again: "
-    f"EncodingError: {WRONG}",
+    f"EncodingError: {WRONG.replace('Parcel', 'LostError')}",
     "showing": f"its progress: {WRONG}",
     "carrying": f"the heartbeat details of step 0, activity carry: {WRONG}",
     "again": f"the arguments of its first run, workflow 'again': {WRONG}",

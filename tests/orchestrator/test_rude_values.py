@@ -202,7 +202,7 @@ def test_a_value_that_cannot_be_loaded_any_more(tmp_path: Path, kind: type[BaseE
         handle.signal("go")
         until(lambda: handle.describe().status is WorkflowStatus.STALLED)
         reason = handle.describe().reason or ""
-        assert f"cannot read the stored value back: {kind.__name__}: rude" in reason
+        assert f"cannot read the stored test_rude_values.Rude back: {kind.__name__}: rude" in reason
         assert after.run(child(1)) == 1
         RUDE["load"] = None
         handle.resume()
