@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 from .._core.errors import EncodingError
 from . import tags
@@ -97,8 +97,12 @@ _write = _c_writer()
 _quote: Callable[[str], str] = json.encoder.encode_basestring
 
 
+#: How JSON writes what Python has once.
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
 def _simple(value: dict[Any, Any]) -> str | None:
-    """Write a dict of text and small numbers as `_write` does, while it is checked; None for any other.
+    """Write a dict of text, numbers and constants as `_write` does, while it is checked; None for any other.
 
     Most arguments are such dicts.
     """
@@ -107,10 +111,14 @@ def _simple(value: dict[Any, Any]) -> str | None:
         kind = type(item)
         if type(key) is not str:
             return None
-        if kind is int and _LEAST_SMALL < item < _SMALL:
-            parts.append(f"{_quote(key)}:{item}")
-        elif kind is str:
+        if kind is str:
             parts.append(f"{_quote(key)}:{_quote(item)}")
+        elif kind is int and _LEAST_SMALL < item < _SMALL:
+            parts.append(f"{_quote(key)}:{item}")
+        elif kind is bool or item is None:
+            parts.append(f"{_quote(key)}:{_CONSTANTS[item]}")
+        elif kind is float and item - item == 0.0:
+            parts.append(f"{_quote(key)}:{item!r}")
         else:
             return None
     return f"{{{','.join(parts)}}}"
@@ -118,29 +126,25 @@ def _simple(value: dict[Any, Any]) -> str | None:
 
 def _is_plain(value: Any) -> bool:
     """True where JSON has every type in ``value``. What the C writer refuses itself, as a nan, is left to it."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return True
-    if kind is not dict and kind is not list:
-        return False
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
-        found: list[Any] = []
-        dicts = [part for part in level if type(part) is dict]
-        if dicts:
-            if set(map(type, chain.from_iterable(dicts))) - {str}:
+        deeper: list[Any] = []
+        for part in level:
+            if type(part) is dict:
+                for key, item in part.items():
+                    if type(key) is not str:
+                        return False
+                    if type(item) not in _ATOMS:
+                        deeper.append(item)
+            elif type(part) is list:
+                deeper += [item for item in part if type(item) not in _ATOMS]
+            else:
                 return False
-            found += chain.from_iterable(map(dict.values, dicts))
-        if len(dicts) < len(level):
-            found += chain.from_iterable(part for part in level if type(part) is list)
-        kinds = set(map(type, found)) - _ATOMS
-        if not kinds:
+        if not deeper:
             return True
-        if kinds - {dict, list}:
+        if len(deeper) > _MANY:
             return False
-        level = [part for part in found if type(part) is dict or type(part) is list]
-        if len(level) > _MANY:
-            return False
+        level = deeper
     return False
 
 
@@ -149,44 +153,68 @@ def _writes_long_ints() -> bool:
     return not 0 < sys.get_int_max_str_digits() <= MAX_DIGITS
 
 
+def _is_utf8(text: str) -> bool:
+    """True where UTF-8 has ``text``: it has no surrogates, which a database refuses."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
 def _plain(value: object) -> str | None:
     """Write ``value`` as JSON that needs no tag; None where it may need one."""
     try:
-        text = _simple(value) if type(value) is dict else None
-        if text is None:
-            text = _write(value) if _is_plain(value) else None
-        if text is None or (len(text) > MAX_DIGITS and _writes_long_ints()):
+        if type(value) not in _ATOMS and not _is_plain(value):
             return None
-        if not text.isascii():
-            text.encode()
-        return text
+        text = _write(value)
+        is_readable = len(text) <= MAX_DIGITS or not _writes_long_ints()
+        return text if is_readable and _is_utf8(text) else None
     except (ValueError, TypeError, RuntimeError):
-        # A nan, a surrogate, an int of many digits, a value that another thread changes, no stack left.
+        # A nan, an int of many digits, a value that another thread changes, no stack left.
         return None
 
 
 # ---------------------------------------------------------------------- values with tags
 
 
-def _write_any(value: Any, depth: int, writing: _Writing) -> str:
-    kind = type(value)
-    write = _WRITERS.get(kind)
-    if write is not None:
-        return write(value, depth, writing)
-    make = tags.writer_of(kind)
-    body = None if make is None else make(value)
-    if body is not None:
-        return _write_object(body, depth, writing)
-    odd = writing.enter(value, depth)
-    return _write_object(odd or writing.leaves.body(value), depth, writing)
+_Writer: TypeAlias = Callable[[Any, int, _Writing], str]
+
+
+class _Writers(dict[type, _Writer]):
+    """The functions that write values, by type. A type that has a tag is found when it comes first."""
+
+    def __missing__(self, kind: type) -> _Writer:
+        make = tags.writer_of(kind)
+        if make is None:
+            return _write_leaf
+        write = self[kind] = partial(_write_tagged, make)
+        return write
+
+
+def _write_tagged(make: Callable[[Any], Body | None], value: Any, depth: int, writing: _Writing) -> str:
+    body = make(value)
+    return _write_leaf(value, depth, writing) if body is None else _write_object(body, depth, writing)
+
+
+def _write_leaf(value: Any, depth: int, writing: _Writing) -> str:
+    return _write_object(writing.enter(value, depth) or writing.leaves.body(value), depth, writing)
+
+
+_WRITERS = _Writers()
 
 
 def _write_object(body: Body, depth: int, writing: _Writing) -> str:
     parts: list[str] = []
     name = ""
+    below = depth + 1
     try:
         for name, item in body.items():
-            parts.append(f"{_quote(name)}:{_write_any(item, depth + 1, writing)}")
+            if type(item) is str and item.isascii():
+                parts.append(f"{_quote(name)}:{_quote(item)}")
+            else:
+                parts.append(f"{_quote(name)}:{_WRITERS[type(item)](item, below, writing)}")
     except Refused as refused:
         if not name.startswith("$"):
             refused.steps.append(f".{name}")
@@ -198,16 +226,6 @@ def _write_str(value: str, depth: int, writing: _Writing) -> str:
     if _is_utf8(value):
         return _quote(value)
     return _write_object({"$str": value.encode("unicode_escape").decode()}, depth, writing)
-
-
-def _is_utf8(text: str) -> bool:
-    """True where UTF-8 has ``text``: it has no surrogates, which a database refuses."""
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return False
-    return True
 
 
 def _write_int(value: int, depth: int, writing: _Writing) -> str:
@@ -234,7 +252,7 @@ def _write_list(value: Sequence[Any], depth: int, writing: _Writing) -> str:
     try:
         for item in value:
             # One by one: the number of parts tells the place of an error.
-            parts.append(_write_any(item, depth + 1, writing))
+            parts.append(_WRITERS[type(item)](item, depth + 1, writing))
     except Refused as refused:
         refused.steps.append(f"[{len(parts)}]")
         raise
@@ -251,7 +269,7 @@ def _write_dict(value: dict[Any, Any], depth: int, writing: _Writing) -> str:
         for key, item in value.items():
             if type(key) is not str or key[:1] == "$" or not _is_utf8(key):
                 return _write_pairs(value, depth, writing)
-            parts.append(f"{_quote(key)}:{_write_any(item, depth + 1, writing)}")
+            parts.append(f"{_quote(key)}:{_WRITERS[type(item)](item, depth + 1, writing)}")
     except Refused as refused:
         if key is not refused.part:
             refused.steps.append(f"[{short_repr(key)}]")
@@ -265,9 +283,9 @@ def _write_pairs(value: dict[Any, Any], depth: int, writing: _Writing) -> str:
     try:
         for key, item in value.items():
             step = " (a key)"
-            written = _write_any(key, depth + 3, writing)
+            written = _WRITERS[type(key)](key, depth + 3, writing)
             step = f"[{short_repr(key)}]"
-            parts.append(f"[{written},{_write_any(item, depth + 3, writing)}]")
+            parts.append(f"[{written},{_WRITERS[type(item)](item, depth + 3, writing)}]")
     except Refused as refused:
         refused.steps.append(step)
         raise
@@ -280,56 +298,87 @@ def _write_set(value: set[Any] | frozenset[Any], depth: int, writing: _Writing) 
         return _write_object(odd, depth, writing)
     try:
         # Sorted, so that the text does not depend on the seed of the hashes.
-        parts = sorted(_write_any(item, depth + 2, writing) for item in value)
+        parts = sorted(_WRITERS[type(item)](item, depth + 2, writing) for item in value)
     except Refused as refused:
         refused.steps.append(" (an element)")
         raise
     return f'{{"${type(value).__name__}":[{",".join(parts)}]}}'
 
 
-_WRITERS: dict[type, Callable[[Any, int, _Writing], str]] = {
-    str: _write_str,
-    int: _write_int,
-    float: _write_float,
-    bool: lambda value, depth, writing: "true" if value else "false",
-    type(None): lambda value, depth, writing: "null",
-    list: _write_list,
-    dict: _write_dict,
-    set: _write_set,
-    frozenset: _write_set,
-}
+_WRITERS.update(
+    {
+        str: _write_str,
+        int: _write_int,
+        float: _write_float,
+        bool: lambda value, depth, writing: "true" if value else "false",
+        type(None): lambda value, depth, writing: "null",
+        list: _write_list,
+        dict: _write_dict,
+        set: _write_set,
+        frozenset: _write_set,
+    }
+)
 
 
 # ---------------------------------------------------------------------- to and from text
 
 
-def to_text(value: object, leaves: Leaves) -> str:
+def to_text(value: Any, leaves: Leaves) -> str:
     """Return the text that reads back as ``value``.
 
     Raises:
         Refused: A part of it cannot be stored.
     """
-    if type(value) is int and _LEAST_SMALL < value < _SMALL:
+    kind = type(value)
+    if kind is int and _LEAST_SMALL < value < _SMALL:
         return str(value)
-    text = _plain(value)
-    if text is not None and _DOLLAR not in text:
-        return text
+    text = None
     try:
-        try:
-            text = _write_any(value, 0, _Writing(leaves, _MANY))
-        except Unusual:
-            check_shape(value, _MANY)
-            text = _write_any(value, 0, _Writing(leaves, None))
+        if kind is dict:
+            text = _simple(value)
+            if text is not None and "$" not in text and text.isascii():
+                return text
+        if text is None or not _is_utf8(text):
+            text = _plain(value)
+        if text is None or ("$" in text and _DOLLAR in text):
+            text = _tagged(value, leaves)
     except RecursionError:
         raise Refused(value, " that is nested too deeply", "a flatter one") from None
     except RuntimeError as error:
         raise Refused(value, f" that changes while it is stored ({error_line(error)})", "a copy") from error
+    return text
+
+
+def _tagged(value: object, leaves: Leaves) -> str:
+    """Write a value that may need tags."""
+    try:
+        text = _WRITERS[type(value)](value, 0, _Writing(leaves, _MANY))
+    except Unusual:
+        check_shape(value, _MANY)
+        text = _WRITERS[type(value)](value, 0, _Writing(leaves, None))
     return MARK + text if _TAG in text else text
 
 
 def to_json(value: object) -> str | None:
     """Return the text without tags that reads back as ``value``; None where there is none."""
     return _plain(value)
+
+
+_Scan: TypeAlias = Callable[[str, int], tuple[object, int]]
+_PLAIN = json.JSONDecoder()
+_scan_plain: _Scan = _PLAIN.scan_once  # type: ignore[attr-defined]  # not in typeshed
+
+
+def _hook(revive: Callable[[str, Body], object]) -> Callable[[Body], object]:
+    def read_object(fields: Body) -> object:
+        for first in fields:
+            if first[:1] == "$":
+                read = tags.READERS.get(first)
+                return revive(first, fields) if read is None else read(fields)
+            break
+        return fields
+
+    return read_object
 
 
 def reader(revive: Callable[[str, Body], object]) -> Callable[[str], object]:
@@ -339,25 +388,18 @@ def reader(revive: Callable[[str, Body], object]) -> Callable[[str], object]:
         revive: Makes the value of a tag that `tags` does not have from the tag and its object.
     """
 
-    def read_object(fields: Body) -> object:
-        for first in fields:
-            if first[:1] == "$":
-                read = tags.READERS.get(first)
-                return revive(first, fields) if read is None else read(fields)
-            break
-        return fields
+    tagged = json.JSONDecoder(object_hook=_hook(revive))
+    #: The functions that `decode` calls once it has looked for white space, of which we write none.
+    scan_tagged: _Scan = tagged.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
-    read_tagged = _reader(json.JSONDecoder(object_hook=read_object))
-    return lambda text: read_tagged(text, 1) if text[:1] == MARK else _read_plain(text, 0)
-
-
-def _reader(decoder: json.JSONDecoder) -> Callable[[str, int], object]:
-    #: The function that `decode` calls once it has looked for white space, of which we write none.
-    scan: Callable[[str, int], tuple[object, int]] = decoder.scan_once  # type: ignore[attr-defined]  # not in typeshed
-
-    def read(text: str, begin: int) -> object:
+    def read(text: str) -> object:
         try:
-            value, end = scan(text, begin)
+            try:
+                value, end = _scan_plain(text, 0)
+            except StopIteration:
+                if text[:1] != MARK:
+                    raise
+                value, end = scan_tagged(text, 1)
             if end == len(text):
                 return value
         except StopIteration:
@@ -366,14 +408,19 @@ def _reader(decoder: json.JSONDecoder) -> Callable[[str, int], object]:
             raise
         except BaseException as error:
             raise _damage(error) from error
-        try:
-            return decoder.decode(text)
-        except EncodingError:
-            raise
-        except BaseException as error:
-            raise _damage(error) from error
+        return _decoded(tagged if text[:1] == MARK else _PLAIN, text)
 
     return read
+
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> object:
+    """Read a text that was not read to its end, to learn what is wrong with it."""
+    try:
+        return decoder.decode(text)
+    except EncodingError:
+        raise
+    except BaseException as error:
+        raise _damage(error) from error
 
 
 def _damage(error: BaseException) -> EncodingError:
@@ -382,9 +429,6 @@ def _damage(error: BaseException) -> EncodingError:
     return EncodingError(f"the stored JSON text is damaged: {error_line(error)}")
 
 
-_read_plain = _reader(json.JSONDecoder())
-
-
 def from_json(text: str) -> object:
     """Return what the JSON of ``text`` says, with tags as they stand there; `EncodingError` where it is damaged."""
-    return _read_plain(text, 1 if text[:1] == MARK else 0)
+    return _decoded(_PLAIN, text)

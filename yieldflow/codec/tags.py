@@ -11,7 +11,7 @@ import struct
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, TypeAlias
 from uuid import UUID, SafeUUID
@@ -51,7 +51,7 @@ def _with_zone(body: Body, zone: tzinfo | None, fold: int) -> Body | None:
     """Add what ISO 8601 does not say of a time: its fold, and its zone's name. None for an unknown kind of zone."""
     if fold:
         body["fold"] = fold
-    if zone is None:
+    if zone is None or zone is UTC:
         return body
     if type(zone) is timezone:
         for name in zone.__getinitargs__()[1:]:  # type: ignore[attr-defined]  # not in typeshed
