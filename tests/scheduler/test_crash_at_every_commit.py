@@ -118,10 +118,15 @@ def _needed(store: WatchedStore) -> Counter[str]:
     return Counter(str(step.input).split('"')[3] for step in applied)
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize(
+    ("kind", "by_turns"), [("memory", False), ("sqlite", True), pytest.param("sqlite", False, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", CASES)
-def test_crash_at_every_commit(tmp_path: Path, name: str, kind: str) -> None:
-    """Wherever the process dies, everything ends as it would have: the same result, the same history, nothing left."""
+def test_crash_at_every_commit(tmp_path: Path, name: str, kind: str, by_turns: bool) -> None:
+    """Wherever the process dies, everything ends as it would have: the same result, the same history, nothing left.
+
+    It dies before and after each commit; ``by_turns`` has it die before one and after the next.
+    """
     case = CASES[name]
     with open_store(kind, tmp_path, "whole.db") as store:
         whole = Life(store, case)
@@ -133,7 +138,7 @@ def test_crash_at_every_commit(tmp_path: Path, name: str, kind: str) -> None:
         whole.check_that_nothing_is_left()
     assert commits >= 3
     for moment in ("before", "after"):
-        for number in range(1, commits + 1):
+        for number in range(1 + (by_turns and moment == "after"), commits + 1, 1 + by_turns):
             with open_store(kind, tmp_path, f"{moment} {number}.db") as store:
                 setattr(store, f"crash_{moment}", number)
                 other = Life(store, case)

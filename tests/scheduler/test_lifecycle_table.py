@@ -57,12 +57,13 @@ def test_a_case_ends_the_same_whatever_goes_wrong(place: str) -> None:
             check_end(place, happens, disturbance)
 
 
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
 @each_place
-def test_a_file_goes_by_the_table_too(place: str, tmp_path: Path) -> None:
+def test_a_file_goes_by_the_table_too(place: str, every: int, tmp_path: Path) -> None:
     """On SQLite a case ends as it does in memory."""
     for number, (there, happens, disturbance) in enumerate(CASES):
-        if there == place and number % 2:
-            check_end(place, happens, disturbance if number % 4 == 1 else NOTHING, tmp_path / f"{number}.db")
+        if there == place and number % every == 0:
+            check_end(place, happens, disturbance if number // every % 3 else NOTHING, tmp_path / f"{number}.db")
 
 
 # ---------------------------------------------------------------------- answers

@@ -224,7 +224,7 @@ def change(store: Store, number: int, asked_for: Change) -> str:
     return "done"
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(sessions(), st.integers(1, 4), st.lists(CHANGES, max_size=4))
 def test_all_stores_tell_the_same(
     tmp_path_factory: pytest.TempPathFactory, session: list[Checkpoint], size: int, changes: list[Change]
