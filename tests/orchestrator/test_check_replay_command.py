@@ -19,6 +19,7 @@ from tests.support.files import rows_of
 from tests.support.programs import desk
 from tests.support.programs.launch import Program
 from tests.support.shop import WAIT
+from tests.support.warm import run_python
 from yieldflow import Orchestrator
 
 #: Modules as users have them: the workflows of `desk` under their names, and others.
@@ -56,14 +57,12 @@ def folder(tmp_path: Path) -> Path:
 
 def _run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     homes = [str(Path(yieldflow.__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+    whole = {**os.environ, "PYTHONPATH": os.pathsep.join(homes), **environment}
+    line = ["-m", "yieldflow", *arguments]
+    if not environment:
+        return run_python(line, folder, whole, WAIT)
     return subprocess.run(
-        [sys.executable, "-m", "yieldflow", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(homes), **environment},
-        capture_output=True,
-        text=True,
-        timeout=WAIT,
-        check=False,
+        [sys.executable, *line], cwd=folder, env=whole, capture_output=True, text=True, timeout=WAIT, check=False
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import yieldflow
+from tests.support.warm import run_python
 from yieldflow import DatabaseOpenError, Orchestrator, StepDescription, WorkflowDescription, WorkflowNotFoundError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -35,9 +36,7 @@ def environment() -> dict[str, str]:
 
 def run(directory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """An example from its start to its end, in ``directory``."""
-    return subprocess.run(
-        command(name, *arguments), cwd=directory, env=environment(), capture_output=True, text=True, timeout=WAIT
-    )
+    return run_python(command(name, *arguments)[1:], directory, environment(), WAIT)
 
 
 @contextmanager

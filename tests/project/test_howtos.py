@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import yieldflow
+from tests.support.warm import run_python
 from yieldflow.docs.topics import show
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -33,8 +33,7 @@ def test_a_howto_runs_alone(program: Path, tmp_path: Path) -> None:
     pasted.write_text(program.read_text(encoding="utf-8"), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(yieldflow.__file__).parents[1])}
 
-    line = [sys.executable, "-W", "error", program.name]
-    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LONG)
+    done = run_python(["-W", "error", program.name], tmp_path, environment, LONG)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == [pasted]
