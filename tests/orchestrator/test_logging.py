@@ -29,7 +29,7 @@ from yieldflow import (
 from yieldflow.log import logger
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
+WAIT = 120.0
 
 log = get_logger(__name__)
 

@@ -66,7 +66,7 @@ def outcome(orchestrator: Orchestrator, registry: Registry) -> Callable[[Callabl
             assert (yield from recover()) == "recovered"
             return seen
 
-        return orchestrator.submit(job()).result(WAIT)
+        return orchestrator.submit(job()).result(10 * WAIT)
 
     return run
 

@@ -19,7 +19,7 @@ from yieldflow import DatabaseOpenError, Orchestrator, StepDescription, Workflow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
+WAIT = 120.0
 #: Seconds that no test has.
 NEVER = "3600"
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.engine import SECOND, START, Host
 from tests.support.flaky import Flaky, failing, numbers
-from yieldflow import Flow, RetryPolicy, gather, sleep, sleep_until, wait_for, wait_signal, workflow
+from tests.support.flows import make_waits
+from yieldflow import Flow, RetryPolicy, gather, sleep, sleep_until, wait_signal, workflow
 from yieldflow._core.execution import Execution
 from yieldflow._core.history import to_datetime
 from yieldflow.scheduler import residency
@@ -17,6 +18,7 @@ from yieldflow.store import RequestKind
 
 LAB = Flaky()
 one = LAB.one
+waits = make_waits(LAB)
 HOUR = 3600
 
 #: What limits an attempt, by the name of its option.
@@ -28,14 +30,6 @@ def naps(*seconds: float) -> Flow[str]:
     for length in seconds:
         yield sleep(length)
     return "rested"
-
-
-@workflow(registry=LAB.registry)
-def waits(seconds: float) -> Flow[object]:
-    try:
-        return (yield from wait_for(wait_signal("go"), seconds))
-    except TimeoutError:
-        return "too late"
 
 
 @workflow(registry=LAB.registry)

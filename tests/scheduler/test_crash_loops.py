@@ -8,19 +8,13 @@ import pytest
 
 from tests.support.engine import SECOND, Crash, Host, Lab, WatchedStore, rows
 from tests.support.flaky import label_of
+from tests.support.flows import make_chain
 from yieldflow import Flow, Registry, StorageError, sleep, workflow
 from yieldflow.workers import Attempt
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
+chain = make_chain(LAB)
 
 
 @workflow(registry=LAB.registry)

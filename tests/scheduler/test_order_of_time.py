@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.engine import SECOND, Host, Lab
-from yieldflow import Flow, RetryPolicy, activity, wait_for, wait_signal, workflow
+from tests.support.flows import make_waits
+from yieldflow import Flow, RetryPolicy, activity, wait_for, workflow
 from yieldflow.clock import Clock, Reading
 from yieldflow.inbox import Inbox
 from yieldflow.scheduler.intake import Intake
@@ -15,14 +16,7 @@ from yieldflow.store import RequestKind
 
 LAB = Lab()
 work = LAB.work
-
-
-@workflow(registry=LAB.registry)
-def waits(seconds: float) -> Flow[object]:
-    try:
-        return (yield from wait_for(wait_signal("go"), seconds))
-    except TimeoutError:
-        return "too late"
+waits = make_waits(LAB)
 
 
 @workflow(registry=LAB.registry)

@@ -10,19 +10,13 @@ import pytest
 
 from tests.support.engine import SECOND, Host, Lab, WatchedStore, open_store, rows, submission
 from tests.support.flaky import label_of
+from tests.support.flows import make_chain
 from yieldflow import Flow, gather, sleep, workflow
 from yieldflow.store import RequestKind
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
+chain = make_chain(LAB)
 
 
 @workflow(registry=LAB.registry)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import SECOND, Host, Lab, WatchedStore, submission
+from tests.support.flows import make_chain
 from tests.support.lifecycle import tracked
 from yieldflow import Flow, Registry, WorkflowInvocation, sleep, wait_signal, workflow
 from yieldflow.scheduler.admission import SLICE
@@ -15,17 +16,10 @@ from yieldflow.store import RequestKind
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
+chain = make_chain(LAB)
 
 #: So many of each kind are left by the session before.
 MANY = 2 * SLICE + 9
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
 
 
 @workflow(registry=LAB.registry)

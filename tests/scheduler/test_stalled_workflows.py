@@ -7,30 +7,15 @@ from typing import cast
 import pytest
 
 from tests.support.engine import CODEC, NOTICED, SECOND, Host, Lab, WatchedStore, rows, submission
-from yieldflow import Flow, Registry, Workflow, gather, sleep, workflow
+from tests.support.flows import make_chain, make_fan, make_nap
+from yieldflow import Flow, Registry, Workflow, workflow
 from yieldflow._core.history import Payload
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
-
-
-@workflow(registry=LAB.registry)
-def fan(*labels: str) -> Flow[list[str]]:
-    return (yield from gather(*map(work, labels)))
-
-
-@workflow(registry=LAB.registry)
-def nap(seconds: float) -> Flow[str]:
-    yield sleep(seconds)
-    return "rested"
+chain = make_chain(LAB)
+fan = make_fan(LAB)
+nap = make_nap(LAB)
 
 
 def code(definition: object) -> Registry:
@@ -60,7 +45,7 @@ def test_mismatch_stalls_and_goes_on_when_put_right(host: Host, caplog: pytest.L
     reason = host.reason("w").splitlines()
     assert "'chain' (w)" in reason[0]
     assert "recorded: activity work(label='a') at " in reason[1]
-    assert "test_stalled_workflows.py:" in reason[1]
+    assert "flows.py:" in reason[1]
     assert "yielded:  activity work(label='another') at " in reason[2]
     assert "test_stalled_workflows.py:" in reason[2]
     assert [record.levelname for record in caplog.records] == ["ERROR"]

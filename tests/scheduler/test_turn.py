@@ -7,31 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import NOTICED, SECOND, Host, Lab, WatchedStore, open_store, rows, submission
+from tests.support.flows import make_chain, make_fan, make_nap
 from yieldflow import Flow, StorageError, WorkflowAlreadyExistsError, gather, now, sleep, workflow
 from yieldflow.scheduler.messages import Message
 from yieldflow.workers import Attempt, Completed, Key
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
-
-
-@workflow(registry=LAB.registry)
-def fan(*labels: str) -> Flow[list[str]]:
-    return (yield from gather(*map(work, labels)))
-
-
-@workflow(registry=LAB.registry)
-def nap(seconds: float) -> Flow[str]:
-    yield sleep(seconds)
-    return "rested"
+chain = make_chain(LAB)
+fan = make_fan(LAB)
+nap = make_nap(LAB)
 
 
 @workflow(registry=LAB.registry)

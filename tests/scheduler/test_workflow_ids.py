@@ -6,24 +6,13 @@ import pytest
 
 from tests.support.engine import SECOND, Host, Lab, WatchedStore, history
 from tests.support.flaky import label_of
-from yieldflow import Flow, Registry, StorageError, Workflow, WorkflowAlreadyExistsError, sleep, workflow
+from tests.support.flows import make_chain, make_nap
+from yieldflow import Registry, StorageError, Workflow, WorkflowAlreadyExistsError
 
 LAB = Lab()
 work, fail = LAB.work, LAB.fail
-
-
-@workflow(registry=LAB.registry)
-def chain(*labels: str) -> Flow[list[str]]:
-    results = []
-    for label in labels:
-        results.append((yield from work(label)))
-    return results
-
-
-@workflow(registry=LAB.registry)
-def nap(seconds: float) -> Flow[str]:
-    yield sleep(seconds)
-    return "rested"
+chain = make_chain(LAB)
+nap = make_nap(LAB)
 
 
 # ---------------------------------------------------------------------- one id

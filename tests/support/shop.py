@@ -31,7 +31,7 @@ from yieldflow.clock import Clock as SystemClock
 from yieldflow.testing.plugin import Clock
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
+WAIT = 120.0
 
 shop = Registry()
 

@@ -17,7 +17,7 @@ from typing import Any
 from yieldflow import ActivityContext, activity_context
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
+WAIT = 120.0
 
 
 class Visitor:

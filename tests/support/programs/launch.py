@@ -16,7 +16,7 @@ from types import TracebackType
 import yieldflow
 
 #: Seconds after which a wait has failed. What is waited for takes a moment, on a slow machine some seconds.
-WAIT = 60.0
+WAIT = 120.0
 
 _FOLDER = Path(__file__).parent
 #: Where this process found the package, so that the child finds the same, and where it finds these programs.
