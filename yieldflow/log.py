@@ -109,6 +109,8 @@ class Log:
             values: The values that belong into it.
             options: What a call of `logging` takes by name: ``exc_info``, ``stack_info``, ``stacklevel``, ``extra``.
         """
+        if level < logger.getEffectiveLevel():
+            return  # which costs no thread, and takes no lock
         if len(self._waiting) >= MANY:
             self._left_out += 1
             return

@@ -418,3 +418,17 @@ def test_an_awaited_workflow_has_logged(orchestrator: Orchestrator, registry: Re
     with orchestrator:
         listener.hear = hear
         assert asyncio.run(wait(orchestrator.submit(job()))) == ["from the workflow"]
+
+
+def test_a_line_below_the_level_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program's levels leave out costs no thread."""
+    started: list[threading.Thread] = []
+    log = logging.getLogger("yieldflow")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        monkeypatch.setattr(threading.Thread, "start", started.append)
+        logger.warning("left out")
+    finally:
+        log.setLevel(level)
+    assert started == []
