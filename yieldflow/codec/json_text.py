@@ -31,6 +31,8 @@ _SMALL = 1 << 62
 _LEAST_SMALL = -_SMALL
 #: The containers that are written without a look whether the value holds them once or over and over.
 _MANY = 1_000_000
+#: The containers that are written where the value holds them over and over; more would take minutes.
+_MOST = 10_000_000
 
 #: The first character of a text that holds tags.
 MARK = " "
@@ -354,7 +356,7 @@ def _tagged(value: object, leaves: Leaves) -> str:
     try:
         text = _WRITERS[type(value)](value, 0, _Writing(leaves, _MANY))
     except Unusual:
-        check_shape(value, _MANY)
+        check_shape(value, _MOST)
         text = _WRITERS[type(value)](value, 0, _Writing(leaves, None))
     return MARK + text if _TAG in text else text
 
