@@ -179,6 +179,20 @@ def test_equal_texts_are_written_of_what_was_read(value: object) -> None:
     assert PICKLE.encode(pickle.loads(pickle.dumps(value))) == payload
 
 
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+)
+
+
+@given(value=PLAIN)
+def test_plain_data_has_one_text_whatever_is_installed(value: object) -> None:
+    """Nested plain data is written by msgspec where that is installed, and the text is what `json` writes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    assert PICKLE.encode(value) == text or '"$' in text
+
+
 PIECES = [*'{}[]":,$ \0e-.tfn', '{"$tuple":', '{"$set":', '{"$dict":[', '"$int"', '"$pickle"']
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, TypeAlias
 
 from .._core.errors import EncodingError
@@ -41,7 +41,7 @@ _TAG = '{"$'
 #: Where a text may hold a key that begins with `$`.
 _DOLLAR = '"$'
 
-_ATOMS = frozenset({str, float, bool, type(None), int})
+_ATOMS = frozenset({str, int, bool, type(None)})
 
 
 class Unusual(Exception):
@@ -126,28 +126,42 @@ def _simple(value: dict[Any, Any]) -> str | None:
     return f"{{{','.join(parts)}}}"
 
 
-def _is_plain(value: Any) -> bool:
-    """True where JSON has every type in ``value``. What the C writer refuses itself, as a nan, is left to it."""
+def _plain_writer(value: Any) -> Callable[[object], str] | None:
+    """Return what writes ``value``; None where JSON lacks a type in it. What a writer refuses itself is left to it."""
     level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
+    depth = 0
+    is_even = True
+    while level and depth < MAX_DEPTH and len(level) <= _MANY:
+        depth += 1
         deeper: list[Any] = []
         for part in level:
+            items = part
             if type(part) is dict:
-                for key, item in part.items():
+                for key in part:
                     if type(key) is not str:
-                        return False
-                    if type(item) not in _ATOMS:
-                        deeper.append(item)
-            elif type(part) is list:
-                deeper += [item for item in part if type(item) not in _ATOMS]
-            else:
-                return False
-        if not deeper:
-            return True
-        if len(deeper) > _MANY:
-            return False
+                        return None
+                items = part.values()
+            elif type(part) is not list:
+                return None
+            for item in items:
+                kind = type(item)
+                if kind is float:
+                    # msgspec writes 1e16 for 1e+16, and null for a nan.
+                    is_even = is_even and -1e16 < item < 1e16 and (abs(item) >= 1e-4 or item == 0.0)
+                elif kind not in _ATOMS:
+                    deeper.append(item)
         level = deeper
-    return False
+    return None if level else _fastest_writer() if is_even else _write
+
+
+@cache
+def _fastest_writer() -> Callable[[object], str]:
+    """Return what writes nested plain data fastest: msgspec where it is installed. The text is the same either way."""
+    try:
+        from msgspec.json import encode
+    except ImportError:
+        return _write
+    return lambda value: encode(value).decode()
 
 
 def _writes_long_ints() -> bool:
@@ -168,13 +182,15 @@ def _is_utf8(text: str) -> bool:
 def _plain(value: object) -> str | None:
     """Write ``value`` as JSON that needs no tag; None where it may need one."""
     try:
-        if type(value) not in _ATOMS and not _is_plain(value):
+        kind = type(value)
+        write = _write if kind in _ATOMS or kind is float else _plain_writer(value)
+        if write is None:
             return None
-        text = _write(value)
+        text = write(value)
         is_readable = len(text) <= MAX_DIGITS or not _writes_long_ints()
         return text if is_readable and _is_utf8(text) else None
     except (ValueError, TypeError, RuntimeError):
-        # A nan, an int of many digits, a value that another thread changes, no stack left.
+        # A nan, a surrogate, an int of many digits, a value that another thread changes, no stack left.
         return None
 
 

@@ -16,5 +16,16 @@ half a millisecond (`python -m tests.benchmarks.stepping`). The same machine is 
 These figures are of the version before workflows at rest left memory, and before contexts were kept apart and jumps of
 the clock outlived. A chain takes about an eighth more processor time since, and many short workflows a fifth more.
 
+`python -m tests.benchmarks.values` shows what it costs to store a value and to read it, in microseconds, beside pickle,
+json, msgspec and pydantic. On the same machine, encoding and decoding:
+
+                                yieldflow          pickle            json         msgspec
+a small dict                     2.1  1.6        0.9  1.1        4.2  3.2        0.2  0.5
+ten plain dicts, nested         12.5  9.2        3.8  4.7       17.5 11.1        1.6  4.0
+a dataclass of ten fields       24.1 19.8       23.1 14.0                        1.0  2.4
+a megabyte of plain data        13 ms 15 ms     2.4 ms 5.1 ms   22 ms 14 ms     2.7 ms 7.7 ms
+
+msgspec, where it is installed, writes nested plain data for yieldflow; the text is the same.
+
 A lone step costs one commit; a thousand results at once cost one commit too.
 """
