@@ -86,6 +86,14 @@ class Wilful:
         return str(self.reduce())
 
 
+class Lying:
+    """Raises whatever asks for its class."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[misc]  # on purpose
+        raise RuntimeError("no class")
+
+
 class Touch:
     """Its pickle creates a file when it is loaded."""
 
@@ -446,6 +454,15 @@ UNPICKLABLE: list[tuple[object, str, str]] = [
     ({"error": OwnInit(1, "no")}, " at ['error']", "it was pickled, but cannot be loaded again: TypeError"),
     ({"leaves": Wilful(leave)}, " at ['leaves']", "Wilful (SystemExit: 3); pass plain data"),
     ({"text": memoryview(b"x")}, " at ['text']", "a memoryview"),
+    (
+        {"rows": {1: 2}.items()},
+        " at ['rows']",
+        "a dict_items (TypeError: cannot pickle 'dict_items' object); pass a list of",
+    ),
+    ([math], " at [0]", "a module (TypeError: cannot pickle 'module' object); pass its name instead"),
+    ({threading.Lock(): 1}, " (a key): ", "a _thread.lock"),
+    ({(1, threading.Lock())}, " (an element)[1]: ", "a _thread.lock"),
+    (Lying(), ": ", "Lying (RuntimeError: no class); pass plain data"),
     (nested(100_000), " at [0][0]", "a list that is nested too deeply; pass a flatter one instead"),
 ]
 

@@ -28,6 +28,9 @@ _INSTEAD_OF = {
     "builtins.dict": "a plain dict",
     "builtins.list": "a plain list",
     "builtins.memoryview": "its tobytes()",
+    "builtins.mappingproxy": "a dict of it",
+    **dict.fromkeys(("builtins.dict_keys", "builtins.dict_values", "builtins.dict_items"), "a list of it"),
+    "builtins.module": "its name",
     "builtins.bytes": "plain bytes",
     "builtins.bytearray": "bytes",
     "builtins.str": "a plain str",
@@ -57,7 +60,8 @@ class Refused(Exception):
         """Make the error that users see."""
         path = "".join(reversed(self.steps))
         place = path if len(path) <= 200 else f"{path[:100]} ... {path[-90:]}"
-        begin = f"cannot store the value{' at ' if path else ''}{place}"
+        # A step such as " (a key)" stands by itself.
+        begin = f"cannot store the value{' at ' if path[:1] in ('[', '.') else ''}{place}"
         if self.instead is None:
             return EncodingError(f"{begin}: {self.why}")
         name = type_name(type(self.part)).removeprefix("builtins.")
@@ -73,6 +77,9 @@ def advice(part: object) -> str | None:
 def unreferable(part: object) -> str | None:
     """Say why the class of ``part``, or the function or class that it is, cannot be found again; None where it can."""
     thing = part if isinstance(part, (type, FunctionType)) else type(part)
+    if thing.__module__ == "builtins":
+        # Python's own, of which there is nothing to be defined anywhere.
+        return None
     try:
         reference_of(thing)
     except EncodingError as error:
