@@ -89,8 +89,8 @@ class Wilful:
 class Lying:
     """Raises whatever asks for its class."""
 
-    @property
-    def __class__(self) -> type:  # type: ignore[misc]  # on purpose
+    @property  # type: ignore[misc]  # read-only, on purpose
+    def __class__(self) -> type:
         raise RuntimeError("no class")
 
 

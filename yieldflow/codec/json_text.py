@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
 from .._core.errors import EncodingError
@@ -158,7 +159,7 @@ def _plain_writer(value: Any) -> Callable[[object], str] | None:
 def _fastest_writer() -> Callable[[object], str]:
     """Return what writes nested plain data fastest: msgspec where it is installed. The text is the same either way."""
     try:
-        from msgspec.json import encode
+        encode: Callable[[object], bytes] = import_module("msgspec.json").encode
     except ImportError:
         return _write
     return lambda value: encode(value).decode()
