@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone
 from fractions import Fraction
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
@@ -84,6 +84,8 @@ def alike(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(alike, a, b))
     if isinstance(a, (Line, Frozen)):
         return alike(vars(a), vars(b))
+    if isinstance(a, PurePath):
+        return str(a) == str(b)
     # `==` sees neither a fold, nor the name of a zone, nor whether a UUID is safe.
     return pickle.dumps(a) == pickle.dumps(b)
 
