@@ -93,7 +93,7 @@ class _TaggedJson:
             fields = structure.take(value)
             return self.pickled(value) if fields is None else {"$object": reference, **fields}
         try:
-            if issubclass(kind, Enum):
+            if isinstance(value, Enum):
                 name = enum_name(value)
                 return self.pickled(value) if name is None else {"$enum": self._finder.reference(kind), "name": name}
             structure = structure_of(kind)
