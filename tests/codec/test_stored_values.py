@@ -15,7 +15,7 @@ import threading
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -84,6 +84,22 @@ class Wilful:
 
     def __reduce__(self) -> str:
         return str(self.reduce())
+
+
+class Moody(tzinfo):
+    """A zone that is found by no name, and tells no offset."""
+
+    key = "Europe/Berlin"
+
+    def utcoffset(self, at: datetime | None) -> timedelta:
+        raise OSError("no offset today")
+
+    dst = tzname = utcoffset  # type: ignore[assignment]  # never called
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moody)
+
+    __hash__ = tzinfo.__hash__
 
 
 class Touch:
@@ -253,6 +269,7 @@ PICKLED: list[tuple[object, str]] = [
     (deque([1], maxlen=2), "a collections.deque; pass plain data"),
     (nested(101), "a list that is nested more than 100 levels deep; pass a flatter one"),
     (datetime(2026, 11, 1, tzinfo=ZoneInfo.no_cache("Europe/Berlin")), "a datetime.datetime; pass plain data"),
+    (time(9, tzinfo=Moody()), "a datetime.time; pass plain data"),
 ]
 
 

@@ -148,7 +148,7 @@ def _plain_writer(value: Any) -> Callable[[object], str] | None:
                 kind = type(item)
                 if kind is float:
                     # msgspec writes 1e16 for 1e+16, and null for a nan.
-                    is_even = is_even and -1e16 < item < 1e16 and (abs(item) >= 1e-4 or item == 0.0)
+                    is_even = is_even and (1e-4 <= item < 1e16 or -1e16 < item <= -1e-4 or item == 0.0)
                 elif kind not in _ATOMS:
                     deeper.append(item)
         level = deeper

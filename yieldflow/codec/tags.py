@@ -16,6 +16,8 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, TypeAlias
 from uuid import UUID, SafeUUID
 
+from .safe_repr import guarded, type_name
+
 #: The object that is written for a value. The first key is the tag.
 Body: TypeAlias = dict[str, Any]
 
@@ -47,34 +49,34 @@ def _complex(value: complex) -> Body:
 # ---------------------------------------------------------------------- times
 
 
-def _with_zone(body: Body, zone: tzinfo | None, fold: int) -> Body | None:
-    """Add what ISO 8601 does not say of a time: its fold, and its zone's name. None for an unknown kind of zone."""
-    if fold:
-        body["fold"] = fold
+def _zone_of(value: datetime | time) -> Body | None:
+    """Say what ISO 8601 does not: a time's fold, and its zone's name. None for a zone that is found by no name."""
+    zone = value.tzinfo
+    body: Body = {"fold": value.fold} if value.fold else {}
     if zone is None or zone is UTC:
         return body
     if type(zone) is timezone:
         for name in zone.__getinitargs__()[1:]:  # type: ignore[attr-defined]  # not in typeshed
             body["tzname"] = name
         return body
-    if (key := getattr(zone, "key", None)) is not None and _found_zone(key) is zone:
-        body["zone"] = key
-        return body
-    return None
+    key = zone.key if type_name(type(zone)) == "zoneinfo.ZoneInfo" else None  # type: ignore[attr-defined]  # it has one
+    return {**body, "zone": key} if guarded(lambda: _found_zone(key), None) is zone else None
 
 
-def _found_zone(key: str) -> tzinfo:
+def _found_zone(key: Any) -> tzinfo:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(key)
 
 
 def _datetime(value: datetime) -> Body | None:
-    return _with_zone({"$datetime": value.isoformat()}, value.tzinfo, value.fold)
+    zone = _zone_of(value)
+    return None if zone is None else {"$datetime": value.isoformat(), **zone}
 
 
 def _time(value: time) -> Body | None:
-    return _with_zone({"$time": value.isoformat()}, value.tzinfo, value.fold)
+    zone = _zone_of(value)
+    return None if zone is None else {"$time": value.isoformat(), **zone}
 
 
 def _zoned(value: Any, body: Body) -> Any:
