@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple
 
+from .._core.errors import EncodingError
+from .safe_repr import type_name
+
 #: The methods by which a class pickles its instances in a way of its own.
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 #: The libraries whose methods do what their classes' fields say.
@@ -57,6 +60,7 @@ class Shape:
                 return own  # type: ignore[no-any-return]  # `__dict__` is a dict
             # What `Box[int](5)` keeps of its brackets tells nobody anything.
             if not own.keys() - {"__orig_class__"} <= self._all:
+                self._note_others(own)
                 return None
         state: dict[str, Any] = {}
         for name in self._names:
@@ -66,6 +70,9 @@ class Shape:
                 if name not in self._others:
                     return None
         return state
+
+    def _note_others(self, own: Mapping[str, object]) -> None:
+        """Take note of attributes that are no fields: a pickle keeps them."""
 
     def make(self, fields: Mapping[str, Any]) -> object:
         """Build an instance of those fields, all known ones. Raises whatever the class raises."""
@@ -82,6 +89,16 @@ class Shape:
     def unknown(self, fields: Mapping[str, object]) -> list[str]:
         """List the stored fields that the class does not have."""
         return [name for name in fields if name not in self.fields]
+
+
+class StructShape(Shape):
+    """A Struct of msgspec, whose pickles lose the attributes beyond its fields."""
+
+    def _note_others(self, own: Mapping[str, object]) -> None:
+        raise EncodingError(
+            f"an instance of {type_name(self.kind)} has attributes beyond its fields ({', '.join(own)}), and msgspec "
+            "pickles none of them: make them fields"
+        )
 
 
 class TupleShape(Shape):
@@ -203,7 +220,7 @@ def _struct(kind: Any) -> Shape | None:
     values = [nothing] * (len(names) - len(defaults)) + list(defaults)
     fields = {name: Field(name, value is not nothing) for name, value in zip(names, values, strict=True)}
     drops_unknown = not kind.__struct_config__.forbid_unknown_fields
-    return None if _has_more(kind, fields) else Shape(kind, fields, drops_unknown)
+    return None if _has_more(kind, fields) else StructShape(kind, fields, drops_unknown)
 
 
 def _is_of(library: str, base: str, kind: type) -> bool:

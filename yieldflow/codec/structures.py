@@ -34,6 +34,9 @@ class Structure:
 
         The dict may be the instance's own: it is not to be changed. Beside the fields it may have keys that begin with
         ``$``, for `build`.
+
+        Raises:
+            EncodingError: It has more than its fields, and a pickle would lose that.
         """
         shape = self.shape
         if shape.is_sure:
@@ -41,6 +44,8 @@ class Structure:
         try:
             state = shape.state(value)
             return state if state is not None and self._comes_back(state) else None
+        except EncodingError:
+            raise
         except BaseException as error:
             if is_interrupt(error):
                 raise
@@ -109,7 +114,7 @@ class Structure:
                 raise
             shown = ", ".join(f"{name}={short_repr(field)}" for name, field in fields.items())
             raise EncodingError(
-                f"{type_name(self._kind)} refuses what is stored ({shown}): {error_line(error)}"
+                f"{type_name(self._kind)} refuses the stored fields ({shown}): {error_line(error)}"
             ) from error
         if type(made) is not self._kind:
             raise EncodingError(f"{type_name(self._kind)} makes a {type_name(type(made))} of what is stored")
