@@ -30,10 +30,8 @@ from .json_text import MAX_DEPTH, from_json, reader, to_text
 from .pickles import from_leaf, from_pickle, pickled
 from .references import ClassFinder
 from .safe_repr import error_line, guarded, short_repr, type_name
-from .structures import Structure, enum_member, enum_name, structure_of
+from .structures import enum_member, enum_name, structure_of
 from .tags import Body
-
-_UNKNOWN: tuple[Structure | None, str] = (None, "")
 
 
 class _TaggedJson:
@@ -50,12 +48,10 @@ class _TaggedJson:
         self._pickles = self._name == "pickle"
         self._finder = finder or ClassFinder(default_registry, closed=not self._pickles)
         self._read = reader(self._revive)
-        #: The classes whose instances were stored by their fields, so that the next need not be looked for.
-        self._known: dict[type, tuple[Structure, str]] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        # To a worker process, whose registry is filled by the modules that it imports.
-        return codec_named, (self._name,)
+        # To a worker process.
+        return type(self), (self._finder,)
 
     def encode(self, value: object) -> Payload:
         """Encode ``value`` as JSON text.
@@ -88,21 +84,15 @@ class _TaggedJson:
             Refused: It cannot be stored.
         """
         kind: type = type(value)
-        structure, reference = self._known.get(kind, _UNKNOWN)
-        if structure is not None:
-            fields = structure.take(value)
-            return self.pickled(value) if fields is None else {"$object": reference, **fields}
         try:
+            structure = structure_of(kind)
+            if structure is not None:
+                fields = structure.take(value)
+                return self.pickled(value) if fields is None else {"$object": self._finder.reference(kind), **fields}
             if isinstance(value, Enum):
                 name = enum_name(value)
                 return self.pickled(value) if name is None else {"$enum": self._finder.reference(kind), "name": name}
-            structure = structure_of(kind)
-            fields = None if structure is None else structure.take(value)
-            if structure is None or fields is None:
-                return self.pickled(value)
-            reference = self._finder.reference(kind)
-            self._known[kind] = structure, reference
-            return {"$object": reference, **fields}
+            return self.pickled(value)
         except EncodingError as error:
             raise Refused(value, str(error), None) from error
 

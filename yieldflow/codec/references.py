@@ -25,6 +25,8 @@ from .safe_repr import error_line, guarded, is_interrupt, short_repr
 _MAIN = "__main__"
 #: The name under which a spawned process loads the main file.
 _SPAWNED_MAIN = "__mp_main__"
+#: So many references are kept at hand.
+_MANY = 10_000
 #: The registry in advice: most programs have this one.
 _CALL = "default_registry."
 
@@ -185,6 +187,8 @@ class ClassFinder:
         self._registry = registry
         self._closed = closed
         self._cached = _Table(-1, {}, {})
+        #: The classes that were stored by reference last. It is looked at whether that still leads to them.
+        self._written: dict[type | FunctionType, str] = {}
         #: What the process that sent this finder to a worker process knew: former references, and those to be found.
         self._renamed: Mapping[str, str] = {}
         self._known: Set[str] = frozenset()
@@ -232,6 +236,19 @@ class ClassFinder:
         Raises:
             EncodingError: There is none; the message says why, and what to do.
         """
+        written = self._written.get(thing)
+        try:
+            if written is not None and self.find(written) is thing:
+                return written
+        except EncodingError:
+            pass  # It is said below.
+        written = self._find_reference(thing)
+        if len(self._written) > _MANY:
+            self._written.clear()
+        self._written[thing] = written
+        return written
+
+    def _find_reference(self, thing: type | FunctionType) -> str:
         reference = _text(thing)
         table = self._table()
         is_listed = reference in table.known or reference in table.renamed or reference in self._known
@@ -254,6 +271,7 @@ class ClassFinder:
         """Return what the registry names now."""
         table, registry = self._cached, self._registry
         if table.changes != registry.changes:
+            # As it was before: what is registered meanwhile is looked at the next time.
             changes = registry.changes
             known, renamed = list(registry.known_types), dict(registry.renamed_types)
             if self._closed:
