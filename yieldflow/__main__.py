@@ -23,12 +23,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict
 from types import ModuleType
 from typing import TypeVar
 
-from . import Orchestrator, Registry, YieldflowError, default_registry
+from . import DuplicateDefinitionError, Orchestrator, Registry, YieldflowError, default_registry
 
 T = TypeVar("T")
 
@@ -119,8 +119,8 @@ def _check_replay(options: argparse.Namespace) -> int:
 
     # As `python -m` of a user's own module would find them.
     sys.path.insert(0, os.getcwd())
-    codec = None if options.codec is None else codec_named(options.codec)
     registry = Registry()
+    codec = None if options.codec is None else codec_named(options.codec, registry)
     try:
         # What the user's code prints is no part of the report.
         with redirect_stdout(sys.stderr):
@@ -204,13 +204,20 @@ def _split(given: str) -> tuple[str, str]:
 
 
 def _take(module: ModuleType, name: str, attribute: str, into: Registry) -> None:
-    """Take the workflows of a module's registry, or of the default one."""
+    """Take what a module's registry, or the default one, knows."""
     found = getattr(module, attribute, None) if attribute else default_registry
     if not isinstance(found, Registry):
         raise _CannotImportError(f"module {name!r} has no registry {attribute!r}")
     for definition in found.workflows.values():
         if into.workflows.get(definition.name) is not definition:
             into.add(definition)
+    for activity in found.activities.values():
+        # For the classes in their annotations: two of one name do not matter here.
+        with suppress(DuplicateDefinitionError):
+            into.add(activity)
+    into.types(*found.known_types)
+    for former, kind in found.renamed_types.items():
+        into.renamed(former, kind)
 
 
 if __name__ == "__main__":

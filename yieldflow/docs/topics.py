@@ -139,6 +139,7 @@ TOPICS = [
     Topic("command-line", "python -m yieldflow", [_docstring("yieldflow.__main__")]),
     Topic("registry", "how definitions are found by name", [_names("Registry")], ["name_and_register"]),
     Topic("values", "how values and exceptions are stored", [_page("values")], ["store_values"]),
+    Topic("classes", "classes of stored values, and how they may change", [_page("classes")], ["change_a_class"]),
     Topic("file", "the tables, and the files beside the database", [_docstring("yieldflow.sqlite.schema")]),
     Topic("disk", "failures of the disk, and the consequence of each", [_page("disk")]),
     Topic("tracing", "hearing of every start and end", [_names("Tracer")], ["watch_with_a_tracer"]),

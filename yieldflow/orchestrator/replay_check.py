@@ -138,7 +138,7 @@ def check_replay(path: str, registry: Registry, codec: Codec | None, *, knows_ma
     unreadable: list[ReplayProblem] = []
     with TemporaryDirectory(prefix="yieldflow-") as folder, closing(SqliteStore(unmigrated(path, folder))) as store:
         if codec is None:
-            codec = codec_named("pickle" if codec_of(store.path) in (None, "pickle") else "json")
+            codec = codec_named("pickle" if codec_of(store.path) in (None, "pickle") else "json", registry)
         found = store.records(Filter(statuses=UNFINISHED, oldest_first=True))
         sent = _sent(store)
         for record in found:
