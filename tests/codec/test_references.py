@@ -16,7 +16,7 @@ import pydantic
 import pytest
 
 from tests.support.modules import Define, define
-from tests.support.structured import Item, Order
+from tests.support.structured import Item, Order, Page
 from yieldflow import Flow, Registry, activity, workflow
 from yieldflow._core.errors import EncodingError
 from yieldflow.codec import codec_named
@@ -215,6 +215,17 @@ def test_a_class_that_was_defined_again_is_the_new_one(define: Define) -> None:
 def test_a_class_in_a_class_is_found() -> None:
     """A class inside of a class is stored by its qualified name."""
     assert CODEC.decode(CODEC.encode(Outer.Inner(3))) == Outer.Inner(3)
+
+
+def test_a_generic_model_with_its_arguments_is_found() -> None:
+    """A generic model of pydantic is read back as the very class that its arguments make, wherever that is made."""
+    value = Page[Page[Item]](rows=[Page[Item](rows=[Item("a")])])
+    text = CODEC.encode(value)
+    again: Any = CODEC.decode(text)
+
+    assert again == value
+    assert type(again) is type(value)
+    assert f"{Page.__module__}:Page[{Page.__module__}:Page[{Item.__module__}:Item]]" in str(text)
 
 
 # ---------------------------------------------------------------------- moved classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copyreg
 import enum
 import uuid
 from dataclasses import InitVar, dataclass, field
@@ -118,6 +119,16 @@ class Reduced:
 
 
 @dataclass
+class Registered:
+    """Is pickled in a way that was told to `copyreg`."""
+
+    size: int
+
+
+copyreg.pickle(Registered, lambda value: (Registered, (value.size,)))
+
+
+@dataclass
 class Listed(list[int]):
     """Is a list, and has a field beside its elements."""
 
@@ -130,6 +141,11 @@ class Listed(list[int]):
 class Point(NamedTuple):
     x: Any
     y: Any = 0
+
+
+class Twin(NamedTuple, Generic[T]):
+    one: T
+    other: T
 
 
 Pair = collections.namedtuple("Pair", "left right")
@@ -303,6 +319,8 @@ READABLE: list[Any] = [
     Pair(1, "a"),
     Labelled(1, 2),
     Ordered(2, 1),
+    Twin(1, 2),
+    Twin[int](1, 2),
     Account("ann", 5),
     changed(Account("ann"), closed=True),
     Converted("5", ["a"]),
@@ -333,6 +351,7 @@ PICKLED: list[Any] = [
     Taxed(1.0),
     NeedsMore(2, 3),
     Reduced(1),
+    Registered(1),
     changed(Listed("a"), name="b"),
     changed(Customer(name="a"), name=5),
     Doubling(price=1),

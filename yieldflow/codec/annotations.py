@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -64,7 +65,7 @@ def annotations_of(definition: Definition[..., Any]) -> list[object]:
     signature = definition.signature
     written = [one.annotation for one in signature.parameters.values()] + [signature.return_annotation]
     fn: Any = inspect.unwrap(definition.fn)
-    while hasattr(fn, "func"):
+    while isinstance(fn, functools.partial):
         fn = inspect.unwrap(fn.func)
     fn = getattr(fn, "__func__", fn)
     names = getattr(fn, "__globals__", None) or vars(sys.modules.get(definition.__module__, typing))
@@ -90,6 +91,8 @@ def hints_of(kind: type) -> dict[str, object]:
 
 def _resolved(annotation: object, names: Mapping[str, Any]) -> object:
     """Return what an annotation means, with the strings inside of it; None where that is not known."""
+    if isinstance(annotation, type):
+        return annotation
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
         return typing.get_type_hints(holder, dict(names), include_extras=True)["it"]

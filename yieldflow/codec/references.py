@@ -14,11 +14,12 @@ import inspect
 import os
 import sys
 from collections.abc import Iterator, Mapping, Set
-from types import FunctionType, ModuleType
-from typing import NamedTuple
+from types import FunctionType, GenericAlias, ModuleType
+from typing import Any, NamedTuple
 
 from .._core.errors import EncodingError
 from .._core.registry import Registry, default_registry
+from .._core.signatures import Definition
 from .annotations import annotations_of, classes_in
 from .safe_repr import error_line, guarded, is_interrupt, short_repr
 
@@ -44,6 +45,12 @@ def reference_of(thing: type | FunctionType) -> str:
 
 
 def _text(thing: type | FunctionType) -> str:
+    # A generic model of pydantic with its arguments is a class of its own, made when it is first asked for.
+    generic = getattr(thing, "__pydantic_generic_metadata__", None) or {}
+    if generic.get("origin") and all(
+        type(one) is not GenericAlias and isinstance(one, type) for one in generic["args"]
+    ):
+        return f"{_text(generic['origin'])}[{','.join(map(_text, generic['args']))}]"
     module = thing.__module__
     return f"{main_name() if module in (_MAIN, _SPAWNED_MAIN) else module}:{thing.__qualname__}"
 
@@ -123,6 +130,10 @@ def _look_up(reference: str, may_import: bool = False) -> object:
         there: object = getattr(sys.modules.get(place[0]), place[1], None)
         if there is not None:
             return there
+    if reference[-1:] == "]":
+        name, _, arguments = reference[:-1].partition("[")
+        generic: Any = _look_up(name, may_import)
+        return generic[tuple(_look_up(one, may_import) for one in _split(arguments))]
     name, _, qualname = reference.partition(":")
     for key, module in _modules(name, may_import):
         found: object = module
@@ -135,6 +146,18 @@ def _look_up(reference: str, may_import: bool = False) -> object:
             _places[reference] = key, qualname
         return found
     raise AttributeError(f"module {name!r} has no {qualname!r}")
+
+
+def _split(arguments: str) -> list[str]:
+    """Split at the commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for character in arguments:
+        depth += {"[": 1, "]": -1}.get(character, 0)
+        if character == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _modules(name: str, may_import: bool) -> Iterator[tuple[str, ModuleType]]:
@@ -276,10 +299,15 @@ class ClassFinder:
             known, renamed = list(registry.known_types), dict(registry.renamed_types)
             if self._closed:
                 definitions = [*registry.workflows.values(), *registry.activities.values()]
-                annotations = [one for definition in definitions for one in annotations_of(definition)]
+                annotations = [one for definition in definitions for one in _annotations(definition)]
                 known += classes_in([*known, *renamed.values(), *annotations])
             table = self._cached = _Table(changes, renamed, {_text(kind): kind for kind in known})
         return table
+
+
+def _annotations(definition: Definition[..., Any]) -> list[object]:
+    nothing: list[object] = []
+    return guarded(lambda: annotations_of(definition), nothing)
 
 
 def _received(closed: bool, renamed: Mapping[str, str], known: Set[str]) -> ClassFinder:

@@ -4,6 +4,7 @@ pydantic, which are looked at only where the program has imported them.
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,9 @@ _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__g
 _LIBRARIES = {"attr", "collections", "dataclasses", "msgspec", "pydantic", "typing"}
 #: The bit of a class's flags that one has which is made by a `class` statement, and no built-in one.
 _HEAP_TYPE = 1 << 9
+#: The attribute in which `Box[int](5)` keeps its brackets, which tell nobody anything.
+_BRACKETS = {"__orig_class__"}
+_NONE: dict[str, object] = {}
 #: Keys beside the fields of a pydantic model: its private attributes, and the fields that were not given to it.
 _PRIVATE, _UNSET = "$private", "$unset"
 
@@ -58,8 +62,7 @@ class Shape:
         if own is not None:
             if tuple(own) == self._names:
                 return own  # type: ignore[no-any-return]  # `__dict__` is a dict
-            # What `Box[int](5)` keeps of its brackets tells nobody anything.
-            if not own.keys() - {"__orig_class__"} <= self._all:
+            if not own.keys() - _BRACKETS <= self._all:
                 self._note_others(own)
                 return None
         state: dict[str, Any] = {}
@@ -105,7 +108,7 @@ class TupleShape(Shape):
     """A named tuple."""
 
     def state(self, value: Any) -> dict[str, Any] | None:
-        if len(value) != len(self._names) or getattr(value, "__dict__", None):
+        if len(value) != len(self._names) or getattr(value, "__dict__", _NONE).keys() - _BRACKETS:
             return None
         return dict(zip(self._names, value, strict=True))
 
@@ -177,7 +180,7 @@ def shape_of(kind: Any) -> Shape | None:
 
     So is one that pickles its instances in a way of its own, or whose instances have more state than fields.
     """
-    if any(_is_own(kind, name) for name in _PICKLING):
+    if kind in copyreg.dispatch_table or any(_is_own(kind, name) for name in _PICKLING):
         return None
     if issubclass(kind, tuple):
         return _named_tuple(kind)
