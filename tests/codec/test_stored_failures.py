@@ -6,13 +6,19 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from tests.support.values import BOTH, Order, OwnInit, nested
+from yieldflow import Registry
 from yieldflow._core.errors import ActivityError, Cancelled, EncodingError, WorkflowCancelledError
 from yieldflow._core.history import Codec, Failure
-from yieldflow.codec import JsonCodec, PickleCodec, preview
+from yieldflow.codec import JsonCodec, PickleCodec, codec_named, preview
+from yieldflow.codec.failures import rebuild
 
 
 class Declined(Exception):
@@ -48,6 +54,26 @@ class Advising(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.add_note("ask the bank")
+
+
+class KeywordOnlyMade(Exception):
+    """Cannot even be made without its keyword."""
+
+    def __new__(cls, *, order: int) -> KeywordOnlyMade:
+        return super().__new__(cls, order)
+
+    def __init__(self, *, order: int) -> None:
+        super().__init__(order, threading.Lock())
+
+
+class Rebuilt:
+    """Pickled as older versions pickled an exception past its `__init__`."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, self.parts
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -189,6 +215,218 @@ def test_an_exception_with_an_init_of_its_own_comes_back() -> None:
 
     assert type(again) is OwnInit
     assert (str(again), again.args) == ("order 1: no funds", ("order 1: no funds",))
+
+
+# ---------------------------------------------------------------------- exceptions that hold others
+
+
+class KeywordOnly(Exception):
+    """Its constructor cannot be called with the arguments that it keeps."""
+
+    def __init__(self, *, order: int) -> None:
+        super().__init__(f"order {order} is refused")
+        self.order = order
+
+
+class Holding(Exception):
+    """Keeps another exception, as an attribute or an argument."""
+
+    def __init__(self, message: str, held: object) -> None:
+        super().__init__(message, held)
+        self.held = held
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class TwiceHolding(Holding):
+    """The same, and keeps it in a list too."""
+
+    def __init__(self, message: str, held: object) -> None:
+        super().__init__(message, held)
+        self.all = [held]
+
+
+class Choosy(Holding):
+    """Takes exceptions of one kind only."""
+
+    def __init__(self, message: str, held: object) -> None:
+        assert not isinstance(held, ActivityError)
+        super().__init__(message, held)
+
+
+@dataclass
+class Line:
+    """A value that holds an exception."""
+
+    error: object
+
+
+def test_an_exception_with_keyword_only_arguments_comes_back() -> None:
+    """It is built without a call of its `__init__`, by itself and in a group, and has its attributes."""
+    codec = PickleCodec()
+    alone = revived(codec, raised(KeywordOnly(order=7)))
+    group = revived(codec, raised(ExceptionGroup("both", [ValueError("x"), KeywordOnly(order=7)])))
+
+    assert isinstance(group, ExceptionGroup)
+    for again in (alone, group.exceptions[1]):
+        assert isinstance(again, KeywordOnly)
+        assert (again.order, str(again)) == (7, "order 7 is refused")
+
+
+BUILDABLE_BUT_FOR_ONE: list[tuple[Exception, Callable[[Any], object]]] = [
+    (ExceptionGroup("g", [ValueError(1), local_exception(), Declined(2)]), lambda group: group.exceptions[1]),
+    (
+        ExceptionGroup("g", [ValueError(1), ExceptionGroup("inner", [Declined(2), local_exception()])]),
+        lambda group: group.exceptions[1].exceptions[1],
+    ),
+    (Holding("no funds", local_exception()), lambda error: error.held),
+    (Holding("no funds", {"all": [(local_exception(),)]}), lambda error: error.held["all"][0][0]),
+    (Holding("no funds", Line(local_exception())), lambda error: error.held.error),
+    (Holding("no funds", with_lock()), lambda error: error.held),
+    (Holding("no funds", KeywordOnlyMade(order=1)), lambda error: error.held),
+    (Choosy("no funds", local_exception()), lambda error: error.held),
+    (ValueError("no funds", local_exception()), lambda error: error.args[1]),
+]
+
+
+@pytest.mark.parametrize(("error", "member"), BUILDABLE_BUT_FOR_ONE, ids=repr)
+def test_an_exception_keeps_its_type_if_one_that_it_holds_cannot_be_built(
+    error: Exception, member: Callable[[Any], object]
+) -> None:
+    """`except` catches it as ever; in place of the member there is the `ActivityError` that it would be by itself."""
+    codec = PickleCodec()
+    again = revived(codec, raised(error))
+    lost = member(error)
+    replaced = member(again)
+
+    assert type(again) is type(error)
+    assert isinstance(lost, BaseException)
+    assert isinstance(replaced, ActivityError)
+    assert str(replaced) == str(revived(codec, lost))
+    assert not isinstance(member(error), ActivityError)
+
+
+def test_the_others_of_a_group_are_themselves() -> None:
+    """Beside a member that cannot be built again, the others keep type, arguments and order."""
+    group = raised(ExceptionGroup("g", [KeyError("k"), local_exception(), Declined(1, {2})]))
+    again = revived(PickleCodec(), group)
+
+    assert isinstance(again, ExceptionGroup)
+    assert [type(one) for one in again.exceptions] == [KeyError, ActivityError, Declined]
+    assert again.exceptions[2].args == (1, {2})
+
+
+def test_exceptions_that_hold_each_other_are_recorded() -> None:
+    """The second time that one is met, there is an `ActivityError` in its place, and no end is sought."""
+    one, other = Holding("one", None), Holding("other", None)
+    one.held, other.held = other, one
+    again = revived(PickleCodec(), one)
+
+    assert isinstance(again, Holding)
+    assert isinstance(again.held, Holding)
+    assert isinstance(again.held.held, ActivityError)
+
+
+@pytest.mark.parametrize("kind", [Holding, TwiceHolding])
+def test_a_long_chain_of_exceptions_is_recorded(kind: type[Holding]) -> None:
+    """Each exception in another is written once; where their class keeps each twice, the text has its bounds too."""
+    error: Exception = Declined("innermost")
+    for number in range(40):
+        error = kind(str(number), error)
+    again: Any = revived(PickleCodec(), error)
+    assert type(again) is kind
+    while isinstance(again, Holding):
+        again = again.held
+
+    assert type(again) is Declined
+
+
+def test_an_exception_reads_as_its_class_and_what_it_holds() -> None:
+    """A failure's exception is JSON: its class, arguments, and attributes by name."""
+    failure = PickleCodec().encode_failure(Holding("no funds", Decimal("12.50")))
+    group = PickleCodec().encode_failure(ExceptionGroup("g", [KeyError("k"), KeywordOnly(order=7)]))
+    money = {"$decimal": "12.50"}
+
+    assert preview(failure.exception or "") == {
+        "$exception": f"{__name__}:Holding", "args": ["no funds", money], "held": money,
+    }  # fmt: skip
+    assert preview(group.exception or "") == [
+        "g",
+        [
+            {"$exception": "builtins:KeyError", "args": ["k"]},
+            {"$exception": f"{__name__}:KeywordOnly", "args": ["order 7 is refused"], "$init": False, "order": 7},
+        ],
+    ]
+
+
+class Reducing(Exception):
+    """Says itself how it is pickled."""
+
+    def __init__(self, order: int, text: str) -> None:
+        super().__init__(text)
+        self.order = order
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Reducing, (self.order, str(self))
+
+
+def test_an_exception_that_is_pickled_in_a_way_of_its_own_comes_back() -> None:
+    """Where its class has a `__reduce__`, that is asked, as `pickle` and `copy` do."""
+    again = revived(PickleCodec(), raised(ExceptionGroup("g", [Reducing(3, "no funds")])))
+
+    assert isinstance(again, ExceptionGroup)
+    [member] = again.exceptions
+    assert isinstance(member, Reducing)
+    assert (member.order, str(member)) == (3, "no funds")
+
+
+def test_the_json_codec_builds_the_exceptions_that_the_registry_knows() -> None:
+    """Without pickles, an exception is built again if it is built-in, yieldflow's own, or named with `types`."""
+    registry = Registry()
+    registry.types(Holding)
+    codec = codec_named("json", registry)
+    again = revived(codec, raised(Holding("no funds", ExceptionGroup("g", [OSError(2, "gone", "a.txt"), Declined()]))))
+
+    assert isinstance(again, Holding)
+    assert isinstance(again.held, ExceptionGroup)
+    known, unknown = again.held.exceptions
+    assert (type(known), str(known)) == (FileNotFoundError, "[Errno 2] gone: 'a.txt'")
+    assert (type(unknown), str(unknown)) == (ActivityError, f"{__name__}.Declined")
+
+
+@BOTH
+def test_an_exception_is_a_value_too(codec: Codec) -> None:
+    """What `gather(return_exceptions=True)` gave can be an argument or a result, and is read as in a failure."""
+    results = [1, ValueError("x"), ExceptionGroup("g", [KeyError("k")]), OSError(2, "gone", "a.txt")]
+    again: Any = codec.decode(codec.encode(results))
+
+    assert again[0] == 1
+    assert [repr(one) for one in again] == [repr(one) for one in results]
+    assert str(again[3]) == str(results[3])
+    assert preview(codec.encode(results[1])) == {"$exception": "builtins:ValueError", "args": ["x"]}
+
+
+OLDER: list[tuple[str, str | bytes, Exception]] = [
+    ("builtins.ValueError", '["x",{"$decimal":"1"}]', ValueError("x", {"$decimal": "1"})),
+    (f"{__name__}.Declined", pickle.dumps(Declined("x")), Declined("x")),
+    (
+        f"{__name__}.KeywordOnly",
+        pickle.dumps(Rebuilt(KeywordOnly, ("order 7 is refused",), {"order": 7})),
+        KeywordOnly(order=7),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "payload", "error"), OLDER, ids=["arguments", "a pickle", "a pickle by state"])
+def test_an_exception_that_an_older_version_stored_is_read(name: str, payload: str | bytes, error: Exception) -> None:
+    """Lists of arguments, and pickles of both kinds, are read as they were."""
+    again = PickleCodec().decode_failure(Failure(name, "", "", payload), ActivityError)
+
+    assert (type(again), again.args, vars(again)) == (type(error), error.args, vars(error))
+
+
+# ---------------------------------------------------------------------- what is lost
 
 
 LOST: list[BaseException] = [

@@ -16,16 +16,8 @@ from .._core.history import Codec, Failure, Payload
 from .._core.registry import Registry, default_registry
 from .comparing import same_payload
 from .diagnostics import PLAIN_DATA, Refused, advice
-from .failures import (
-    LARGEST_EXCEPTION,
-    PLAIN_EXCEPTIONS,
-    escape_surrogates,
-    may_be_raised,
-    plain_arguments,
-    shorten,
-    traceback_of,
-    whole_exception,
-)
+from .exceptions import PLAIN_EXCEPTIONS, build_exception, copies_itself, parts_of
+from .failures import read_exception, texts_of, write_exception
 from .json_text import MAX_DEPTH, from_json, reader, to_text
 from .pickles import from_leaf, from_pickle, pickled
 from .references import ClassFinder
@@ -92,9 +84,23 @@ class _TaggedJson:
             if isinstance(value, Enum):
                 name = enum_name(value)
                 return self.pickled(value) if name is None else {"$enum": self._finder.reference(kind), "name": name}
+            if isinstance(value, BaseException):
+                parts = None if copies_itself(kind) else parts_of(value)
+                # As a value it is built as any other is: by its constructor.
+                is_built = parts is not None and parts.calls_init
+                return parts.body(self.reference(kind)) if parts is not None and is_built else self.pickled(value)
             return self.pickled(value)
         except EncodingError as error:
             raise Refused(value, str(error), None) from error
+
+    def reference(self, kind: type) -> str:
+        """Return the reference by which `decode` finds a class again.
+
+        Raises:
+            EncodingError: There is none; the message says what to do.
+        """
+        is_plain = PLAIN_EXCEPTIONS.get(type_name(kind)) is kind
+        return f"{kind.__module__}:{kind.__qualname__}" if is_plain else self._finder.reference(kind)
 
     def pickled(self, value: object) -> Body:
         """Return the object for a value that has no tag: its pickle.
@@ -121,6 +127,8 @@ class _TaggedJson:
             if not isinstance(kind, type) or not issubclass(kind, Enum):
                 raise EncodingError(f"a member of the enum {body[tag]!r} is stored, and that is no enum now")
             return enum_member(kind, body["name"])
+        if tag == "$exception":
+            return build_exception(body, self._finder)
         if tag == "$pickle":
             if self._pickles:
                 return from_leaf(body, self._finder)
@@ -141,12 +149,7 @@ class _TaggedJson:
         A message or a traceback of over a million characters loses its middle, and an exception of over a hundred
         million bytes is not kept.
         """
-        return Failure(
-            guarded(lambda: shorten(escape_surrogates(type_name(type(error)))), "<an exception without a name>"),
-            guarded(lambda: shorten(escape_surrogates(str(error))), "<its __str__ failed>"),
-            guarded(lambda: shorten(traceback_of(error)), ""),
-            self._kept(error),
-        )
+        return Failure(*texts_of(error), guarded(lambda: write_exception(error, self), None))
 
     def decode_failure(self, failure: Failure, otherwise: type[BaseException]) -> BaseException:
         """Build the exception that ``failure`` records, with the recorded traceback as its only note.
@@ -160,7 +163,7 @@ class _TaggedJson:
             error = otherwise(failure.message, failure.type_name, failure.traceback)
         else:
             try:
-                error = self._decode_exception(failure.type_name, failure.exception)
+                error = read_exception(failure.type_name, failure.exception, self)
             except Exception as reason:
                 raise EncodingError(f"cannot build the {failure.type_name} again: {error_line(reason)}") from reason
         # Not by `add_note`, which fails where an exception's class forbids to set attributes.
@@ -168,29 +171,6 @@ class _TaggedJson:
         if failure.traceback:
             vars(error)["__notes__"] = [f"Traceback where it was raised:\n{failure.traceback.rstrip()}"]
         return error
-
-    def _kept(self, error: BaseException) -> Payload | None:
-        payload = self._encode_exception(error)
-        return None if payload is not None and len(payload) > LARGEST_EXCEPTION else payload
-
-    def _encode_exception(self, error: BaseException) -> Payload | None:
-        if not may_be_raised(type(error)):
-            return None
-        text = guarded(lambda: plain_arguments(error, self), None)
-        # An ImportError keeps the module's name beside its arguments.
-        if text is None or isinstance(error, ImportError):
-            return guarded(lambda: whole_exception(error, self), None) or text
-        return text
-
-    def _decode_exception(self, name: str, payload: Payload) -> BaseException:
-        decoded = self.decode(payload)
-        if isinstance(decoded, list):
-            if name not in PLAIN_EXCEPTIONS:
-                raise EncodingError("only a built-in exception can be built from a list of its arguments")
-            return PLAIN_EXCEPTIONS[name](*decoded)
-        if not isinstance(decoded, BaseException):
-            raise EncodingError(f"a {type_name(type(decoded))} is stored")
-        return decoded
 
 
 class PickleCodec(_TaggedJson):

@@ -49,6 +49,10 @@ class Unusual(Exception):
     """A value is nested deeply, or holds a part in very many places: it may contain itself."""
 
 
+class Written(str):
+    """A part of a text that is written already, without the mark."""
+
+
 class Leaves(Protocol):
     """Writes values for which JSON has nothing, nor `tags`."""
 
@@ -335,6 +339,7 @@ _WRITERS.update(
         dict: _write_dict,
         set: _write_set,
         frozenset: _write_set,
+        Written: lambda value, depth, writing: value,
     }
 )
 

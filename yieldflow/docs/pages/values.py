@@ -28,5 +28,8 @@ returns the value. A value that an older version pickled whole shows as `'<pickl
 
 An exception is raised again as its own type, with notes that name the step and hold the activity's traceback. One that
 cannot be stored and built again (it holds a lock, say, or its class is local) arrives as `ActivityError`, with type,
-message and traceback. Which of the two is recorded, so that a replay does the same.
+message and traceback. Which of the two is recorded, so that a replay does the same. An `ExceptionGroup`, or another
+exception that holds one, is itself also where a member is of that kind: there is an `ActivityError` in its place.
+It is stored as `{"$exception": "shop:Declined", "args": ["no funds"], "order": 7}`: class, arguments, and attributes.
+`codec="json"` builds built-in exceptions, yieldflow's own, and those that are named with `Registry.types`.
 """
