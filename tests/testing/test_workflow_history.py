@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +137,62 @@ def test_what_has_tags_is_kept_as_it_is() -> None:
 
     assert kept == {"$object": f"{__name__}:Parcel", "number": 7}
     assert replay(posting, WorkflowHistory.from_json(text)).pending == [send(Parcel(7))]
+
+
+DEEP: Any = ()
+for _ in range(90):
+    DEEP = (DEEP,)
+
+
+@activity(registry=registry)
+def tell(value: Any) -> Any:
+    raise AssertionError("a stepper runs no activity")
+
+
+@workflow(registry=registry)
+def telling(value: Any) -> Flow[Any]:
+    return (yield from tell((yield from tell(value))))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"$decimal": "1"}, [Decimal("12.50"), float("nan")], {1: "é"}, "\ud800 alone", DEEP, 10**5000, Counter("aab")],
+    ids=["a key like a tag", "tags", "a dict of pairs", "half a character", "depth", "digits", "a pickle"],
+)
+def test_any_value_comes_back_from_a_saved_history(value: Any) -> None:
+    """Arguments and outcomes of any kind are in the text, which is JSON, and are as they were when it is read."""
+    flow = Stepper(telling(value))
+    flow.resolve(value)
+    text = flow.history.to_json()
+    again = WorkflowHistory.from_json(text)
+
+    assert again.to_json() == text
+    for there, was in zip(again.loaded.history[:2], flow.history.loaded.history[:2], strict=True):
+        assert list(there) == list(was)
+    assert repr(replay(telling, again).pending) == repr([tell(value)])
+
+
+def test_a_history_that_an_older_version_saved_is_read() -> None:
+    """Older versions kept values that are no JSON as base64 of a pickle, and half a character as it is in JSON."""
+    flow = Stepper(posting(7))
+    flow.fail(ValueError("no such parcel"))
+    flow.resolve(pack(7), Parcel(7))
+    flow.signal("stamp", "\ud800")
+    flow.advance(0)
+    tree = json.loads(flow.history.to_json())
+    older = {"arguments": {"parcel": Parcel(7)}, "value": Parcel(7)}
+    for entry in tree["history"]:
+        if entry.get("name") == "stamp":
+            del entry["value, tagged"]
+            entry["value"] = "\ud800"
+        for name in [name for name in older if f"{name}, tagged" in entry]:
+            del entry[f"{name}, tagged"]
+            kept = base64.b64encode(pickle.dumps(older[name])).decode()
+            entry[f"{name}, pickled"] = {"note": "<pickled, 99 bytes>", "base64": kept}
+    history = WorkflowHistory.from_json(json.dumps(tree))
+
+    assert "arguments, pickled" in history.to_json()
+    assert replay(posting, history).pending == [send(Parcel(7))]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Encodes values and failures as payloads, and decodes them."""
 
 from .codecs import JsonCodec, PickleCodec, codec_named, preview
-from .json_text import MARK, from_json, to_json
+from .json_text import MARK, from_json
 
-__all__ = ["MARK", "JsonCodec", "PickleCodec", "codec_named", "from_json", "preview", "to_json"]
+__all__ = ["MARK", "JsonCodec", "PickleCodec", "codec_named", "from_json", "preview"]

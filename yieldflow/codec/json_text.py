@@ -383,11 +383,6 @@ def _tagged(value: object, leaves: Leaves) -> str:
     return MARK + text if _TAG in text else text
 
 
-def to_json(value: object) -> str | None:
-    """Return the text without tags that reads back as ``value``; None where there is none."""
-    return _plain(value)
-
-
 _Scan: TypeAlias = Callable[[str, int], tuple[object, int]]
 _PLAIN = json.JSONDecoder()
 _scan_plain: _Scan = _PLAIN.scan_once  # type: ignore[attr-defined]  # not in typeshed

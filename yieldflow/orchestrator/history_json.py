@@ -30,7 +30,7 @@ from .._core.history import (
     to_datetime,
     to_micros,
 )
-from ..codec import MARK, from_json, preview, to_json
+from ..codec import MARK, from_json, preview
 from ..history_checks import checked
 from ..store import Loaded, OpenAttempt, WorkflowRecord
 
@@ -132,12 +132,12 @@ def _put(entry: dict[str, Any], name: str, payload: Payload) -> None:
         entry[f"{name}, pickled"] = {"note": preview(payload), "base64": b64encode(payload).decode()}
 
 
-def _text(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+def _text(value: object, **form: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, **form)
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(value)
+        text = json.dumps(value, **form)
     return text
 
 
@@ -269,10 +269,7 @@ def _get(entry: dict[str, Any], name: str) -> Payload:
     """Return a stored value as it was."""
     for key, mark in ((name, ""), (f"{name}, tagged", MARK)):
         if key in entry:
-            text = to_json(entry[key])
-            if text is None:
-                raise ValueError(f"{name} is no value that can be stored as JSON")
-            return mark + text
+            return mark + _text(entry[key], allow_nan=False, separators=(",", ":"))
     return b64decode(entry[f"{name}, pickled"]["base64"], validate=True)
 
 

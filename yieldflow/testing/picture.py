@@ -1,4 +1,7 @@
-"""The picture that ``print(flow)`` shows: the steps with their outcomes, and what each branch waits for, and where."""
+"""The picture that ``print(flow)`` shows: the steps with their outcomes, and what each branch waits for, and where.
+
+Recorded values show as the JSON that is stored of them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from typing import NamedTuple
 from .._core.combinators import show_yieldable
 from .._core.commands import show, show_seconds, show_values
 from .._core.groups import Group
-from .._core.history import Codec, Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
+from .._core.history import Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
 from .._core.nodes import Branch, Leaf, Node, TaskNode, Wait
+from ..codec import preview
 from ..store import Loaded
 from .pending import note_of
 from .run import Run
@@ -39,23 +43,23 @@ class Row(NamedTuple):
 
 def picture(run: Run) -> str:
     """A stepped workflow as text."""
-    row, there, codec = run.row, run.loaded, run.host.codec
-    call = f"{row.name}({show_input(row.input, codec)})"
+    row, there = run.row, run.loaded
+    call = f"{row.name}({show_input(row.input)})"
     again = f", run {row.run}" if row.run > 1 else ""
     parts = [f"{call}   {row.status}{again}   {_clock(run)}"]
     if row.progress is not None:
-        parts[0] += f"\nprogress  {_value(row.progress, codec)}"
+        parts[0] += f"\nprogress  {_value(row.progress)}"
     if there.history.steps:
         parts.append(_table("steps", list(_steps(run, there))))
     root = None if run.over else run.execution.root
     if root is not None:
         parts.append(_table("waits for", list(_tree(run, root, "", "", 0))))
     if there.signals:
-        rows = [Row(one.name, how=_value(one.payload, codec)) for one in there.signals]
+        rows = [Row(one.name, how=_value(one.payload)) for one in there.signals]
         parts.append(_table("signals that nobody received", rows))
     if row.outcome is not None:
         verb = "returned " if not isinstance(row.outcome, Failure) else ""
-        parts.append(f"{verb}{_outcome(row.outcome, codec)}")
+        parts.append(f"{verb}{_outcome(row.outcome)}")
     return "\n\n".join(parts)
 
 
@@ -79,7 +83,7 @@ def _table(title: str, rows: Sequence[Row]) -> str:
 
 
 def _steps(run: Run, there: Loaded) -> Iterator[Row]:
-    past, codec = there.history, run.host.codec
+    past = there.history
     ends = {event.step: event for event in past.events if isinstance(event, StepEnded)}
     kept = {event.step: event for event in run.kept}
     ends |= kept
@@ -93,11 +97,11 @@ def _steps(run: Run, there: Loaded) -> Iterator[Row]:
             if step.number == hidden[0]:
                 yield Row(f"{'':>{width}}  ... {len(hidden)} more")
             continue
-        what = f"{step.number:>{width}}  {call_of(step, codec)}"
+        what = f"{step.number:>{width}}  {call_of(step)}"
         event = ends.get(step.number)
         how = ""
         if event is not None:
-            how = "ended" if step.kind is StepKind.SLEEP else f"-> {_outcome(event.outcome, codec)}"
+            how = "ended" if step.kind is StepKind.SLEEP else f"-> {_outcome(event.outcome)}"
             how += ", not received yet" if step.number in kept else ""
         elif step.number in past.dropped:
             how = "cancelled"
@@ -107,20 +111,20 @@ def _steps(run: Run, there: Loaded) -> Iterator[Row]:
             yield Row("", how=line)
 
 
-def call_of(step: Step, codec: Codec) -> str:
+def call_of(step: Step) -> str:
     """A step as the command that it is."""
     if step.kind in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
         return f"{step.kind}({step.name!r})"
-    arguments = codec.decode(step.input)
+    arguments = preview(step.input)
     if step.kind is StepKind.SLEEP and isinstance(arguments, dict):
         (value,) = arguments.values()
         return f"{step.name}({show_seconds(value) if isinstance(value, float) else value})"
-    return show_text(f"{step.name}({show_input(step.input, codec)})")
+    return show_text(f"{step.name}({show_input(step.input)})")
 
 
-def show_input(payload: Payload, codec: Codec) -> str:
+def show_input(payload: Payload) -> str:
     """Arguments as they are written in a call."""
-    arguments = codec.decode(payload)
+    arguments = preview(payload)
     return show_values(arguments.items(), LONGEST) if isinstance(arguments, dict) else show(arguments, LONGEST)
 
 
@@ -130,12 +134,12 @@ def show_text(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
-def _outcome(outcome: Outcome, codec: Codec) -> str:
-    return show_text(outcome.summary) if isinstance(outcome, Failure) else _value(outcome, codec)
+def _outcome(outcome: Outcome) -> str:
+    return show_text(outcome.summary) if isinstance(outcome, Failure) else _value(outcome)
 
 
-def _value(payload: Payload, codec: Codec) -> str:
-    return show_text(show(codec.decode(payload), LONGEST))
+def _value(payload: Payload) -> str:
+    return show_text(show(preview(payload), LONGEST))
 
 
 def _short(source: str) -> str:
