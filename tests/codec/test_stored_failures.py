@@ -290,7 +290,20 @@ BUILDABLE_BUT_FOR_ONE: list[tuple[Exception, Callable[[Any], object]]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "member"), BUILDABLE_BUT_FOR_ONE, ids=repr)
+HOLDERS = [
+    "group",
+    "group in a group",
+    "attribute",
+    "deep",
+    "dataclass",
+    "lock",
+    "no constructor",
+    "choosy",
+    "argument",
+]
+
+
+@pytest.mark.parametrize(("error", "member"), BUILDABLE_BUT_FOR_ONE, ids=HOLDERS)
 def test_an_exception_keeps_its_type_if_one_that_it_holds_cannot_be_built(
     error: Exception, member: Callable[[Any], object]
 ) -> None:
