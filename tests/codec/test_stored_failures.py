@@ -262,6 +262,14 @@ class Line:
     error: object
 
 
+def test_a_set_in_an_exception_comes_back() -> None:
+    """An exception keeps its type though its text names the members of a set in another order."""
+    for size in range(1, 60):
+        error = KeyError({f"{number} of {size}" for number in range(size)})
+        again = revived(PickleCodec(), error)
+        assert (type(again), again.args) == (KeyError, error.args)
+
+
 def test_an_exception_with_keyword_only_arguments_comes_back() -> None:
     """It is built without a call of its `__init__`, by itself and in a group, and has its attributes."""
     codec = PickleCodec()

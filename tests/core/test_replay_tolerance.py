@@ -247,6 +247,9 @@ def test_what_stands_beside_it_is_compared() -> None:
 
     assert "recorded: activity charge(order=" in Deployment(old).mismatch_on(new)
 
+    inside = with_definition(lambda: charge(Holding("one", Token(1))))
+    assert "label='two'" in Deployment(inside).mismatch_on(with_definition(lambda: charge(Holding("two", Token(1)))))
+
 
 def test_what_cannot_be_told_apart_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """The log names its type, once, with what to do about it."""

@@ -173,4 +173,4 @@ def test_a_stepper_shows_the_stored_json(registry: Registry, watched: None) -> N
 
     assert "paying(total={'$decimal': '12.50'})" in str(flow)
     assert "pay(total={'$decimal': '12.50'})" in str(flow)
-    assert "-> [{'$pickle': " in str(flow)
+    assert "-> [Handle(1), Counter({'a': 1})]" in str(flow)

