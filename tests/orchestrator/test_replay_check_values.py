@@ -131,7 +131,7 @@ PLACES = {
     "given": f"the arguments of workflow 'given': {WRONG}",
     "received": f"the outcome of step 0, activity pack, and 3 more of its values: {WRONG}",
     "failed_once": f"the outcome of step 0, activity lose: cannot build the {LostError.__module__}.LostError again: "
-    f"EncodingError: {WRONG.replace('Parcel', 'LostError')}",
+    f"EncodingError: {WRONG}",
     "showing": f"its progress: {WRONG}",
     "carrying": f"the heartbeat details of step 0, activity carry: {WRONG}",
     "again": f"the arguments of its first run, workflow 'again': {WRONG}",
