@@ -67,7 +67,7 @@ class Activity(Definition[P, R_co]):
     @overload
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[R_co]: ...
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> ActivityInvocation[Any]:
-        invocation = ActivityInvocation(self, self.bind(args, kwargs))
+        invocation = ActivityInvocation(self, self.bind(args, kwargs), self.options)
         note_made(invocation, (args, kwargs))
         return invocation
 
@@ -112,7 +112,7 @@ class Workflow(Definition[P, R_co]):
             )
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> WorkflowInvocation[R_co]:
-        invocation = WorkflowInvocation(self, self.bind(args, kwargs))
+        invocation = WorkflowInvocation(self, self.bind(args, kwargs), self.options)
         note_made(invocation, (args, kwargs))
         return invocation
 
@@ -120,21 +120,25 @@ class Workflow(Definition[P, R_co]):
 # ---------------------------------------------------------------------- invocations
 
 
-#: Sets an attribute of what is immutable.
-_set = object.__setattr__
-
-
 class Invocation(Command[R_co]):
     """An activity or workflow with its arguments: an immutable value that is equal by value."""
 
-    __slots__ = ("_arguments", "definition")
+    __slots__ = ("_arguments", "definition", "options")
 
     definition: Definition[..., R_co]
+    #: The options of this call: the definition's own, where it was given none.
+    options: ActivityOptions | WorkflowOptions
     _arguments: dict[str, object]
 
-    def __init__(self, definition: Definition[..., R_co], arguments: dict[str, object]) -> None:
+    def __init__(
+        self,
+        definition: Definition[..., R_co],
+        arguments: dict[str, object],
+        options: ActivityOptions | WorkflowOptions,
+    ) -> None:
         _set_definition(self, definition)
         _set_arguments(self, arguments)
+        _set_options(self, options)
 
     @property
     def name(self) -> str:
@@ -187,24 +191,19 @@ class Invocation(Command[R_co]):
         return f"{self.name}({show_values(self._arguments.items())})"
 
 
-# By the slots themselves, in two thirds of the time: these two are set at every call.
-_set_definition = vars(Invocation)["definition"].__set__
-_set_arguments = vars(Invocation)["_arguments"].__set__
+# By the slots themselves, in two thirds of the time: these are set at every call.
+_set_definition, _set_arguments, _set_options = (
+    vars(Invocation)[name].__set__ for name in ("definition", "_arguments", "options")
+)
 
 
 class ActivityInvocation(Invocation[R_co]):
     """An activity with its arguments: yield it."""
 
-    __slots__ = ("_options",)
+    __slots__ = ()
 
     definition: Activity[..., R_co]
-
-    @property
-    def options(self) -> ActivityOptions:
-        """The options of this call: the activity's own, where it was given none."""
-        # Unset in most, so that nothing is done for it at each call of an activity.
-        own: ActivityOptions | None = getattr(self, "_options", None)
-        return self.definition.options if own is None else own
+    options: ActivityOptions
 
     @property
     def instead_in_activity(self) -> str:
@@ -234,8 +233,7 @@ class ActivityInvocation(Invocation[R_co]):
         except (TypeError, ValueError):
             note_used((self, options))
             raise
-        made = type(self)(self.definition, self._arguments)
-        _set(made, "_options", changed)
+        made = type(self)(self.definition, self._arguments, changed)
         note_made(made, self)
         return made
 
@@ -243,15 +241,10 @@ class ActivityInvocation(Invocation[R_co]):
 class WorkflowInvocation(Invocation[R_co]):
     """A workflow with its arguments: submit it, or yield it in another workflow, whose child it is then."""
 
-    __slots__ = ("_options",)
+    __slots__ = ()
 
     definition: Workflow[..., R_co]
-
-    @property
-    def options(self) -> WorkflowOptions:
-        """The options of this call: the workflow's own, where it was given none."""
-        own: WorkflowOptions | None = getattr(self, "_options", None)
-        return self.definition.options if own is None else own
+    options: WorkflowOptions
 
     @property
     def submits(self) -> str | None:
@@ -292,8 +285,7 @@ class WorkflowInvocation(Invocation[R_co]):
         except (TypeError, ValueError):
             note_used((self, given, timeout))
             raise
-        made = type(self)(self.definition, self._arguments)
-        _set(made, "_options", options)
+        made = type(self)(self.definition, self._arguments, options)
         note_made(made, self)
         return made
 

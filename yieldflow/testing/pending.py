@@ -193,11 +193,9 @@ def waiting(leaf: Leaf, attempt: AttemptState | None, now: Micros) -> Command[An
         return command
     made: Command[Any]
     if isinstance(command, ActivityInvocation):
-        made = _WaitingActivity(command.definition, command._arguments)
-        object.__setattr__(made, "_options", command.options)
+        made = _WaitingActivity(command.definition, command._arguments, command.options)
     elif isinstance(command, WorkflowInvocation):
-        made = _WaitingChild(command.definition, command._arguments)
-        object.__setattr__(made, "_options", command.options)
+        made = _WaitingChild(command.definition, command._arguments, command.options)
     else:
         return command
     object.__setattr__(made, "_note", note)
