@@ -37,8 +37,8 @@ def dispatch_before_commit(patch: pytest.MonkeyPatch) -> None:
     def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
         for change in changes_of(units):
             workflow = change.workflow or state.workflows.get(change.workflow_id)
-            if workflow is not None:
-                attempts.dispatch(state, workflow, change.issued, turn, resumes=False)
+            if workflow is not None and workflow.live is not None:
+                attempts.dispatch(state, workflow, workflow.live, change.issued, turn, resumes=False)
         for attempt in turn.attempts:
             state.workers.submit(attempt)
         turn.attempts.clear()

@@ -237,10 +237,10 @@ def check_memory(host: Host) -> None:
             if record.status is WorkflowStatus.SUSPENDED:
                 # The disk decides when it is loaded, once it is let in.
                 assert phase in (Phase.DRAINING, Phase.ADMISSION) or record.name == "guarded", where
-            assert set(there.in_flight) >= {key for key in state.unclaimed if key[0] == workflow_id}, where
+            assert set(there.in_flight) >= {one.key for one in state.unclaimed if one.workflow_id == workflow_id}, where
     flying = [there.in_flight for members in state.workflows.by_phase.values() for there in members.values()]
     assert state.in_flight == sum(map(len, flying))
-    assert {key[0] for key in state.unclaimed} <= set(tracked(host))
+    assert {one.workflow_id for one in state.unclaimed} <= set(tracked(host))
     _check_timers(host)
     host.store.reopen()
     asked = {request.number for request in host.store.inner.arrivals().requests}

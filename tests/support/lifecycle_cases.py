@@ -279,7 +279,7 @@ def _the_start_is_due(story: Story) -> None:
 def _an_attempt_times_out(story: Story) -> None:
     if any(task.workflow_id == "w" for task in story.host.tasks) and story.host.tasks:
         for task in story.host.tasks:
-            if story.host.scheduler._state.unclaimed.get(task.key) is task and task.options.timeout is not None:
+            if task in story.host.scheduler._state.unclaimed and task.options.timeout is not None:
                 story.host.scheduler.wants(task)
                 task.begun_at = story.host.now
     story.host.advance(201)

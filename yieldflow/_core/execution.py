@@ -135,7 +135,8 @@ class Execution(Steps):
         self._seed = seed
         self._codec = codec
         self._history = history
-        self.comparing = self.silent = False
+        self.comparing = bool(history.events)
+        self.silent = False
         self.made = {}
         self.used_call_sites = set()
         self.handed = None
@@ -145,7 +146,7 @@ class Execution(Steps):
         #: Generators that became branches in this turn: until they are driven nothing shows it on them.
         self._taken: set[Body] | None = None
         self._now = self._at = 0
-        self._next_step = 0
+        self.next_step = 0
         self._draws = 0
         #: What `patched` said.
         self._patches: dict[str, bool] | None = None
@@ -205,16 +206,16 @@ class Execution(Steps):
         return self._context.run(self._apply, event, silent)
 
     def _apply(self, event: Event, silent: bool | None = None) -> Advance:
-        self.comparing = comparing = self.applied < len(self._history.events)
+        comparing = self.comparing
         self.silent = comparing if silent is None else silent
         self._advance = advance = Advance()
         thread = get_ident()
         before = driven.get(thread)
         driven[thread] = self
         try:
-            self._at = event.at
-            if event.at > self._now:
-                self._now = event.at
+            self._at = at = event.at
+            if at > self._now:
+                self._now = at
             self._enter(event)
             while True:
                 # It grows meanwhile.
@@ -229,7 +230,9 @@ class Execution(Steps):
                 self._report_tasks()
             if self.made:
                 found = unyielded(self, ended=self.over)
-                advance.unyielded = [(show(command), line) for command, line in found]
+                slips = [(show(command), line) for command, line in found]
+                if slips:
+                    self._rare_advance.unyielded = slips
         finally:
             if before is None:
                 del driven[thread]
@@ -297,7 +300,7 @@ class Execution(Steps):
             raise InternalError(f"workflow {self.info.workflow_id} was cancelled while it was not running")
         if self.over:
             hint = f"Event {self.applied} is a request to cancel the workflow, which has ended before it."
-            raise self._mismatch(self._next_step, None, None, hint)
+            raise self._mismatch(self.next_step, None, None, hint)
         if self._request is None:
             self._request = request
             reason = request.reason
@@ -414,11 +417,12 @@ class Execution(Steps):
                 taken = not self.comparing or command.name in self._history.patches
             self._patches[command.name] = taken
             if taken and not self.comparing:
-                self._advance.patches = added(self._advance.patches, command.name)
+                advance = self._rare_advance
+                advance.patches = added(advance.patches, command.name)
         return taken, None
 
     def _begin_progress(self, command: SetProgress, parent: Node, slot: int, yielder: Yielder) -> Settled:
-        self._advance.progress = self._encode(command.value, "the progress")
+        self._rare_advance.progress = self._encode(command.value, "the progress")
         return NOTHING
 
     def _begin_continue(self, command: ContinueAsNew, parent: Node, slot: int, yielder: Yielder) -> Node:
@@ -443,7 +447,7 @@ class Execution(Steps):
         value, error = settled
         self.over = True
         if error is None and self._continuation is not None:
-            self._advance.continuation = self._continuation
+            self._rare_advance.continuation = self._continuation
             return
         if error is None:
             try:

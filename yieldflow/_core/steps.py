@@ -34,10 +34,12 @@ _tuple = tuple.__new__
 class Steps(Tree):
     """The steps of one execution."""
 
-    __slots__ = ("_at", "_codec", "_conflict", "_history", "_next_step", "_now", "applied", "comparing", "end", "over")
+    __slots__ = ("_at", "_codec", "_conflict", "_history", "_now", "applied", "comparing", "end", "next_step", "over")
 
     #: How many events were applied.
     applied: int
+    #: The number that the next step gets.
+    next_step: int
     #: True where each step is compared with the recorded one, and issued to no host.
     comparing: bool
     #: True where nothing more can be applied: the run has ended, or the next one is to begin.
@@ -50,7 +52,6 @@ class Steps(Tree):
     #: What `now()` gives, and the time of the event that is being applied, which may be earlier: see `Execution.apply`.
     _now: Micros
     _at: Micros
-    _next_step: int
 
     # ------------------------------------------------------------------ commands that are steps
 
@@ -62,12 +63,13 @@ class Steps(Tree):
         return leaf
 
     def _begin_child(self, command: WorkflowInvocation[Any], parent: Node, slot: int, yielder: Yielder) -> Node:
-        there = self._recorded(self._next_step) if self.comparing else None
+        there = self._recorded(self.next_step) if self.comparing else None
         # What was yielded here before has begun. Where it was refused, the record goes on elsewhere.
         if there is None or (there.kind, there.name, there.source) != (StepKind.CHILD, command.name, yielder.source):
             self._refuse_another(command.definition)
         payload = command.encode_arguments(self._codec)
         step = self._issue(StepKind.CHILD, command.name, payload, yielder, None, command.definition)
+        self._advance.has_rare = True
         return self._wait_for(step, command, parent, slot)
 
     def _begin_sleep(self, command: Sleep, parent: Node, slot: int, yielder: Yielder) -> Node:
@@ -83,6 +85,7 @@ class Steps(Tree):
     def _begin_signal(self, command: WaitSignal | TakeSignals, parent: Node, slot: int, yielder: Yielder) -> Node:
         kind = StepKind.WAIT_SIGNAL if isinstance(command, WaitSignal) else StepKind.TAKE_SIGNALS
         step = self._issue(kind, command.name, self._codec.encode({}), yielder, None, None)
+        self._advance.has_rare = True
         return self._wait_for(step, command, parent, slot)
 
     def _refuse_another(self, meant: Workflow[..., Any]) -> None:
@@ -134,11 +137,6 @@ class Steps(Tree):
 
     # ------------------------------------------------------------------ issuing, and what is recorded of it
 
-    @property
-    def next_step(self) -> int:
-        """The number that the next step gets."""
-        return self._next_step
-
     def _stays(self, leaf: Leaf) -> bool:
         """Tell whether the end of a step that is cancelled is waited for."""
         command, asked = leaf.command, True
@@ -153,7 +151,8 @@ class Steps(Tree):
             # What was done then counts, whatever the options are now.
             stays = leaf.step.number not in self._history.dropped
         if stays and asked:
-            self._advance.cancelling = added(self._advance.cancelling, leaf.step.number)
+            advance = self._rare_advance
+            advance.cancelling = added(advance.cancelling, leaf.step.number)
         return stays
 
     def _issue(
@@ -166,7 +165,7 @@ class Steps(Tree):
         definition: Definition[..., Any] | None,
     ) -> Step:
         """Number a step, and compare it with the recorded one if there is a record."""
-        number = self._next_step
+        number = self.next_step
         step = _tuple(Step, (number, kind, name, payload, self.applied, yielder.source, due_at))
         if self.comparing:
             there = self._recorded(number)
@@ -176,18 +175,19 @@ class Steps(Tree):
         else:
             advance = self._advance
             advance.issued = added(advance.issued, step) if advance.issued else (step,)
-        self._next_step += 1
+        self.next_step += 1
         return step
 
     def _recorded(self, number: int) -> Step | None:
         return self._history.steps[number] if number < len(self._history.steps) else None
 
     def _check_turn(self) -> None:
-        """The recorded steps of this turn were all issued again."""
-        steps, number = self._history.steps, self._next_step
+        """See that the recorded steps of this turn were all issued again; behind the last event nothing is compared."""
+        steps, number = self._history.steps, self.next_step
         if number < len(steps) and steps[number].turn <= self.applied:
             hint = self._ending("here") if self.over else "Nothing was yielded here."
             raise self._mismatch(number, steps[number], None, hint)
+        self.comparing = self.applied + 1 < len(self._history.events)
 
     def _leftover(self, event: StepEnded) -> ReplayMismatchError:
         """A recorded outcome that this code does not wait for."""

@@ -44,39 +44,31 @@ class End(NamedTuple):
 
 
 class Advance:
-    """The consequences of one event, for the host."""
+    """The consequences of one event, for the host.
 
-    __slots__ = (
-        "abandoned",
-        "cancelled",
-        "cancelling",
-        "continuation",
-        "end",
-        "issued",
-        "patches",
-        "progress",
-        "unyielded",
-    )
+    They are attributes of the class until there are any: one is made at each event, and most have but steps or an end.
+    """
 
-    def __init__(self) -> None:
-        #: New steps, in the order issued.
-        self.issued: Sequence[Step] = ()
-        #: How the workflow ended, if it did.
-        self.end: End | None = None
-        #: Numbers of steps that are no longer waited for. The host is to end them,
-        self.cancelled: Sequence[int] = ()
-        #: but for those among them that are to be left alone: children that outlive their parent.
-        self.abandoned: Sequence[int] = ()
-        #: Numbers of steps that are to end early, and whose end is waited for.
-        self.cancelling: Sequence[int] = ()
-        #: Commands that were made and can no longer be yielded: what, and ``file:line``.
-        self.unyielded: Sequence[tuple[str, str]] = ()
-        #: The value that `set_progress` was given last.
-        self.progress: Payload | None = None
-        #: Names for which `patched` was True for the first time.
-        self.patches: Sequence[str] = ()
-        #: The next run, where the workflow asked for one. Then there is no end.
-        self.continuation: Continuation | None = None
+    #: New steps, in the order issued.
+    issued: Sequence[Step] = ()
+    #: How the workflow ended, if it did.
+    end: End | None = None
+    #: True where a step is neither an activity nor a sleep, and where there is any of the following.
+    has_rare = False
+    #: Numbers of steps that are no longer waited for. The host is to end them,
+    cancelled: Sequence[int] = ()
+    #: but for those among them that are to be left alone: children that outlive their parent.
+    abandoned: Sequence[int] = ()
+    #: Numbers of steps that are to end early, and whose end is waited for.
+    cancelling: Sequence[int] = ()
+    #: Commands that were made and can no longer be yielded: what, and ``file:line``.
+    unyielded: Sequence[tuple[str, str]] = ()
+    #: The value that `set_progress` was given last.
+    progress: Payload | None = None
+    #: Names for which `patched` was True for the first time.
+    patches: Sequence[str] = ()
+    #: The next run, where the workflow asked for one. Then there is no end.
+    continuation: Continuation | None = None
 
 
 NO_ADVANCE = Advance()
@@ -113,6 +105,12 @@ class Tree(Driving):
     def root(self) -> Branch | None:
         """The branch of the workflow itself; None before its start, and once it is closed."""
         return self._root
+
+    @property
+    def _rare_advance(self) -> Advance:
+        """The consequences of the event, to have something noted there that few events lead to."""
+        self._advance.has_rare = True
+        return self._advance
 
     # ------------------------------------------------------------------ what an execution adds
 
@@ -176,7 +174,10 @@ class Tree(Driving):
         while True:
             parent = node.parent
             if isinstance(parent, Branch):
-                self._resume(parent, settled)
+                # As `_resume` does, without the call: this is at nearly every step.
+                parent.waiting_for = None
+                parent.resume_with = settled
+                self._runnable.append(parent)
                 return
             if parent is None:
                 self._finish(settled)
@@ -371,9 +372,10 @@ class Tree(Driving):
             return False
         number = leaf.step.number
         del self.open[number]
-        self._advance.cancelled = added(self._advance.cancelled, number)
+        advance = self._rare_advance
+        advance.cancelled = added(advance.cancelled, number)
         if leaf.step.kind is StepKind.CHILD:
-            self._advance.abandoned = added(self._advance.abandoned, number)
+            advance.abandoned = added(advance.abandoned, number)
         return True
 
     def _cancel_members(self, group: Group) -> None:

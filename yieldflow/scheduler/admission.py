@@ -32,7 +32,7 @@ import heapq
 from collections.abc import Callable, Container
 
 from .._core.history import Micros
-from ..workers import Key
+from ..workers import Attempt
 from .backlog import Backlog
 from .lifecycle import Phase, TrackedWorkflow
 
@@ -53,7 +53,7 @@ class AdmissionControl:
     """
 
     def __init__(
-        self, workers: int, maximum: int, unclaimed: Container[Key], is_full: Callable[[], bool] = lambda: False
+        self, workers: int, maximum: int, unclaimed: Container[Attempt], is_full: Callable[[], bool] = lambda: False
     ) -> None:
         self._workers = workers
         self.maximum = maximum
@@ -79,9 +79,8 @@ class AdmissionControl:
     @property
     def room(self) -> int:
         """The number that may be let in now, so that few of those on trial only wait for a worker: all are suspects."""
-        unclaimed = self._unclaimed
-        waiting = sum(any(key in unclaimed for key in workflow.in_flight) for workflow in self._trials.values())
-        return SLICE - waiting
+        flying = (workflow.in_flight.values() for workflow in self._trials.values())
+        return SLICE - sum(any(attempt in self._unclaimed for attempt in attempts) for attempts in flying)
 
     def add(self, workflow: TrackedWorkflow) -> None:
         """Have a workflow in the phase of admission wait until it is let in."""

@@ -19,6 +19,7 @@ from .._core.history import (
 )
 from ..store import FOREVER, id_taken_error
 from .children import next_run, submission_of
+from .hooks import LONG_HISTORY
 from .lifecycle import TrackedWorkflow
 from .live import LiveWorkflow, stall_reason
 from .state import SchedulerState
@@ -80,14 +81,21 @@ def _apply_one(
     change: Change,
     keep: bool = True,
 ) -> bool:
+    driver, execution = state.driver, live.execution
+    driver.drives += 1
+    driver.driven = live.info
     try:
-        advance = state.driver.apply(live, event)
+        advance = execution.apply(event)
+        if advance.has_rare or execution.next_step > LONG_HISTORY:
+            driver.tell(live, advance)
     except BaseException as error:  # whatever it is, it is one workflow's
         _stall_at(state, workflow, event if keep else None, error, turn, change)
         return False
+    finally:
+        driver.driven = None
     live.touched = turn.monotonic
     if not change.events:
-        change.place = live.execution.applied - 1
+        change.place = execution.applied - 1
         change.events = (event,)
     else:
         change.events = extended(change.events, (event,))
@@ -96,11 +104,7 @@ def _apply_one(
         change.recorded = [kept for kept in change.recorded if kept.step != event.step]
     if advance.issued:
         change.issued = extended(change.issued, advance.issued) if change.issued else advance.issued
-        for step in advance.issued:
-            if step.kind not in _PLAIN:
-                _note_issued(state, live, step, turn, change)
-    has_ended_steps = advance.cancelled or advance.cancelling
-    if has_ended_steps or advance.patches or advance.progress is not None or advance.continuation is not None:
+    if advance.has_rare:
         _note_rare(state, workflow, live, advance, turn, change)
     if workflow.on_trial:
         change.recovery_attempts = 0
@@ -128,6 +132,9 @@ def _note_rare(
     state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, advance: Advance, turn: Turn, change: Change
 ) -> None:
     """Note what few events lead to."""
+    for step in advance.issued:
+        if step.kind not in _PLAIN:
+            _note_issued(state, live, step, turn, change)
     if advance.cancelled:
         _note_dropped(advance.cancelled, live.execution.applied - 1, change)
     if advance.cancelling:

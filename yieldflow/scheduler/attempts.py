@@ -34,20 +34,21 @@ LONG: Micros = 1_000_000
 
 
 def dispatch(
-    state: SchedulerState, workflow: TrackedWorkflow, steps: Iterable[Step], turn: Turn, *, resumes: bool
+    state: SchedulerState,
+    workflow: TrackedWorkflow,
+    live: LiveWorkflow,
+    steps: Iterable[Step],
+    turn: Turn,
+    *,
+    resumes: bool,
 ) -> None:
     """Have steps that are on disk begin, where they are still waited for; ``resumes``: that it goes on is no sooner."""
-    live = workflow.live
-    if live is None:
-        return
     waiting = live.execution.open
     for step in steps:
         leaf = waiting.get(step.number)
-        if leaf is None:
+        if leaf is None or (workflow.in_flight and _is_in_flight(state, workflow, live, leaf, turn)):
             continue
         command = leaf.command
-        if workflow.in_flight and _is_in_flight(state, workflow, live, leaf, turn):
-            continue
         if isinstance(command, ActivityInvocation):
             if not state.dispatching:
                 continue
@@ -58,7 +59,7 @@ def dispatch(
                 there = live.open_attempts.get(step.number)
                 due_at = there.due_at if there is not None and there.due_at is not None else due_at
             if due_at is None or leaf.cancelled:
-                begin_attempt(state, workflow, leaf, command, turn)
+                begin_attempt(state, workflow, live, leaf, turn)
             else:
                 state.timers.set(Timer(due_at, workflow.id, live.info.run, step.number))
         elif step.kind is StepKind.SLEEP:
@@ -78,16 +79,12 @@ def _is_in_flight(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWo
     return True
 
 
-def begin_attempt(
-    state: SchedulerState, workflow: TrackedWorkflow, leaf: Leaf, command: ActivityInvocation[object], turn: Turn
-) -> None:
+def begin_attempt(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkflow, leaf: Leaf, turn: Turn) -> None:
     """Begin the attempt that an activity is at."""
-    live = workflow.live
-    assert live is not None
-    step, now = leaf.step, turn.monotonic
-    key = (workflow.id, live.info.run, step.number)
-    attempt = Attempt(key, 1, command.definition, step.input, command.options, live.seed, step.turn)
-    attempt.issued = step
+    step, command = leaf.step, leaf.command
+    assert isinstance(command, ActivityInvocation)
+    key, options = (workflow.id, live.info.run, step.number), command.options
+    attempt = Attempt(key, 1, command.definition, step.input, options, live.seed, step.turn, step)
     there = live.open_attempts.get(step.number) if live.open_attempts else None
     if there is not None:
         attempt.number, attempt.details = there.number, there.details
@@ -97,16 +94,21 @@ def begin_attempt(
         state.timers.forget(*key)
         _end_cancelled(state, attempt)
         return
-    state.unclaimed[key] = attempt
-    options = attempt.options
+    state.unclaimed[attempt] = True
     if options.timed:
-        attempt.dispatched_at = now
-        if options.schedule_to_close_timeout is not None:
-            attempt.deadline_at = now - _used_up(there) + in_micros(options.schedule_to_close_timeout)
-        arm_timeout(state, attempt, now)
+        _limit(state, attempt, there, turn.monotonic)
     limit = options.max_concurrent
     if limit is None or not state.hooks.limits_concurrency or state.limiter.enter(attempt, limit):
         turn.attempts.append(attempt)
+
+
+def _limit(state: SchedulerState, attempt: Attempt, there: OpenAttempt | None, now: Micros) -> None:
+    """Have the time of an attempt run from now on."""
+    total = attempt.options.schedule_to_close_timeout
+    attempt.dispatched_at = now
+    if total is not None:
+        attempt.deadline_at = now - _used_up(there) + in_micros(total)
+    arm_timeout(state, attempt, now)
 
 
 def _used_up(there: OpenAttempt | None) -> Micros:
@@ -153,7 +155,7 @@ def check_timeouts(state: SchedulerState, attempt: Attempt, turn: Turn) -> Compl
 
 def _was_begun(state: SchedulerState, attempt: Attempt) -> bool:
     """Tell whether a worker has begun the attempt after all. If not, none will any more."""
-    return state.unclaimed.pop(attempt.key, None) is None and attempt.begun_at is not None
+    return not state.unclaimed.pop(attempt, False) and attempt.begun_at is not None
 
 
 def record_heartbeat(attempt: Attempt, turn: Turn) -> None:
@@ -223,7 +225,7 @@ def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Complete
     forget(state, workflow, attempt)
     if attempt.begun_at is None:
         # No worker has taken it out.
-        state.unclaimed.pop(attempt.key, None)
+        state.unclaimed.pop(attempt, None)
 
 
 def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
@@ -247,7 +249,7 @@ def abandon(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, 
 
 def release_slot(state: SchedulerState, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
     """Free the worker and the concurrency slot that an attempt holds."""
-    begun = state.unclaimed.pop(attempt.key, None) is None
+    begun = not state.unclaimed.pop(attempt, False)
     if begun:
         turn.abandoned.append((attempt, timed_out))
     # One that was cancelled while it ran keeps its place until it has ended.
@@ -272,7 +274,7 @@ def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, numb
         state.follow_ups.append(cancel_by_parent(state.codec, live.info, leaf, turn.now))
     elif (attempt := workflow.in_flight.get(key)) is not None:
         attempt.cancelled = True
-        if state.unclaimed.pop(key, None) is not None:
+        if state.unclaimed.pop(attempt, False):
             turn.attempts += state.limiter.leave(attempt)
             _end_cancelled(state, attempt)
         else:
@@ -280,7 +282,7 @@ def cancel_step(state: SchedulerState, workflow: TrackedWorkflow, run: int, numb
             turn.abandoned.append((attempt, False))
     elif isinstance(leaf.command, ActivityInvocation):
         # It waits for its next attempt, which there will not be, or went on in this very turn and has not begun.
-        begin_attempt(state, workflow, leaf, leaf.command, turn)
+        begin_attempt(state, workflow, live, leaf, turn)
 
 
 def is_stale(attempt: Attempt, live: LiveWorkflow, leaf: Leaf) -> bool:

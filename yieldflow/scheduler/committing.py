@@ -29,17 +29,17 @@ def _complete(state: SchedulerState, units: Sequence[Unit], turn: Turn) -> list[
     """Return all changes, complete: whom each wakes, and that its workflow is at work."""
     changes, tracked = changes_of(units), state.workflows.get
     for change in changes:
+        workflow = change.workflow
         if change.created is None:
             # A new one is another than the one that is tracked under its id, if there is any: then it is refused.
-            change.workflow = tracked(change.workflow_id)
-        live = None if change.workflow is None else change.workflow.live
+            workflow = change.workflow = tracked(change.workflow_id)
+        live = None if workflow is None else workflow.live
         if live is None:
             continue
         if live.wake_at is not None and (change.events or change.retried):
             change.wake_at = None
-        parent, status = live.parent, change.status
-        if parent is not None and status is not None and status.ended:
-            change.wakes = () if _is_at_work(state, turn, parent) else (parent.workflow_id,)
+        if live.parent is not None and change.status is not None and change.status.ended:
+            change.wakes = () if _is_at_work(state, turn, live.parent) else (live.parent.workflow_id,)
     return changes
 
 
@@ -114,25 +114,31 @@ def _created(state: SchedulerState, change: Change) -> None:
 
 def _settle(state: SchedulerState, change: Change, turn: Turn, ended: list[Ended]) -> None:
     """Have memory follow what is on disk now."""
-    workflow, status, has_rare = change.workflow, change.status, bool(change.rare)
+    workflow, status = change.workflow, change.status
     if workflow is not None and (change.recovery_attempts == 0 or change.wake_at != UNCHANGED):
         _settle_row(state, workflow, change)
-    if has_rare:
+    if change.rare:
         _settle_rare(state, change, turn)
     if status is not None and status is not _PROCESSING:
         _settle_status(state, change, status, turn, ended)
-    elif has_rare and change.continued is not None:
-        _continued(state, change)
-    elif has_rare and change.still_stalled is not None:
-        ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
-        _stalled(state, workflow)
-    elif workflow is not None and workflow.live is not None:
+    elif change.rare and (change.continued is not None or change.still_stalled is not None):
+        _settle_phase(state, change, ended)
+    elif workflow is not None and (live := workflow.live) is not None:
         if change.events and change.workflow_id not in state.workflows.active:
             state.workflows.touch(workflow)
-        if change.issued and workflow.live.status is _PROCESSING:
-            dispatch(state, workflow, change.issued, turn, resumes=status is not None)
-    if has_rare:
+        if change.issued and live.status is _PROCESSING:
+            dispatch(state, workflow, live, change.issued, turn, resumes=status is not None)
+    if change.rare:
         _follow(state, change, turn)
+
+
+def _settle_phase(state: SchedulerState, change: Change, ended: list[Ended]) -> None:
+    """Have a workflow change its phase that begins its next run, or is stalled still."""
+    if change.continued is not None:
+        _continued(state, change)
+    else:
+        ended.append(Ended(change.workflow_id, WorkflowStatus.STALLED, None, change.still_stalled))
+        _stalled(state, change.workflow)
 
 
 def _settle_row(state: SchedulerState, workflow: TrackedWorkflow, change: Change) -> None:

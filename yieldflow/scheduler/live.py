@@ -14,7 +14,7 @@ from .._core.errors import (
     WorkflowAlreadyExistsError,
 )
 from .._core.execution import Advance, Execution
-from .._core.history import CancelRequested, Codec, Event, History, Micros, Payload, StepEnded, WorkflowStatus
+from .._core.history import CancelRequested, Codec, History, Micros, Payload, StepEnded, WorkflowStatus
 from .._core.registry import Registry
 from .._core.signals import RECEIVING, SignalQueue
 from ..codec.safe_repr import error_line
@@ -108,9 +108,9 @@ class Driver:
         self._registry = registry
         self._conflict = partial(hooks.conflict, registry)
         self._hooks = hooks
-        self._drives = 0
-        #: The workflow that is driven now: a number for each drive, and its id. Any thread may look.
-        self.driven: tuple[int, str] | None = None
+        #: How often one was driven, and the workflow that is driven now. Any thread may look.
+        self.drives = 0
+        self.driven: WorkflowInfo | None = None
 
     def begin(self, new: Submission) -> LiveWorkflow:
         """Build a new workflow.
@@ -143,8 +143,8 @@ class Driver:
         record, history = loaded.record, checked(loaded).history
         info = info_of(record)
         execution = self._execution(info, record.input, record.seed, history)
-        self._drives += 1
-        self.driven = self._drives, record.id
+        self.drives += 1
+        self.driven = info
         try:
             execution.replay()
         except ReplayMismatchError as error:
@@ -179,18 +179,11 @@ class Driver:
         here = "has none" if version is None else f"is version {version!r}"
         return ReplayMismatchError(f"{error}\nIt was submitted {then}; the code here {here}.")
 
-    def apply(self, live: LiveWorkflow, event: Event) -> Advance:
-        """Apply one event; an exception leaves the execution of no use."""
-        self._drives += 1
-        self.driven = self._drives, live.info.workflow_id
-        try:
-            advance = live.execution.apply(event)
-        finally:
-            self.driven = None
-        unusual = advance.unyielded or advance.continuation is not None
-        if unusual or (advance.issued and advance.issued[-1].number >= LONG_HISTORY):
+    def tell(self, live: LiveWorkflow, advance: Advance) -> None:
+        """Have the host hear of what an event led to, where that is more than steps."""
+        is_long = advance.issued and advance.issued[-1].number >= LONG_HISTORY
+        if is_long or advance.unyielded or advance.continuation is not None:
             self._hooks.applied(live.info, advance)
-        return advance
 
     def _execution(self, info: WorkflowInfo, input: Payload, seed: bytes, history: History) -> Execution:
         definition = self._registry.workflow(info.name)

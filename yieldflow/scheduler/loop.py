@@ -72,7 +72,8 @@ class Loop:
         self._ended = ended
         self._clock = clock
         self._intake = Intake(inbox, clock)
-        self._over = threading.Event()
+        #: True while messages are taken. A plain attribute, since it is asked for at the beginning of each attempt.
+        self.running = True
         #: Why it ended by itself: the file is lost, or there is a defect.
         self.failure: str | None = None
         self.lost = False
@@ -108,11 +109,6 @@ class Loop:
         """True where a workflow logs, and waits for a logging handler that the caller is in."""
         return waits_for_caller(self._thread)
 
-    @property
-    def running(self) -> bool:
-        """True while messages are taken."""
-        return not self._over.is_set()
-
     def stop(self) -> None:
         """End the thread after what is in the inbox. If it was not started, nothing happens."""
         if self.begun:
@@ -138,7 +134,7 @@ class Loop:
             self.failure = f"a defect of yieldflow, please report it: {error_line(error)}"
             logger.critical("the scheduler ended by a defect of yieldflow, please report it", exc_info=error)
         finally:
-            self._over.set()
+            self.running = False
             self._ended()
             # Here, since `with` may have entered what only the same thread can leave.
             self._scheduler.close()

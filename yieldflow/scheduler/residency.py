@@ -318,7 +318,7 @@ def resume_open_steps(
     # What was issued in this very turn begins when it is on disk.
     fresh = turn.issued_by(info.workflow_id)
     steps = [leaf.step for leaf in leaves if leaf.step.number not in came and leaf.step.number not in fresh]
-    dispatch(state, workflow, steps, turn, resumes=turn.resumes(info.workflow_id))
+    dispatch(state, workflow, live, steps, turn, resumes=turn.resumes(info.workflow_id))
     parents = [leaf for leaf in leaves if leaf.step.kind is StepKind.CHILD and leaf.step.number not in fresh]
     for leaf in parents:
         # A fork has begun none itself.

@@ -216,7 +216,9 @@ class Scheduler:
     @property
     def driven(self) -> tuple[int, str] | None:
         """The workflow that is driven now, for a watchdog: a number for each drive, and its id."""
-        return self._state.driver.driven
+        driver = self._state.driver
+        info = driver.driven
+        return None if info is None else (driver.drives, info.workflow_id)
 
     @property
     def load(self) -> tuple[int, int]:
@@ -235,8 +237,7 @@ class Scheduler:
 
     def wants(self, attempt: Attempt) -> bool:
         """Tell whether a dispatched attempt is to begin. A worker's thread asks, once, and begins it if so."""
-        unclaimed = self._state.unclaimed
-        return unclaimed.get(attempt.key) is attempt and unclaimed.pop(attempt.key, None) is attempt
+        return self._state.unclaimed.pop(attempt, False)
 
     def is_loading(self, workflow_id: str) -> bool:
         """Tell whether a workflow is on its way into memory: if stalled, it is tried again. Any thread may ask."""
@@ -368,8 +369,7 @@ class Scheduler:
             is_of_this_step = leaf is not None and leaf.step is attempt.issued and not attempt.cancelled
             if not is_of_this_step and not self._is_expected(workflow, live, completed, turn, change):
                 return
-        may_follow = isinstance(outcome, Failure) and not turn.ends(workflow_id)
-        if may_follow and decide_retry(workflow, completed, turn, change):
+        if type(outcome) is Failure and not turn.ends(workflow_id) and decide_retry(workflow, completed, turn, change):
             return
         if attempt.begun_at is not None:
             change.begun_by[step] = attempt.begun_at + turn.ahead, attempt.worker or ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 
 from .._core.history import Micros, to_datetime
 from ..log import logger
-from ..workers import Attempt, Key, Occupant, Workers
+from ..workers import Attempt, Occupant, Workers
 
 #: So many looks, about a second apart, find the same attempt waiting longest before it is warned of. Looks are counted
 #: and not time, since the clock may be set forward.
@@ -28,7 +28,7 @@ class StandstillWatch:
 
     def look(
         self,
-        waiting: Mapping[Key, Attempt],
+        waiting: Collection[Attempt],
         workers: Workers,
         time_of: Callable[[Micros], Micros],
         is_in_line: Callable[[Attempt], bool],
@@ -43,7 +43,7 @@ class StandstillWatch:
         """
         self._quiet = max(0, self._quiet - 1)
         try:
-            longest = next((attempt for attempt in waiting.values() if not is_in_line(attempt)), None)
+            longest = next((attempt for attempt in waiting if not is_in_line(attempt)), None)
         except RuntimeError:
             # One was taken out just now, so that things move.
             longest = None

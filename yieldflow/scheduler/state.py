@@ -10,7 +10,7 @@ from .._core.registry import Registry
 from ..clock import Reading
 from ..store import Store, WorkflowBrief
 from ..tracing import Tracing
-from ..workers import Attempt, Key, Workers
+from ..workers import Attempt, Workers
 from .admission import AdmissionControl
 from .hooks import Hooks
 from .lifecycle import Phase, TrackedWorkflow, Workflows
@@ -81,8 +81,9 @@ class SchedulerState:
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
         self.in_flight = 0
-        #: The ones that no worker has begun. Worker or scheduler: whoever takes a key out has it, by one `dict.pop`.
-        self.unclaimed: dict[Key, Attempt] = {}
+        #: The ones that no worker has begun, in order, each with True. Whoever takes one out has it, worker or
+        #: scheduler, by one `dict.pop`.
+        self.unclaimed: dict[Attempt, bool] = {}
         #: The one of these that came last when memory was found to be full, since a page of the backlog was read.
         self.last_in_line: Attempt | None = None
         self.admission = AdmissionControl(
@@ -129,12 +130,12 @@ class SchedulerState:
             return False
         if self.last_in_line is None:
             try:
-                self.last_in_line = next(reversed(self.unclaimed.values()), None)
+                self.last_in_line = next(reversed(self.unclaimed), None)
             except RuntimeError:
                 # A worker took one out just now, and there will be room.
                 return True
         last = self.last_in_line
-        return last is not None and self.unclaimed.get(last.key) is last
+        return last is not None and last in self.unclaimed
 
     def suspect(self, workflow_id: str, recovery_attempts: int = 0) -> TrackedWorkflow:
         """Have a workflow wait for its admission of which nothing is in memory."""

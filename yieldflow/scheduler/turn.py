@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from .._core.history import Micros, WorkflowStatus
 from ..clock import Reading
-from ..store import Checkpoint, Parent, Submission, id_taken_error
+from ..store import Checkpoint, Parent, id_taken_error
 from ..store.rare_fields import Rare
 from ..workers import Attempt, Completed
 from .lifecycle import TrackedWorkflow
@@ -27,8 +27,10 @@ def extended(some: Sequence[T], more: Sequence[T]) -> Sequence[T]:
 class Change(Checkpoint):
     """The changes that a turn makes to one workflow, with the messages behind them and what follows from them."""
 
-    __slots__ = ("triggers", "workflow")
-
+    #: The messages that led to it, kept to be tried again if the commit fails.
+    triggers: Sequence[Completed | RequestReceived] = ()
+    #: The workflow, where it is tracked, or will be once this is on disk.
+    workflow: TrackedWorkflow | None = None
     #: Steps that are to be ended: only their workflow still waits for them.
     cancelling = Rare[Sequence[int]](())
     #: Where it ends out of memory: who waits for it.
@@ -39,13 +41,6 @@ class Change(Checkpoint):
     rests = Rare[bool](False)
     #: Why it is stalled still, where it was tried again and that is on disk already.
     still_stalled = Rare[str | None](None)
-
-    def __init__(self, workflow_id: str, run: int, created: Submission | None, at: Micros) -> None:
-        Checkpoint.__init__(self, workflow_id, run, created, at)
-        #: The messages that led to it, kept to be tried again if the commit fails.
-        self.triggers: Sequence[Completed | RequestReceived] = ()
-        #: The workflow, where it is tracked, or will be once this is on disk.
-        self.workflow: TrackedWorkflow | None = None
 
     @property
     def changes_status(self) -> bool:

@@ -34,7 +34,7 @@ def _end_step(state: SchedulerState, workflow: TrackedWorkflow, live: LiveWorkfl
             state.timers.set(timer)
         elif state.dispatching and not leaf.cancelled:
             # One that is cancelled is ended once that is on disk.
-            begin_attempt(state, workflow, leaf, leaf.command, turn)
+            begin_attempt(state, workflow, live, leaf, turn)
     elif leaf is not None and timer.is_point and turn.now < timer.due_at:
         # The clock was set back since.
         state.timers.set(timer)

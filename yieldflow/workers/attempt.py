@@ -36,31 +36,41 @@ class Attempt:
         options: The options of the call.
         seed: The seed of the workflow's run.
         turn: The turn that issued the step.
+        issued: The step, for the scheduler alone.
     """
 
-    __slots__ = (
-        "beat",
-        "begin_recorded",
-        "begun_at",
-        "cancelled",
-        "deadline_at",
-        "definition",
-        "details",
-        "dispatched_at",
-        "ended",
-        "input",
-        "issued",
-        "key",
-        "number",
-        "options",
-        "seed",
-        "settled_in",
-        "turn",
-        "watched",
-        "worker",
-        "written",
-        "written_at",
-    )
+    # Attributes of the class stand for what most attempts never have: so nothing is done for it at each.
+
+    #: The details of the last heartbeat of the attempt before.
+    details: Payload | None = None
+    #: Its hand-over to the workers, if its time is limited.
+    dispatched_at: Micros = 0
+    #: The end of the time for all attempts at the step, if that is limited.
+    deadline_at: Micros | None = None
+
+    # Written by the workers, and read by the scheduler: one reference each.
+
+    #: The worker that runs it, in words for people: a thread's name, "event loop", "process 4711", or the name of an
+    #: executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and for an
+    #: attempt that failed before any worker had it.
+    worker: str | None = None
+    #: The details and the moment of its latest heartbeat.
+    beat: tuple[Payload, Micros] | None = None
+    #: True once it has ended, and its outcome is on its way.
+    ended = False
+    #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
+    watched = False
+
+    # Used by the scheduler alone.
+
+    #: The heartbeat whose details are on disk, or are being written.
+    written: tuple[Payload, Micros] | None = None
+    #: The time of that writing.
+    written_at: Micros = 0
+    #: Whether it is on disk, or being written, when it began.
+    begin_recorded = False
+    #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
+    settled_in: object = None
 
     def __init__(
         self,
@@ -71,6 +81,7 @@ class Attempt:
         options: ActivityOptions = DEFAULTS,
         seed: bytes = b"",
         turn: int = 0,
+        issued: Step | None = None,
     ) -> None:
         self.key = key
         self.number = number
@@ -79,39 +90,13 @@ class Attempt:
         self.options = options
         self.seed = seed
         self.turn = turn
-        #: The details of the last heartbeat of the attempt before.
-        self.details: Payload | None = None
-        #: Its hand-over to the workers, if its time is limited.
-        self.dispatched_at: Micros = 0
-        #: The end of the time for all attempts at the step, if that is limited.
-        self.deadline_at: Micros | None = None
-        # Written by the scheduler, and read by the workers: one reference, so that no lock is needed.
-        #: True once it is no longer waited for, or is asked to end.
-        self.cancelled = False
-        # Written by the workers, and read by the scheduler: one reference each.
-        #: The worker that runs it, in words for people: a thread's name, "event loop", "process 4711", or the name of
-        #: an executor. Set before `Engine.begin` is asked, so that it is known wherever `begun_at` is; None before, and
-        #: for an attempt that failed before any worker had it.
-        self.worker: str | None = None
-        #: When a worker began it; None while none has.
-        self.begun_at: Micros | None = None
-        #: The details and the moment of its latest heartbeat.
-        self.beat: tuple[Payload, Micros] | None = None
-        #: True once it has ended, and its outcome is on its way.
-        self.ended = False
-        #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
-        self.watched = False
-        # Used by the scheduler alone.
         #: The very step for which it was begun; another object has its number once the workflow was built again.
-        self.issued: Step | None = None
-        #: The heartbeat whose details are on disk, or are being written.
-        self.written: tuple[Payload, Micros] | None = None
-        #: The time of that writing.
-        self.written_at: Micros = 0
-        #: Whether it is on disk, or being written, when it began.
-        self.begin_recorded = False
-        #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
-        self.settled_in: object = None
+        self.issued = issued
+        #: When a worker began it; None while none has. Written by the workers.
+        self.begun_at: Micros | None = None
+        #: True once it is no longer waited for, or is asked to end. Written by the scheduler, and read by the workers:
+        #: one reference, so that no lock is needed.
+        self.cancelled = False
 
     @property
     def workflow_id(self) -> str:
@@ -237,9 +222,10 @@ def returned(
     """Make the ending of an activity that returned. A result that cannot be stored is no reason to do it all again."""
     try:
         payload = codec.encode(result)
-        if limits.result is not None and len(payload) > limits.result:
+        largest = limits.result
+        if largest is not None and len(payload) > largest:
             raise EncodingError(
-                f"{len(payload):,} bytes, and a database holds at most {limits.result:,} in one value: put it into a "
+                f"{len(payload):,} bytes, and a database holds at most {largest:,} in one value: put it into a "
                 "file, and return where that is"
             )
         return _new_tuple(Ending, (payload, True, None))

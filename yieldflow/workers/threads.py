@@ -13,11 +13,11 @@ import time
 from contextvars import Context
 from queue import Empty, SimpleQueue
 
+from .._core.activity_code import source_of_activity
 from .._core.errors import WorkerDiedError, YieldflowError
 from .._core.history import Failure
 from ..log import logger
 from .attempt import Attempt, Completed, perform
-from .context import provide_context
 from .protocols import Engine, Occupant
 from .slots import Slot, Tenant, Waits
 
@@ -234,7 +234,7 @@ class ThreadWorkers:
 
     def _make(self, slot: Slot, attempt: Attempt) -> None:
         """Make an attempt, unless it is not to begin."""
-        provide_context(Tenant(slot, attempt))
+        source_of_activity.set(Tenant(slot, attempt))
         engine = self._engine
         if engine.begin(attempt):
             slot.completed = perform(attempt, engine.codec, engine.limits)
