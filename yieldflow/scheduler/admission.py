@@ -105,6 +105,9 @@ class AdmissionControl:
 
     def ready(self, now: Micros) -> bool:
         """Tell whether a page of the backlog is to be read, or `admit` would return any."""
+        if self.backlog.over and not self._waiting:
+            # As nearly always: this is asked twice a turn.
+            return False
         if self.wants_more:
             return True
         first = self._first()

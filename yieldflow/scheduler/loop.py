@@ -148,13 +148,17 @@ class Loop:
 
     def _once(self) -> bool:
         """Wait for something to do and do it; False when told to stop."""
-        now = self._clock.read()
-        if self._scheduler.timer_due_in(now) < -HELD_UP and not len(self._inbox):
-            time.sleep(GRACE)
-        left = min(self._scheduler.due_in(now), POLL_INTERVAL)
-        messages, now, until, is_last = self._intake.take(left / 1e6)
+        messages, now, until, is_last = self._intake.take(0.0 if len(self._inbox) else self._patience())
         self._scheduler.turn(messages, now, until=until)
         return not is_last
+
+    def _patience(self) -> float:
+        """Return for how many seconds to wait for a message; a timer that was held up first gives others some time."""
+        now = self._clock.read()
+        due_in = self._scheduler.due_in(now)
+        if due_in < -HELD_UP and self._scheduler.timer_due_in(now) < -HELD_UP:
+            time.sleep(GRACE)
+        return min(due_in, POLL_INTERVAL) / 1e6
 
     def look(self) -> None:
         """Warn of workflow code that blocks the thread, with where it is; another thread calls this now and then."""

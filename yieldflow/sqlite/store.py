@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Literal
 
 from .._core.history import Micros, WorkflowStatus
@@ -26,6 +27,9 @@ from ..store import (
 )
 from . import listing, reading, rewind, vacuum, writing
 from .database import Database
+
+#: The submission that a checkpoint puts on disk; None for most.
+_created = attrgetter("created")
 
 
 class SqliteStore(Database):
@@ -54,7 +58,7 @@ class SqliteStore(Database):
 
     def commit(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Write all checkpoints in one transaction, durably."""
-        is_told = any(checkpoint.created is not None for checkpoint in checkpoints)
+        is_told = any(map(_created, checkpoints))
         writes = writing.committed(checkpoints)
         self._write(lambda connection: writing.write(connection, writes), by_scheduler=True, is_told=is_told)
 

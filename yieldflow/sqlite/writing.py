@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TypeAlias
 
@@ -42,30 +42,32 @@ def write(connection: sqlite3.Connection, writes: Writes) -> None:
         RefusedValueError: What is to be changed is not there, or has changed already.
     """
     for statement, rows in writes:
-        if rows:
-            changed = _carry_out(connection, statement, rows)
-            if changed != len(rows) and statement not in sql.LENIENT:
-                raise RefusedValueError(
-                    f"{len(rows) - changed} of the workflows or steps to be changed are not there or have ended "
-                    "already: was a row changed by hand?"
-                )
+        if not rows:
+            continue
+        changed = _carry_out(connection, statement, rows)
+        if changed != len(rows) and statement not in sql.LENIENT:
+            raise RefusedValueError(
+                f"{len(rows) - changed} of the workflows or steps to be changed are not there or have ended "
+                "already: was a row changed by hand?"
+            )
 
 
 def _carry_out(connection: sqlite3.Connection, statement: str, rows: list[Row]) -> int:
     """Carry out a statement with its rows, in their order, and return how many rows of the database were changed."""
     if statement in sql.CREATING:
         return insert_workflows(connection, statement, rows)
-    blocks, rest = _in_blocks(statement, rows)
-    changed = connection.executemany(sql.BLOCKS[statement], blocks).rowcount if blocks else 0
+    if len(rows) < sql.BLOCK or statement not in sql.BLOCKS:
+        return connection.executemany(sql.STATEMENTS[statement], rows).rowcount
+    blocks, rest = _in_blocks(rows)
+    changed = connection.executemany(sql.BLOCKS[statement], blocks).rowcount
     return changed + connection.executemany(sql.STATEMENTS[statement], rest).rowcount if rest else changed
 
 
-def _in_blocks(statement: str, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+def _in_blocks(rows: list[Row]) -> tuple[list[Row], list[Row]]:
     """Return the rows for the statement that takes a block at once, and the rest."""
-    if len(rows) < sql.BLOCK or statement not in sql.BLOCKS:
-        return [], rows
-    ends = range(sql.BLOCK, len(rows) + 1, sql.BLOCK)
-    return [tuple(chain.from_iterable(rows[end - sql.BLOCK : end])) for end in ends], rows[ends[-1] :]
+    whole = len(rows) - len(rows) % sql.BLOCK
+    ends = range(sql.BLOCK, whole + 1, sql.BLOCK)
+    return [tuple(chain.from_iterable(rows[end - sql.BLOCK : end])) for end in ends], rows[whole:]
 
 
 def insert_workflows(connection: sqlite3.Connection, statement: str, rows: list[Row]) -> int:
@@ -82,7 +84,7 @@ def insert_workflows(connection: sqlite3.Connection, statement: str, rows: list[
             yield part
             inserted += size
 
-    blocks, rest = _in_blocks(statement, rows)
+    blocks, rest = _in_blocks(rows)
     try:
         connection.executemany(sql.BLOCKS[statement], counted(blocks, sql.BLOCK))
         connection.executemany(sql.STATEMENTS[statement], counted(rest, 1))
@@ -121,12 +123,14 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
     created: list[New] = []
     started: list[Row] = []
     changed: list[Checkpoint] = []
+    rare: list[Checkpoint] = []
     for checkpoint in checkpoints:
         if checkpoint.created is not None:
             created.append((checkpoint.created, checkpoint.started_at, checkpoint.wake_at))
         elif checkpoint.place == 0 and checkpoint.started_at is not None:
             started.append((checkpoint.started_at, checkpoint.run, checkpoint.workflow_id))
         if checkpoint.rare:
+            rare.append(checkpoint)
             created += [(child, None, UNCHANGED) for child in checkpoint.children]
         if checkpoint.status is not None or checkpoint.recovery_attempts is not None or checkpoint.wake_at != UNCHANGED:
             changed.append(checkpoint)
@@ -136,7 +140,7 @@ def committed(checkpoints: Sequence[Checkpoint]) -> Writes:
         *_steps(checkpoints),
         *_events(checkpoints),
         *(_statuses(changed) if changed else ()),
-        *_rare(checkpoints),
+        *(_rare(rare) if rare else ()),
     ]
 
 
@@ -158,42 +162,45 @@ def _steps(checkpoints: Sequence[Checkpoint]) -> Writes:
 def _events(checkpoints: Sequence[Checkpoint]) -> Writes:
     """Return the statements for the events that were applied."""
     ended: list[Row] = []
-    plain: list[Row] = []
-    ended_later: list[Row] = []
-    failed: list[Row] = []
-    cancels: list[Row] = []
+    others: dict[str, list[Row]] = {}
     for checkpoint in checkpoints:
-        workflow_id, run, begun_by = checkpoint.workflow_id, checkpoint.run, checkpoint.begun_by
-        for place, event in enumerate(checkpoint.events, checkpoint.place):
-            if isinstance(event, StepEnded):
+        workflow_id, run, begun_by, place = (
+            checkpoint.workflow_id,
+            checkpoint.run,
+            checkpoint.begun_by,
+            checkpoint.place,
+        )
+        for event in checkpoint.events:
+            if type(event) is StepEnded:
                 number, outcome, at, attempt = event
-                if isinstance(outcome, Failure):
-                    begun = _beginning(begun_by, number)
-                    failed.append((*failure_columns(outcome), at, attempt, place, *begun, workflow_id, run, number))
-                elif attempt > 1:
-                    begun = _beginning(begun_by, number)
-                    ended_later.append((outcome, at, attempt, place, *begun, workflow_id, run, number))
-                elif number not in begun_by:
-                    plain.append((outcome, at, place, workflow_id, run, number))
-                else:
+                if attempt == 1 and number in begun_by and type(outcome) is not Failure:
+                    # Nearly all are such.
                     began, worker = begun_by[number]
                     shown = worker if worker.isascii() else stored_text(worker)
                     ended.append((outcome, at, place, began, shown, workflow_id, run, number))
+                else:
+                    statement, row = _other_end(event, place, begun_by.get(number))
+                    others.setdefault(statement, []).append((*row, workflow_id, run, number))
             elif isinstance(event, CancelRequested):
                 reason = event.reason and stored_text(event.reason)
-                cancels.append((workflow_id, run, event.at, place, event.timeout, reason))
-    return [
-        (sql.END_STEP, ended),
-        (sql.END_PLAIN_STEP, plain),
-        (sql.END_LATER_ATTEMPT, ended_later),
-        (sql.FAIL_STEP, failed),
-        (sql.INSERT_CANCEL, cancels),
-    ]
+                row = workflow_id, run, event.at, place, event.timeout, reason
+                others.setdefault(sql.INSERT_CANCEL, []).append(row)
+            place += 1
+    return [(sql.END_STEP, ended), *others.items()]
 
 
-def _beginning(begun_by: Mapping[int, tuple[Micros, str]], step: int) -> Row:
-    """Return when the attempt at a step that ends began, and on which worker."""
-    begun = begun_by.get(step)
+def _other_end(event: StepEnded, place: int, begun: tuple[Micros, str] | None) -> tuple[str, Row]:
+    """Return the statement, and what of its row is not the step, for an end that is not as nearly all are."""
+    _, outcome, at, attempt = event
+    if isinstance(outcome, Failure):
+        return sql.FAIL_STEP, (*failure_columns(outcome), at, attempt, place, *_beginning(begun))
+    if attempt > 1:
+        return sql.END_LATER_ATTEMPT, (outcome, at, attempt, place, *_beginning(begun))
+    return sql.END_PLAIN_STEP, (outcome, at, place)
+
+
+def _beginning(begun: tuple[Micros, str] | None) -> Row:
+    """Return when an attempt that ends began, and on which worker, as columns."""
     if begun is None or begun[1].isascii():
         return begun or UNKNOWN
     return begun[0], stored_text(begun[1])
@@ -246,12 +253,9 @@ def _statuses(checkpoints: Sequence[Checkpoint]) -> Writes:
 
 
 def _rare(checkpoints: Sequence[Checkpoint]) -> Writes:
-    """Return the statements that only some checkpoints need."""
-    found = [each for each in checkpoints if each.rare]
-    if not found:
-        return []
+    """Return the statements that only some checkpoints need, which are these."""
     writes: dict[str, list[Row]] = {statement: [] for statement in sql.RARE}
-    for checkpoint in found:
+    for checkpoint in checkpoints:
         _add_steps(checkpoint, writes)
         _add_messages(checkpoint, writes)
         _add_changes(checkpoint, writes)
@@ -266,7 +270,7 @@ def _add_steps(checkpoint: Checkpoint, writes: dict[str, list[Row]]) -> None:
     for number, failure, at, following in checkpoint.retried:
         _, error, kind, trace = failure_columns(failure)
         next_one = following.number, following.due_at, following.details, following.counted_from
-        begun = _beginning(begun_by, number)
+        begun = _beginning(begun_by.get(number))
         writes[sql.RETRY_STEP].append((error, kind, trace, at, *next_one, *begun, workflow_id, run, number))
     for number, details in checkpoint.heartbeats:
         writes[sql.SET_HEARTBEAT].append((details, workflow_id, run, number))
@@ -274,7 +278,7 @@ def _add_steps(checkpoint: Checkpoint, writes: dict[str, list[Row]]) -> None:
         writes[sql.SET_BEGUN].append((begun_at, stored_text(worker), workflow_id, run, number))
     for number, outcome, at, attempt in checkpoint.recorded:
         status = StepStatus.FAILED if isinstance(outcome, Failure) else StepStatus.DONE
-        row = status.value, *outcome_columns(outcome), at, attempt, *_beginning(begun_by, number)
+        row = status.value, *outcome_columns(outcome), at, attempt, *_beginning(begun_by.get(number))
         writes[sql.RECORD_OUTCOME].append((*row, workflow_id, run, number))
 
 

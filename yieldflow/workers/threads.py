@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from contextvars import Context
 from queue import Empty, SimpleQueue
 
@@ -38,6 +39,8 @@ class ThreadWorkers:
         self._engine = engine
         # A thread-safe queue is all that passes between the scheduler's thread and the workers'.
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
+        #: Queues an attempt; attempts begin in the order queued. (The queue's own method: this is at every step.)
+        self.submit: Callable[[Attempt], None] = self._queue.put
         # Guards the fields below, and the slots, which are changed and read in a few instructions.
         # Reentrant, since the garbage collector may end a wait on a thread that holds it.
         self._lock = threading.RLock()
@@ -64,10 +67,6 @@ class ThreadWorkers:
                     f"max_workers={self._count}: no more than {len(self._slots)} threads could be started ({error}); "
                     "ask for fewer; activities that are `async def` need no thread each"
                 ) from error
-
-    def submit(self, attempt: Attempt) -> None:
-        """Queue an attempt; attempts begin in the order queued."""
-        self._queue.put(attempt)
 
     def abandon(self, attempt: Attempt, timed_out: bool) -> None:
         """Replace the thread of an attempt that goes on after its time, since a thread cannot be killed.
