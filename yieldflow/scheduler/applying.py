@@ -25,7 +25,7 @@ from .live import LiveWorkflow, stall_reason
 from .state import SchedulerState
 from .turn import Change, Turn, extended
 
-#: The kinds of steps that only have to be dispatched. (Kept here, since to ask the enum for a member is a call.)
+#: The kinds of steps that only have to be dispatched. (Kept here, since to ask an enum for a member is slow.)
 _PLAIN = (StepKind.ACTIVITY, StepKind.SLEEP)
 
 
@@ -166,7 +166,7 @@ def note_end(live: LiveWorkflow, end: End, change: Change) -> None:
     """Note how a workflow ended."""
     check_transition(live.status, end.status)
     change.status, change.outcome = end
-    if end.status is WorkflowStatus.CANCELLED and live.cancelled is not None:
+    if live.cancelled is not None and end.status is WorkflowStatus.CANCELLED:
         change.reason = live.cancelled.reason
 
 

@@ -75,8 +75,8 @@ POLL_INTERVAL: Micros = 35_000
 #: How often is looked for attempts that run for long, and for what waits for long.
 LONG_RUNNING_INTERVAL: Micros = 1_000_000
 
-# Kept here, since to ask the enum for a member is a call, and this one is asked for at every outcome.
-_PROCESSING = WorkflowStatus.PROCESSING
+# Kept here, since to ask an enum for a member takes ten times as long as a name, and each outcome asks.
+_PROCESSING, _LOADING = WorkflowStatus.PROCESSING, Phase.LOADING
 #: Makes a named tuple in half the time that its own call takes.
 _tuple = tuple.__new__
 
@@ -357,7 +357,7 @@ class Scheduler:
         workflow = state.workflows.get(workflow_id)
         if workflow is None or workflow.in_flight.get(key) is not attempt or attempt.settled_in is turn.mark:
             return
-        if workflow.phase is Phase.LOADING:
+        if workflow.phase is _LOADING:
             state.follow_ups.append(completed)
             return
         change = turn.change(workflow_id, run)

@@ -58,8 +58,6 @@ class Attempt:
     beat: tuple[Payload, Micros] | None = None
     #: True once it has ended, and its outcome is on its way.
     ended = False
-    #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
-    watched = False
 
     # Used by the scheduler alone.
 
@@ -69,8 +67,6 @@ class Attempt:
     written_at: Micros = 0
     #: Whether it is on disk, or being written, when it began.
     begin_recorded = False
-    #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
-    settled_in: object = None
 
     def __init__(
         self,
@@ -94,6 +90,10 @@ class Attempt:
         self.issued = issued
         #: When a worker began it; None while none has. Written by the workers.
         self.begun_at: Micros | None = None
+        #: True once the scheduler looks for heartbeats by itself, so that it need not be told of each.
+        self.watched = False
+        #: The mark of the turn in which an end of it was taken in: a result, or that its time ran out.
+        self.settled_in: object = None
         #: True once it is no longer waited for, or is asked to end. Written by the scheduler, and read by the workers:
         #: one reference, so that no lock is needed.
         self.cancelled = False
