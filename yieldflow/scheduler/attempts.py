@@ -218,21 +218,12 @@ def _shown(seconds: float | None) -> str:
 # ---------------------------------------------------------------------- it is over, or given up
 
 
-def settle(state: SchedulerState, workflow: TrackedWorkflow, completed: Completed, turn: Turn) -> None:
-    """Forget an attempt whose outcome is on disk."""
-    attempt = completed.attempt
-    if completed.timed_out:
-        abandon(state, workflow, attempt, turn, timed_out=True)
-        return
-    forget(state, workflow, attempt)
+def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
+    """Expect nothing more of an attempt, whose outcome is on disk, or for which nobody waits."""
+    in_flight, key = workflow.in_flight, attempt.key
     if attempt.begun_at is None:
         # No worker has taken it out.
         state.unclaimed.pop(attempt, None)
-
-
-def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -> None:
-    """Expect nothing more of an attempt."""
-    in_flight, key = workflow.in_flight, attempt.key
     if in_flight.get(key) is attempt:
         del in_flight[key]
         if attempt.options.timed or attempt.watched:
@@ -245,8 +236,8 @@ def forget(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt) -
 def abandon(state: SchedulerState, workflow: TrackedWorkflow, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:
     """Give up an attempt: it never begins if it has not, and else is told."""
     attempt.cancelled = True
-    forget(state, workflow, attempt)
     release_slot(state, attempt, turn, timed_out=timed_out)
+    forget(state, workflow, attempt)
 
 
 def release_slot(state: SchedulerState, attempt: Attempt, turn: Turn, *, timed_out: bool) -> None:

@@ -12,14 +12,14 @@ from ..store import FOREVER, UNCHANGED, Parent
 from ..tracing import Tracing
 from ..workers import Attempt, Completed
 from .applying import stall
-from .attempts import abandon, cancel_step, dispatch, release_slot, schedule_retry, settle
+from .attempts import abandon, cancel_step, dispatch, forget, release_slot, schedule_retry
 from .children import has_derived_id
 from .lifecycle import Phase, TrackedWorkflow
 from .live import info_of, stall_reason
 from .messages import ChildCommitted, ChildEnded, Ended, RequestReceived, no_reply
 from .residency import set_deadline
 from .state import SchedulerState
-from .turn import Change, Creation, Turn, Unit, changes_of
+from .turn import Change, Creation, Turn, Unit, changes_of, extended
 
 # Kept here, since to ask an enum for a member takes ten times as long as a name, and there are some at each step.
 _PROCESSING, _SUSPENDED, _STALLED = WorkflowStatus.PROCESSING, WorkflowStatus.SUSPENDED, WorkflowStatus.STALLED
@@ -85,17 +85,26 @@ def _committed(state: SchedulerState, units: list[Unit], changes: list[Change], 
                 _created(state, change)
                 _settle(state, change, turn, ended)
             continue
-        for trigger in unit.triggers:
-            if not isinstance(trigger, Completed):
-                turn.replies.append((trigger.reply, None))
-            elif unit.workflow is not None:
-                settle(state, unit.workflow, trigger, turn)
+        if unit.triggers:
+            _settle_triggers(state, unit, turn)
         _settle(state, unit, turn, ended)
     # Last, as on disk: what came to rest in this turn may have been woken in it.
     for change in [change for change in changes if change.rare]:
         _settle_wakes(state, change)
     if ended:
         state.tell(ended)
+
+
+def _settle_triggers(state: SchedulerState, change: Change, turn: Turn) -> None:
+    """Answer the requests and forget the attempts that led to a change."""
+    workflow = change.workflow
+    for trigger in change.triggers:
+        if not isinstance(trigger, Completed):
+            turn.replies.append((trigger.reply, None))
+        elif workflow is not None and trigger.timed_out:
+            abandon(state, workflow, trigger.attempt, turn, timed_out=True)
+        elif workflow is not None:
+            forget(state, workflow, trigger.attempt)
 
 
 def _created(state: SchedulerState, change: Change) -> None:
@@ -253,8 +262,7 @@ def _ended(state: SchedulerState, change: Change, status: WorkflowStatus, turn: 
         return
     state.drop(workflow)
     state.follow_ups += workflow.requests
-    workflow.requests = []
-    workflow.kept = []
+    workflow.requests = workflow.kept = ()
     for attempt in list(workflow.in_flight.values()):
         abandon(state, workflow, attempt, turn, timed_out=False)
     if workflow.phase is not None:
@@ -321,7 +329,7 @@ def _keep(state: SchedulerState, workflow: TrackedWorkflow | None, completed: Co
         # Nobody knows when its workflow goes on, and others want the worker.
         release_slot(state, completed.attempt, turn, timed_out=True)
     if workflow is not None:
-        workflow.kept.append(completed)
+        workflow.kept = extended(workflow.kept, [completed])
 
 
 def _has_taken_id(state: SchedulerState, change: Change) -> bool:

@@ -8,7 +8,7 @@ knows of the workflow beyond its row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -69,9 +69,9 @@ class TrackedWorkflow:
         #: Its attempts that were dispatched, and the outcome of which is not on disk yet.
         self.in_flight: dict[Key, Attempt] = {}
         #: Outcomes that the store refused: tried again when it is loaded.
-        self.kept: list[Completed] = []
+        self.kept: Sequence[Completed] = ()
         #: Requests that wait until it is loaded.
-        self.requests: list[RequestReceived] = []
+        self.requests: Sequence[RequestReceived] = ()
         #: How often in a row it was recovered before without getting anywhere.
         self.recovery_attempts = recovery_attempts
         #: Whether it was admitted, and has made no progress since.

@@ -203,7 +203,7 @@ def _wait_for_code(state: SchedulerState, message: RequestReceived, brief: Workf
     elif not is_stalled:
         workflow = state.wake(brief.workflow_id, brief.recovery_attempts)
     assert workflow is not None
-    workflow.requests.append(message)
+    workflow.requests = extended(workflow.requests, [message])
 
 
 def _cancel_row(state: SchedulerState, request: Request, brief: WorkflowBrief, turn: Turn, change: Change) -> None:

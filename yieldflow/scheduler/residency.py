@@ -157,7 +157,7 @@ def _load(state: SchedulerState, workflow: TrackedWorkflow, turn: Turn) -> None:
 def _pass_on_requests(state: SchedulerState, workflow: TrackedWorkflow) -> None:
     """Have what waited for a workflow to be loaded be carried out next."""
     state.follow_ups += workflow.requests
-    workflow.requests = []
+    workflow.requests = ()
 
 
 def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, turn: Turn) -> None:
@@ -169,7 +169,7 @@ def _build(state: SchedulerState, workflow: TrackedWorkflow, loaded: Loaded, tur
     if record.recovery_attempts == 0:  # Whoever had it go on since has cleared it.
         admission.passed(workflow)
     if loaded.orphan_of is not None and not workflow.requests:
-        workflow.requests.append(cancel_orphan(state.codec, workflow.id, loaded.orphan_of, turn.now))
+        workflow.requests = [cancel_orphan(state.codec, workflow.id, loaded.orphan_of, turn.now)]
     until = _rests_until(state, workflow, record)
     if until is not None:
         _leave_at_rest(state, workflow, record, until, turn)

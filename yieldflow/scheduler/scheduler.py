@@ -410,9 +410,9 @@ class Scheduler:
         unwritten = change.issued[0].number if change.issued else execution.next_step
         if step >= unwritten or (leaf is not None and is_stale(attempt, live, leaf)):
             # It was kept, or under way, while its workflow was stalled, which went back to before the step since.
-            forget(self._state, workflow, attempt)
             if completed.timed_out:
                 release_slot(self._state, attempt, turn, timed_out=True)
+            forget(self._state, workflow, attempt)
             return False
         # Where it was cancelled in this turn, it is too late only if that is committed.
         return leaf is not None

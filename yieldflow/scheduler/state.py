@@ -119,7 +119,7 @@ class SchedulerState:
         self.workflows.move(workflow, Phase.LOADING)
         if workflow.kept:
             self.follow_ups += workflow.kept
-            workflow.kept = []
+            workflow.kept = ()
 
     def _is_full(self) -> bool:
         """Tell whether memory is full of workflows, and workers will make room by doing what waits for them.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from .._core.history import Payload
 from .attempt import Attempt, Completed
@@ -139,22 +140,19 @@ class Slot:
         return self.waits.stopping
 
 
-class Tenant:
+class Tenant(NamedTuple):
     """An attempt in a slot that others had before it, and others will have.
 
     What an attempt left behind has its tenant, and finds neither the slot nor the attempt that has it by then.
     """
 
-    __slots__ = ("_attempt", "_slot")
-
-    def __init__(self, slot: Slot, attempt: Attempt) -> None:
-        self._slot = slot
-        self._attempt = attempt
+    place: Slot
+    attempt: Attempt
 
     @property
     def slot(self) -> Slot | None:
         """The slot; None once the attempt has ended."""
-        return self._slot if self._slot.attempt is self._attempt else None
+        return self.place if self.place.attempt is self.attempt else None
 
     @property
     def context(self) -> ActivityContext | None:
@@ -165,7 +163,7 @@ class Tenant:
     @property
     def activity(self) -> str | None:
         """The name of the activity; None once the attempt has ended."""
-        return None if self.slot is None else self._attempt.definition.name
+        return None if self.slot is None else self.attempt.definition.name
 
 
 class _InThisProcess:
