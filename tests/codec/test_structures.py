@@ -46,7 +46,7 @@ def state(value: Any) -> dict[str, object]:
 
 
 @BOTH
-@pytest.mark.parametrize("value", READABLE, ids=repr)
+@pytest.mark.parametrize("value", READABLE, ids=lambda value: type(value).__name__)
 def test_structured_values_come_back_exactly_and_can_be_read(value: object, name: str) -> None:
     """An instance of a structured class is stored by its fields, and comes back with the same type and state."""
     codec = codec_named(name, REGISTRY)
@@ -61,7 +61,7 @@ def test_structured_values_come_back_exactly_and_can_be_read(value: object, name
     assert codec.encode(again) == text
 
 
-@pytest.mark.parametrize("value", PICKLED, ids=repr)
+@pytest.mark.parametrize("value", PICKLED, ids=lambda value: type(value).__name__)
 def test_what_fields_do_not_say_is_pickled(value: Any) -> None:
     """An instance with more than its fields, or one that its constructor would change, is pickled, and is as it was."""
     before = repr(vars(value))
