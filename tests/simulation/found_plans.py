@@ -448,4 +448,31 @@ FOUND: dict[str, Plan] = {
         forgetful=True,
         visits=1,
     ),
+    "a parent that came to rest in the turn of its child's end is not woken where the commit is split": Plan(
+        4_005_317,
+        flows=(
+            Flow("w0", ["child", 1, "cancel", "own", None, ["act", 2, "narrow", 0]], True),
+            Flow("w2", ["act", 1, "beating", 0], True),
+            Flow("w3", ["sequence"], True),
+        ),
+        calls=(
+            Call(0.001, "submit", "w0", outside=True),
+            Call(0.5, "submit", "w2"),
+            Call(0, "submit", "w3"),
+            Call(2, "submit", "w3"),
+        ),
+        faults=(),
+        workers=5,
+        recoveries=1000,
+        sluggish=60,
+    ),
+    "a stalled workflow that goes on by itself has a row that rests forever": Plan(
+        2_000_025,
+        flows=(Flow("w0", ["sequence"], False, late=True), Flow("w1", ["sleep", 3, 5], False)),
+        calls=(Call(0, "submit", "w0", outside=True), Call(0, "submit", "w1")),
+        faults=(Fault("refused value", 3), Fault("clock back", 4)),
+        workers=1,
+        recoveries=1,
+        sluggish=60,
+    ),
 }

@@ -59,6 +59,8 @@ def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
         state.store.commit(changes)
     except (RefusedValueError, WorkflowAlreadyExistsError) as error:
         if len(units) > 1:
+            # What wakes others comes behind their own rows, as in one transaction.
+            units = sorted(units, key=_wakes_others)
             middle = len(units) // 2
             commit(state, units[:middle], turn)
             commit(state, units[middle:], turn)
@@ -69,6 +71,10 @@ def commit(state: SchedulerState, units: list[Unit], turn: Turn) -> None:
     else:
         state.storage_backoff.worked()
         _committed(state, units, changes, turn)
+
+
+def _wakes_others(unit: Unit) -> bool:
+    return not isinstance(unit, Creation) and bool(unit.wakes)
 
 
 # ---------------------------------------------------------------------- on disk

@@ -245,7 +245,8 @@ def _resume(
         return
     if record.status is not WorkflowStatus.PROCESSING:
         live.status = WorkflowStatus.PROCESSING
-        turn.change(record.id, record.run).status = WorkflowStatus.PROCESSING
+        change = turn.change(record.id, record.run)
+        change.status, change.wake_at = WorkflowStatus.PROCESSING, None  # it may have rested forever
     if record.started_at is None:
         set_deadline(state, live)
         apply(state, workflow, Started(turn.now), turn, turn.change(record.id, record.run))

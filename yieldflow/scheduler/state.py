@@ -81,8 +81,7 @@ class SchedulerState:
         self.wakeups = Wakeups(self.timers)
         #: How many attempts are in flight.
         self.in_flight = 0
-        #: The ones that no worker has begun, in order, each with True. Whoever takes one out has it, worker or
-        #: scheduler, by one `dict.pop`.
+        #: The ones that no worker has begun, in order, each with True: worker or scheduler takes one by `dict.pop`.
         self.unclaimed: dict[Attempt, bool] = {}
         #: The one of these that came last when memory was found to be full, since a page of the backlog was read.
         self.last_in_line: Attempt | None = None
