@@ -475,4 +475,19 @@ FOUND: dict[str, Plan] = {
         recoveries=1,
         sluggish=60,
     ),
+    "a timer that is due since overtakes what came meanwhile, where another was held back": Plan(
+        2_003_684,
+        flows=(Flow("w0", ["wait", ["act", 3, "pair", 1], 3], False), Flow("w1", ["sequence"], False)),
+        calls=(
+            Call(3, "submit", "w0"),
+            Call(0.0, "submit", "w1", delay=3),
+            Call(0.0, "signal", "w1", "s2", 1),
+            Call(0.0, "signal", "w1", "s5", 2),
+        ),
+        faults=(),
+        workers=1,
+        recoveries=3,
+        batch=1,
+        sluggish=60,
+    ),
 }

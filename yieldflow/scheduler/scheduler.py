@@ -110,8 +110,8 @@ class Scheduler:
         self._state = SchedulerState(store, workers, codec, registry, tell, limits, tracing, hooks)
         self._next_poll: Micros = 0
         self._next_long_running: Micros = 0
-        #: True where timers that were due did not go off in the turn before, since something was to come first.
-        self._held_back = False
+        #: Up to when timers were due that did not go off in the turn before, since something was to come first.
+        self._held_back: Reading | None = None
         #: How many registrations were taken in.
         self.registrations = 0
 
@@ -463,9 +463,12 @@ class Scheduler:
         An outcome may be the end of a child, of which its parent hears in the next turn. There they go off in any case.
         """
         state = self._state
-        self._held_back = bool(turn.units or state.follow_ups) and not self._held_back
-        if self._held_back:
+        held_back, self._held_back = self._held_back, None
+        if held_back is None and (turn.units or state.follow_ups):
+            self._held_back = until
             return
+        # What is due since then may have been overtaken by what came meanwhile.
+        until = held_back or until
         limits, timers = state.limits.due(until.monotonic), state.timers.due(until.boottime)
         due = [(left, self._check_limit, limit) for left, limit in limits]
         due += [(left, self._fire, timer) for left, timer in timers]
