@@ -10,9 +10,11 @@ python -m tests.simulation --seeds 15000
     after every turn; what a retry, a fork and a deletion leave is worked out from them. A failing seed is made small,
     and printed with its trace.
     Printed: 491,774 commits in 189 s (2,605 a second), 192,620 faults, 18,744,660 checks: 0 broken
+    Of 24,000 later seeds, with held-up schedulers and clocks that are set, 17 broke: three defects behind them are
+    mended, and 8 seeds (1001015, 3000678, ...: timers that come late or early where a clock is set) are open
 python -m tests.simulation --seeds 4000 --store sqlite
     The same on real files, with a query for each invariant of the tables and `PRAGMA integrity_check` after every turn.
-    Printed: 119,628 commits: 0 broken
+    Printed: 119,628 commits: 0 broken; of 4,000 later ones 5 broke, 4 of which the mends put right
 python -m tests.power --losses 5000
     The simulation on a drive that loses its power: what was not synced is gone, torn in sectors, or there in another
     order.
