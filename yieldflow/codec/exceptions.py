@@ -57,6 +57,9 @@ def parts_of(error: BaseException, *, with_notes: bool = True, calls_init: bool 
     kind = type(error)
     reduced: Any = _static_base(kind).__reduce__(error)
     args, attributes = reduced[1], dict(reduced[2]) if len(reduced) > 2 and reduced[2] else {}
+    if attributes.get("args") is args:
+        # An AttributeError has them here too, from Python 3.12 on.
+        del attributes["args"]
     if not with_notes:
         attributes.pop("__notes__", None)
     if any(type(name) is not str or name[:1] == "$" or name == "args" for name in attributes):
