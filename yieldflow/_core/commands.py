@@ -473,6 +473,12 @@ def set_progress(value: object) -> Command[None]:
 # ---------------------------------------------------------------------- for messages
 
 
+class Bare(str):
+    """Text that `repr` shows without quotes."""
+
+    __repr__ = str.__str__
+
+
 def show(value: object, limit: int = 200) -> str:
     """``repr()`` cut to ``limit`` characters; the type's name where that raises."""
     try:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from .commands import check_text, show
+from .commands import Bare, check_text, show
 from .context import note_used
 from .origin import origin_of
 
@@ -19,17 +19,11 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class _Bare(str):
-    """An annotation kept as text, shown without quotes."""
-
-    __repr__ = str.__str__
-
-
 def _shown(signature: inspect.Signature) -> str:
     """Show the arguments that it takes, as they were written, without what it returns, which may be long."""
 
     def bare(annotation: object) -> object:
-        return _Bare(annotation) if isinstance(annotation, str) else annotation
+        return Bare(annotation) if isinstance(annotation, str) else annotation
 
     parameters = [one.replace(annotation=bare(one.annotation)) for one in signature.parameters.values()]
     return str(signature.replace(parameters=parameters, return_annotation=signature.empty))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
+from .._core.commands import Bare
 from .._core.errors import EncodingError
 from .._core.history import Codec, Failure, Payload
 from .._core.registry import Registry, default_registry
@@ -217,12 +218,6 @@ def preview(payload: Payload) -> object:
     return guarded(lambda: from_json(payload), damaged)
 
 
-class _Bare(str):
-    """Text that `repr` shows without quotes."""
-
-    __repr__ = str.__str__
-
-
 def short_preview(payload: Payload) -> object:
     """Return ``payload`` as `preview` does, with the `repr` that stands beside a pickle in place of the pickle.
 
@@ -238,5 +233,5 @@ def _without_pickles(shown: Any) -> object:
     if not isinstance(shown, dict):
         return shown
     if "$pickle" in shown:
-        return _Bare(shown.get("repr") or f"<{shown.get('type')}>")
+        return Bare(shown.get("repr") or f"<{shown.get('type')}>")
     return {name: _without_pickles(part) for name, part in shown.items()}

@@ -12,6 +12,7 @@ from .._core.comparing import same_value
 from .._core.errors import Cancelled, EncodingError
 from .references import ClassFinder
 from .safe_repr import error_line, guarded, type_name
+from .shapes import HEAP_TYPE
 from .tags import Body
 
 
@@ -93,7 +94,7 @@ def _builds(parts: ExceptionParts, error: BaseException) -> bool:
 
 def copies_itself(kind: type[BaseException]) -> bool:
     """True where a class of the user's says how its instances are pickled."""
-    own = (one for one in kind.__mro__ if one.__flags__ & _HEAP)
+    own = (one for one in kind.__mro__ if one.__flags__ & HEAP_TYPE)
     return kind in copyreg.dispatch_table or any(not _OWN_WAYS.isdisjoint(vars(one)) for one in own)
 
 
@@ -118,13 +119,9 @@ def build_exception(body: Body, finder: ClassFinder) -> BaseException:
     return error
 
 
-#: The flag of classes that a program makes, in which the interpreter's own differ (`Py_TPFLAGS_HEAPTYPE`).
-_HEAP = 1 << 9
-
-
 def _static_base(kind: Any) -> type[BaseException]:
     """Return the exception of the interpreter's own whose memory an instance of ``kind`` has."""
-    while kind.__flags__ & _HEAP:
+    while kind.__flags__ & HEAP_TYPE:
         kind = kind.__base__
     return kind  # type: ignore[no-any-return]  # each exception has one
 

@@ -12,7 +12,7 @@ from .._core.history import Payload
 from .diagnostics import Refused
 from .exceptions import PLAIN_EXCEPTIONS, ExceptionParts, copies_itself, may_be_raised, parts_of, says_the_same
 from .json_text import MARK, Leaves, Written, to_text
-from .safe_repr import guarded, type_name
+from .safe_repr import escape_surrogates, guarded, type_name
 from .tags import Body
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -33,11 +33,6 @@ def shorten(text: str) -> str:
         return text
     half = LONGEST_TEXT // 2
     return f"{text[:half]} ... ({left_out:,} characters are left out here) ... {text[-half:]}"
-
-
-def escape_surrogates(text: str) -> str:
-    """Return ``text`` as an exact str that UTF-8 has: lone surrogates are escaped."""
-    return str.encode(text, "utf-8", "backslashreplace").decode()
 
 
 def traceback_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from .._core.history import Payload
 from .diagnostics import Refused, blame
 from .json_text import MARK
 from .references import ClassFinder, main_name
-from .safe_repr import error_line, guarded, is_interrupt, type_name
+from .safe_repr import error_line, escape_surrogates, guarded, is_interrupt, type_name
 from .stored_code import trouble_with_code
 from .tags import Body
 
@@ -30,7 +30,7 @@ def pickled(value: object, finder: ClassFinder) -> Body:
         Refused: It cannot be pickled, or not be loaded again.
     """
     try:
-        return _leaf(value, to_pickle(value, finder)[0])
+        return _leaf(value, _to_pickle(value, finder))
     except RecursionError:
         raise Refused(value, " that is nested too deeply", "a flatter one") from None
     except BaseException as error:
@@ -41,8 +41,7 @@ def pickled(value: object, finder: ClassFinder) -> Body:
 
 def _leaf(value: object, data: bytes) -> Body:
     text = _ADDRESS.sub("", guarded(lambda: repr(value), ""))[:_LONGEST_REPR]
-    shown = str.encode(text, "utf-8", "backslashreplace").decode()
-    body = {"$pickle": b64encode(data).decode(), "type": type_name(type(value)), "repr": shown}
+    body = {"$pickle": b64encode(data).decode(), "type": type_name(type(value)), "repr": escape_surrogates(text)}
     if b"__main__" in data:
         body["main"] = main_name()
     return body
@@ -51,7 +50,7 @@ def _leaf(value: object, data: bytes) -> Body:
 def _trouble(part: object, finder: ClassFinder) -> str | None:
     """Say why ``part`` cannot be pickled; None where it can."""
     try:
-        to_pickle(part, finder)
+        _to_pickle(part, finder)
     except RecursionError:
         return " that is nested too deeply"
     except BaseException as error:
@@ -61,15 +60,16 @@ def _trouble(part: object, finder: ClassFinder) -> str | None:
     return None
 
 
-def to_pickle(value: object, finder: ClassFinder) -> tuple[bytes, object]:
-    """Pickle ``value`` and load it again: the pickle, and the copy. Raises whatever the code of its classes raises."""
+def _to_pickle(value: object, finder: ClassFinder) -> bytes:
+    """Return a pickle of ``value`` that can be loaded again. Raises whatever the code of its classes raises."""
     import pickle
 
     data = pickle.dumps(value, protocol=5)
     try:
-        return data, _load(data, main_name() if b"__main__" in data else None, finder)
+        _load(data, main_name() if b"__main__" in data else None, finder)
     except Exception as error:
         raise pickle.UnpicklingError(f"it was pickled, but cannot be loaded again: {error_line(error)}") from error
+    return data
 
 
 def is_pickle(payload: Payload) -> bool:

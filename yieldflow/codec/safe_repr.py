@@ -22,6 +22,11 @@ def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and get_ident() == main_thread().ident
 
 
+def escape_surrogates(text: str) -> str:
+    """Return ``text`` as an exact str that UTF-8 has: lone surrogates are escaped."""
+    return str.encode(text, "utf-8", "backslashreplace").decode()
+
+
 def type_name(kind: type) -> str:
     """Return module and qualified name: ``builtins.ValueError``."""
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -18,8 +18,8 @@ from .safe_repr import type_name
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 #: The libraries whose methods do what their classes' fields say.
 _LIBRARIES = {"attr", "collections", "dataclasses", "msgspec", "pydantic", "typing"}
-#: The bit of a class's flags that one has which is made by a `class` statement, and no built-in one.
-_HEAP_TYPE = 1 << 9
+#: The bit that the flags of a class have which a program made, and of no built-in one (`Py_TPFLAGS_HEAPTYPE`).
+HEAP_TYPE = 1 << 9
 #: The attribute in which `Box[int](5)` keeps its brackets, which tell nobody anything.
 _BRACKETS = {"__orig_class__"}
 _NONE: dict[str, object] = {}
@@ -254,7 +254,7 @@ def _has_more(kind: type, fields: Mapping[str, Field]) -> bool:
     for one in kind.__mro__[:-1]:
         if one.__module__.startswith("msgspec."):
             continue
-        if not one.__flags__ & _HEAP_TYPE:
+        if not one.__flags__ & HEAP_TYPE:
             return True
         if any(type(slot) is MemberDescriptorType and name not in fields for name, slot in vars(one).items()):
             return True
