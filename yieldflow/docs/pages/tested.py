@@ -11,7 +11,7 @@ python -m tests.simulation --seeds 15000
     and printed with its trace.
     Printed: 491,774 commits in 189 s (2,605 a second), 192,620 faults, 18,744,660 checks: 0 broken
     Of 24,000 later seeds, with held-up schedulers and clocks that are set, 17 broke: three defects behind them are
-    mended, and 8 seeds (1001015, 3000678, ...: timers that come late or early where a clock is set) are open
+    mended, and 8 are open (1001015, 3000678, ...), most by a time limit or a sleep that is said to end too late
 python -m tests.simulation --seeds 4000 --store sqlite
     The same on real files, with a query for each invariant of the tables and `PRAGMA integrity_check` after every turn.
     Printed: 119,628 commits: 0 broken; of 4,000 later ones 5 broke, 4 of which the mends put right
