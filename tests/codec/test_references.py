@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import collections
 import functools
+import importlib
 import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -53,6 +55,12 @@ made: Any = Replaced(1)
 Replaced = replaced(Replaced)  # type: ignore[misc]  # as a decorator may
 Made = pydantic.create_model("Made_", size=int)
 CODEC = codec_named("pickle", Registry())
+
+
+class MIDST:
+    """The midst of the import of a module."""
+
+    reached, goes_on = threading.Event(), threading.Event()
 
 
 def local() -> Any:
@@ -396,3 +404,31 @@ def test_a_worker_process_knows_the_same_classes(define: Define, closed: bool) -
     if closed:
         with pytest.raises(EncodingError):
             there.find(f"{__name__}:Unmentioned")
+
+
+def test_a_module_that_another_thread_is_importing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that a module will have at its end is found, though another thread is still in the midst of importing."""
+    name = "imported_slowly"
+    (tmp_path / f"{name}.py").write_text(
+        "from tests.codec.test_references import MIDST\nMIDST.reached.set()\nMIDST.goes_on.wait()\nclass Late: pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "tests.codec.test_references", sys.modules[__name__])
+    thread = threading.Thread(target=importlib.import_module, args=(name,))
+    thread.start()
+    MIDST.reached.wait()
+    import_module = importlib.import_module
+
+    def asked(module: str) -> Any:
+        MIDST.goes_on.set()
+        return import_module(module)
+
+    monkeypatch.setattr(importlib, "import_module", asked)
+    try:
+        found = ClassFinder(Registry(), closed=False).find(f"{name}:Late")
+    finally:
+        MIDST.goes_on.set()
+        thread.join()
+    assert found is sys.modules.pop(name).Late

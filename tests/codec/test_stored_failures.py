@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -119,6 +120,15 @@ def test_built_in_exceptions_come_back_as_they_were(codec: Codec, error: BaseExc
     assert failure.message == str(error)
     assert (type(again), str(again), again.args) == (type(error), str(error), error.args)
     assert {**vars(again), "__notes__": None} == {**vars(error), "__notes__": None}
+
+
+def test_while_another_thread_imports_a_module_of_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that is half imported has no class yet: an exception keeps its type nevertheless."""
+    monkeypatch.setitem(sys.modules, "decimal", ModuleType("decimal"))
+    codec = codec_named("pickle")
+
+    assert type(codec.decode_failure(codec.encode_failure(Declined("no")), ActivityError)) is Declined
+    assert type(codec.decode(codec.encode(Order(1)))) is Order
 
 
 def test_a_huge_message_is_cut() -> None:

@@ -167,6 +167,9 @@ def _modules(name: str, may_import: bool) -> Iterator[tuple[str, ModuleType]]:
         yield _MAIN, main
     if name in sys.modules:
         yield name, sys.modules[name]
+        if may_import:
+            # Another thread may be importing it still: this waits for that.
+            yield name, importlib.import_module(name)
         return
     if _is_name_of(main, name) and not (may_import and _is_of_another_file(name, main)):
         yield _MAIN, main

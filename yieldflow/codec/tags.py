@@ -177,7 +177,7 @@ def _decimal_type() -> Any:
 
 def writer_of(kind: type) -> Callable[[Any], Body | None] | None:
     """Find how values of exactly ``kind`` are written; None where there is no tag for them."""
-    decimal = sys.modules.get("decimal")
-    if decimal is not None and kind is decimal.Decimal:
+    # Another thread may be importing the module: then it has no such class yet.
+    if kind is getattr(sys.modules.get("decimal"), "Decimal", None):
         return lambda value: {"$decimal": str(value)}
     return WRITERS.get(kind)
